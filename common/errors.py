@@ -1,0 +1,150 @@
+"""Every error that a client or an operator may see, in one tree.
+
+VideosDGXError
+├── InvalidRequest          422  a field is wrong in itself
+│   └── Unresolvable        422  the fields are fine, the model cannot do what they ask
+├── UnsupportedMediaType    415
+├── BodyTooLarge            413
+├── JobNotFound             404  also somebody else's job
+├── JobConflict             409  the job's state does not allow this
+├── QueueFull               429  with seconds to wait
+├── StorageFull             507  the disk is below its reserve
+├── StoreUnavailable        503  the job database does not answer
+├── ModelBusy               409  unload while a job uses the model
+├── CheckpointError         500  missing, incomplete or of another model (fails the job)
+├── OutOfMemory             500  the model did not fit (fails the job)
+├── EncodingFailed          500  ffmpeg gave up (fails the job)
+└── GenerationFailed        500  anything unexpected inside the model (fails the job)
+
+JobCancelled and JobReleased are not errors: they are how a running job is left early.
+They derive from BaseException so that a model's ``except Exception`` cannot swallow them.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ErrorBody(BaseModel):
+    """What a client reads: what happened, which field, and the way out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+    param: str | None = None
+    hint: str | None = None
+
+
+class VideosDGXError(Exception):
+    """The root. ``message`` is written for the client: no paths, no inner exception text."""
+
+    code = "internal_error"
+    status = 500
+
+    def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.body = ErrorBody(code=self.code, message=message, param=param, hint=hint)
+
+
+class InvalidRequest(VideosDGXError):
+    """A field is missing, unknown, malformed or out of its own bounds."""
+
+    code = "invalid_request"
+    status = 422
+
+
+class Unresolvable(InvalidRequest):
+    """What is asked lies outside what the model can make."""
+
+    code = "unresolvable"
+
+
+class UnsupportedMediaType(VideosDGXError):
+    """The body is neither JSON nor multipart, or an upload is not what it must be."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class BodyTooLarge(VideosDGXError):
+    """The request body is over ``MAX_BODY_MB``."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class JobNotFound(VideosDGXError):
+    """No such job."""
+
+    code = "job_not_found"
+    status = 404
+
+
+class JobConflict(VideosDGXError):
+    """The job's state does not allow this."""
+
+    code = "job_conflict"
+    status = 409
+
+
+class QueueFull(VideosDGXError):
+    """``MAX_QUEUE`` jobs are unfinished already. ``retry_after`` is in seconds."""
+
+    code = "queue_full"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class StorageFull(VideosDGXError):
+    """A volume is below ``MIN_FREE_DISK_GB``, or a write met the end of the disk."""
+
+    code = "storage_full"
+    status = 507
+
+
+class StoreUnavailable(VideosDGXError):
+    """The job database does not answer."""
+
+    code = "store_unavailable"
+    status = 503
+
+
+class ModelBusy(VideosDGXError):
+    """The model is in use; it was not unloaded and is still tracked."""
+
+    code = "model_busy"
+    status = 409
+
+
+class CheckpointError(VideosDGXError):
+    """The checkpoint is missing, incomplete, or of another model."""
+
+    code = "checkpoint_error"
+
+
+class OutOfMemory(VideosDGXError):
+    """The model or the job did not fit into memory."""
+
+    code = "out_of_memory"
+
+
+class EncodingFailed(VideosDGXError):
+    """The encoder process failed; its own words are in the log."""
+
+    code = "encoding_failed"
+
+
+class GenerationFailed(VideosDGXError):
+    """Something unexpected inside the model; the traceback is in the log."""
+
+    code = "generation_failed"
+
+
+class JobCancelled(BaseException):
+    """Raised by ``JobContext.raise_if_cancelled`` when the client cancelled the job."""
+
+
+class JobReleased(BaseException):
+    """Raised by ``JobContext.raise_if_cancelled`` when the job must go back to the queue."""

@@ -1,0 +1,130 @@
+"""What a client asks for, and what it becomes: the request vocabulary of every service."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+MAX_PROMPT_CHARS = 5000
+"""Longer than any text encoder here reads (512 to 1024 tokens), short enough to store."""
+
+Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS)]
+
+
+class GenerateRequest(BaseModel):
+    """The body of ``POST /generate``. Everything but ``prompt`` may be left out."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "prompt": "A cat walking on a beach at sunset",
+                    "duration": 5,
+                    "resolution": "1024x576",
+                    "fps": 24,
+                    "seed": 42,
+                }
+            ]
+        },
+    )
+
+    prompt: Annotated[
+        Prompt, Field(min_length=1, description="What the video shows, in plain words.")
+    ]
+    negative_prompt: Prompt | None = Field(
+        None, description="What it should not show. Left out: the model's own default."
+    )
+    duration: Annotated[float, Field(gt=0, le=3600)] | None = Field(
+        None, description="Length in seconds. Give this or `num_frames`, not both."
+    )
+    num_frames: Annotated[int, Field(gt=0, le=100_000)] | None = Field(
+        None, description="Length in frames. The nearest count that the model can make is taken."
+    )
+    resolution: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$")] | None = Field(
+        None, description="Width x height in pixels, as in `1024x576`."
+    )
+    fps: Annotated[float, Field(gt=0, le=240)] | None = Field(
+        None, description="Frames a second. Models with one native rate take that, and say so."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
+        None, description="Same seed, same parameters, same video. Drawn and recorded when absent."
+    )
+    num_inference_steps: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Denoising steps: more is slower and finer."
+    )
+    guidance_scale: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="How strictly the prompt is followed. 1 is off and twice as fast."
+    )
+    image: str | None = Field(
+        None,
+        description="First frame for image-to-video, base64 (a `data:` URL is fine). "
+        "Or upload it as the multipart field `image`.",
+    )
+    generate_audio: bool | None = Field(
+        None, description="Sound with the picture, on models that make it."
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="The model's own options, listed by `GET /info`."
+    )
+    dry_run: bool = Field(
+        False, description="Answer what would be made and what it would cost; make nothing."
+    )
+
+    @field_validator("prompt", "negative_prompt")
+    @classmethod
+    def _printable(cls, value: str | None) -> str | None:
+        if value is not None and "\x00" in value:
+            raise ValueError("must not contain NUL characters")
+        return value
+
+    @field_validator("prompt")
+    @classmethod
+    def _not_blank(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must say something: it is empty")
+        return value
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.duration is not None and self.num_frames is not None:
+            raise ValueError("give duration or num_frames, not both")
+        return self
+
+
+class ResolvedRequest(BaseModel):
+    """Exactly what the model makes: every value is set and legal for the checkpoint."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+    seed: int
+    num_inference_steps: int
+    guidance_scale: float
+    generate_audio: bool = False
+    image: Path | None = None
+    """The input picture; in the job's record the file's name, in the worker its full path."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Already validated by the model's options class: ``SPEC.options(**request.options)``."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the file plays."""
+        return self.num_frames / self.fps
+
+
+class Adjustment(BaseModel):
+    """One value that was not taken as asked, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    requested: str | float
+    resolved: str | float
+    reason: str

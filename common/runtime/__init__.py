@@ -1,0 +1,1 @@
+"""The only part of ``common`` that imports torch; only model folders import it."""

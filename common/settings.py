@@ -1,0 +1,124 @@
+"""Every setting, read once at an entry point and frozen.
+
+A setting comes from the environment or from ``.env``. With a service's id in front it holds for
+that service alone: ``WAN21_AUTO_UNLOAD_MINUTES=0`` beats ``AUTO_UNLOAD_MINUTES=10``.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.errors import VideosDGXError
+
+GIB = 1024**3
+MIB = 1024**2
+
+
+class SettingsError(VideosDGXError):
+    """A setting is malformed; the message names it."""
+
+    code = "bad_setting"
+
+
+class Settings(BaseSettings):
+    """The settings of one service."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int | None = None
+    """Port to listen on; the model's own when empty (8001 to 8004)."""
+
+    models_dir: Path = Path("models")
+    """Checkpoints, in the layout of the Hugging Face hub's cache."""
+    outputs_dir: Path = Path("outputs")
+    """Finished videos, one folder a service."""
+    state_dir: Path = Path("state")
+    """Job databases, uploads and locks, one folder a service. Local disk, not NFS."""
+    database_url: str | None = None
+    """PostgreSQL, when several machines share the work; SQLite in STATE_DIR when empty."""
+    worker_name: str | None = None
+    """Who claims jobs; must differ between machines on one PostgreSQL. Empty: the host's name."""
+
+    checkpoint: str | None = None
+    """Hub id of another checkpoint of the same model; the model's default when empty."""
+    device: str = "auto"
+    """cuda, cpu, or auto: the GPU where there is one."""
+
+    auto_unload_minutes: float = Field(10, ge=-1)
+    """Idle minutes before the model leaves memory. 0: right after the queue is empty. -1: never."""
+    max_queue: int = Field(100, ge=1)
+    """Unfinished jobs a service accepts; the next gets 429."""
+    max_attempts: int = Field(3, ge=1)
+    """Times a job may take its worker down before it is failed."""
+    drain_seconds: float = Field(30, ge=0)
+    """At shutdown, how long a running job may go on before it returns to the queue."""
+    cancel_grace_seconds: float = Field(30, ge=0)
+    """How long a cancelled job may go on until its next step before its worker is stopped."""
+    kill_grace_seconds: float = Field(5, ge=0)
+    """Between SIGTERM and SIGKILL of a worker."""
+    backoff_seconds: float = Field(1, ge=0)
+    """Wait after a second worker crash in a row; doubles with each one, up to a minute."""
+
+    lease_seconds: float = Field(30, gt=0)
+    """A claimed job whose worker shows no life for so long is claimed again."""
+    heartbeat_timeout_seconds: float = Field(120, gt=0)
+    """A worker process that shows no life for so long is killed."""
+    loading_timeout_seconds: float = Field(3600, gt=0)
+    """A model may take so long to load."""
+    step_timeout_seconds: float = Field(1800, gt=0)
+    """One denoising step, or any other sign of progress, may take so long."""
+    encoding_timeout_seconds: float = Field(900, gt=0)
+    """The tail of the encoder after the last frame may take so long."""
+
+    max_body_mb: float = Field(64, gt=0)
+    """Largest request body, uploads included."""
+    max_image_pixels: int = Field(50_000_000, ge=1)
+    """Largest input picture; checked from its header, before it is decoded."""
+    min_free_disk_gb: float = Field(2, ge=0)
+    """Below this on the outputs or state volume no job is accepted (507)."""
+
+    video_encoder: Literal["libx264", "h264_nvenc"] = "libx264"
+    """h264_nvenc encodes on the GPU where it runs; libx264 everywhere."""
+    video_crf: int = Field(18, ge=0, le=51)
+    """Quality of the MP4: lower is better and larger. 18 looks lossless."""
+
+    worker_niceness: int = Field(10, ge=0, le=19)
+    """Keeps the API quick while the worker uses every core."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "text"] = "json"
+
+    def outputs_of(self, model_id: str) -> Path:
+        """The folder of one service's videos."""
+        return self.outputs_dir / model_id
+
+    def state_of(self, model_id: str) -> Path:
+        """The folder of one service's database, uploads and locks."""
+        return self.state_dir / model_id
+
+
+def load_settings(model_id: str) -> Settings:
+    """Read the settings of one service: the plain ones, then those with its id in front.
+
+    Raises:
+        SettingsError: naming the variable and what it may be.
+    """
+    try:
+        plain = Settings()
+        own = Settings(_env_prefix=f"{model_id.upper()}_")
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = "_".join(map(str, first["loc"])).upper()
+        raise SettingsError(
+            f"{name}: {first['msg']}.", param=name, hint="See .env.example."
+        ) from exc
+    return plain.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
