@@ -7,6 +7,7 @@ the SPEC too, to validate requests.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -185,3 +186,16 @@ class ModelSpec:
     cost: CostFunction
     quantization: Quantization = Quantization.NONE
     max_batch: int = 1
+
+
+def load_spec(address: str) -> ModelSpec:
+    """Import a SPEC by its address, ``module:NAME``: all that crosses between processes.
+
+    Raises:
+        TypeError: something else is there.
+    """
+    module, _, name = address.partition(":")
+    spec = getattr(import_module(module), name)
+    if not isinstance(spec, ModelSpec):
+        raise TypeError(f"{address} is no ModelSpec")
+    return spec

@@ -7,6 +7,7 @@ VideosDGXError
 ├── BodyTooLarge            413
 ├── JobNotFound             404  also somebody else's job
 ├── JobConflict             409  the job's state does not allow this
+├── FileGone                410  a completed job's file was removed from disk
 ├── QueueFull               429  with seconds to wait
 ├── StorageFull             507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer
@@ -84,6 +85,13 @@ class JobConflict(VideosDGXError):
 
     code = "job_conflict"
     status = 409
+
+
+class FileGone(VideosDGXError):
+    """The job is completed, but somebody removed its file."""
+
+    code = "file_gone"
+    status = 410
 
 
 class QueueFull(VideosDGXError):

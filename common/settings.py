@@ -4,6 +4,7 @@ A setting comes from the environment or from ``.env``. With a service's id in fr
 that service alone: ``WAN21_AUTO_UNLOAD_MINUTES=0`` beats ``AUTO_UNLOAD_MINUTES=10``.
 """
 
+import socket
 from pathlib import Path
 from typing import Literal
 
@@ -104,6 +105,16 @@ class Settings(BaseSettings):
     def state_of(self, model_id: str) -> Path:
         """The folder of one service's database, uploads and locks."""
         return self.state_dir / model_id
+
+    def inputs_of(self, model_id: str) -> Path:
+        """The folder of one service's uploads."""
+        return self.state_of(model_id) / "inputs"
+
+    def worker_id(self) -> str:
+        """Who claims jobs here: with SQLite there is one worker, so its name never changes."""
+        if self.worker_name:
+            return self.worker_name
+        return socket.gethostname() if self.database_url else "local"
 
 
 def load_settings(model_id: str) -> Settings:

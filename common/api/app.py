@@ -1,0 +1,63 @@
+"""The FastAPI application of one service."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from common import __version__
+from common.api import error_handlers, routes_generate, routes_jobs, routes_service
+from common.api.limits import BodyLimit
+from common.api.service import Service
+from common.api.sweep import sweep_files
+from common.contract import ModelSpec
+
+_TAGS = [
+    {"name": "Generate", "description": "Send a prompt; a video is queued."},
+    {"name": "Jobs", "description": "Follow, cancel, download and remove jobs."},
+    {"name": "Memory", "description": "Bring the model into memory, or free it."},
+    {"name": "Service", "description": "What this service is, how it is and what it did."},
+]
+
+
+def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], Service]) -> FastAPI:
+    """Build the app; ``make_service`` runs inside the event loop, at start-up."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service = app.state.service = make_service()
+        await sweep_files(service)
+        supervising = asyncio.create_task(service.supervisor.run())
+        yield
+        await service.supervisor.stop()
+        await supervising
+        service.queue.close()
+
+    app = FastAPI(
+        title=f"VideosDGX: {spec.title}",
+        version=__version__,
+        description=_description(spec),
+        openapi_tags=_TAGS,
+        lifespan=lifespan,
+    )
+    app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
+    error_handlers.install(app)
+    for routes in (routes_generate, routes_jobs, routes_service):
+        app.include_router(routes.router)
+    return app
+
+
+def _description(spec: ModelSpec) -> str:
+    return f"""\
+{spec.title}, on your own machine.
+
+1. `POST /generate` with a prompt. You get a job `id` at once.
+2. `GET /jobs/{{id}}` until its `state` is `completed`.
+3. `GET /jobs/{{id}}/download` for the MP4.
+
+`GET /info` lists what the model can do and its defaults. Every error names the field, the limit
+and the way out.
+
+Licence of the model: {spec.licence}.
+"""

@@ -1,0 +1,65 @@
+"""Errors leave through here: one shape for clients, one log line for operators."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from common.errors import ErrorBody, QueueFull, VideosDGXError
+from common.logs import get_logger
+
+log = get_logger("api")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error an ``ErrorBody``."""
+    app.add_exception_handler(VideosDGXError, _ours)
+    app.add_exception_handler(RequestValidationError, _parameters)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _answer(status: int, body: ErrorBody, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": body.model_dump()}, status, headers)
+
+
+async def _ours(_request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, VideosDGXError)  # noqa: S101  # registered for this type
+    if exc.status >= 500:
+        log.error("request failed", exc_info=exc, extra={"code": exc.code})
+    headers = {"Retry-After": str(exc.retry_after)} if isinstance(exc, QueueFull) else None
+    return _answer(exc.status, exc.body, headers)
+
+
+async def _parameters(_request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, RequestValidationError)  # noqa: S101  # registered for this type
+    first = exc.errors()[0]
+    param = str(first["loc"][-1])
+    body = ErrorBody(
+        code="invalid_request",
+        message=f"{param}: {first['msg']}.",
+        param=param,
+        hint="See /docs for every parameter and its range.",
+    )
+    return _answer(422, body)
+
+
+async def _http(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, HTTPException)  # noqa: S101  # registered for this type
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    body = ErrorBody(
+        code=codes.get(exc.status_code, "http_error"),
+        message=f"{request.method} {request.url.path}: {exc.detail}.",
+        hint="GET / lists the routes.",
+    )
+    return _answer(exc.status_code, body, dict(exc.headers or {}))
+
+
+async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
+    log.error("unexpected error", exc_info=exc, extra={"path": request.url.path})
+    body = ErrorBody(
+        code="internal_error",
+        message="Something went wrong on our side.",
+        hint="The service's log has the details.",
+    )
+    return _answer(500, body)

@@ -1,0 +1,154 @@
+"""``GET /info``: all that there is to know about a service, without torch."""
+
+import os
+import platform
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import psutil
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+
+from common import __version__
+from common.api.service import Service
+from common.errors import CheckpointError
+from common.hub import locate
+from common.messages import ModelState
+
+
+class CheckpointView(BaseModel):
+    """A checkpoint; ``revision`` is null when it is not on disk."""
+
+    id: str
+    revision: str | None
+
+
+class LoadedView(BaseModel):
+    """The worker's model, as the worker itself reported it."""
+
+    state: ModelState
+    worker_pid: int | None = Field(description="Null while no worker process runs.")
+    checkpoint: str | None
+    revision: str | None
+    load_seconds: float | None
+
+
+class SystemView(BaseModel):
+    """The machine and the software on it."""
+
+    platform: str
+    python: str
+    cpus: int | None
+    gpus: list[str]
+    packages: dict[str, str]
+    disk_free_bytes: int = Field(description="On the outputs volume.")
+
+
+class MemoryView(BaseModel):
+    """Bytes. ``available`` counts the page cache as free, as the kernel does."""
+
+    total_bytes: int
+    available_bytes: int
+    api_rss_bytes: int
+    worker_rss_bytes: int | None
+
+
+class InfoView(BaseModel):
+    """A service, its model and its machine."""
+
+    model: str
+    title: str
+    licence: str
+    version: str
+    checkpoint: CheckpointView = Field(description="What is configured, and found on disk.")
+    loaded: LoadedView = Field(description="What is really in memory.")
+    capabilities: list[str]
+    limits: dict[str, Any]
+    defaults: dict[str, Any]
+    options: dict[str, Any] = Field(description="JSON schema of the model's own options.")
+    quantization: str
+    max_queue: int
+    auto_unload_minutes: float
+    memory: MemoryView
+    system: SystemView
+
+
+async def info_view(service: Service) -> InfoView:
+    """Gather it; what touches disk or driver runs in a thread."""
+    spec, variant, settings = service.spec, service.variant, service.settings
+    return InfoView(
+        model=spec.id,
+        title=spec.title,
+        licence=spec.licence,
+        version=__version__,
+        checkpoint=await run_in_threadpool(_checkpoint, service),
+        loaded=_loaded(service),
+        capabilities=sorted(variant.capabilities),
+        limits=asdict(variant.limits),
+        defaults=asdict(variant.defaults),
+        options=spec.options.model_json_schema(),
+        quantization=spec.quantization,
+        max_queue=settings.max_queue,
+        auto_unload_minutes=settings.auto_unload_minutes,
+        memory=_memory(service.supervisor.worker_rss_bytes),
+        system=await run_in_threadpool(_system, service),
+    )
+
+
+def _checkpoint(service: Service) -> CheckpointView:
+    try:
+        found = locate(service.settings.models_dir, service.variant)
+    except CheckpointError:
+        return CheckpointView(id=service.variant.checkpoint, revision=None)
+    return CheckpointView(id=found.id, revision=found.revision)
+
+
+def _loaded(service: Service) -> LoadedView:
+    supervisor = service.supervisor
+    model = supervisor.model.model_dump(exclude={"type"})
+    return LoadedView(worker_pid=supervisor.worker_pid, **model)
+
+
+def _memory(worker_rss_bytes: int | None) -> MemoryView:
+    memory = psutil.virtual_memory()
+    return MemoryView(
+        total_bytes=memory.total,
+        available_bytes=memory.available,
+        api_rss_bytes=psutil.Process().memory_info().rss,
+        worker_rss_bytes=worker_rss_bytes,
+    )
+
+
+def _system(service: Service) -> SystemView:
+    return SystemView(
+        platform=platform.platform(),
+        python=platform.python_version(),
+        cpus=os.cpu_count(),
+        gpus=_gpus(),
+        packages=_packages("torch", "diffusers", "transformers", "fastapi", "sqlalchemy"),
+        disk_free_bytes=service.storage.free_bytes(),
+    )
+
+
+def _packages(*names: str) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _gpus() -> list[str]:
+    """Names by NVML; none where there is no driver. Memory figures are not asked for here."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        count = pynvml.nvmlDeviceGetCount()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
+        return [pynvml.nvmlDeviceGetName(handle) for handle in handles]
+    except pynvml.NVMLError:
+        return []

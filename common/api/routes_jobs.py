@@ -1,0 +1,129 @@
+"""``/jobs``: list, read, cancel, download, remove."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse
+
+from common.api.service import Service, service_of
+from common.api.views import ErrorView, JobListView, JobView, file_name, job_view
+from common.errors import FileGone, JobConflict
+from common.jobs.model import Job
+from common.jobs.states import JobState
+from common.media.storage import THUMBNAIL, VIDEO
+
+router = APIRouter(prefix="/jobs", tags=["Jobs"])
+ServiceParam = Annotated[Service, Depends(service_of)]
+
+_UNKNOWN: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorView, "description": "No such job."}
+}
+_CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {"model": ErrorView, "description": "The job's state does not allow it."}
+}
+
+
+@router.get("", summary="List jobs")
+async def list_jobs(
+    service: ServiceParam,
+    state: Annotated[Sequence[JobState], Query(description="Only these; may be repeated.")] = (),
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> JobListView:
+    """Jobs, newest first, a page at a time."""
+    store = service.queue.store
+    page = await service.queue.call(store.page, states=state, cursor=cursor, limit=limit)
+    live = service.supervisor.live
+    views = [job_view(job, live.get(job.id)) for job in page.jobs]
+    return JobListView(jobs=views, next_cursor=page.next_cursor)
+
+
+@router.get("/{job_id}", responses=_UNKNOWN, summary="Read a job")
+async def read_job(job_id: str, service: ServiceParam) -> JobView:
+    """State, progress and, at the end, the result or the reason why there is none."""
+    job = await _get(service, job_id)
+    position = None
+    if job.state is JobState.QUEUED:
+        position = await service.queue.call(service.queue.store.position, job)
+    return job_view(job, service.supervisor.live.get(job_id), position)
+
+
+@router.post("/{job_id}/cancel", responses=_UNKNOWN | _CONFLICT, summary="Cancel a job")
+async def cancel_job(job_id: str, service: ServiceParam) -> JobView:
+    """A queued job ends at once. A running one is `cancelling` until the GPU is really free."""
+    job = await service.queue.call(service.queue.store.cancel, job_id)
+    service.supervisor.cancel(job)
+    if job.ended:
+        await run_in_threadpool(_remove_files, service, job)
+    return job_view(job, service.supervisor.live.get(job_id))
+
+
+@router.delete("/{job_id}", status_code=204, responses=_UNKNOWN | _CONFLICT, summary="Remove a job")
+async def delete_job(job_id: str, service: ServiceParam) -> None:
+    """Forget an ended job and delete its files."""
+    job = await service.queue.call(service.queue.store.delete, job_id)
+    await run_in_threadpool(_remove_files, service, job)
+    await run_in_threadpool(service.storage.remove, job.id)
+
+
+_MP4: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"video/mp4": {}}, "description": "The video."},
+    206: {"content": {"video/mp4": {}}, "description": "The part that `Range` asked for."},
+    410: {"model": ErrorView, "description": "The file is no longer on disk."},
+}
+_JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {}}, "description": "The thumbnail."},
+    410: {"model": ErrorView, "description": "The file is no longer on disk."},
+}
+
+
+@router.api_route(
+    "/{job_id}/download",
+    methods=["GET", "HEAD"],
+    response_class=FileResponse,
+    responses=_MP4 | _UNKNOWN | _CONFLICT,
+    summary="Download the video",
+)
+async def download(job_id: str, service: ServiceParam) -> Response:
+    """The MP4. `Range` works, so players can seek and downloads can go on."""
+    job = await _get(service, job_id)
+    return FileResponse(_file(service, job, VIDEO), media_type="video/mp4", filename=file_name(job))
+
+
+@router.api_route(
+    "/{job_id}/thumbnail",
+    methods=["GET", "HEAD"],
+    response_class=FileResponse,
+    responses=_JPEG | _UNKNOWN | _CONFLICT,
+    summary="The video's picture",
+)
+async def thumbnail(job_id: str, service: ServiceParam) -> Response:
+    """The middle frame as a JPEG, at most 512 pixels wide or high."""
+    job = await _get(service, job_id)
+    return FileResponse(_file(service, job, THUMBNAIL), media_type="image/jpeg")
+
+
+async def _get(service: Service, job_id: str) -> Job:
+    return await service.queue.call(service.queue.store.get, job_id)
+
+
+def _file(service: Service, job: Job, name: str) -> Path:
+    if job.result is None:
+        reason = job.error.message if job.error else "There is no video yet."
+        hint = "Poll GET /jobs/{id} until it is completed." if not job.ended else None
+        raise JobConflict(f"The job is {job.state}. {reason}", hint=hint)
+    path = service.storage.path(job.result.folder, name)
+    if not path.is_file():
+        raise FileGone("The file is no longer on disk.", hint="Make the video again.")
+    return path
+
+
+def _remove_files(service: Service, job: Job) -> None:
+    """The uploaded picture goes with its job."""
+    if job.resolved.image:
+        with contextlib.suppress(FileNotFoundError):
+            (service.inputs / job.resolved.image).unlink()

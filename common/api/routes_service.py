@@ -1,0 +1,209 @@
+"""The service itself: what it is, how it is, what it did, and its model in and out of memory."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+
+from common import __version__
+from common.api.info import InfoView, info_view
+from common.api.service import Service, service_of
+from common.errors import VideosDGXError
+from common.jobs.states import JobState
+from common.messages import ModelState
+
+router = APIRouter()
+ServiceParam = Annotated[Service, Depends(service_of)]
+
+
+class RootView(BaseModel):
+    """Who answers here."""
+
+    name: str
+    version: str
+    model: str
+    title: str
+    routes: dict[str, str]
+
+
+class HealthView(BaseModel):
+    """The API process lives."""
+
+    status: str = "ok"
+    uptime_seconds: float
+
+
+class ReadyView(BaseModel):
+    """Whether jobs are accepted."""
+
+    ready: bool
+    model_loaded: bool
+    reasons: list[str] = Field(description="Why not, if not.")
+
+
+class QueueView(BaseModel):
+    """The queue now."""
+
+    queued: int
+    waiting: int
+    running: int
+    cancelling: int
+    max_queue: int
+    expected_wait_seconds: float | None = Field(
+        description="For a job sent now; null until one has been measured."
+    )
+
+
+class ModelView(BaseModel):
+    """The model's place in memory, after what was asked."""
+
+    state: ModelState
+    message: str
+
+
+class UnloadBody(BaseModel):
+    """How urgent it is."""
+
+    force: bool = Field(False, description="Now: a running job goes back to the queue.")
+
+
+class LastJob(BaseModel):
+    """One of the last jobs."""
+
+    id: str
+    state: JobState
+    duration_seconds: float | None
+
+
+class MetricsView(BaseModel):
+    """Totals since the job table began; they survive restarts."""
+
+    total_inferences: int = Field(description="Jobs that ended.")
+    successful: int
+    failed: int
+    cancelled: int
+    avg_duration_seconds: float | None
+    min_duration_seconds: float | None
+    max_duration_seconds: float | None
+    last_10: list[LastJob]
+    queue_depth: int
+    model_loaded: bool
+    worker_rss_bytes: int | None
+    worker_crashes_in_a_row: int
+
+
+@router.get("/", tags=["Service"], summary="Who answers here")
+async def root(service: ServiceParam) -> RootView:
+    """Name, version, model and routes."""
+    return RootView(
+        name="VideosDGX",
+        version=__version__,
+        model=service.spec.id,
+        title=service.spec.title,
+        routes={
+            "POST /generate": "make a video",
+            "GET /jobs/{id}": "follow a job",
+            "GET /jobs/{id}/download": "fetch the MP4",
+            "GET /info": "the model, its limits and defaults",
+            "GET /docs": "every route, to try in the browser",
+        },
+    )
+
+
+@router.get("/health", tags=["Service"], summary="Is the process alive?")
+async def health(service: ServiceParam) -> HealthView:
+    """200 while the API process lives. Never waits for the GPU or the disk."""
+    return HealthView(uptime_seconds=round(time.monotonic() - service.started, 3))
+
+
+@router.get(
+    "/ready",
+    tags=["Service"],
+    responses={503: {"model": ReadyView, "description": "No."}},
+    summary="Are jobs accepted?",
+)
+async def ready(service: ServiceParam, response: Response) -> ReadyView:
+    """503 while jobs cannot be accepted: too little disk, or no database."""
+    reasons = []
+    try:
+        service.check_disk()
+        await service.queue.call(service.queue.store.has_work)
+    except VideosDGXError as exc:
+        reasons.append(f"{exc.body.code}: {exc.body.message}")
+    response.status_code = 503 if reasons else 200
+    loaded = service.supervisor.model.state is ModelState.LOADED
+    return ReadyView(ready=not reasons, model_loaded=loaded, reasons=reasons)
+
+
+@router.get("/info", tags=["Service"], summary="The model and this machine")
+async def info(service: ServiceParam) -> InfoView:
+    """Model, limits, defaults, options, checkpoint, memory and system."""
+    return await info_view(service)
+
+
+@router.get("/queue/status", tags=["Jobs"], summary="The queue")
+async def queue_status(service: ServiceParam) -> QueueView:
+    """How many jobs wait and run, and how long a new one would wait."""
+    statistics = await service.queue.call(service.queue.store.statistics)
+    count = statistics.by_state.get
+    running = count(JobState.RUNNING, 0) + count(JobState.LOADING, 0)
+    waiting = count(JobState.WAITING, 0)
+    queued = count(JobState.QUEUED, 0)
+    average = statistics.avg_duration_seconds
+    ahead = queued + waiting + running
+    return QueueView(
+        queued=queued,
+        waiting=waiting,
+        running=running,
+        cancelling=count(JobState.CANCELLING, 0),
+        max_queue=service.settings.max_queue,
+        expected_wait_seconds=None if average is None else round(average * ahead, 1),
+    )
+
+
+@router.get("/metrics", tags=["Service"], summary="What was done")
+async def metrics(service: ServiceParam) -> MetricsView:
+    """Counts and durations over all jobs, from the job table itself."""
+    statistics = await service.queue.call(service.queue.store.statistics)
+    count = statistics.by_state.get
+    ended = {state: count(state, 0) for state in (JobState.COMPLETED, JobState.FAILED)}
+    cancelled = count(JobState.CANCELLED, 0)
+    return MetricsView(
+        total_inferences=sum(ended.values()) + cancelled,
+        successful=ended[JobState.COMPLETED],
+        failed=ended[JobState.FAILED],
+        cancelled=cancelled,
+        avg_duration_seconds=statistics.avg_duration_seconds,
+        min_duration_seconds=statistics.min_duration_seconds,
+        max_duration_seconds=statistics.max_duration_seconds,
+        last_10=[
+            LastJob(id=job.id, state=job.state, duration_seconds=job.seconds)
+            for job in statistics.last_10
+        ],
+        queue_depth=count(JobState.QUEUED, 0),
+        model_loaded=service.supervisor.model.state is ModelState.LOADED,
+        worker_rss_bytes=service.supervisor.worker_rss_bytes,
+        worker_crashes_in_a_row=service.supervisor.crashes,
+    )
+
+
+@router.post("/load", status_code=202, tags=["Memory"], summary="Warm the model")
+async def load(service: ServiceParam) -> ModelView:
+    """Bring the model into memory before the first job; `GET /ready` says when it is there."""
+    service.supervisor.load()
+    return ModelView(state=service.supervisor.model.state, message="Loading begins.")
+
+
+@router.post("/unload", status_code=202, tags=["Memory"], summary="Free the memory")
+async def unload(service: ServiceParam, body: UnloadBody | None = None) -> ModelView:
+    """Free the memory as soon as the queue is empty; with `force`, now.
+
+    With `force` a running job goes back to the queue, and starts again with its worker.
+    """
+    force = body is not None and body.force
+    if service.supervisor.worker_pid is None:
+        return ModelView(state=ModelState.UNLOADED, message="Nothing is loaded.")
+    service.supervisor.unload(force=force)
+    when = "now" if force else "when the queue is empty"
+    return ModelView(state=service.supervisor.model.state, message=f"Unloads {when}.")

@@ -1,0 +1,246 @@
+"""Keeps one worker process for as long as there is work: starts, wakes, watches and ends it."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+from common.api.watch import Stalls, Verdict, Watch
+from common.api.worker_process import WorkerProcess
+from common.errors import VideosDGXError
+from common.jobs.model import Job, Progress
+from common.jobs.queue import JobQueue
+from common.jobs.states import JobState
+from common.logs import get_logger
+from common.messages import (
+    Beat,
+    Cancel,
+    JobLeft,
+    JobProgress,
+    Leave,
+    Load,
+    ModelState,
+    ModelStatus,
+    Report,
+    Unload,
+    Wake,
+)
+from common.settings import Settings
+
+log = get_logger("supervisor")
+
+TICK_SECONDS = 0.2
+MAX_BACKOFF_SECONDS = 60.0
+Spawn = Callable[[], Awaitable[WorkerProcess]]
+
+
+class Supervisor:
+    """One service's worker, seen from the API process.
+
+    ``model``, ``live`` and ``worker_rss_bytes`` are what the worker said last.
+    """
+
+    def __init__(
+        self,
+        spawn: Spawn,
+        queue: JobQueue,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spawn = spawn
+        self._queue = queue
+        self._settings = settings
+        self._clock = clock
+        self._worker: WorkerProcess | None = None
+        self._watch: Watch | None = None
+        self._verdict: Verdict | None = None
+        self._kill_at: float | None = None
+        self._stalls = Stalls(settings.lease_seconds)
+        self._load_wanted = False
+        self._news = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self.crashes = 0
+        """Workers that died in a row without finishing a job."""
+        self.model = ModelStatus(state=ModelState.UNLOADED)
+        self.live: dict[str, Progress] = {}
+        self.worker_rss_bytes: int | None = None
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process id, while there is one."""
+        return self._worker.pid if self._worker else None
+
+    async def run(self) -> None:
+        """Serve until ``stop``: whenever there is work and no worker, start one."""
+        while not self._stopping.is_set():
+            try:
+                await self._sweep()
+                if self._load_wanted or await self._queue.call(self._queue.store.has_work):
+                    await self._one_life()
+                else:
+                    await self._rest()
+            except VideosDGXError as exc:  # the database; it may answer again
+                log.warning("supervisor waits", extra={"reason": exc.body.message})
+                await _wait(self._stopping, self._settings.backoff_seconds)
+            except OSError:
+                log.exception("cannot start a worker")
+                await _wait(self._stopping, MAX_BACKOFF_SECONDS)
+
+    async def stop(self) -> None:
+        """Drain: the running job may end within ``DRAIN_SECONDS``, else it is queued again."""
+        self._stopping.set()
+        self._news.set()
+        if self._worker and self._watch:
+            self._worker.send(Leave())
+            self._watch.leave_by = self._clock() + self._settings.drain_seconds
+
+    def wake(self) -> None:
+        """Work has come."""
+        self._news.set()
+        if self._worker:
+            self._worker.send(Wake())
+
+    def load(self) -> None:
+        """Bring the model into memory without a job."""
+        self._load_wanted = True
+        self._news.set()
+        if self._worker:
+            self._worker.send(Load())
+
+    def unload(self, *, force: bool) -> None:
+        """Let the worker exit once its queue is empty; ``force``: now, its job is queued again."""
+        self._load_wanted = False
+        if self._worker and self._watch:
+            self._worker.send(Unload())
+            if force:
+                self._watch.leave_by = self._clock()
+
+    def cancel(self, job: Job) -> None:
+        """Tell the worker that a job is being cancelled, and give it until the grace ends."""
+        if job.state is JobState.CANCELLING and self._worker and self._watch:
+            self._worker.send(Cancel(job_id=job.id))
+            self._watch.cancel(job.id, self._clock())
+
+    async def _rest(self) -> None:
+        """Sleep until something happens, or until the leases should be looked at again."""
+        await _wait(self._news, self._settings.lease_seconds / 3)
+        self._news.clear()
+
+    async def _one_life(self) -> None:
+        await self._back_off()
+        if self._stopping.is_set():
+            return
+        worker = await self._spawn()
+        now = self._clock()
+        self._worker, self._verdict, self._kill_at = worker, None, None
+        self._watch = Watch(self._settings, last_beat=now, last_progress=now)
+        if self._load_wanted:
+            worker.send(Load())
+        log.info("worker started", extra={"pid": worker.pid})
+        try:
+            code = await self._watched(worker, self._watch)
+        finally:
+            self._forget_worker()
+        await self._after(code)
+
+    async def _watched(self, worker: WorkerProcess, watch: Watch) -> int:
+        reading = asyncio.create_task(self._listen(worker, watch))
+        ended = asyncio.create_task(worker.wait())
+        while not ended.done():
+            await asyncio.wait({ended}, timeout=TICK_SECONDS)
+            self._enforce(worker, watch)
+        await reading
+        return ended.result()
+
+    async def _listen(self, worker: WorkerProcess, watch: Watch) -> None:
+        async for report in worker.reports():
+            self._heard(report, watch)
+
+    def _heard(self, report: Report, watch: Watch) -> None:
+        now = self._clock()
+        watch.beat(now)
+        if isinstance(report, JobProgress):
+            watch.progress(report.phase, now)
+            self.live[report.job_id] = Progress.model_validate(
+                report.model_dump(exclude={"type", "job_id"})
+            )
+        elif isinstance(report, JobLeft):
+            watch.job_left(report.job_id)
+            self.live.pop(report.job_id, None)
+            self.crashes = 0
+        elif isinstance(report, ModelStatus):
+            self.model = report
+            self._load_wanted = self._load_wanted and report.state is not ModelState.LOADED
+        elif isinstance(report, Beat):
+            self.worker_rss_bytes = report.rss_bytes
+
+    def _enforce(self, worker: WorkerProcess, watch: Watch) -> None:
+        """SIGTERM when it is overdue, SIGKILL when that did not help."""
+        now = self._clock()
+        if self._verdict is None:
+            self._verdict = watch.overdue(now)
+            if self._verdict is not None:
+                log.warning("stopping worker", extra={"reason": self._verdict.reason})
+                self._kill_at = now + self._settings.kill_grace_seconds
+                worker.terminate()
+        elif self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = None
+            worker.kill()
+
+    def _forget_worker(self) -> None:
+        self._worker = self._watch = self.worker_rss_bytes = None
+        self.model = ModelStatus(state=ModelState.UNLOADED)
+        self.live.clear()
+
+    async def _after(self, code: int) -> None:
+        """Take back what the worker held when it ended."""
+        verdict = self._verdict or Verdict(_describe(code), blame=code != 0)
+        clean = code == 0 or not verdict.blame
+        self.crashes = 0 if clean else self.crashes + 1
+        level = log.info if clean else log.warning
+        level("worker ended", extra={"code": code, "reason": verdict.reason})
+        for job in await self._queue.call(self._queue.store.claimed, self._settings.worker_id()):
+            await self._take_back(job, verdict)
+
+    async def _take_back(self, job: Job, verdict: Verdict) -> None:
+        store = self._queue.store
+        if verdict.blame:
+            limit = self._settings.max_attempts
+            state = await self._queue.call(store.expel, job, verdict.reason, limit)
+        else:
+            state = await self._queue.call(store.release, job.id, job.token or "")
+        log.info("job taken back", extra={"job_id": job.id, "state": state})
+
+    async def _back_off(self) -> None:
+        """Wait before the next try, longer each time; the first crash costs nothing."""
+        if self.crashes < 2:
+            return
+        seconds = self._settings.backoff_seconds * 2 ** min(self.crashes - 2, 10)
+        await _wait(self._stopping, min(seconds, MAX_BACKOFF_SECONDS))
+
+    async def _sweep(self) -> None:
+        """Take back jobs whose worker, on another machine, shows no life any more."""
+        store = self._queue.store
+        mine = self._settings.worker_id()
+        claims = {
+            job.token: job
+            for job in await self._queue.call(store.claimed)
+            if job.token and job.worker != mine
+        }
+        beats = {token: job.beats for token, job in claims.items()}
+        for token in self._stalls.observe(beats, self._clock()):
+            reason = "its worker shows no life any more"
+            await self._queue.call(store.expel, claims[token], reason, self._settings.max_attempts)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+def _describe(code: int) -> str:
+    if code >= 0:
+        return f"the worker process ended with code {code}"
+    hint = " (often: out of memory)" if -code == signal.SIGKILL else ""
+    return f"the worker process was killed by {signal.Signals(-code).name}{hint}"

@@ -1,0 +1,125 @@
+"""What clients read: the JSON of every answer, with a word on each field."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from common.errors import ErrorBody
+from common.jobs.model import Job, Progress
+from common.jobs.states import JobState
+from common.requests import Adjustment, ResolvedRequest
+
+
+class ErrorView(BaseModel):
+    """Every error has this shape."""
+
+    error: ErrorBody
+
+
+class ResultView(BaseModel):
+    """The finished video."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+    duration_seconds: float
+    size_bytes: int
+    has_audio: bool
+    checkpoint: str = Field(description="The checkpoint that really made it.")
+    revision: str
+    timings: dict[str, float] = Field(description="Seconds spent in each phase.")
+
+
+class Links(BaseModel):
+    """Where to go from a job."""
+
+    self: str
+    cancel: str
+    download: str
+    thumbnail: str
+
+
+class JobView(BaseModel):
+    """A job: what was asked, what it became, how far it is, and how it ended."""
+
+    id: str
+    model: str
+    state: JobState
+    progress: Progress
+    queue_position: int | None = Field(None, description="Jobs ahead of it, while queued.")
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    requested: dict[str, Any] = Field(description="The request as it was sent.")
+    resolved: ResolvedRequest = Field(description="Exactly what the model makes.")
+    adjustments: tuple[Adjustment, ...] = Field(description="What was changed, and why.")
+    attempts: int
+    result: ResultView | None = None
+    error: ErrorBody | None = None
+    links: Links
+
+
+class JobListView(BaseModel):
+    """One page of jobs, newest first."""
+
+    jobs: list[JobView]
+    next_cursor: str | None = Field(None, description="Pass as `cursor` for the next page.")
+
+
+class MemoryEstimate(BaseModel):
+    """Bytes: for the weights, and on top of them while the job runs."""
+
+    load_bytes: int
+    run_bytes: int
+
+
+class DryRunView(BaseModel):
+    """What a request would become, and cost; nothing was queued."""
+
+    dry_run: bool = True
+    requested: dict[str, Any]
+    resolved: ResolvedRequest
+    adjustments: tuple[Adjustment, ...]
+    memory: MemoryEstimate | None = Field(description="Null until the checkpoint is on disk.")
+    seconds: float | None = Field(description="Null until a job has been measured here.")
+
+
+def job_view(job: Job, live: Progress | None = None, position: int | None = None) -> JobView:
+    """A job as clients see it; ``live`` is newer than the row."""
+    base = f"/jobs/{job.id}"
+    return JobView(
+        id=job.id,
+        model=job.model,
+        state=job.state,
+        progress=live if live and not job.ended else job.progress,
+        queue_position=position,
+        created_at=_moment(job.created_at),
+        started_at=_moment(job.started_at),
+        finished_at=_moment(job.finished_at),
+        requested=job.requested,
+        resolved=job.resolved,
+        adjustments=job.adjustments,
+        attempts=job.attempts,
+        result=ResultView.model_validate(job.result.model_dump()) if job.result else None,
+        error=job.error,
+        links=Links(
+            self=base,
+            cancel=f"{base}/cancel",
+            download=f"{base}/download",
+            thumbnail=f"{base}/thumbnail",
+        ),
+    )
+
+
+def file_name(job: Job) -> str:
+    """A name that a person recognises in a downloads folder: model, prompt, day, id."""
+    words = re.sub(r"[^a-z0-9]+", "-", job.resolved.prompt.lower()).strip("-")
+    day = _moment(job.created_at).strftime("%Y-%m-%d")
+    return "_".join(filter(None, (job.model, words[:48].strip("-"), day, job.id[:8]))) + ".mp4"
+
+
+def _moment(seconds: float | None) -> Any:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

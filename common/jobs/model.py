@@ -1,0 +1,101 @@
+"""A job as everybody sees it: frozen records, read from one row."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from common.contract import Phase
+from common.errors import ErrorBody
+from common.jobs.states import ENDED, JobState
+from common.requests import Adjustment, ResolvedRequest
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Progress(_Record):
+    """How far a job is. ``percent`` never goes back within one attempt; times are in seconds."""
+
+    phase: Phase | None = None
+    step: int = 0
+    steps: int = 0
+    percent: float = 0
+    seconds_elapsed: float = 0
+    seconds_left: float | None = None
+
+
+class JobResult(_Record):
+    """What was made. ``folder`` holds video.mp4, thumbnail.jpg and manifest.json."""
+
+    folder: str
+    size_bytes: int
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+    duration_seconds: float
+    has_audio: bool
+    checkpoint: str
+    revision: str
+    timings: dict[str, float] = {}
+    """Seconds by phase."""
+
+
+class NewJob(_Record):
+    """A job before it is accepted."""
+
+    id: str
+    model: str
+    requested: dict[str, Any]
+    resolved: ResolvedRequest
+    adjustments: tuple[Adjustment, ...] = ()
+    owner: str = ""
+
+
+class Job(NewJob):
+    """A job in the store. Times are seconds since the epoch; ``number`` is the order of arrival."""
+
+    number: int
+    state: JobState
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    progress: Progress = Progress()
+    attempts: int = 0
+    token: str | None = None
+    """Names the current claim; every write of a worker must carry it."""
+    worker: str | None = None
+    beats: int = 0
+    """Grows with every sign of life of the worker that holds the job."""
+    result: JobResult | None = None
+    error: ErrorBody | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is in one of its three ends."""
+        return self.state in ENDED
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from the last start to the end, once there is one."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(0.0, self.finished_at - self.started_at)
+
+
+class JobPage(_Record):
+    """Jobs, newest first; ``next_cursor`` continues the list, None at its end."""
+
+    jobs: tuple[Job, ...]
+    next_cursor: str | None
+
+
+class Statistics(_Record):
+    """Totals over the job table; durations in seconds, of completed jobs."""
+
+    by_state: dict[JobState, int]
+    avg_duration_seconds: float | None
+    min_duration_seconds: float | None
+    max_duration_seconds: float | None
+    last_10: tuple[Job, ...]

@@ -1,0 +1,41 @@
+"""The one table."""
+
+from sqlalchemy import (
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+jobs = Table(
+    "jobs",
+    metadata,
+    # The order of arrival. Wall clocks jump; a sequence does not.
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("model", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Column("requested", Text, nullable=False),
+    Column("resolved", Text, nullable=False),
+    Column("adjustments", Text, nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("token", String(32)),
+    Column("worker", String(128)),
+    Column("beats", Integer, nullable=False),
+    Column("result", Text),
+    Column("error", Text),
+    Index("jobs_by_state", "model", "state", "number"),
+    Index("jobs_by_owner", "owner", "number"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,80 @@
+"""The durable job store, as its users see it. One implementation: ``common.jobs.sql``."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from common.errors import ErrorBody
+from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
+from common.jobs.states import Event, JobState
+
+
+class JobStore(Protocol):
+    """Jobs that survive anything. Every method is one transaction and may be called by any thread.
+
+    Methods that take a ``token`` change nothing, and say so, when the job was claimed anew since.
+
+    Raises (any method):
+        StoreUnavailable: the database does not answer.
+        StorageFull: the database's disk is full; nothing was changed.
+    """
+
+    def submit(self, job: NewJob, max_unfinished: int) -> Job:
+        """Accept a job; it is on disk when this returns.
+
+        Raises:
+            QueueFull: ``max_unfinished`` jobs of this model are unfinished.
+        """
+
+    def get(self, job_id: str) -> Job:
+        """Read one job. Raises JobNotFound."""
+
+    def page(
+        self, *, states: Sequence[JobState] = (), cursor: str | None = None, limit: int = 20
+    ) -> JobPage:
+        """List jobs, newest first. Raises InvalidRequest for a cursor that is not one."""
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel: at once when queued, else ``cancelling`` until its worker confirms.
+
+        Raises:
+            JobNotFound, JobConflict: unknown, or ended otherwise.
+        """
+
+    def delete(self, job_id: str) -> Job:
+        """Forget an ended job. Raises JobNotFound, JobConflict while it is unfinished."""
+
+    def claim(self, worker: str) -> Job | None:
+        """Take the oldest queued job under a fresh token; counts an attempt."""
+
+    def advance(self, job_id: str, token: str, event: Event) -> JobState | None:
+        """Apply WAIT, LOAD or RUN; answer the new state, None when it was not allowed."""
+
+    def heartbeat(self, job_id: str, token: str, progress: Progress) -> JobState | None:
+        """Show life and progress; answer the job's state, None when the token is old."""
+
+    def complete(self, job_id: str, token: str, result: JobResult) -> bool:
+        """Record the result. False: cancelled or claimed anew meanwhile; the file must go."""
+
+    def fail(self, job_id: str, token: str, error: ErrorBody) -> JobState | None:
+        """End the job with its reason (``cancelled`` if that was asked before)."""
+
+    def release(self, job_id: str, token: str) -> JobState | None:
+        """Put the job back into the queue and give the attempt back; a cancelled one ends."""
+
+    def claimed(self, worker: str | None = None) -> list[Job]:
+        """List the jobs that a worker holds; of one worker, or of all."""
+
+    def expel(self, job: Job, reason: str, max_attempts: int) -> JobState | None:
+        """Take a job from a dead worker: back to the queue, or failed after ``max_attempts``."""
+
+    def has_work(self) -> bool:
+        """Whether any job is queued or unfinished."""
+
+    def position(self, job: Job) -> int:
+        """Count the queued jobs that come before this one."""
+
+    def statistics(self) -> Statistics:
+        """Totals over all jobs."""
+
+    def close(self) -> None:
+        """Let go of all connections."""

@@ -1,0 +1,36 @@
+"""The still picture of a video."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import EncodingFailed
+from common.media.disk import full_disk_named
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_LONG_SIDE = 512
+_JPEG_QUALITY = 88
+
+
+def write_thumbnail(frame: "NDArray[np.uint8]", path: Path) -> None:
+    """Write RGB ``frame`` [height, width, 3] as a JPEG of at most 512 pixels on the long side.
+
+    Raises:
+        StorageFull: the disk is full.
+        EncodingFailed: the frame cannot be made into a JPEG.
+    """
+    import cv2  # tens of MB: the API process imports this package too
+
+    height, width = frame.shape[:2]
+    scale = min(1.0, _LONG_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
+    picture = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+    # Encoded in memory and written by us: cv2.imwrite says False for a full disk, not why.
+    done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not done:
+        raise EncodingFailed("The thumbnail could not be made.")
+    with full_disk_named():
+        path.write_bytes(jpeg.tobytes())

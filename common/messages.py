@@ -1,0 +1,113 @@
+"""What the API process and its worker say to each other: JSON lines on one pipe.
+
+Only these records cross the process boundary, besides the job store itself.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from common.contract import Phase
+
+
+class ModelState(StrEnum):
+    """Whether the weights are in memory."""
+
+    UNLOADED = "unloaded"
+    LOADING = "loading"
+    LOADED = "loaded"
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Wake(_Message):
+    """Work may be waiting."""
+
+    type: Literal["wake"] = "wake"
+
+
+class Cancel(_Message):
+    """The client cancelled this job; leave it at the next step."""
+
+    type: Literal["cancel"] = "cancel"
+    job_id: str
+
+
+class Load(_Message):
+    """Bring the model into memory although no job asks for it."""
+
+    type: Literal["load"] = "load"
+
+
+class Unload(_Message):
+    """Exit as soon as there is no work left."""
+
+    type: Literal["unload"] = "unload"
+
+
+class Leave(_Message):
+    """Claim nothing more and exit after the running job. SIGTERM says the same, but at once."""
+
+    type: Literal["leave"] = "leave"
+
+
+class ModelStatus(_Message):
+    """The worker's model: its state, and what was really loaded."""
+
+    type: Literal["model"] = "model"
+    state: ModelState
+    checkpoint: str | None = None
+    revision: str | None = None
+    load_seconds: float | None = None
+
+
+class Beat(_Message):
+    """A sign of life, every second. ``rss_bytes`` is the worker's own memory."""
+
+    type: Literal["beat"] = "beat"
+    rss_bytes: int
+
+
+class JobProgress(_Message):
+    """Where the running job is, as it happens."""
+
+    type: Literal["progress"] = "progress"
+    job_id: str
+    phase: Phase | None = None
+    step: int = 0
+    steps: int = 0
+    percent: float = 0
+    seconds_elapsed: float = 0
+    seconds_left: float | None = None
+
+
+class JobLeft(_Message):
+    """The worker is done with this job, whatever became of it."""
+
+    type: Literal["left"] = "left"
+    job_id: str
+
+
+Command = Annotated[Wake | Cancel | Load | Unload | Leave, Field(discriminator="type")]
+Report = Annotated[ModelStatus | Beat | JobProgress | JobLeft, Field(discriminator="type")]
+
+_COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
+_REPORTS: TypeAdapter[Report] = TypeAdapter(Report)
+
+
+def to_line(message: BaseModel) -> bytes:
+    """One message as one line."""
+    return message.model_dump_json().encode() + b"\n"
+
+
+def parse_command(line: bytes) -> Command:
+    """Read what the API process said."""
+    return _COMMANDS.validate_json(line)
+
+
+def parse_report(line: bytes) -> Report:
+    """Read what the worker said."""
+    return _REPORTS.validate_json(line)

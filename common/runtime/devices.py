@@ -1,0 +1,71 @@
+"""Where a model runs, in which number format, and what running out of memory becomes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from common.errors import InvalidRequest, OutOfMemory
+
+_CPU_ALLOCATOR = "DefaultCPUAllocator"
+"""How torch signs a failed allocation on the CPU, which is a plain RuntimeError."""
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called ``name``; ``auto`` is the GPU where there is one, else the CPU.
+
+    Raises:
+        InvalidRequest: there is no such device here; the message names those there are.
+    """
+    present = _present()
+    if name == "auto":
+        return torch.device(present[-1] if len(present) == 1 else "cuda")
+    if name in present or (name == "cuda" and len(present) > 1):
+        return torch.device(name)
+    raise InvalidRequest(
+        f"there is no device {name!r} here.",
+        param="device",
+        hint=f"Take auto, or one of: {', '.join(present)}.",
+    )
+
+
+def _present() -> list[str]:
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return ["cpu", *(f"cuda:{index}" for index in range(gpus))]
+
+
+def compute_dtype(device: torch.device) -> torch.dtype:
+    """The number format of weights and activations on ``device``: bfloat16, everywhere for now.
+
+    The models here are published and trained in it, every GPU since Ampere has it in its matrix
+    units, and on a CPU it keeps memory and results like those of the GPU.
+    """
+    del device
+    return torch.bfloat16
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` is one of the ways in which torch says that an allocation failed."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn torch's ways of running out of memory into ours.
+
+    A generator must open it inside its body: a decorator would only see its creation.
+
+    Raises:
+        OutOfMemory: an allocation failed in the block, on the GPU or on the CPU.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as exc:
+        if not is_out_of_memory(exc):
+            raise
+        raise OutOfMemory(
+            "the job did not fit into memory.",
+            hint="Ask for fewer frames or a smaller resolution, or unload another model first.",
+        ) from exc

@@ -1,0 +1,61 @@
+"""How much memory a checkpoint's weights take, read from file headers alone. No torch here."""
+
+import json
+import math
+import struct
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from common.errors import CheckpointError
+
+_MAX_HEADER_BYTES = 100_000_000
+"""The format's own limit (safetensors, safetensors/src/tensor.rs, MAX_HEADER_SIZE)."""
+
+
+def parameter_count(checkpoint: Path, components: Collection[str] = ()) -> int:
+    """Numbers held by the safetensors files of a diffusers checkpoint.
+
+    It counts elements, not bytes of files: some are published in float32 and loaded in bfloat16.
+
+    Args:
+        checkpoint: folder with one folder per component.
+        components: the folders to count; empty takes every folder. Files beside
+            ``model_index.json`` are other forms of the same weights and never count.
+
+    Raises:
+        CheckpointError: a header cannot be read.
+    """
+    return sum(_elements(path) for path in _files(checkpoint, components))
+
+
+def _files(checkpoint: Path, components: Collection[str]) -> Iterator[Path]:
+    for path in sorted(checkpoint.glob("*/*.safetensors")):
+        if not components or path.parent.name in components:
+            yield path
+
+
+def _elements(path: Path) -> int:
+    try:
+        header = _header(path)
+        tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+        return sum(math.prod(tensor["shape"]) for tensor in tensors)
+    except (OSError, ValueError, KeyError, TypeError, struct.error) as exc:
+        raise CheckpointError(
+            f"the weights file {path.parent.name}/{path.name} is damaged.",
+            hint="Fetch it again with scripts/download_models.sh.",
+        ) from exc
+
+
+def _header(path: Path) -> dict[str, dict[str, list[int]]]:
+    """The JSON header: its length as 8 bytes, little endian, then the text.
+
+    See huggingface/safetensors, README.md, "Format".
+    """
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > _MAX_HEADER_BYTES:
+            raise ValueError("the header is longer than the format allows")
+        header: dict[str, dict[str, list[int]]] = json.loads(file.read(length))
+    if not isinstance(header, dict):
+        raise TypeError("the header is no JSON object")
+    return header

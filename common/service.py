@@ -1,0 +1,65 @@
+"""The entry point of a service: ``serve("wan21.model_config:SPEC")`` is a model's whole app.py."""
+
+import sys
+from functools import partial
+
+import uvicorn
+
+from common.api.app import create_app
+from common.api.service import Service
+from common.api.supervisor import Supervisor
+from common.api.worker_process import ChildWorker
+from common.contract import ModelSpec, load_spec
+from common.errors import VideosDGXError
+from common.hub import choose_variant
+from common.jobs.opening import open_store
+from common.jobs.queue import JobQueue
+from common.locks import held
+from common.logs import configure_logs, get_logger
+from common.media.storage import Storage
+from common.settings import Settings, load_settings
+
+log = get_logger("api")
+
+CONNECTIONS_GRACE_SECONDS = 5
+"""Open downloads get this long at shutdown; the job's own grace, DRAIN_SECONDS, comes after."""
+
+
+def serve(address: str) -> None:
+    """Run the service of the SPEC at ``address`` until it is told to stop."""
+    try:
+        _serve(address)
+    except VideosDGXError as exc:
+        log.error("%s %s", exc.body.message, exc.body.hint or "")
+        sys.exit(1)
+
+
+def _serve(address: str) -> None:
+    spec = load_spec(address)
+    settings = load_settings(spec.id)
+    configure_logs(settings.log_level, settings.log_format, spec.id)
+    choose_variant(spec, settings.checkpoint)  # a wrong setting stops us here, not at the first job
+    settings.inputs_of(spec.id).mkdir(parents=True, exist_ok=True)
+    app = create_app(spec, settings.max_body_mb, partial(build_service, address, spec, settings))
+    with held(settings.state_of(spec.id) / "api.lock", timeout=5):
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port or spec.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=CONNECTIONS_GRACE_SECONDS,
+        )
+
+
+def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
+    """Put the parts together."""
+    queue = JobQueue(open_store(settings, spec.id), settings.max_queue)
+    return Service(
+        spec=spec,
+        variant=choose_variant(spec, settings.checkpoint),
+        settings=settings,
+        queue=queue,
+        storage=Storage(settings.outputs_of(spec.id)),
+        supervisor=Supervisor(partial(ChildWorker.spawn, address), queue, settings),
+    )

@@ -1,0 +1,45 @@
+"""``python -m common.worker wan21.model_config:SPEC``: one worker process."""
+
+import argparse
+import os
+import sys
+
+from common.contract import load_spec
+from common.errors import VideosDGXError
+from common.jobs.opening import open_store
+from common.locks import held
+from common.logs import configure_logs, get_logger
+from common.settings import load_settings
+from common.worker.control import Control, open_pipe
+from common.worker.loop import Worker
+
+LOCK_PATIENCE_SECONDS = 30
+"""A worker whose API process died exits within a moment; its follower waits for that."""
+
+
+def main() -> int:
+    """Run one worker; answers its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m common.worker", description=__doc__)
+    parser.add_argument("spec", help="module:NAME of a ModelSpec")
+    parser.add_argument("--control-fd", type=int, help="the pipe to the API process")
+    arguments = parser.parse_args()
+    spec = load_spec(arguments.spec)
+    settings = load_settings(spec.id)
+    configure_logs(settings.log_level, settings.log_format, f"{spec.id}-worker")
+    os.nice(settings.worker_niceness)
+    control = Control(open_pipe(arguments.control_fd))
+    with held(settings.state_of(spec.id) / "worker.lock", LOCK_PATIENCE_SECONDS):
+        store = open_store(settings, spec.id)
+        return Worker(spec, settings, store, control).run()
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+    except VideosDGXError as exc:
+        get_logger("worker").error("%s %s", exc.body.message, exc.body.hint or "")
+        code = 1
+    # Not sys.exit: a GPU library's threads could keep a finished process, and its memory, alive.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

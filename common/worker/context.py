@@ -1,0 +1,84 @@
+"""A job while it runs: what the model tells us, and how we call it back."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from common.contract import Phase
+from common.errors import JobCancelled, JobReleased
+from common.jobs.model import Job, Progress
+
+# Shares of the bar. Denoising is nearly all of a real job; decoding is most of the rest.
+_SPANS = {
+    Phase.LOADING: (0.0, 0.0),
+    Phase.ENCODING_PROMPT: (0.0, 2.0),
+    Phase.DENOISING: (2.0, 88.0),
+    Phase.DECODING: (88.0, 97.0),
+    Phase.ENCODING_VIDEO: (97.0, 100.0),
+}
+
+
+class RunningJob:
+    """The ``JobContext`` that a model sees. ``cancel`` and ``release`` come from other threads."""
+
+    def __init__(
+        self,
+        job: Job,
+        on_progress: Callable[[str, Progress], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.job = job
+        self.token = job.token or ""
+        self.timings: dict[str, float] = {}
+        self.latest = Progress()
+        self._on_progress = on_progress
+        self._clock = clock
+        self._started = self._phase_started = clock()
+        self._cancelled = threading.Event()
+        self._released = threading.Event()
+
+    def cancel(self) -> None:
+        """The client wants it stopped."""
+        self._cancelled.set()
+
+    def release(self) -> None:
+        """The worker must stop; the job goes back to the queue."""
+        self._released.set()
+
+    def raise_if_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise JobCancelled
+        if self._released.is_set():
+            raise JobReleased
+
+    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
+        now = self._clock()
+        if phase is not self.latest.phase:
+            self._close_phase(now)
+        low, high = _SPANS[phase]
+        share = step / steps if steps else 0.0
+        self.latest = Progress(
+            phase=phase,
+            step=step,
+            steps=steps,
+            percent=round(max(self.latest.percent, low + (high - low) * share), 1),
+            seconds_elapsed=round(now - self._started, 3),
+            seconds_left=self._seconds_left(now, step, steps),
+        )
+        self._on_progress(self.job.id, self.latest)
+
+    def finish(self) -> None:
+        """Close the last phase's timing."""
+        self._close_phase(self._clock())
+
+    def _close_phase(self, now: float) -> None:
+        if self.latest.phase is not None:
+            spent = self.timings.get(self.latest.phase, 0.0) + now - self._phase_started
+            self.timings[self.latest.phase.value] = round(spent, 4)
+        self._phase_started = now
+
+    def _seconds_left(self, now: float, step: int, steps: int) -> float | None:
+        """What is left of this phase at the pace so far; unknown before its first step."""
+        if not step:
+            return None
+        return round((now - self._phase_started) / step * (steps - step), 1)

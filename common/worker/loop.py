@@ -1,0 +1,190 @@
+"""The worker: claims jobs one after another, and exits when there is nothing to stay for."""
+
+import os
+import signal
+import time
+from types import FrameType
+
+from common.contract import LoadOptions, ModelSpec
+from common.errors import JobReleased, VideosDGXError
+from common.hub import Checkpoint, choose_variant, locate
+from common.jobs.model import Progress
+from common.jobs.store import JobStore
+from common.logs import get_logger
+from common.media.codecs import EncoderSettings, resolve_codec
+from common.media.storage import Storage
+from common.messages import JobLeft, JobProgress, ModelState, ModelStatus
+from common.model_loader import ModelLoader
+from common.settings import Settings
+from common.worker.context import RunningJob
+from common.worker.control import Control
+from common.worker.heart import Heart
+from common.worker.run_job import JobRunner, LoadedModel
+
+log = get_logger("worker")
+
+POLL_SECONDS = 2.0
+"""Between looks at a queue that nobody told us about: other machines' jobs, a busy database."""
+EXIT_CLEAN = 0
+EXIT_RESTART = 75
+"""Something unexpected happened inside a model: this process must not take another job."""
+
+
+class Worker:
+    """One model, one GPU, one job at a time."""
+
+    def __init__(
+        self, spec: ModelSpec, settings: Settings, store: JobStore, control: Control
+    ) -> None:
+        self._spec = spec
+        self._settings = settings
+        self._store = store
+        self._control = control
+        self._checkpoint: Checkpoint | None = None
+        self._load_seconds: float | None = None
+        self._interruptible = False
+        self._heart = Heart(control, store, settings.lease_seconds)
+        self._loader = ModelLoader(
+            self._load, ttl_seconds=_ttl(settings), on_change=self._report_model
+        )
+        self._runner = JobRunner(
+            spec=spec,
+            store=store,
+            storage=Storage(settings.outputs_of(spec.id)),
+            loader=self._loader,
+            inputs=settings.inputs_of(spec.id),
+            encoder=EncoderSettings(
+                codec=resolve_codec(settings.video_encoder), crf=settings.video_crf
+            ),
+        )
+
+    def run(self) -> int:
+        """Work until told to leave, idle for too long, or broken; answers the exit code."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        self._control.start(on_cancel=self._cancel, on_lost=self._on_lost)
+        self._heart.start()
+        self._recover()
+        while not self._control.leaving:
+            self._control.news.clear()
+            try:
+                if not self._turn():
+                    break
+            except _Tainted:
+                return EXIT_RESTART
+        return EXIT_CLEAN
+
+    def _turn(self) -> bool:
+        """Run one job, or load, or wait for news; False when there is nothing to stay for."""
+        if self._run_next():
+            return True
+        if self._control.load_wanted:
+            self._warm()
+            return True
+        left = self._loader.seconds_until_expiry()
+        if self._control.unload_wanted or left == 0:
+            return False
+        self._control.news.wait(POLL_SECONDS if left is None else min(left, POLL_SECONDS))
+        return True
+
+    def _run_next(self) -> bool:
+        try:
+            job = self._store.claim(self._settings.worker_id())
+        except VideosDGXError as exc:
+            log.warning("cannot claim", extra={"reason": exc.body.message})
+            return False
+        if job is None:
+            return False
+        running = RunningJob(job, self._report_progress)
+        self._heart.running = running
+        try:
+            healthy = self._run_interruptibly(running)
+        finally:
+            self._heart.running = None
+            self._control.report(JobLeft(job_id=job.id))
+        if not healthy:
+            raise _Tainted
+        return True
+
+    def _run_interruptibly(self, running: RunningJob) -> bool:
+        self._interruptible = True
+        try:
+            return self._runner.run(running)
+        finally:
+            self._interruptible = False
+
+    def _warm(self) -> None:
+        self._control.load_wanted = False
+        try:
+            with self._loader.use():
+                pass
+        except VideosDGXError as exc:
+            log.error("cannot load", extra={"reason": exc.body.message, "hint": exc.body.hint})
+        except Exception:
+            log.exception("cannot load")
+            raise _Tainted from None
+
+    def _load(self) -> LoadedModel:
+        settings, started = self._settings, time.monotonic()
+        variant = choose_variant(self._spec, settings.checkpoint)
+        self._checkpoint = locate(settings.models_dir, variant)
+        options = LoadOptions(quantization=self._spec.quantization, device=settings.device)
+        pipeline = self._spec.load(self._checkpoint.path, options)
+        self._load_seconds = round(time.monotonic() - started, 3)
+        return LoadedModel(pipeline, self._checkpoint)
+
+    def _recover(self) -> None:
+        """Take back what an earlier process of this name held: our lock says that it is dead."""
+        for job in self._store.claimed(self._settings.worker_id()):
+            reason = "the service was stopped without warning"
+            self._store.expel(job, reason, self._settings.max_attempts)
+
+    # Reports, from the main thread
+
+    def _report_progress(self, job_id: str, progress: Progress) -> None:
+        self._control.report(JobProgress(job_id=job_id, **progress.model_dump()))
+
+    def _report_model(self, state: ModelState) -> None:
+        known = self._checkpoint if state is ModelState.LOADED else None
+        status = ModelStatus(
+            state=state,
+            checkpoint=known.id if known else None,
+            revision=known.revision if known else None,
+            load_seconds=self._load_seconds if known else None,
+        )
+        log.info("model", extra=status.model_dump(exclude={"type"}))
+        self._control.report(status)
+
+    # Commands, from the pipe's thread
+
+    def _cancel(self, job_id: str) -> None:
+        running = self._heart.running
+        if running is not None and running.job.id == job_id:
+            running.cancel()
+
+    def _on_lost(self) -> None:
+        """The API process is gone: give the job back and exit at once, so that none is orphaned."""
+        running = self._heart.running
+        if running is not None:
+            try:
+                self._store.release(running.job.id, running.token)
+            except VideosDGXError:
+                log.warning("could not give the job back", extra={"job_id": running.job.id})
+        os._exit(EXIT_CLEAN)
+
+    # Signals, in the main thread
+
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        """Leave now: interrupts loading and decoding, which no step callback reaches."""
+        self._control.leave()
+        if self._interruptible:
+            self._interruptible = False
+            raise JobReleased
+
+
+class _Tainted(Exception):
+    """This process must end before another job runs."""
+
+
+def _ttl(settings: Settings) -> float:
+    minutes = settings.auto_unload_minutes
+    return minutes * 60 if minutes >= 0 else -1.0

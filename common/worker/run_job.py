@@ -1,0 +1,212 @@
+"""One job from claim to record: load, generate, encode, publish, complete."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.contract import ModelSpec, Phase, VideoClip
+from common.errors import (
+    GenerationFailed,
+    JobCancelled,
+    JobReleased,
+    OutOfMemory,
+    StorageFull,
+    VideosDGXError,
+)
+from common.hub import Checkpoint
+from common.jobs.model import Job, JobResult
+from common.jobs.states import Event, JobState
+from common.jobs.store import JobStore
+from common.logs import get_logger
+from common.media.codecs import EncoderSettings
+from common.media.encoder import EncodedVideo, encode
+from common.media.storage import Draft, Storage
+from common.media.thumbnail import write_thumbnail
+from common.messages import ModelState
+from common.model_loader import ModelLoader
+from common.requests import ResolvedRequest
+from common.worker.context import RunningJob
+
+log = get_logger("worker")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A pipeline, and the checkpoint that it really came from."""
+
+    pipeline: Any
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class JobRunner:
+    """Everything that a job needs on its way."""
+
+    spec: ModelSpec
+    store: JobStore
+    storage: Storage
+    loader: ModelLoader[LoadedModel]
+    inputs: Path
+    encoder: EncoderSettings
+
+    def run(self, running: RunningJob) -> bool:
+        """Bring the job to its end, or back to the queue.
+
+        Answers whether this process may take another job: after something unexpected in a model
+        it may not, since a GPU context can be broken for good.
+        """
+        job, token = running.job, running.token
+        try:
+            self._make(running)
+        except (JobCancelled, JobReleased):
+            state = self.store.release(job.id, token)
+            log.info("job left early", extra={"job_id": job.id, "state": state})
+        except Exception as exc:
+            return self._fail(running, exc)
+        return True
+
+    def _make(self, running: RunningJob) -> None:
+        job, token = running.job, running.token
+        adopted = self.storage.adopt(job.id, token)
+        if adopted is not None:
+            folder, manifest = adopted
+            self._complete(running, JobResult(**{**manifest["result"], "folder": folder}))
+            return
+        if self.loader.state is not ModelState.LOADED:
+            self._advance(running, Event.LOAD)
+            running.progress(Phase.LOADING)
+        with self.loader.use() as model:
+            self._advance(running, Event.RUN)
+            running.raise_if_cancelled()
+            clip = self.spec.generate(model.pipeline, self._request(job), running)
+            with self._draft(running) as draft:
+                encoded = self._encode(running, clip, draft, model.checkpoint)
+                result = self._publish(running, clip, draft, encoded, model.checkpoint)
+        self._complete(running, result)
+
+    def _request(self, job: Job) -> ResolvedRequest:
+        image = job.resolved.image
+        return job.resolved.model_copy(update={"image": self.inputs / image if image else None})
+
+    def _advance(self, running: RunningJob, event: Event) -> None:
+        """Move on, unless the client or a newer claim got there first."""
+        if self.store.advance(running.job.id, running.token, event) is None:
+            raise JobCancelled
+
+    @contextmanager
+    def _draft(self, running: RunningJob) -> Iterator[Draft]:
+        """A folder for the files; gone again unless it was published."""
+        draft = self.storage.begin(running.job.id, running.token)
+        try:
+            yield draft
+        except BaseException:
+            draft.discard()
+            raise
+
+    def _encode(
+        self, running: RunningJob, clip: VideoClip, draft: Draft, checkpoint: Checkpoint
+    ) -> EncodedVideo:
+        encoded = encode(
+            clip,
+            draft.video,
+            self.encoder,
+            _tags(running.job, checkpoint),
+            on_chunk=lambda _frames: running.raise_if_cancelled(),
+            on_frames_done=lambda: running.progress(Phase.ENCODING_VIDEO),
+            on_wait=running.raise_if_cancelled,
+        )
+        write_thumbnail(encoded.poster, draft.thumbnail)
+        return encoded
+
+    def _publish(
+        self,
+        running: RunningJob,
+        clip: VideoClip,
+        draft: Draft,
+        encoded: EncodedVideo,
+        checkpoint: Checkpoint,
+    ) -> JobResult:
+        running.raise_if_cancelled()
+        running.finish()
+        result = JobResult(
+            folder=draft.folder.name,
+            size_bytes=encoded.size_bytes,
+            width=clip.width,
+            height=clip.height,
+            num_frames=encoded.num_frames,
+            fps=clip.fps,
+            duration_seconds=round(encoded.num_frames / clip.fps, 3),
+            has_audio=encoded.has_audio,
+            checkpoint=checkpoint.id,
+            revision=checkpoint.revision,
+            timings=running.timings,
+        )
+        draft.publish(_manifest(running.job, result))
+        return result
+
+    def _complete(self, running: RunningJob, result: JobResult) -> None:
+        if self.store.complete(running.job.id, running.token, result):
+            log.info("job completed", extra={"job_id": running.job.id, **running.timings})
+            return
+        self.storage.withdraw(
+            running.job.id, running.token
+        )  # the cancel won: its file goes with it
+        raise JobCancelled
+
+    def _fail(self, running: RunningJob, exc: Exception) -> bool:
+        error = _as_error(exc)
+        expected = error is exc
+        log.error(
+            "job failed",
+            exc_info=None if expected else exc,
+            extra={"job_id": running.job.id, "code": error.code, "reason": error.body.message},
+        )
+        state = self.store.fail(running.job.id, running.token, error.body)
+        log.info("job ended", extra={"job_id": running.job.id, "state": state or JobState.QUEUED})
+        return expected
+
+
+def _as_error(exc: Exception) -> VideosDGXError:
+    """What a client may know of an exception; its own text stays in the log."""
+    if isinstance(exc, VideosDGXError):
+        return exc
+    # torch.OutOfMemoryError by name: this process part must not import torch.
+    if isinstance(exc, MemoryError) or type(exc).__name__ == "OutOfMemoryError":
+        return OutOfMemory(
+            "There was not enough memory for this video.",
+            hint="Ask for a lower resolution or fewer frames.",
+        )
+    if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
+        return StorageFull(
+            "The disk filled up while the video was written.", hint="Free space, then try again."
+        )
+    return GenerationFailed(
+        "Something went wrong inside the model.",
+        hint="The service's log has the details under this job's id.",
+    )
+
+
+def _manifest(job: Job, result: JobResult) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "model": job.model,
+        "resolved": job.resolved.model_dump(mode="json"),
+        "result": result.model_dump(mode="json"),
+    }
+
+
+def _tags(job: Job, checkpoint: Checkpoint) -> dict[str, str]:
+    """The MP4's metadata: enough to make the same video again."""
+    resolved = job.resolved
+    return {
+        "title": resolved.prompt[:80],
+        "prompt": resolved.prompt,
+        "seed": str(resolved.seed),
+        "model": job.model,
+        "checkpoint": checkpoint.id,
+        "revision": checkpoint.revision,
+        "parameters": resolved.model_dump_json(exclude={"prompt"}),
+    }

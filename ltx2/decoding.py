@@ -1,0 +1,123 @@
+"""From latents to sound and frames, bit for bit as ``LTX2Pipeline.__call__`` does it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import LTX2Pipeline
+from numpy.typing import NDArray
+
+from common.contract import AudioTrack, JobContext, Phase
+from common.requests import ResolvedRequest
+from common.runtime.devices import memory_errors
+from common.runtime.sampling import to_uint8
+from ltx2.estimates import MAX_UNTILED_PIXELS
+
+CHUNK_FRAMES = 16
+"""Frames handed to the encoder at once: 28 MB at 1024x576."""
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What denoising leaves."""
+
+    video: torch.Tensor
+    """Shape [1, 128, latent frames, height / 32, width / 32], normalised, in the compute dtype."""
+    audio: torch.Tensor
+    """Shape [1, channels, latents, mel bins], denormalised, float32."""
+
+
+def unpack_latents(
+    pipeline: LTX2Pipeline, packed: torch.Tensor, request: ResolvedRequest
+) -> torch.Tensor:
+    """Turn tokens, shape [1, tokens, channels], into ``Latents.video``."""
+    latents: torch.Tensor = pipeline._unpack_latents(
+        packed,
+        (request.num_frames - 1) // pipeline.vae_temporal_compression_ratio + 1,
+        request.height // pipeline.vae_spatial_compression_ratio,
+        request.width // pipeline.vae_spatial_compression_ratio,
+        pipeline.transformer_spatial_patch_size,
+        pipeline.transformer_temporal_patch_size,
+    )
+    return latents.to(pipeline.text_encoder.dtype)
+
+
+@torch.no_grad()
+def decode_audio(pipeline: LTX2Pipeline, latents: torch.Tensor) -> AudioTrack:
+    """Decode the sound: a mel spectrogram, then the vocoder's waveform at its own rate.
+
+    It is a little shorter than the video (5.01 s for 121 frames at 24 fps): the latents are
+    whole, and their first stands for one mel frame instead of four.
+    """
+    spectrogram = pipeline.audio_vae.decode(
+        latents.to(pipeline.audio_vae.dtype), return_dict=False
+    )[0]
+    waveform = pipeline.vocoder(spectrogram)[0].float().cpu().numpy()
+    return AudioTrack(
+        samples=np.ascontiguousarray(waveform.T),
+        sample_rate=pipeline.vocoder.config.output_sampling_rate,
+    )
+
+
+def decode_video(
+    pipeline: LTX2Pipeline,
+    latents: torch.Tensor,
+    context: JobContext,
+    max_untiled_pixels: int = MAX_UNTILED_PIXELS,
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the frames, uint8, shape [T, height, width, 3], T of 16 at most.
+
+    The decoder sees all frames at once, since it is not causal; what is done by chunks is the
+    conversion, which would otherwise hold the video once more in float32.
+
+    Args:
+        pipeline: its ``vae`` is used.
+        latents: see ``Latents.video``.
+        context: told of every chunk, asked before each.
+        max_untiled_pixels: width x height x frames above which tiles are decoded and blended.
+
+    Raises:
+        OutOfMemory: the video did not fit.
+        GenerationFailed: the model produced NaN.
+    """
+    context.raise_if_cancelled()
+    with memory_errors():
+        video = _decode(pipeline, latents, max_untiled_pixels)
+    starts = range(0, video.shape[2], CHUNK_FRAMES)
+    for index, start in enumerate(starts):
+        context.raise_if_cancelled()
+        with memory_errors():
+            chunk = to_uint8(video[:, :, start : start + CHUNK_FRAMES])
+        context.progress(Phase.DECODING, index + 1, len(starts))
+        yield chunk
+
+
+@torch.no_grad()
+def _decode(pipeline: LTX2Pipeline, latents: torch.Tensor, max_untiled_pixels: int) -> torch.Tensor:
+    """Shape [1, 3, T, height, width] in [-1, 1]. The tiling is set for this video alone."""
+    vae: Any = pipeline.vae
+    frames = (latents.shape[2] - 1) * pipeline.vae_temporal_compression_ratio + 1
+    area = latents.shape[3] * latents.shape[4] * pipeline.vae_spatial_compression_ratio**2
+    latents = pipeline._denormalize_latents(
+        latents, vae.latents_mean, vae.latents_std, vae.config.scaling_factor
+    )
+    vae.use_tiling = frames * area > max_untiled_pixels
+    try:
+        video: torch.Tensor = vae.decode(
+            latents.to(vae.dtype), _timestep(vae, latents), return_dict=False
+        )[0]
+    finally:
+        vae.use_tiling = False
+    return video
+
+
+def _timestep(vae: Any, latents: torch.Tensor) -> torch.Tensor | None:
+    """The decoder's noise level, where it has one: 0, diffusers' ``decode_timestep``.
+
+    The noise that diffusers then mixes in has weight 0, so it is not drawn.
+    """
+    if not vae.config.timestep_conditioning:
+        return None
+    return torch.zeros(1, device=latents.device, dtype=latents.dtype)

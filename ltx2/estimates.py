@@ -1,0 +1,128 @@
+"""What a job takes before it is tried: memory and floating point operations. No torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from common.contract import Memory
+from common.errors import CheckpointError
+from common.requests import ResolvedRequest
+from common.runtime.weights import parameter_count
+from ltx2.guidance import resolve_guidance
+from ltx2.options import Ltx2Options
+
+COMPONENTS = ("text_encoder", "connectors", "transformer", "vae", "audio_vae", "vocoder")
+"""Folders of the checkpoint that are loaded; ``latent_upsampler`` beside them is not."""
+
+BYTES = 2
+"""Of a bfloat16 number."""
+SPATIAL, TEMPORAL = 32, 8
+"""Pixels and frames that one latent stands for (vae/config.json)."""
+TEXT_TOKENS = 1024
+AUDIO_LATENTS_PER_SECOND = 25
+"""16 kHz / 160 samples a mel frame / 4 mel frames a latent (audio_vae/config.json)."""
+
+NUM_LAYERS, VIDEO_DIM, AUDIO_DIM = 48, 4096, 2048
+"""transformer/config.json of Lightricks/LTX-2; LTX-2.3 has the same."""
+
+MAX_UNTILED_PIXELS = 1280 * 736 * 121
+"""Pixels x frames up to which the video is decoded in one piece, as diffusers does by default.
+Above, the decoder's activations would outgrow the weights; see ``estimate_memory``."""
+TILE = 512
+"""Side of a tile in pixels (``tile_sample_min_height`` in diffusers' AutoencoderKLLTX2Video)."""
+
+OVERHEAD_BYTES = 2 * 1024**3
+"""CUDA context, workspaces, the text encoder's hidden states. Estimated, not measured."""
+DECODER_TENSORS = 6
+"""Full-size activations alive at once in the decoder's last block: the upsampler's residual and
+output, the norm, the padded copy and both ends of a convolution. Counted, not measured."""
+TOKEN_TENSORS = 24
+"""Activations per token alive at once in a transformer block, in widths of the model: the hidden
+states, six modulations, queries, keys, values, and the feed-forward's fourfold. Counted too."""
+
+
+def video_tokens(request: ResolvedRequest) -> int:
+    """Latents of the video, each of which is one token."""
+    latent_frames = (request.num_frames - 1) // TEMPORAL + 1
+    return latent_frames * (request.height // SPATIAL) * (request.width // SPATIAL)
+
+
+def forward_flops(request: ResolvedRequest) -> float:
+    """Floating point operations of one video through the transformer once.
+
+    Per layer, with d the width of the stream, a multiplication and an addition per weight: self-
+    attention 4 d^2 a token, cross-attention to the text 2 d^2 and 2 d^2 a text token, feed-forward
+    8 d^2, and attention to and from the other stream; then 4 n m d for each attention of n
+    queries over m keys. Norms, rotary embeddings and modulation are left out.
+    """
+    video, text = video_tokens(request), TEXT_TOKENS
+    audio = round(request.duration * AUDIO_LATENTS_PER_SECOND)
+    return NUM_LAYERS * (
+        _stream_flops(video, text, VIDEO_DIM)
+        + _stream_flops(audio, text, AUDIO_DIM)
+        # Sound to picture has the picture's queries, picture to sound its keys and values.
+        + 2 * (4 * video * VIDEO_DIM * AUDIO_DIM + 4 * audio * AUDIO_DIM**2)
+        + 2 * 4 * video * audio * AUDIO_DIM
+    )
+
+
+def _stream_flops(tokens: int, text: int, dim: int) -> float:
+    linear = 2 * dim**2 * (14 * tokens + 2 * text)
+    attention = 4 * tokens * (tokens + text) * dim
+    return linear + attention
+
+
+def estimate_flops(request: ResolvedRequest) -> float:
+    """Floating point operations of a job's denoising, which is nearly all of it.
+
+    Guidance left to its default counts as for ``Lightricks/LTX-2``, whose attention cannot be
+    perturbed; LTX-2.3 adds one pass to its three.
+    """
+    guidance = resolve_guidance(
+        request.guidance_scale, Ltx2Options(**request.options), perturbed_attention=False
+    )
+    return forward_flops(request) * guidance.passes * request.num_inference_steps
+
+
+def estimate_memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
+    """Bytes for the weights in bfloat16, and for the larger of denoising and decoding.
+
+    Raises:
+        CheckpointError: a config or a weights file is missing or cannot be read.
+    """
+    run = max(_denoising_bytes(checkpoint, request), _decoding_bytes(checkpoint, request))
+    return Memory(
+        load_bytes=BYTES * parameter_count(checkpoint, COMPONENTS),
+        run_bytes=OVERHEAD_BYTES + run,
+    )
+
+
+def _denoising_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
+    config = _config(checkpoint, "transformer")
+    width = config["num_attention_heads"] * config["attention_head_dim"]
+    batch = 2 if request.guidance_scale > 1 else 1
+    return int(batch * video_tokens(request) * width * TOKEN_TENSORS * BYTES)
+
+
+def _decoding_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
+    config = _config(checkpoint, "vae")
+    channels = config["decoder_block_out_channels"][0] // config["upsample_factor"][0]
+    pixels = request.width * request.height
+    video = 3 * request.num_frames * pixels * BYTES
+    at_once = pixels
+    if pixels * request.num_frames > MAX_UNTILED_PIXELS:
+        at_once = min(request.width, TILE) * min(request.height, TILE)
+        video *= 3  # the tiles, the rows they are joined to, and the whole
+    activations = request.num_frames * at_once // config["patch_size"] ** 2 * channels * BYTES
+    return int(DECODER_TENSORS * activations + video)
+
+
+def _config(checkpoint: Path, component: str) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads((checkpoint / component / "config.json").read_text())
+    except (OSError, ValueError) as exc:
+        raise CheckpointError(
+            f"{component}/config.json is missing or damaged.",
+            hint="Fetch the checkpoint again with scripts/download_models.sh.",
+        ) from exc
+    return config

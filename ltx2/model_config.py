@@ -1,0 +1,116 @@
+"""LTX-2: picture and sound from one model. What it can do, and where its parts are. No torch."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from common.contract import (
+    Capability,
+    Defaults,
+    JobContext,
+    Limits,
+    LoadOptions,
+    ModelSpec,
+    Pipeline,
+    Quantization,
+    Variant,
+    VideoClip,
+)
+from common.requests import ResolvedRequest
+from ltx2.estimates import estimate_flops, estimate_memory
+from ltx2.options import Ltx2Options
+
+DISTILLED_STEPS = 8
+"""Length of ``DISTILLED_SIGMA_VALUES`` in diffusers, pipelines/ltx2/utils.py."""
+
+CAPABILITIES = frozenset({Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.AUDIO})
+
+LIMITS = Limits(
+    size_multiple=32,
+    min_side=64,
+    max_side=1920,
+    max_pixels=1920 * 1088,
+    frames_step=8,
+    min_frames=9,
+    max_frames=481,
+)
+"""Sides in multiples of 32 and 8n+1 frames: model card of Lightricks/LTX-2, "General tips".
+481 frames are 20 seconds at 24 fps: positions in time are trained up to 20 seconds
+(``pos_embed_max_pos`` in transformer/config.json). The other bounds are ours."""
+
+NEGATIVE_PROMPT = (
+    "blurry, out of focus, overexposed, underexposed, low contrast, washed out colors, excessive "
+    "noise, grainy texture, poor lighting, flickering, motion blur, distorted proportions, "
+    "unnatural skin tones, deformed facial features, asymmetrical face, missing facial features, "
+    "extra limbs, disfigured hands, wrong hand count, artifacts around text, inconsistent "
+    "perspective, camera shake, incorrect depth of field, background too sharp, background "
+    "clutter, distracting reflections, harsh shadows, inconsistent lighting direction, color "
+    "banding, cartoonish rendering, 3D CGI look, unrealistic materials, uncanny valley effect, "
+    "incorrect ethnicity, wrong gender, exaggerated expressions, wrong gaze direction, mismatched "
+    "lip sync, silent or muted audio, distorted voice, robotic voice, echo, background noise, "
+    "off-sync audio, incorrect dialogue, added dialogue, repetitive speech, jittery movement, "
+    "awkward pauses, incorrect timing, unnatural transitions, inconsistent framing, tilted camera, "
+    "flat lighting, inconsistent tone, cinematic oversaturation, stylized filters, or AI artifacts."
+)
+"""The model's published default: ``DEFAULT_NEGATIVE_PROMPT`` in diffusers 0.42.1,
+pipelines/ltx2/utils.py, which has it from Lightricks/LTX-2, ltx_pipelines/utils/constants.py."""
+
+DEFAULTS = Defaults(
+    width=768,
+    height=512,
+    num_frames=121,
+    fps=24,
+    num_inference_steps=40,
+    guidance_scale=3.0,
+    negative_prompt=NEGATIVE_PROMPT,
+)
+"""``LTX_2_PARAMS`` in Lightricks/LTX-2, ltx_pipelines/utils/constants.py. Its 40 steps are
+LTX-2.0's; the 30 that diffusers has as its default are those of ``LTX_2_3_PARAMS``."""
+
+LTX_2_0 = Variant("Lightricks/LTX-2", "main", CAPABILITIES, LIMITS, DEFAULTS)
+
+LTX_2_3 = Variant(
+    "diffusers/LTX-2.3-Diffusers",
+    "main",
+    CAPABILITIES,
+    LIMITS,
+    replace(DEFAULTS, num_inference_steps=30),
+)
+
+DISTILLED = Variant(
+    # A third party's conversion of Lightricks' distilled 19B weights to the diffusers layout.
+    "rootonchair/LTX-2-19b-distilled",
+    "main",
+    CAPABILITIES,
+    replace(LIMITS, max_steps=DISTILLED_STEPS, max_guidance_scale=1),
+    replace(DEFAULTS, num_inference_steps=DISTILLED_STEPS, guidance_scale=1.0, negative_prompt=""),
+)
+
+
+def load(checkpoint: Path, options: LoadOptions) -> Pipeline:
+    """Bring the checkpoint into memory; see ``ltx2.pipeline.load``."""
+    from ltx2 import pipeline
+
+    return pipeline.load(checkpoint, options)
+
+
+def generate(pipeline: Pipeline, request: ResolvedRequest, context: JobContext) -> VideoClip:
+    """Make the video; see ``ltx2.pipeline.generate``."""
+    from ltx2 import pipeline as ltx2_pipeline
+
+    return ltx2_pipeline.generate(pipeline, request, context)
+
+
+SPEC = ModelSpec(
+    id="ltx2",
+    title="LTX-2",
+    licence="LTX-2.x Community License Agreement: not Apache; entities with an annual revenue of "
+    "10 million US dollars or more need a paid licence from Lightricks",
+    port=8001,
+    variants=(LTX_2_0, LTX_2_3, DISTILLED),
+    options=Ltx2Options,
+    load=load,
+    generate=generate,
+    memory=estimate_memory,
+    cost=estimate_flops,
+    quantization=Quantization.NONE,
+)

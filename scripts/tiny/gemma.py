@@ -1,0 +1,66 @@
+"""A tiny Gemma 3, the text encoder of LTX-2: its own classes, one token a character."""
+
+import string
+
+from tokenizers.processors import TemplateProcessing
+from transformers import Gemma3Config, Gemma3ForConditionalGeneration, GemmaTokenizerFast
+
+TEXT_DIM = 32
+TEXT_LAYERS = 2
+MAX_TOKENS = 1024
+SPACE = "\u2581"
+"""SentencePiece's mark for a space."""
+_SPECIALS = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>")
+_IMAGE_TOKENS = ("<start_of_image>", "<end_of_image>", "<image_soft_token>")
+
+
+def _vocabulary() -> dict[str, int]:
+    characters = sorted(set(string.printable) - set(string.whitespace))
+    symbols = [*_SPECIALS, SPACE, *characters, *_IMAGE_TOKENS]
+    return {symbol: index for index, symbol in enumerate(symbols)}
+
+
+def tokenizer() -> GemmaTokenizerFast:
+    """Gemma's class over the printable ASCII characters; any other character is ``<unk>``.
+
+    It puts ``<bos>`` first, as the real one does: the encoder never sees an empty text.
+    """
+    vocabulary = _vocabulary()
+    gemma = GemmaTokenizerFast(vocab=vocabulary, merges=[], model_max_length=MAX_TOKENS)
+    gemma.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<bos> $A", special_tokens=[("<bos>", vocabulary["<bos>"])]
+    )
+    return gemma
+
+
+def text_encoder() -> Gemma3ForConditionalGeneration:
+    """All of Gemma 3, the vision tower too: the hub's checkpoint bundles it."""
+    vocabulary = _vocabulary()
+    text = {
+        "vocab_size": len(vocabulary),
+        "hidden_size": TEXT_DIM,
+        "intermediate_size": 64,
+        "num_hidden_layers": TEXT_LAYERS,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+        "max_position_embeddings": 2 * MAX_TOKENS,
+    }
+    vision = {
+        "hidden_size": TEXT_DIM,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 14,
+        "patch_size": 14,
+    }
+    start, end, soft = (vocabulary[token] for token in _IMAGE_TOKENS)
+    config = Gemma3Config(
+        text_config=text,
+        vision_config=vision,
+        mm_tokens_per_image=1,
+        boi_token_index=start,
+        eoi_token_index=end,
+        image_token_index=soft,
+    )
+    return Gemma3ForConditionalGeneration(config).eval()

@@ -1,0 +1,348 @@
+"""Our LTX-2 against diffusers' own call on the same tiny checkpoint: the same bits, or a fault."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("diffusers")
+
+import torch
+from diffusers import LTX2ImageToVideoPipeline, LTX2Pipeline
+from diffusers.pipelines.ltx2.utils import DEFAULT_NEGATIVE_PROMPT, DISTILLED_SIGMA_VALUES
+from PIL import Image
+
+from common.contract import LoadOptions, Phase, VideoClip
+from common.errors import CheckpointError, InvalidRequest, JobCancelled, Unresolvable
+from common.requests import ResolvedRequest
+from common.runtime.devices import compute_dtype
+from common.runtime.images import load_image
+from common.runtime.sampling import generator_for
+from ltx2.decoding import decode_video
+from ltx2.guidance import Guidance
+from ltx2.model_config import NEGATIVE_PROMPT, SPEC
+from ltx2.pipeline import Ltx2
+from scripts.tiny import ltx2 as tiny
+
+STEPS = 3
+NEUTRAL = {
+    "guidance_scale": 1.0,
+    "stg_scale": 0.0,
+    "modality_scale": 1.0,
+    "guidance_rescale": 0.0,
+    "audio_guidance_scale": 1.0,
+    "audio_stg_scale": 0.0,
+    "audio_modality_scale": 1.0,
+    "audio_guidance_rescale": 0.0,
+}
+LTX_2_0 = {"use_cross_timestep": False, "spatio_temporal_guidance_blocks": [29]}
+
+
+class Recorder:
+    """A job's context that keeps what it is told, and cancels after ``cancel_at`` steps."""
+
+    def __init__(self, cancel_at: int | None = None) -> None:
+        self.told: list[tuple[Phase, int, int]] = []
+        self.cancel_at = cancel_at
+
+    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
+        self.told.append((phase, step, steps))
+
+    def raise_if_cancelled(self) -> None:
+        if self.cancel_at is not None and self.steps() >= self.cancel_at:
+            raise JobCancelled
+
+    def steps(self) -> int:
+        return sum(phase is Phase.DENOISING for phase, _, _ in self.told)
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folders = tiny.build(tmp_path_factory.mktemp("models"))
+    return dict(zip(tiny.RECIPES, folders, strict=True))
+
+
+@pytest.fixture(scope="module")
+def models(snapshots: dict[str, Path]) -> dict[str, Ltx2]:
+    return {
+        name: SPEC.load(folder, LoadOptions(device="cpu")) for name, folder in snapshots.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def bares(snapshots: dict[str, Path]) -> dict[str, LTX2Pipeline]:
+    return {name: bare_pipeline(folder) for name, folder in snapshots.items()}
+
+
+@pytest.fixture
+def model(models: dict[str, Ltx2]) -> Ltx2:
+    return models["Lightricks/LTX-2"]
+
+
+@pytest.fixture
+def bare(bares: dict[str, LTX2Pipeline]) -> LTX2Pipeline:
+    return bares["Lightricks/LTX-2"]
+
+
+def bare_pipeline(folder: Path) -> LTX2Pipeline:
+    dtype = compute_dtype(torch.device("cpu"))
+    pipeline = LTX2Pipeline.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def a_request(**fields: Any) -> ResolvedRequest:
+    values: dict[str, Any] = {
+        "prompt": "A cat on a beach",
+        "negative_prompt": "blurry",
+        "width": 96,
+        "height": 64,
+        "num_frames": 17,
+        "fps": 24.0,
+        "seed": 7,
+        "num_inference_steps": STEPS,
+        "guidance_scale": 3.0,
+        "generate_audio": True,
+    }
+    return ResolvedRequest(**{**values, **fields})
+
+
+def bare_call(pipeline: Any, request: ResolvedRequest, **arguments: Any) -> tuple[Any, Any]:
+    """Frames, uint8 [T, height, width, 3], and samples, float32 [samples, channels]."""
+    frames, audio = pipeline(
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=request.width,
+        height=request.height,
+        num_frames=request.num_frames,
+        frame_rate=request.fps,
+        generator=generator_for(request.seed),
+        return_dict=False,
+        **{"num_inference_steps": request.num_inference_steps, **arguments},
+    )
+    return np.stack([np.asarray(frame) for frame in frames[0]]), audio[0].float().numpy().T
+
+
+def our_call(model: Ltx2, request: ResolvedRequest) -> tuple[VideoClip, Any]:
+    clip = SPEC.generate(model, request, Recorder())
+    return clip, np.concatenate(list(clip.frames))
+
+
+def assert_same(model: Ltx2, request: ResolvedRequest, expected: tuple[Any, Any]) -> None:
+    clip, frames = our_call(model, request)
+    assert clip.audio is not None
+    assert frames.dtype == np.uint8
+    assert frames.shape == (request.num_frames, request.height, request.width, 3)
+    assert frames.std() > 1  # not a blank video, which would equal any other
+    assert np.array_equal(frames, expected[0])
+    assert clip.audio.samples.dtype == np.float32
+    assert np.array_equal(clip.audio.samples, expected[1])
+
+
+def count_passes(model: Ltx2, request: ResolvedRequest) -> tuple[int, int]:
+    """Calls of the transformer, and videos that went through it."""
+    batches: list[int] = []
+
+    def hook(_module: Any, _args: Any, kwargs: dict[str, Any], _output: Any) -> None:
+        batches.append(kwargs["hidden_states"].shape[0])
+
+    handle = model.text_to_video.transformer.register_forward_hook(hook, with_kwargs=True)
+    try:
+        SPEC.generate(model, request, Recorder())
+    finally:
+        handle.remove()
+    return len(batches), sum(batches)
+
+
+def test_text_to_video_with_guidance(model: Ltx2, bare: LTX2Pipeline):
+    request = a_request()
+    expected = bare_call(bare, request, **LTX_2_0, stg_scale=0.0, audio_stg_scale=0.0)
+    assert_same(model, request, expected)
+
+
+def test_guidance_off_is_the_bare_call_with_neutral_scales(model: Ltx2, bare: LTX2Pipeline):
+    request = a_request(guidance_scale=1.0)
+    assert_same(model, request, bare_call(bare, request, **LTX_2_0, **NEUTRAL))
+
+
+def test_ltx_2_3_gets_the_defaults_of_diffusers(
+    models: dict[str, Ltx2], bares: dict[str, LTX2Pipeline]
+):
+    name, request = "diffusers/LTX-2.3-Diffusers", a_request()
+    # The published block is 28; the tiny checkpoint has two.
+    expected = bare_call(bares[name], request, spatio_temporal_guidance_blocks=[1])
+    assert_same(models[name], request, expected)
+    other = bare_call(bares[name], request, stg_scale=0.0, audio_stg_scale=0.0)
+    assert not np.array_equal(expected[0], other[0])
+
+
+def test_image_to_video(model: Ltx2, bare: LTX2Pipeline, tmp_path: Path):
+    path = tmp_path / "start.png"
+    noise = np.random.default_rng(1).integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((320, 180)).save(path)
+    request = a_request(image=path)
+    picture = Image.fromarray(load_image(path, request.width, request.height))
+    expected = bare_call(
+        LTX2ImageToVideoPipeline(**bare.components),
+        request,
+        **LTX_2_0,
+        image=picture,
+        stg_scale=0.0,
+        audio_stg_scale=0.0,
+    )
+    assert_same(model, request, expected)
+    without, _ = bare_call(bare, request, **LTX_2_0, stg_scale=0.0, audio_stg_scale=0.0)
+    assert not np.array_equal(expected[0], without)
+
+
+def test_both_pipelines_share_one_set_of_weights(model: Ltx2):
+    theirs = model.image_to_video.components
+    assert all(theirs[name] is part for name, part in model.text_to_video.components.items())
+
+
+def test_distilled_uses_the_published_sigmas(
+    models: dict[str, Ltx2], bares: dict[str, LTX2Pipeline]
+):
+    name = "rootonchair/LTX-2-19b-distilled"
+    request = a_request(num_inference_steps=8, guidance_scale=1.0)
+    sigmas = {"sigmas": DISTILLED_SIGMA_VALUES, "num_inference_steps": 8}
+    expected = bare_call(bares[name], request, **LTX_2_0, **NEUTRAL, **sigmas)
+    assert_same(models[name], request, expected)
+    assert count_passes(models[name], request) == (8, 8)
+
+
+def test_distilled_refuses_another_number_of_steps(models: dict[str, Ltx2]):
+    request = a_request(num_inference_steps=4, guidance_scale=1.0)
+    with pytest.raises(Unresolvable, match="8 steps exactly"):
+        SPEC.generate(models["rootonchair/LTX-2-19b-distilled"], request, Recorder())
+
+
+@pytest.mark.parametrize(
+    ("name", "guidance_scale", "options", "calls", "videos"),
+    [
+        ("Lightricks/LTX-2", 1.0, {}, 1, 1),
+        ("Lightricks/LTX-2", 3.0, {}, 2, 3),
+        ("Lightricks/LTX-2", 3.0, {"modality_scale": 1, "audio_modality_scale": 1}, 1, 2),
+        ("diffusers/LTX-2.3-Diffusers", 1.0, {}, 1, 1),
+        ("diffusers/LTX-2.3-Diffusers", 3.0, {}, 3, 4),
+    ],
+)
+def test_passes_of_the_transformer_a_step(
+    models: dict[str, Ltx2],
+    name: str,
+    guidance_scale: float,
+    options: dict[str, float],
+    calls: int,
+    videos: int,
+):
+    request = a_request(guidance_scale=guidance_scale, options=options)
+    assert count_passes(models[name], request) == (STEPS * calls, STEPS * videos)
+
+
+def test_stg_changes_nothing_on_ltx_2_0(bare: LTX2Pipeline):
+    """Why it is left out there: when diffusers or the checkpoint learn it, this test says so."""
+    request = a_request()
+    alone = {**NEUTRAL, **LTX_2_0, "spatio_temporal_guidance_blocks": [0, 1]}
+    without = bare_call(bare, request, **alone)
+    with_stg = bare_call(bare, request, **{**alone, "stg_scale": 1.0, "audio_stg_scale": 1.0})
+    assert np.array_equal(without[0], with_stg[0])
+
+
+def test_stg_by_name_is_refused_where_it_changes_nothing(model: Ltx2):
+    with pytest.raises(InvalidRequest, match="perturbed"):
+        SPEC.generate(model, a_request(options={"stg_scale": 1.0}), Recorder())
+
+
+def test_an_audio_scale_of_zero_is_zero(models: dict[str, Ltx2]):
+    """diffusers reads 0 as absent; the smallest float must then be exactly 0 in effect."""
+    ltx_2_3 = models["diffusers/LTX-2.3-Diffusers"]
+    audio = [
+        SPEC.generate(ltx_2_3, a_request(options=options), Recorder()).audio
+        for options in ({"audio_stg_scale": 0}, {"audio_stg_scale": 1e-30}, {})
+    ]
+    zero, next_to_zero, default = [track.samples for track in audio if track]
+    assert np.array_equal(zero, next_to_zero)
+    assert not np.array_equal(zero, default)
+
+
+def test_sound_lasts_as_long_as_the_picture(
+    models: dict[str, Ltx2],
+):
+    """Nearly: 5.01 seconds for 121 frames, which the encoder pads with silence."""
+    request = a_request(width=64, height=64, num_frames=121, guidance_scale=1.0)
+    for name, rate in (("Lightricks/LTX-2", 24_000), ("diffusers/LTX-2.3-Diffusers", 48_000)):
+        track = SPEC.generate(models[name], request, Recorder()).audio
+        assert track is not None
+        assert track.sample_rate == rate
+        assert track.samples.shape == (round(5.01 * rate), 2)
+        assert np.abs(track.samples).max() <= 1
+
+
+def test_without_sound_the_picture_is_the_same(model: Ltx2):
+    silent, frames = our_call(model, a_request(generate_audio=False))
+    assert silent.audio is None
+    assert np.array_equal(frames, our_call(model, a_request())[1])
+
+
+def test_large_videos_are_decoded_in_tiles(model: Ltx2, bare: LTX2Pipeline):
+    latents = torch.randn(1, 128, 2, 4, 18, generator=generator_for(1)).to(torch.bfloat16)
+    tiled = np.concatenate(list(decode_video(model.text_to_video, latents, Recorder(), 0)))
+    whole = np.concatenate(list(decode_video(model.text_to_video, latents, Recorder())))
+    bare.vae.enable_tiling()
+    with torch.no_grad():
+        video = bare.vae.decode(latents, None, return_dict=False)[0]
+    bare.vae.disable_tiling()
+    expected = bare.video_processor.postprocess_video(video, output_type="np")[0]
+    assert np.array_equal(tiled, (expected * 255).round().astype(np.uint8))
+    assert not np.array_equal(tiled, whole)
+
+
+def test_cancelling_leaves_in_that_step(model: Ltx2):
+    context = Recorder(cancel_at=2)
+    with pytest.raises(JobCancelled):
+        SPEC.generate(model, a_request(), context)
+    assert context.steps() == 2
+
+
+def test_progress_names_every_phase_and_step(model: Ltx2):
+    context = Recorder()
+    list(SPEC.generate(model, a_request(), context).frames)
+    assert context.told[0] == (Phase.ENCODING_PROMPT, 0, 0)
+    denoising = [told for told in context.told if told[0] is Phase.DENOISING]
+    assert denoising == [(Phase.DENOISING, step + 1, STEPS) for step in range(STEPS)]
+    # 17 frames are two chunks; the first entry is the sound.
+    decoding = [told[1:] for told in context.told if told[0] is Phase.DECODING]
+    assert decoding == [(0, 0), (1, 2), (2, 2)]
+
+
+def test_traits_come_from_the_checkpoint(models: dict[str, Ltx2]):
+    traits = {name: model.traits for name, model in models.items()}
+    assert [t.distilled for t in traits.values()] == [False, False, True]
+    assert [t.cross_timestep for t in traits.values()] == [False, True, False]
+    assert [t.perturbed_attention for t in traits.values()] == [False, True, False]
+
+
+def test_memory_counts_weights_and_grows_with_the_video(snapshots: dict[str, Path]):
+    folder = snapshots["Lightricks/LTX-2"]
+    files = sum(path.stat().st_size for path in folder.glob("*/*.safetensors"))
+    small = SPEC.memory(folder, a_request())
+    large = SPEC.memory(folder, a_request(width=1920, height=1088, num_frames=121))
+    assert small.load_bytes == pytest.approx(files, rel=0.05)
+    assert large.load_bytes == small.load_bytes
+    assert large.run_bytes > small.run_bytes
+
+
+def test_a_damaged_checkpoint_is_named(snapshots: dict[str, Path], tmp_path: Path):
+    with pytest.raises(CheckpointError):
+        SPEC.load(tmp_path, LoadOptions(device="cpu"))
+    with pytest.raises(CheckpointError):
+        SPEC.memory(tmp_path, a_request())
+
+
+def test_the_default_negative_prompt_is_the_published_one():
+    assert NEGATIVE_PROMPT == DEFAULT_NEGATIVE_PROMPT
+
+
+def test_neutral_guidance_is_what_the_tests_call_neutral():
+    assert Guidance().arguments() == NEUTRAL

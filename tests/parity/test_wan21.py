@@ -1,0 +1,282 @@
+"""Wan2.1 through the service's ``generate`` equals a plain diffusers call, bit for bit."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
+from numpy.typing import NDArray
+from PIL import Image
+
+from common.contract import LoadOptions, Phase
+from common.errors import CheckpointError, InvalidRequest, JobCancelled
+from common.requests import ResolvedRequest
+from common.runtime.images import load_image
+from scripts.tiny import wan21 as tiny
+from wan21.decoding import check_decoder
+from wan21.model_config import SPEC, generate, load
+
+STEPS = 3
+CPU = LoadOptions(device="cpu")
+
+
+class Context:
+    """A job that is cancelled at its first report of ``stop_at``."""
+
+    def __init__(self, stop_at: tuple[Phase, int] | None = None) -> None:
+        self.stop_at = stop_at
+        self.reports: list[tuple[Phase, int, int]] = []
+
+    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
+        self.reports.append((phase, step, steps))
+
+    def raise_if_cancelled(self) -> None:
+        if self.stop_at in [report[:2] for report in self.reports]:
+            raise JobCancelled
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The 14B, the 1.3B, and the 14B for images."""
+    return tiny.build(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def t2v(snapshots: list[Path]) -> Any:
+    return load(snapshots[0], CPU)
+
+
+@pytest.fixture(scope="module")
+def i2v(snapshots: list[Path]) -> Any:
+    return load(snapshots[2], CPU)
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pixels = np.random.default_rng(5).integers(0, 256, (100, 170, 3), dtype=np.uint8)
+    path = tmp_path_factory.mktemp("pictures") / "picture.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def request_of(**fields: Any) -> ResolvedRequest:
+    plain: dict[str, Any] = {
+        "prompt": "A cat walking on a beach at sunset",
+        "negative_prompt": SPEC.variants[0].defaults.negative_prompt,
+        "width": 64,
+        "height": 48,
+        "num_frames": 13,
+        "fps": 16.0,
+        "seed": 42,
+        "num_inference_steps": STEPS,
+        "guidance_scale": 5.0,
+    }
+    return ResolvedRequest(**{**plain, **fields})
+
+
+def frames_of(
+    pipeline: Any, request: ResolvedRequest, context: Context | None = None
+) -> NDArray[np.uint8]:
+    clip = generate(pipeline, request, context or Context())
+    frames = np.concatenate(list(clip.frames))
+    assert frames.shape == (clip.num_frames, clip.height, clip.width, 3)
+    assert (clip.width, clip.height) == (request.width, request.height)
+    assert frames.std() > 1, "a flat picture would prove nothing"
+    return frames
+
+
+def bare_frames(
+    snapshot: Path, request: ResolvedRequest, flow_shift: float = 3.0
+) -> NDArray[np.uint8]:
+    """What a reader of the diffusers documentation would get."""
+    kind = WanImageToVideoPipeline if request.image else WanPipeline
+    pipe = kind.from_pretrained(snapshot, dtype=torch.bfloat16)
+    pipe.scheduler = UniPCMultistepScheduler.from_config(
+        pipe.scheduler.config, flow_shift=flow_shift
+    )
+    fields = request.model_dump(
+        include={
+            "prompt",
+            "negative_prompt",
+            "width",
+            "height",
+            "num_frames",
+            "num_inference_steps",
+            "guidance_scale",
+        }
+    )
+    if request.image:
+        pixels = load_image(request.image, request.width, request.height)
+        fields["image"] = Image.fromarray(pixels)
+    generator = torch.Generator("cpu").manual_seed(request.seed)
+    video = pipe(**fields, generator=generator, output_type="np").frames[0]
+    return (video * 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("guidance_scale", [5.0, 1.0])
+@pytest.mark.parametrize(
+    ("width", "height", "num_frames"), [(64, 48, 13), (48, 80, 5), (128, 128, 9), (32, 32, 21)]
+)
+def test_text_to_video_is_bit_equal(
+    t2v: Any,
+    snapshots: list[Path],
+    width: int,
+    height: int,
+    num_frames: int,
+    guidance_scale: float,
+) -> None:
+    request = request_of(
+        width=width, height=height, num_frames=num_frames, guidance_scale=guidance_scale
+    )
+    assert np.array_equal(frames_of(t2v, request), bare_frames(snapshots[0], request))
+
+
+@pytest.mark.parametrize("guidance_scale", [5.0, 1.0])
+@pytest.mark.parametrize(("width", "height", "num_frames"), [(64, 48, 13), (48, 80, 5)])
+def test_image_to_video_is_bit_equal(
+    i2v: Any,
+    snapshots: list[Path],
+    picture: Path,
+    width: int,
+    height: int,
+    num_frames: int,
+    guidance_scale: float,
+) -> None:
+    request = request_of(
+        width=width,
+        height=height,
+        num_frames=num_frames,
+        guidance_scale=guidance_scale,
+        image=picture,
+    )
+    assert np.array_equal(frames_of(i2v, request), bare_frames(snapshots[2], request))
+
+
+def test_flow_shift_follows_the_model_and_the_options(t2v: Any, snapshots: list[Path]) -> None:
+    small = request_of()
+    asked = request_of(options={"flow_shift": 7.0})
+    at_8 = bare_frames(snapshots[1], small, flow_shift=8.0)
+    assert np.array_equal(frames_of(load(snapshots[1], CPU), small), at_8)
+    assert np.array_equal(frames_of(t2v, asked), bare_frames(snapshots[0], asked, flow_shift=7.0))
+    # The next job has the model's own shift again.
+    assert np.array_equal(frames_of(t2v, small), bare_frames(snapshots[0], small))
+
+
+def test_720p_shifts_by_5(t2v: Any) -> None:
+    with pytest.raises(JobCancelled):
+        generate(
+            t2v, request_of(width=1280, height=720, num_frames=5), Context((Phase.DENOISING, 1))
+        )
+    assert t2v.scheduler.config.flow_shift == 5.0
+
+
+def test_tiled_decoding_is_bit_equal(t2v: Any, snapshots: list[Path]) -> None:
+    request = request_of(width=320, height=288, num_frames=5)
+    tiled = load(snapshots[0], CPU)
+    tiled.vae.enable_tiling()
+    latents = t2v(
+        request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=320,
+        height=288,
+        num_frames=5,
+        num_inference_steps=STEPS,
+        generator=torch.Generator().manual_seed(42),
+        output_type="latent",
+    ).frames
+    assert latents.shape == (1, 16, 2, 36, 40)
+    bare = load(snapshots[0], CPU)
+    bare.vae.enable_tiling()
+    expected = bare(
+        request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=320,
+        height=288,
+        num_frames=5,
+        num_inference_steps=STEPS,
+        generator=torch.Generator().manual_seed(42),
+    ).frames[0]
+    assert np.array_equal(frames_of(tiled, request), (expected * 255).round().astype(np.uint8))
+
+
+def test_the_seed_decides(t2v: Any) -> None:
+    first, again, other = (frames_of(t2v, request_of(seed=seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_two_clips_may_be_drawn_in_turns(t2v: Any, i2v: Any, picture: Path) -> None:
+    request, with_image = request_of(), request_of(image=picture)
+    expected = frames_of(i2v, with_image)
+    slow = generate(i2v, with_image, Context())
+    chunks = [next(slow.frames)]
+    frames_of(i2v, request_of(image=picture, seed=9))
+    frames_of(t2v, request)
+    assert np.array_equal(np.concatenate([*chunks, *slow.frames]), expected)
+
+
+def test_frames_come_in_pieces_and_leave_autograd_alone(t2v: Any) -> None:
+    clip = generate(t2v, request_of(), Context())
+    lengths = []
+    for chunk in clip.frames:
+        assert torch.is_grad_enabled()
+        assert chunk.dtype == np.uint8
+        lengths.append(len(chunk))
+    assert lengths == [1, 4, 4, 4]
+
+
+def test_every_step_is_reported(t2v: Any) -> None:
+    context = Context()
+    frames_of(t2v, request_of(), context)
+    assert context.reports == [
+        (Phase.ENCODING_PROMPT, 0, 0),
+        *[(Phase.DENOISING, step, STEPS) for step in (1, 2, 3)],
+        *[(Phase.DECODING, step, 4) for step in (0, 1, 2, 3, 4)],
+    ]
+
+
+@pytest.mark.parametrize(("guidance_scale", "passes"), [(5.0, 2), (1.0, 1), (0.0, 1)])
+def test_guidance_costs_its_pass_and_nothing_hidden(
+    t2v: Any, guidance_scale: float, passes: int
+) -> None:
+    calls: list[object] = []
+    hook = t2v.transformer.register_forward_hook(lambda *_: calls.append(None))
+    generate(t2v, request_of(guidance_scale=guidance_scale), Context())
+    hook.remove()
+    assert len(calls) == passes * STEPS
+
+
+def test_a_cancel_leaves_in_its_step_and_decodes_nothing(t2v: Any) -> None:
+    context = Context(stop_at=(Phase.DENOISING, 2))
+    with pytest.raises(JobCancelled):
+        generate(t2v, request_of(), context)
+    assert context.reports[-1] == (Phase.DENOISING, 2, STEPS)
+    frames_of(t2v, request_of())
+
+
+def test_a_cancel_stops_between_chunks(t2v: Any) -> None:
+    context = Context(stop_at=(Phase.DECODING, 2))
+    clip = generate(t2v, request_of(), context)
+    assert [len(next(clip.frames)) for _ in range(2)] == [1, 4]
+    with pytest.raises(JobCancelled):
+        next(clip.frames)
+    assert context.reports[-1] == (Phase.DECODING, 2, 4)
+
+
+def test_another_models_checkpoint_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text('{"_class_name": "LTX2Pipeline"}')
+    with pytest.raises(CheckpointError, match="another model: it holds a LTX2Pipeline"):
+        load(tmp_path, CPU)
+
+
+def test_image_to_video_without_a_picture_is_refused(i2v: Any) -> None:
+    with pytest.raises(InvalidRequest, match="picture"):
+        generate(i2v, request_of(), Context())
+
+
+def test_a_changed_decoder_is_found_at_loading() -> None:
+    with pytest.raises(RuntimeError, match="first_chunk"):
+        check_decoder(SimpleNamespace(decoder=torch.nn.Identity()))

@@ -1,0 +1,172 @@
+"""A fifth model, numpy only: the whole stack runs on it, without torch and without weights.
+
+Its options say how it misbehaves, so that the stack's answers to that can be tested.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from common.contract import (
+    AudioTrack,
+    Capability,
+    Defaults,
+    JobContext,
+    Limits,
+    LoadOptions,
+    Memory,
+    ModelOptions,
+    ModelSpec,
+    Phase,
+    Variant,
+    VideoClip,
+)
+from common.errors import CheckpointError
+from common.requests import ResolvedRequest
+
+Moment = Literal["encoding_prompt", "denoising", "decoding"]
+
+
+class ToyOptions(ModelOptions):
+    """How long things take, and where they go wrong."""
+
+    step_seconds: float = Field(0, ge=0, le=60, description="Seconds of each denoising step.")
+    chunk_seconds: float = Field(0, ge=0, le=60, description="Seconds of each decoded chunk.")
+    die_at: Moment | None = Field(None, description="Where the process kills itself.")
+    raise_at: Moment | None = Field(None, description="Where the model raises.")
+    hang_at: Moment | None = Field(None, description="Where the model never returns.")
+
+
+@dataclass(frozen=True)
+class ToyPipeline:
+    brightness: int
+
+
+def load(checkpoint: Path, _options: LoadOptions) -> ToyPipeline:
+    """Read the one weight of the checkpoint; takes TOY_LOAD_SECONDS."""
+    weights = checkpoint / "brightness.txt"
+    if not weights.is_file():
+        raise CheckpointError("The toy checkpoint is incomplete.", hint="Write brightness.txt.")
+    _take(float(os.environ.get("TOY_LOAD_SECONDS", "0")))
+    return ToyPipeline(int(weights.read_text()))
+
+
+def generate(pipeline: ToyPipeline, request: ResolvedRequest, context: JobContext) -> VideoClip:
+    """Walk a bright bar across the picture."""
+    options = ToyOptions.model_validate(request.options)
+    context.progress(Phase.ENCODING_PROMPT)
+    _misbehave("encoding_prompt", options)
+    for step in range(request.num_inference_steps):
+        context.raise_if_cancelled()
+        _misbehave("denoising", options)
+        _take(options.step_seconds)
+        context.progress(Phase.DENOISING, step + 1, request.num_inference_steps)
+    audio = None
+    if request.generate_audio:
+        samples = np.zeros((int(request.duration * 8000), 2), np.float32)
+        audio = AudioTrack(samples, 8000)
+    return VideoClip(
+        frames=_frames(pipeline, request, options, context),
+        num_frames=request.num_frames,
+        width=request.width,
+        height=request.height,
+        fps=request.fps,
+        audio=audio,
+    )
+
+
+def _frames(
+    pipeline: ToyPipeline, request: ResolvedRequest, options: ToyOptions, context: JobContext
+) -> Iterator[NDArray[np.uint8]]:
+    random = np.random.default_rng(request.seed)
+    level = int(random.integers(0, 128))
+    for start in range(0, request.num_frames, 4):
+        count = min(4, request.num_frames - start)
+        context.progress(Phase.DECODING, start, request.num_frames)
+        _misbehave("decoding", options)
+        _take(options.chunk_seconds)
+        frames = np.full((count, request.height, request.width, 3), level, np.uint8)
+        frames[:, :, (start * 3) % request.width :: 17] = pipeline.brightness
+        yield frames
+
+
+def _misbehave(moment: Moment, options: ToyOptions) -> None:
+    if options.die_at == moment:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if options.raise_at == moment:
+        raise RuntimeError("secret inside of the toy model")
+    if options.hang_at == moment:
+        threading.Event().wait()
+
+
+def _take(seconds: float) -> None:
+    """Pass the time that a GPU would."""
+    if seconds:
+        threading.Event().wait(seconds)
+
+
+def memory(_checkpoint: Path, request: ResolvedRequest) -> Memory:
+    """A toy holds next to nothing."""
+    return Memory(load_bytes=1, run_bytes=request.width * request.height * 3)
+
+
+def cost(request: ResolvedRequest) -> float:
+    """One operation a pixel and step."""
+    pixels = request.width * request.height * request.num_frames
+    return float(pixels * request.num_inference_steps)
+
+
+VARIANT = Variant(
+    checkpoint="videosdgx/toy",
+    revision="main",
+    capabilities=frozenset({Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.AUDIO}),
+    limits=Limits(
+        size_multiple=16,
+        min_side=16,
+        max_side=1280,
+        max_pixels=1280 * 720,
+        frames_step=4,
+        min_frames=1,
+        max_frames=161,
+    ),
+    defaults=Defaults(
+        width=64,
+        height=48,
+        num_frames=9,
+        fps=8,
+        num_inference_steps=3,
+        guidance_scale=1,
+        negative_prompt="ugly",
+    ),
+)
+
+SPEC = ModelSpec(
+    id="toy",
+    title="Toy",
+    licence="Apache-2.0",
+    port=8099,
+    variants=(VARIANT,),
+    options=ToyOptions,
+    load=load,
+    generate=generate,
+    memory=memory,
+    cost=cost,
+)
+
+
+def make_checkpoint(models_dir: Path, brightness: int = 255) -> None:
+    """Write the toy's weights where the service looks for them."""
+    folder = models_dir / "models--videosdgx--toy"
+    snapshot = folder / "snapshots" / "toy-revision"
+    snapshot.mkdir(parents=True, exist_ok=True)
+    (snapshot / "brightness.txt").write_text(str(brightness))
+    (folder / "refs").mkdir(exist_ok=True)
+    (folder / "refs" / "main").write_text("toy-revision")

@@ -1,0 +1,219 @@
+"""Every way out of the encoder other than a finished file."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from common.contract import VideoClip
+from common.errors import EncodingFailed, JobCancelled, StorageFull
+from common.media.codecs import EncoderSettings
+from common.media.encoder import Mp4Encoder, encode
+from common.media.ffmpeg import FfmpegChild
+from tests.unit.media.clips import HEIGHT, WIDTH, children, clip_of, noise, only_child
+from tests.unit.media.disks import FILLER, fill
+
+FAST = EncoderSettings(preset="ultrafast")
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path: Path) -> Iterator[None]:
+    """After each test: no process, zombies included; no file; no open descriptor."""
+    before = descriptors()
+    yield
+    assert children(os.getpid()) == []
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+    assert descriptors() == before
+
+
+def run(clip: VideoClip, path: Path, on_chunk: Callable[[int], None] = lambda _: None) -> None:
+    encode(clip, path, FAST, {}, on_chunk=on_chunk, on_frames_done=lambda: None)
+
+
+def cancel(*_: object) -> None:
+    raise JobCancelled
+
+
+def test_cancelled_by_the_caller_after_a_chunk(tmp_path: Path):
+    with pytest.raises(JobCancelled):
+        run(clip_of(noise(20)), tmp_path / "v.mp4", on_chunk=cancel)
+
+
+def test_cancelled_inside_the_model_closes_its_generator(tmp_path: Path):
+    closed = []
+
+    def frames(stop_at: int) -> Iterator[NDArray[np.uint8]]:
+        try:
+            for index in range(4):
+                if index == stop_at:
+                    raise JobCancelled
+                yield noise(5)
+        finally:
+            closed.append(stop_at)
+
+    with pytest.raises(JobCancelled):
+        run(VideoClip(frames(2), 20, WIDTH, HEIGHT, 24), tmp_path / "v.mp4")
+    with pytest.raises(JobCancelled):
+        run(VideoClip(frames(9), 20, WIDTH, HEIGHT, 24), tmp_path / "v.mp4", cancel)
+    assert closed == [2, 9]
+
+
+def test_frames_are_taken_while_ffmpeg_is_busy_but_not_without_bound(tmp_path: Path):
+    big = noise(4, 640, 480)  # 3.7 MB: no pipe swallows it
+    clip = clip_of(np.concatenate([big] * 4))
+    taken = []
+
+    def waiting() -> None:
+        if len(taken) == 2:  # one in the writer's hands, one in the queue
+            raise JobCancelled
+
+    def write_to_a_stopped_ffmpeg() -> None:
+        with Mp4Encoder(clip, tmp_path / "v.mp4", FAST, {}, waiting) as encoder:
+            os.kill(only_child(), signal.SIGSTOP)
+            for _ in range(4):
+                encoder.write(big)
+                taken.append(True)
+
+    with pytest.raises(JobCancelled):
+        write_to_a_stopped_ffmpeg()
+    assert len(taken) == 2
+
+
+def test_cancelled_in_the_tail(tmp_path: Path):
+    def finish_a_stopped_ffmpeg() -> None:
+        with Mp4Encoder(clip_of(noise(3)), tmp_path / "v.mp4", FAST, {}, cancel) as encoder:
+            encoder.write(noise(3))
+            os.kill(only_child(), signal.SIGSTOP)
+            encoder.finish()
+
+    with pytest.raises(JobCancelled):
+        finish_a_stopped_ffmpeg()
+
+
+@pytest.mark.parametrize("written", [0, 5])
+def test_ffmpeg_killed_from_outside(tmp_path: Path, written: int, caplog: pytest.LogCaptureFixture):
+    def kill_half_way() -> None:
+        with Mp4Encoder(clip_of(noise(10)), tmp_path / "v.mp4", FAST, {}) as encoder:
+            encoder.write(noise(written))
+            os.kill(only_child(), signal.SIGKILL)
+            encoder.write(noise(10 - written))
+            encoder.finish()
+
+    with pytest.raises(EncodingFailed, match=r"^The video encoder failed\.$"):
+        kill_half_way()
+    assert "status -9" in caplog.text
+
+
+def test_ffmpeg_complains_to_the_log_and_not_to_the_client(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    path = tmp_path / "no-such-folder" / "v.mp4"
+    with pytest.raises(EncodingFailed) as caught:
+        run(clip_of(noise(10)), path)
+    assert "No such file" in caplog.text
+    assert str(tmp_path) not in caught.value.body.model_dump_json()
+
+
+def test_a_full_disk_is_named(small_disk: Path):
+    with pytest.raises(StorageFull):
+        run(clip_of(noise(60, 320, 240)), small_disk / "v.mp4")
+
+
+def test_a_disk_that_fills_at_the_end_is_named(small_disk: Path):
+    def fill_before_the_end() -> None:
+        with Mp4Encoder(clip_of(noise(3)), small_disk / "v.mp4", FAST, {}) as encoder:
+            encoder.write(noise(3))
+            fill(small_disk)
+            encoder.finish()
+
+    with pytest.raises(StorageFull):
+        fill_before_the_end()
+    (small_disk / FILLER).unlink()
+
+
+@pytest.mark.parametrize(("said", "made"), [(10, 9), (10, 11), (10, 0), (10, 16)])
+def test_a_clip_with_another_number_of_frames(tmp_path: Path, said: int, made: int):
+    done = []
+    clip = VideoClip(clip_of(noise(made)).frames, said, WIDTH, HEIGHT, 24)
+    with pytest.raises(EncodingFailed, match="number of frames"):
+        encode(
+            clip,
+            tmp_path / "v.mp4",
+            FAST,
+            {},
+            on_chunk=lambda _: None,
+            on_frames_done=lambda: done.append(True),
+        )
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        np.zeros((1, WIDTH, HEIGHT, 3), np.uint8),
+        np.zeros((1, HEIGHT, WIDTH, 4), np.uint8),
+        np.zeros((HEIGHT, WIDTH, 3), np.uint8),
+        np.zeros((1, HEIGHT, WIDTH, 3), np.float32),
+    ],
+)
+def test_chunks_of_a_wrong_kind(tmp_path: Path, chunk: NDArray[np.uint8]):
+    with pytest.raises(EncodingFailed, match="wrong size or type"):
+        run(VideoClip(iter([chunk]), 1, WIDTH, HEIGHT, 24), tmp_path / "v.mp4")
+
+
+@pytest.mark.parametrize(("frames", "width", "height"), [(0, 64, 64), (1, 63, 64), (1, 64, 63)])
+def test_clips_that_cannot_be_h264(tmp_path: Path, frames: int, width: int, height: int):
+    with pytest.raises(EncodingFailed):
+        run(VideoClip(iter([]), frames, width, height, 24), tmp_path / "v.mp4")
+
+
+def test_a_missing_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/no/such/ffmpeg")
+    with pytest.raises(EncodingFailed, match="could not be started"):
+        run(clip_of(noise(1)), tmp_path / "v.mp4")
+
+
+def test_the_count_is_what_ffmpeg_wrote_not_what_it_was_fed():
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{WIDTH}x{HEIGHT}"]
+    child = FfmpegChild([*raw, "-i", "pipe:0", "-frames:v", "2", "-f", "null", "-"])
+    child.write(noise(2).data.cast("B"))
+    child.close_input()
+    assert child.wait(lambda: None) == 0
+    assert child.frames_encoded() == 2
+    child.close()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from common.media.codecs import EncoderSettings
+from common.media.encoder import Mp4Encoder
+from tests.unit.media.clips import clip_of, noise, only_child
+with Mp4Encoder(clip_of(noise(9)), Path(sys.argv[1]), EncoderSettings(), {}) as encoder:
+    encoder.write(noise(3))
+    print(only_child(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_ffmpeg_does_not_outlive_a_worker_that_is_killed(tmp_path: Path):
+    path = tmp_path / "v.mp4"
+    command = [sys.executable, "-c", PARENT, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        ffmpeg = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+    gone, _, _ = select.select([ffmpeg], [], [], 20)
+    os.close(ffmpeg)
+    assert gone
+    path.unlink(missing_ok=True)

@@ -1,0 +1,269 @@
+"""Publishing, finding and removing the folders of finished videos."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.errors import EncodingFailed, StorageFull
+from common.media.storage import Draft, Storage
+from tests.unit.media.disks import FILLER, fill
+
+JOB, OTHER = "a" * 32, "b" * 32
+FIRST, SECOND, THIRD = "1" * 32, "2" * 32, "3" * 32
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "outputs"
+
+
+@pytest.fixture
+def storage(root: Path) -> Storage:
+    return Storage(root)
+
+
+def filled(storage: Storage, job_id: str = JOB, token: str = FIRST, video: bytes = b"v") -> Draft:
+    draft = storage.begin(job_id, token)
+    draft.video.write_bytes(video)
+    draft.thumbnail.write_bytes(b"t")
+    return draft
+
+
+def published(storage: Storage, job_id: str = JOB, token: str = FIRST) -> str:
+    return filled(storage, job_id, token).publish({"made_by": token})
+
+
+def visible(root: Path) -> list[str]:
+    return sorted(p.name for p in root.iterdir() if p.name != ".partial")
+
+
+def partial(root: Path) -> list[str]:
+    return sorted(p.name for p in (root / ".partial").iterdir())
+
+
+def test_nothing_is_visible_before_everything_is(storage: Storage, root: Path):
+    draft = filled(storage)
+    assert visible(root) == []
+    name = draft.publish({"seed": 7})
+    assert visible(root) == [name] == [f"{JOB}-{FIRST}"]
+    assert partial(root) == []
+    files = ("video.mp4", "thumbnail.jpg", "manifest.json")
+    video, thumbnail, manifest = (storage.path(name, file).read_bytes() for file in files)
+    assert (video, thumbnail) == (b"v", b"t")
+    assert json.loads(manifest) == {"seed": 7, "job_id": JOB, "token": FIRST}
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from common.media.storage import Storage
+draft = Storage(Path(sys.argv[1])).begin(sys.argv[2], sys.argv[3])
+draft.video.write_bytes(b"v")
+calls = 0
+def die(event, args):
+    global calls
+    if event in ("open", "os.rename"):
+        calls += 1
+        if calls > int(sys.argv[4]):
+            os._exit(9)
+sys.addaudithook(die)
+draft.publish({"n": 1})
+os._exit(0)
+"""
+
+
+def test_death_at_any_point_of_publishing_leaves_all_or_nothing(storage: Storage, root: Path):
+    endings = []
+    for survived in range(9):
+        command = [sys.executable, "-c", KILLED, str(root), JOB, FIRST, str(survived)]
+        code = subprocess.run(command, check=False).returncode
+        adopted = storage.adopt(JOB, SECOND)
+        endings.append((code, visible(root) != []))
+        assert (adopted is not None) == (visible(root) != [])
+        assert adopted is None or adopted[1]["n"] == 1
+        storage.remove(JOB)
+        if code == 0:
+            break
+    assert endings[0] == (9, False)
+    assert (9, True) in endings  # after the rename, before the folder's fsync
+    assert endings[-1] == (0, True)
+
+
+def test_a_draft_without_a_video_is_not_published(storage: Storage, root: Path):
+    with pytest.raises(EncodingFailed):
+        storage.begin(JOB, FIRST).publish({})
+    with pytest.raises(EncodingFailed):
+        filled(storage, video=b"").publish({})
+    assert visible(root) == []
+
+
+def test_discard_removes_a_draft_and_spares_a_published_one(storage: Storage, root: Path):
+    draft = filled(storage)
+    draft.discard()
+    draft.discard()
+    assert partial(root) == []
+    draft = filled(storage)
+    draft.publish({})
+    draft.discard()
+    assert visible(root) == [f"{JOB}-{FIRST}"]
+
+
+def test_begin_removes_stale_drafts_of_the_same_job_only(storage: Storage, root: Path):
+    filled(storage, JOB, FIRST)
+    filled(storage, OTHER, FIRST)
+    draft = storage.begin(JOB, SECOND)
+    assert partial(root) == [f"{JOB}-{SECOND}", f"{OTHER}-{FIRST}"]
+    assert list(draft.folder.iterdir()) == []
+
+
+def test_adopt_hands_a_lost_result_to_the_new_attempt(storage: Storage, root: Path):
+    published(storage, OTHER)
+    published(storage)
+    adopted = storage.adopt(JOB, SECOND)
+    assert adopted is not None
+    name, manifest = adopted
+    assert name == f"{JOB}-{SECOND}"
+    assert manifest["made_by"] == FIRST
+    assert visible(root) == [name, f"{OTHER}-{FIRST}"]
+    assert storage.path(name, "video.mp4").read_bytes() == b"v"
+
+
+def test_adopt_takes_the_newest_and_removes_the_rest(storage: Storage, root: Path):
+    for age, token in enumerate((SECOND, FIRST, THIRD)):
+        folder = root / published(storage, token=token)
+        os.utime(folder, (1000 - age, 1000 - age))
+    adopted = storage.adopt(JOB, THIRD)
+    assert adopted is not None
+    assert adopted[1]["made_by"] == SECOND
+    assert visible(root) == [f"{JOB}-{THIRD}"]
+
+
+def test_adopt_of_its_own_folder_keeps_it(storage: Storage, root: Path):
+    name = published(storage)
+    adopted = storage.adopt(JOB, FIRST)
+    assert adopted is not None
+    assert visible(root) == [adopted[0]] == [name]
+
+
+def test_adopt_of_nothing(storage: Storage):
+    filled(storage)
+    assert storage.adopt(JOB, SECOND) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("manifest.json", None),
+        ("manifest.json", b""),
+        ("manifest.json", b"{"),
+        ("manifest.json", b"[]"),
+        ("manifest.json", b"\xff"),
+        ("manifest.json", json.dumps({"job_id": OTHER}).encode()),
+        ("video.mp4", None),
+        ("video.mp4", b""),
+    ],
+)
+def test_adopt_removes_what_cannot_be_trusted(
+    storage: Storage, root: Path, file: str, content: bytes | None
+):
+    path = storage.path(published(storage), file)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert storage.adopt(JOB, SECOND) is None
+    assert visible(root) == partial(root) == []
+
+
+def test_remove_takes_everything_of_one_job(storage: Storage, root: Path):
+    published(storage, token=FIRST)
+    published(storage, token=SECOND)
+    filled(storage, token=THIRD)
+    kept = published(storage, OTHER)
+    storage.remove(JOB)
+    storage.remove(JOB)
+    assert visible(root) == [kept]
+    assert partial(root) == []
+
+
+def test_an_open_download_survives_remove(storage: Storage):
+    with storage.path(published(storage), "video.mp4").open("rb") as file:
+        storage.remove(JOB)
+        assert file.read() == b"v"
+
+
+def test_sweep_keeps_what_is_claimed_and_what_is_not_ours(storage: Storage, root: Path):
+    published(storage, JOB, FIRST)
+    published(storage, JOB, SECOND)
+    filled(storage, OTHER, FIRST)
+    filled(storage, OTHER, SECOND).folder.rename(root / ".partial" / "half-deleted")
+    filled(storage, "c" * 32, SECOND)
+    (root / "lost+found").mkdir()
+    (root / "notes.txt").write_text("mine")
+    storage.sweep(lambda _job_id, token: token == SECOND)
+    assert visible(root) == [f"{JOB}-{SECOND}", "lost+found", "notes.txt"]
+    assert partial(root) == [f"{'c' * 32}-{SECOND}"]
+
+
+def test_sweep_finishes_a_removal_that_was_cut_short(storage: Storage, root: Path):
+    name = published(storage)
+    (root / name).rename(root / ".partial" / f"{name}.gone")
+    storage.sweep(lambda *_: True)
+    assert visible(root) == partial(root) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("..", "video.mp4"),
+        (".partial", "video.mp4"),
+        ("", "video.mp4"),
+        (f"{JOB}-{FIRST}/..", "video.mp4"),
+        (f"{JOB}-{FIRST}\n", "video.mp4"),
+        (f"/{JOB}-{FIRST}", "video.mp4"),
+        (f"{JOB.upper()}-{FIRST}", "video.mp4"),
+        (f"{JOB}-{FIRST}", "../../etc/passwd"),
+        (f"{JOB}-{FIRST}", "/etc/passwd"),
+        (f"{JOB}-{FIRST}", ".."),
+        (f"{JOB}-{FIRST}", ""),
+    ],
+)
+def test_no_path_leaves_the_outputs_folder(storage: Storage, folder: str, name: str):
+    with pytest.raises(ValueError):
+        storage.path(folder, name)
+
+
+@pytest.mark.parametrize("bad", ["", "..", "*", "a" * 31, "a" * 33, "A" * 32, "../" + "a" * 29])
+def test_only_ids_become_names(storage: Storage, root: Path, bad: str):
+    published(storage)
+    for call in (storage.begin, storage.adopt):
+        with pytest.raises(ValueError):
+            call(bad, FIRST)
+        with pytest.raises(ValueError):
+            call(JOB, bad)
+    with pytest.raises(ValueError):
+        storage.remove(bad)
+    assert visible(root) == [f"{JOB}-{FIRST}"]
+
+
+def test_free_bytes_is_what_the_volume_says(small_disk: Path):
+    storage = Storage(small_disk / "outputs")
+    before = storage.free_bytes()
+    (small_disk / "file").write_bytes(bytes(65536))
+    assert 0 < before <= 256 * 1024
+    assert storage.free_bytes() == before - 65536
+
+
+def test_a_full_disk_is_named_and_nothing_is_published(small_disk: Path):
+    storage = Storage(small_disk / "outputs")
+    draft = filled(storage)
+    fill(small_disk)
+    with pytest.raises(StorageFull):
+        draft.publish({"long": "x" * 100_000})
+    assert visible(small_disk / "outputs") == []
+    draft.discard()
+    (small_disk / FILLER).unlink()
+    assert published(storage) in visible(small_disk / "outputs")

@@ -1,0 +1,144 @@
+"""Wan2.1's limits, defaults and estimates: nothing here needs torch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.contract import Capability, Variant
+from common.errors import CheckpointError, InvalidRequest, Unresolvable
+from common.requests import GenerateRequest, ResolvedRequest
+from common.resolver import Picture, resolve
+from wan21.estimates import WAN_1_3B, WAN_14B, flops_of, forward_flops, memory_of, num_tokens
+from wan21.flow_shift import flow_shift_for
+from wan21.model_config import SPEC
+from wan21.options import Wan21Options
+
+T2V_14B, T2V_1_3B, I2V_480P, I2V_720P = SPEC.variants
+
+
+def resolved(variant: Variant = T2V_14B, **fields: object) -> ResolvedRequest:
+    request = GenerateRequest.model_validate({"prompt": "a cat", **fields})
+    picture = Picture("cat.png", 1664, 960) if variant in (I2V_480P, I2V_720P) else None
+    return resolve(request, SPEC, variant, picture).request
+
+
+def test_the_spec_costs_no_torch() -> None:
+    code = "import sys, wan21.model_config as m; assert m.SPEC; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_defaults_are_the_published_ones() -> None:
+    request = resolved()
+    assert (request.width, request.height, request.num_frames, request.fps) == (832, 480, 81, 16)
+    assert (request.num_inference_steps, request.guidance_scale) == (50, 5.0)
+    assert request.negative_prompt.startswith("色调艳丽")
+    assert resolved(T2V_1_3B).guidance_scale == 6.0
+    assert resolved(I2V_480P).num_inference_steps == 40
+    assert resolved(I2V_480P).negative_prompt.startswith("镜头晃动")
+    assert (I2V_720P.defaults.width, I2V_720P.defaults.height) == (1280, 720)
+
+
+@pytest.mark.parametrize("variant", SPEC.variants, ids=lambda v: v.checkpoint)
+def test_every_default_is_legal(variant: Variant) -> None:
+    limits, defaults = variant.limits, variant.defaults
+    assert defaults.width % limits.size_multiple == defaults.height % limits.size_multiple == 0
+    assert defaults.width * defaults.height <= limits.max_pixels
+    assert (defaults.num_frames - 1) % limits.frames_step == 0
+    assert limits.min_frames <= defaults.num_frames <= limits.max_frames
+
+
+def test_lengths_become_4n_plus_1_and_16_fps() -> None:
+    request = resolved(duration=3, fps=24)
+    assert (request.num_frames, request.fps) == (49, 16)
+    assert resolved(num_frames=12).num_frames == 13
+
+
+@pytest.mark.parametrize("fields", [{"num_frames": 200}, {"num_frames": 1}, {"fps": 120}])
+def test_out_of_range_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(Unresolvable):
+        resolved(**fields)
+
+
+def test_480p_checkpoints_refuse_720p() -> None:
+    assert resolved(resolution="1280x720").width == 1280
+    for variant in (T2V_1_3B, I2V_480P):
+        with pytest.raises(Unresolvable, match="out of range"):
+            resolved(variant, resolution="1280x720")
+
+
+def test_image_to_video_wants_a_picture() -> None:
+    assert I2V_480P.capabilities == {Capability.IMAGE_TO_VIDEO}
+    with pytest.raises(Unresolvable, match="picture"):
+        resolve(GenerateRequest(prompt="a cat"), SPEC, I2V_480P)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "heads", "shift"),
+    [
+        (832, 480, 40, 3.0),
+        (480, 832, 40, 3.0),
+        (960, 544, 40, 3.0),
+        (1280, 720, 40, 5.0),
+        (1104, 832, 40, 5.0),
+        (832, 480, 12, 8.0),
+        (480, 480, 12, 8.0),
+    ],
+)
+def test_flow_shift_follows_the_size(width: int, height: int, heads: int, shift: float) -> None:
+    assert flow_shift_for(width, height, num_attention_heads=heads) == shift
+
+
+def test_options_are_bounded_and_named() -> None:
+    assert Wan21Options().flow_shift is None
+    with pytest.raises(InvalidRequest, match=r"options\.flow_shift"):
+        resolved(options={"flow_shift": 0})
+    with pytest.raises(InvalidRequest, match=r"options\.shift"):
+        resolved(options={"shift": 3})
+
+
+def test_forward_flops_match_published_rooflines() -> None:
+    at_480p, at_720p = resolved(), resolved(resolution="1280x720")
+    assert (num_tokens(at_480p), num_tokens(at_720p)) == (32_760, 75_600)
+    assert forward_flops(32_760, WAN_14B) == pytest.approx(1.68e15, rel=0.01)
+    assert forward_flops(75_600, WAN_14B) == pytest.approx(6.52e15, rel=0.01)
+    assert forward_flops(32_760, WAN_1_3B) == pytest.approx(0.283e15, rel=0.01)
+
+
+def test_guidance_of_one_halves_the_cost() -> None:
+    guided, unguided = flops_of(resolved()), flops_of(resolved(guidance_scale=1))
+    assert guided == pytest.approx(100 * 1.68e15, rel=0.01)
+    assert guided / unguided == pytest.approx(2, rel=0.01)
+
+
+def test_memory_counts_numbers_not_bytes_of_files(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path)
+    memory = memory_of(tmp_path, resolved())
+    assert memory.load_bytes == 2 * 6
+    assert memory.run_bytes == pytest.approx(1.5 * 4.06e9, rel=0.01)  # the VAE's share leads
+    longer = memory_of(tmp_path, resolved(num_frames=161))
+    assert longer.run_bytes == pytest.approx(1.5 * 7.27e9, rel=0.01)  # now the transformer's
+
+
+def test_memory_of_a_damaged_checkpoint_says_so(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path)
+    (tmp_path / "vae" / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"vae/config\.json"):
+        memory_of(tmp_path, resolved())
+
+
+def write_checkpoint(folder: Path) -> None:
+    """The real architecture's numbers beside six float32 weights."""
+    configs = {
+        "transformer": {"num_attention_heads": 40, "attention_head_dim": 128},
+        "vae": {"base_dim": 96},
+    }
+    for component, config in configs.items():
+        (folder / component).mkdir()
+        (folder / component / "config.json").write_text(json.dumps(config))
+    tensor = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}
+    header = json.dumps({"weight": tensor}).encode()
+    weights = len(header).to_bytes(8, "little") + header + bytes(24)
+    (folder / "transformer" / "model.safetensors").write_bytes(weights)

@@ -1,0 +1,110 @@
+"""What a request costs in bytes and in floating-point operations. No torch here.
+
+Architecture: Wan-Video/Wan2.1, wan/configs/wan_t2v_14B.py and wan_t2v_1_3B.py.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.contract import Memory
+from common.errors import CheckpointError
+from common.requests import ResolvedRequest
+from common.runtime.weights import parameter_count
+
+BYTES_PER_WEIGHT = 2
+"""bfloat16. What stays float32 (time embedding, norms) is under 1 % of the 14B."""
+
+TEXT_TOKENS = 512
+"""Prompts are padded to this length (text_len in wan/configs/shared_config.py)."""
+
+DENOISE_BYTES = 22.2
+"""Per token and unit of width: eleven bfloat16 activations, whatever the number of layers. The
+most tensors alive at once in a forward pass of ``WanTransformer3DModel`` in bfloat16 with fused
+attention, counted on the meta device."""
+
+HEADROOM = 1.5
+"""Fragmentation and the kernels' workspaces. An estimate, not yet measured on a GPU."""
+
+DECODE_FLOPS = 8.5e6
+ENCODE_FLOPS = 5.2e6
+"""Per pixel and frame. Counted on ``AutoencoderKLWan`` with torch's FlopCounterMode."""
+
+DECODE_BYTES = 106
+"""Per pixel of one frame and channel of ``base_dim`` (96 in the real VAE), whatever the length:
+activations of four frames and the cache of every causal convolution. The most tensors alive at
+once while ``AutoencoderKLWan`` decodes in bfloat16, counted on the meta device; encoding stays
+below it."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of a Wan transformer."""
+
+    dim: int
+    ffn_dim: int
+    num_layers: int
+
+
+WAN_14B = Architecture(dim=5120, ffn_dim=13824, num_layers=40)
+WAN_1_3B = Architecture(dim=1536, ffn_dim=8960, num_layers=30)
+
+
+def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
+    """Weights in bfloat16, and the larger of denoising and decoding: they follow each other.
+
+    Raises:
+        CheckpointError: a configuration or a weights file is damaged.
+    """
+    transformer, vae = _config(checkpoint, "transformer"), _config(checkpoint, "vae")
+    dim = transformer["num_attention_heads"] * transformer["attention_head_dim"]
+    denoising = num_tokens(request) * dim * DENOISE_BYTES
+    decoding = request.width * request.height * vae["base_dim"] * DECODE_BYTES
+    return Memory(
+        load_bytes=parameter_count(checkpoint) * BYTES_PER_WEIGHT,
+        run_bytes=int(max(denoising, decoding) * HEADROOM),
+    )
+
+
+def _config(checkpoint: Path, component: str) -> dict[str, Any]:
+    try:
+        text = (checkpoint / component / "config.json").read_text(encoding="utf-8")
+        config: dict[str, Any] = json.loads(text)
+    except (OSError, ValueError) as exc:
+        raise CheckpointError(
+            f"the checkpoint's {component}/config.json is missing or damaged.",
+            hint="Fetch it again with scripts/download_models.sh.",
+        ) from exc
+    return config
+
+
+def flops_of(request: ResolvedRequest) -> float:
+    """Operations of a request on the 14B: every pass of every step, and the VAE.
+
+    The 1.3B does about a sixth of it.
+    """
+    passes = 2 if request.guidance_scale > 1 else 1
+    forward = forward_flops(num_tokens(request), WAN_14B)
+    per_pixel = DECODE_FLOPS + (ENCODE_FLOPS if request.image else 0)
+    vae = per_pixel * request.width * request.height * request.num_frames
+    return forward * passes * request.num_inference_steps + vae
+
+
+def num_tokens(request: ResolvedRequest) -> int:
+    """Length of the transformer's sequence: 4 frames a latent, 8x8 pixels, 2x2 latents a token."""
+    latent_frames = (request.num_frames - 1) // 4 + 1
+    return latent_frames * (request.width // 16) * (request.height // 16)
+
+
+def forward_flops(tokens: int, model: Architecture) -> float:
+    """Operations of one forward pass, two for each multiply-add.
+
+    A layer has six projections of dim x dim over the video's tokens (self-attention q, k, v, out;
+    cross-attention q, out), two over the text's (k, v), and the two matrices of its MLP. Attention
+    is two products with every token of the video, and with every token of the text.
+    """
+    linear = 2 * tokens * (6 * model.dim**2 + 2 * model.dim * model.ffn_dim)
+    text = 2 * TEXT_TOKENS * 2 * model.dim**2
+    attention = 4 * tokens * (tokens + TEXT_TOKENS) * model.dim
+    return float(model.num_layers * (linear + text + attention))

@@ -1,0 +1,107 @@
+"""Wan2.1 as a service: its checkpoints, their limits and defaults, and what a job costs.
+
+Weights are Apache-2.0 and ungated. Imports no torch: the API process reads this too.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from common.contract import (
+    Capability,
+    Defaults,
+    JobContext,
+    Limits,
+    LoadOptions,
+    ModelSpec,
+    Quantization,
+    Variant,
+    VideoClip,
+)
+from common.requests import ResolvedRequest
+from wan21.estimates import flops_of, memory_of
+from wan21.options import Wan21Options
+from wan21.prompts import NEGATIVE_PROMPT, NEGATIVE_PROMPT_I2V
+
+PIXELS_480P = 832 * 480
+PIXELS_720P = 1280 * 720
+
+LIMITS = Limits(
+    size_multiple=16,  # 8x8 pixels a latent, 2x2 latents a token
+    min_side=128,
+    max_side=1280,
+    max_pixels=PIXELS_720P,
+    frames_step=4,  # 4 frames a latent, after a first one of its own
+    min_frames=5,
+    max_frames=161,  # trained on 81; beyond, motion repeats and the cost grows with the square
+    fixed_fps=16,  # sample_fps in wan/configs/shared_config.py
+)
+
+DEFAULTS = Defaults(
+    width=832,
+    height=480,
+    num_frames=81,
+    fps=16,
+    num_inference_steps=50,
+    guidance_scale=5.0,
+    negative_prompt=NEGATIVE_PROMPT,
+)
+DEFAULTS_I2V = replace(DEFAULTS, num_inference_steps=40, negative_prompt=NEGATIVE_PROMPT_I2V)
+"""Steps and guidance as in Wan-Video/Wan2.1, generate.py."""
+
+_TEXT = frozenset({Capability.TEXT_TO_VIDEO})
+_IMAGE = frozenset({Capability.IMAGE_TO_VIDEO})
+
+VARIANTS = (
+    Variant("Wan-AI/Wan2.1-T2V-14B-Diffusers", "main", _TEXT, LIMITS, DEFAULTS),
+    Variant(
+        "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+        "main",
+        _TEXT,
+        replace(LIMITS, max_pixels=PIXELS_480P),  # its model card calls 720p unstable
+        replace(DEFAULTS, guidance_scale=6.0),
+    ),
+    Variant(
+        "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
+        "main",
+        _IMAGE,
+        replace(LIMITS, max_pixels=PIXELS_480P),
+        DEFAULTS_I2V,
+    ),
+    Variant(
+        "Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
+        "main",
+        _IMAGE,
+        LIMITS,
+        replace(DEFAULTS_I2V, width=1280, height=720),
+    ),
+)
+
+
+def load(checkpoint: Path, options: LoadOptions) -> Any:
+    """Load a checkpoint. See ``wan21.pipeline.load``."""
+    from wan21 import pipeline
+
+    return pipeline.load(checkpoint, options)
+
+
+def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> VideoClip:
+    """Make a video. See ``wan21.pipeline.generate``."""
+    from wan21 import pipeline as wan
+
+    return wan.generate(pipeline, request, context)
+
+
+SPEC = ModelSpec(
+    id="wan21",
+    title="Wan2.1",
+    licence="Apache-2.0",
+    port=8002,
+    variants=VARIANTS,
+    options=Wan21Options,
+    load=load,
+    generate=generate,
+    memory=memory_of,
+    cost=flops_of,
+    quantization=Quantization.NONE,
+)

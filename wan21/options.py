@@ -1,0 +1,17 @@
+"""Wan2.1's own options: ``options`` of a request."""
+
+from pydantic import Field
+
+from common.contract import ModelOptions
+
+
+class Wan21Options(ModelOptions):
+    """What only Wan2.1 has."""
+
+    flow_shift: float | None = Field(
+        None,
+        ge=1,
+        le=20,
+        description="Shift of the noise schedule: higher spends more steps on layout and motion, "
+        "lower on detail. Left out: 5 near 720p, 3 near 480p, 8 for the 1.3B.",
+    )
