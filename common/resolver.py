@@ -15,11 +15,12 @@ from pydantic import ValidationError
 
 from common.contract import Capability, Defaults, Limits, ModelSpec, Variant
 from common.errors import InvalidRequest, Unresolvable
+from common.frame_size import Picture, default_size, legal_size
 from common.requests import Adjustment, GenerateRequest, ResolvedRequest
 
 _T = TypeVar("_T")
+_N = TypeVar("_N", int, float)
 
-MAX_ASPECT_CHANGE = 0.05
 SEED_RANGE = 2**32
 """Drawn seeds stay below 32 bits: easy to read, and exact in every JSON reader."""
 
@@ -30,15 +31,6 @@ class Resolution:
 
     request: ResolvedRequest
     adjustments: tuple[Adjustment, ...]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What is known of an uploaded image before the job: the stored file's name, and its size."""
-
-    name: str
-    width: int
-    height: int
 
 
 @dataclass
@@ -72,8 +64,18 @@ def resolve(
         num_frames=_num_frames(request, limits, defaults, fps, report),
         fps=fps,
         seed=_or(request.seed, secrets.randbelow(SEED_RANGE)),
-        num_inference_steps=_steps(request, limits, defaults),
-        guidance_scale=_guidance_scale(request, limits, defaults),
+        num_inference_steps=_at_most(
+            "num_inference_steps",
+            request.num_inference_steps,
+            defaults.num_inference_steps,
+            limits.max_steps,
+        ),
+        guidance_scale=_at_most(
+            "guidance_scale",
+            request.guidance_scale,
+            defaults.guidance_scale,
+            limits.max_guidance_scale,
+        ),
         generate_audio=_generate_audio(request, variant),
         image=Path(picture.name) if picture else None,
         options=_options(request, spec),
@@ -108,66 +110,11 @@ def _size(
     report: _Report,
 ) -> tuple[int, int]:
     if request.resolution is None:
-        return _default_size(limits, defaults, picture)
-    width, height = map(int, request.resolution.split("x"))
-    nearest = _nearest_size(width, height, limits)
-    legal = f"{nearest[0]}x{nearest[1]}"
-    if not _size_allowed(width, height, limits):
-        raise Unresolvable(
-            f"resolution {request.resolution} is out of range: sides from {limits.min_side} to "
-            f"{limits.max_side} pixels, {limits.max_pixels:,} pixels in all at most.",
-            param="resolution",
-            hint=f"The nearest this model can make is {legal}.",
-        )
-    if _aspect_change((width, height), nearest) > MAX_ASPECT_CHANGE:
-        raise Unresolvable(
-            f"resolution {request.resolution} would become {legal} (sides are multiples of "
-            f"{limits.size_multiple}), which changes the aspect by more than 5 %.",
-            param="resolution",
-            hint=f"Ask for {legal}.",
-        )
+        return default_size(limits, defaults, picture)
+    width, height = legal_size(request.resolution, limits)
     reason = f"sides are multiples of {limits.size_multiple}"
-    report.note("resolution", request.resolution, legal, reason)
-    return nearest
-
-
-def _default_size(limits: Limits, defaults: Defaults, picture: Picture | None) -> tuple[int, int]:
-    """The default size; for a picture, its own aspect over the default's area."""
-    if picture is None:
-        return defaults.width, defaults.height
-    scale = math.sqrt(defaults.width * defaults.height / (picture.width * picture.height))
-    nearest = _nearest_size(picture.width * scale, picture.height * scale, limits)
-    if _aspect_change((picture.width, picture.height), nearest) > 2 * MAX_ASPECT_CHANGE:
-        raise Unresolvable(
-            f"the picture is {picture.width}x{picture.height}: too long and thin for this model.",
-            param="image",
-            hint=f"Crop it, or give a resolution such as {defaults.width}x{defaults.height}.",
-        )
-    return nearest
-
-
-def _size_allowed(width: int, height: int, limits: Limits) -> bool:
-    """Judge the size as asked; a multiple's rounding may step over the pixel limit by a little."""
-    sides = limits.min_side <= min(width, height) and max(width, height) <= limits.max_side
-    return sides and width * height <= limits.max_pixels
-
-
-def _nearest_size(width: float, height: float, limits: Limits) -> tuple[int, int]:
-    """The legal size nearest in shape, shrunk to the pixel limit where it must be."""
-    shrink = min(1.0, math.sqrt(limits.max_pixels / (width * height)))
-    low, high = limits.min_side, limits.max_side
-    sides = [min(max(side * shrink, low), high) for side in (width, height)]
-    nearest = [_round_to(side, limits.size_multiple) for side in sides]
-    return nearest[0], nearest[1]
-
-
-def _round_to(side: float, multiple: int) -> int:
-    return max(multiple, math.floor(side / multiple + 0.5) * multiple)
-
-
-def _aspect_change(asked: tuple[int, int], got: tuple[int, int]) -> float:
-    ratio = (got[0] * asked[1]) / (got[1] * asked[0])
-    return max(ratio, 1 / ratio) - 1
+    report.note("resolution", request.resolution, f"{width}x{height}", reason)
+    return width, height
 
 
 def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: _Report) -> float:
@@ -179,7 +126,8 @@ def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: _
             hint=f"Ask for {min(max(asked, limits.min_fps), limits.max_fps):g}.",
         )
     fps = _or(limits.fixed_fps, asked)
-    report.note("fps", asked, fps, f"this model always makes {fps:g} frames a second")
+    if request.fps is not None:
+        report.note("fps", asked, fps, f"this model always makes {fps:g} frames a second")
     return fps
 
 
@@ -220,27 +168,15 @@ def _length_refused(
     )
 
 
-def _steps(request: GenerateRequest, limits: Limits, defaults: Defaults) -> int:
-    steps = _or(request.num_inference_steps, defaults.num_inference_steps)
-    if steps > limits.max_steps:
+def _at_most(name: str, asked: _N | None, default: _N, limit: _N) -> _N:
+    value = _or(asked, default)
+    if value > limit:
         raise Unresolvable(
-            f"num_inference_steps {steps} is out of range: 1 to {limits.max_steps}.",
-            param="num_inference_steps",
-            hint=f"Ask for {limits.max_steps}; {defaults.num_inference_steps} is the default.",
+            f"{name} {value:g} is out of range: at most {limit:g}.",
+            param=name,
+            hint=f"Ask for {limit:g} or less; {default:g} is the default.",
         )
-    return steps
-
-
-def _guidance_scale(request: GenerateRequest, limits: Limits, defaults: Defaults) -> float:
-    scale = _or(request.guidance_scale, defaults.guidance_scale)
-    if scale > limits.max_guidance_scale:
-        raise Unresolvable(
-            f"guidance_scale {scale:g} is out of range: 0 to {limits.max_guidance_scale:g}.",
-            param="guidance_scale",
-            hint=f"Ask for {limits.max_guidance_scale:g} at most; "
-            f"{defaults.guidance_scale:g} is the default.",
-        )
-    return scale
+    return value
 
 
 def _generate_audio(request: GenerateRequest, variant: Variant) -> bool:

@@ -1,5 +1,6 @@
 """The entry point of a service: ``serve("wan21.model_config:SPEC")`` is a model's whole app.py."""
 
+import signal
 import sys
 from functools import partial
 
@@ -27,10 +28,15 @@ CONNECTIONS_GRACE_SECONDS = 5
 
 def serve(address: str) -> None:
     """Run the service of the SPEC at ``address`` until it is told to stop."""
+    # uvicorn stops at SIGTERM, and then raises it again: a stop that was asked for is no failure.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     try:
         _serve(address)
     except VideosDGXError as exc:
         log.error("%s %s", exc.body.message, exc.body.hint or "")
+        sys.exit(1)
+    except OSError as exc:
+        log.error("%s: %s", exc.filename, exc.strerror)
         sys.exit(1)
 
 

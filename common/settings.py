@@ -96,7 +96,9 @@ class Settings(BaseSettings):
     worker_niceness: int = Field(10, ge=0, le=19)
     """Keeps the API quick while the worker uses every core."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
     log_format: Literal["json", "text"] = "json"
+    """json for machines, text for people."""
 
     def outputs_of(self, model_id: str) -> Path:
         """The folder of one service's videos."""

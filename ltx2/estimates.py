@@ -27,18 +27,23 @@ NUM_LAYERS, VIDEO_DIM, AUDIO_DIM = 48, 4096, 2048
 
 MAX_UNTILED_PIXELS = 1280 * 736 * 121
 """Pixels x frames up to which the video is decoded in one piece, as diffusers does by default.
-Above, the decoder's activations would outgrow the weights; see ``estimate_memory``."""
+About 10 GB of activations; above, tiles keep them from growing with the frame's size."""
 TILE = 512
 """Side of a tile in pixels (``tile_sample_min_height`` in diffusers' AutoencoderKLLTX2Video)."""
 
 OVERHEAD_BYTES = 2 * 1024**3
-"""CUDA context, workspaces, the text encoder's hidden states. Estimated, not measured."""
-DECODER_TENSORS = 6
-"""Full-size activations alive at once in the decoder's last block: the upsampler's residual and
-output, the norm, the padded copy and both ends of a convolution. Counted, not measured."""
-TOKEN_TENSORS = 24
-"""Activations per token alive at once in a transformer block, in widths of the model: the hidden
-states, six modulations, queries, keys, values, and the feed-forward's fourfold. Counted too."""
+"""CUDA context, and the text encoder's hidden states of all layers (0.8 GB for two prompts).
+An estimate, not yet measured on a GPU."""
+HEADROOM = 1.5
+"""Fragmentation and the kernels' workspaces. An estimate too."""
+DECODER_TENSORS = 5.4
+"""Activations of the decoder's last block alive at once, in units of its widest; 4.6 in LTX-2.3.
+The most bytes alive at once while ``AutoencoderKLLTX2Video`` decodes in bfloat16, counted on the
+meta device at three sizes with the published configurations."""
+TOKEN_TENSORS, TOKEN_TENSORS_WITH_PICTURE = 18, 41
+"""Activations alive at once in a transformer block, per token, in widths of the model. Counted in
+the same way with fused attention, weights left out. From a picture it is more: each token has a
+timestep of its own, so each has its own modulation."""
 
 
 def video_tokens(request: ResolvedRequest) -> int:
@@ -93,7 +98,7 @@ def estimate_memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
     run = max(_denoising_bytes(checkpoint, request), _decoding_bytes(checkpoint, request))
     return Memory(
         load_bytes=BYTES * parameter_count(checkpoint, COMPONENTS),
-        run_bytes=OVERHEAD_BYTES + run,
+        run_bytes=OVERHEAD_BYTES + int(HEADROOM * run),
     )
 
 
@@ -101,7 +106,8 @@ def _denoising_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
     config = _config(checkpoint, "transformer")
     width = config["num_attention_heads"] * config["attention_head_dim"]
     batch = 2 if request.guidance_scale > 1 else 1
-    return int(batch * video_tokens(request) * width * TOKEN_TENSORS * BYTES)
+    tensors = TOKEN_TENSORS_WITH_PICTURE if request.image else TOKEN_TENSORS
+    return batch * video_tokens(request) * int(width) * tensors * BYTES
 
 
 def _decoding_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
@@ -113,8 +119,8 @@ def _decoding_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
     if pixels * request.num_frames > MAX_UNTILED_PIXELS:
         at_once = min(request.width, TILE) * min(request.height, TILE)
         video *= 3  # the tiles, the rows they are joined to, and the whole
-    activations = request.num_frames * at_once // config["patch_size"] ** 2 * channels * BYTES
-    return int(DECODER_TENSORS * activations + video)
+    widest = request.num_frames * at_once / config["patch_size"] ** 2 * channels * BYTES
+    return int(DECODER_TENSORS * widest) + video
 
 
 def _config(checkpoint: Path, component: str) -> dict[str, Any]:

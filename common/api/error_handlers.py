@@ -1,5 +1,7 @@
 """Errors leave through here: one shape for clients, one log line for operators."""
 
+from http import HTTPStatus
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -34,7 +36,7 @@ async def _ours(_request: Request, exc: Exception) -> JSONResponse:
 async def _parameters(_request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)  # noqa: S101  # registered for this type
     first = exc.errors()[0]
-    param = str(first["loc"][-1])
+    param = next(part for part in reversed(first["loc"]) if isinstance(part, str))
     body = ErrorBody(
         code="invalid_request",
         message=f"{param}: {first['msg']}.",
@@ -46,10 +48,12 @@ async def _parameters(_request: Request, exc: Exception) -> JSONResponse:
 
 async def _http(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)  # noqa: S101  # registered for this type
+    if isinstance(exc.__cause__, VideosDGXError):  # ours, met by FastAPI while it read the body
+        return await _ours(request, exc.__cause__)
     codes = {404: "not_found", 405: "method_not_allowed"}
     body = ErrorBody(
         code=codes.get(exc.status_code, "http_error"),
-        message=f"{request.method} {request.url.path}: {exc.detail}.",
+        message=f"{request.method} {request.url.path}: {HTTPStatus(exc.status_code).phrase}.",
         hint="GET / lists the routes.",
     )
     return _answer(exc.status_code, body, dict(exc.headers or {}))

@@ -15,10 +15,11 @@ from common.api.body import Body, Upload, read_body
 from common.api.estimate import estimate
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView, job_view
+from common.frame_size import Picture
 from common.jobs.model import Job, NewJob
 from common.media.disk import full_disk_named
 from common.requests import GenerateRequest
-from common.resolver import Picture, Resolution, resolve
+from common.resolver import Resolution, resolve
 
 router = APIRouter(tags=["Generate"])
 
@@ -75,8 +76,8 @@ async def generate(
     picture = _picture(job_id, body.upload)
     resolution = resolve(body.request, service.spec, service.variant, picture)
     if body.request.dry_run:
-        response.status_code = 200
-        return await _dry_run(service, body, resolution)
+        dry_run = await _dry_run(service, body, resolution)
+        return Response(dry_run.model_dump_json(), media_type="application/json")
     job = await accept(service, job_id, body, resolution)
     response.headers["Location"] = f"/jobs/{job.id}"
     return job_view(job)

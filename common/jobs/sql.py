@@ -24,7 +24,6 @@ from sqlalchemy import (
 
 from common.errors import (
     ErrorBody,
-    InvalidRequest,
     JobConflict,
     JobNotFound,
     QueueFull,
@@ -33,7 +32,8 @@ from common.jobs.database import open_database, translated_errors
 from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
 from common.jobs.rows import from_row, to_row
 from common.jobs.schema import jobs
-from common.jobs.states import CLAIMED, ENDED, UNFINISHED, Event, JobState, moves
+from common.jobs.statements import DONE, cursor_number, held, move
+from common.jobs.states import CLAIMED, ENDED, UNFINISHED, Event, JobState
 
 RETRY_AFTER_SECONDS = 30
 
@@ -51,12 +51,13 @@ class SqlJobStore:
     # Clients
 
     def submit(self, job: NewJob, max_unfinished: int) -> Job:
-        """Insert only if there is room: one statement, so that racing clients cannot overfill."""
+        """Insert only if there is room, one client at a time: racing ones cannot overfill."""
         row = to_row(job) | {"created_at": self._clock()}
         room = self._unfinished_count() < max_unfinished
         values = select(*(literal(value) for value in row.values())).where(room)
         statement = insert(jobs).from_select(list(row), values).returning(jobs)
         with self._writing() as connection:
+            self._one_writer(connection)
             inserted = connection.execute(statement).one_or_none()
         if inserted is None:
             raise QueueFull(
@@ -77,7 +78,7 @@ class SqlJobStore:
         if states:
             query = query.where(jobs.c.state.in_(states))
         if cursor is not None:
-            query = query.where(jobs.c.number < _cursor_number(cursor))
+            query = query.where(jobs.c.number < cursor_number(cursor))
         with self._reading() as connection:
             found = [from_row(row) for row in connection.execute(query)]
         more = len(found) > limit
@@ -134,7 +135,7 @@ class SqlJobStore:
     def heartbeat(self, job_id: str, token: str, progress: Progress) -> JobState | None:
         statement = (
             update(jobs)
-            .where(_held(job_id, token))
+            .where(held(job_id, token))
             .values(progress=progress.model_dump_json(), beats=jobs.c.beats + 1)
             .returning(jobs.c.state)
         )
@@ -143,7 +144,7 @@ class SqlJobStore:
         return None if state is None else JobState(state)
 
     def complete(self, job_id: str, token: str, result: JobResult) -> bool:
-        changes = {"result": result.model_dump_json(), "progress": _done()}
+        changes = {"result": result.model_dump_json(), "progress": DONE}
         return self._move_held(Event.COMPLETE, job_id, token, changes) is not None
 
     def fail(self, job_id: str, token: str, error: ErrorBody) -> JobState | None:
@@ -211,6 +212,11 @@ class SqlJobStore:
 
     # Machinery
 
+    def _one_writer(self, connection: Connection) -> None:
+        """SQLite has one writer always; PostgreSQL's would count each other's rows too late."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(self._model))))
+
     def _mine(self) -> ColumnElement[bool]:
         return jobs.c.model == self._model
 
@@ -232,29 +238,14 @@ class SqlJobStore:
         where: ColumnElement[bool],
         changes: dict[str, Any] | None = None,
     ) -> Row[Any] | None:
-        """Apply one event by the table of legal moves, in one statement; None: not allowed."""
-        table = moves(event)
-        ends = [state for state, target in table.items() if target in ENDED]
-        finished = case((jobs.c.state.in_(ends), self._clock()), else_=jobs.c.finished_at)
-        statement = (
-            update(jobs)
-            .where(self._mine(), where, jobs.c.state.in_(list(table)))
-            .values(
-                {
-                    "state": case(table, value=jobs.c.state),
-                    "finished_at": finished,
-                    **_cleared_claim(table),
-                    **(changes or {}),
-                }
-            )
-        )
-        return connection.execute(statement.returning(jobs)).one_or_none()
+        statement = move(event, and_(self._mine(), where), self._clock(), changes or {})
+        return connection.execute(statement).one_or_none()
 
     def _move_held(
         self, event: Event, job_id: str, token: str, changes: dict[str, Any] | None = None
     ) -> JobState | None:
         with self._writing() as connection:
-            row = self._move(connection, event, _held(job_id, token), changes)
+            row = self._move(connection, event, held(job_id, token), changes)
         return None if row is None else JobState(row.state)
 
     @contextmanager
@@ -266,32 +257,3 @@ class SqlJobStore:
     def _reading(self) -> Iterator[Connection]:
         with translated_errors(), self._reader.connect() as connection:
             yield connection
-
-
-def _held(job_id: str, token: str) -> ColumnElement[bool]:
-    return and_(jobs.c.id == job_id, jobs.c.token == token, jobs.c.state.in_(CLAIMED))
-
-
-def _cleared_claim(table: dict[JobState, JobState]) -> dict[str, Any]:
-    """Where a move leads out of a worker's hands, its token dies with it."""
-    leaving = [state for state, target in table.items() if target not in CLAIMED]
-    if not leaving:
-        return {}
-    gone = jobs.c.state.in_(leaving)
-    return {
-        "token": case((gone, None), else_=jobs.c.token),
-        "worker": case((gone, None), else_=jobs.c.worker),
-    }
-
-
-def _done() -> str:
-    return Progress(percent=100, seconds_left=0).model_dump_json()
-
-
-def _cursor_number(cursor: str) -> int:
-    try:
-        return int(cursor)
-    except ValueError:
-        raise InvalidRequest(
-            "cursor is not one of ours.", param="cursor", hint="Use next_cursor of the last page."
-        ) from None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from common.contract import VideoClip
-from common.errors import EncodingFailed
+from common.errors import EncodingFailed, VideosDGXError
 from common.media.codecs import COLOUR_FILTER, EncoderSettings, codec_arguments, frame_rate
 from common.media.ffmpeg import FfmpegChild, FrameWriter
 from common.media.side_inputs import SideInputs, audio_arguments, metadata_arguments
@@ -92,8 +92,7 @@ class Mp4Encoder:
         if len(chunk):
             self._writer.put(np.ascontiguousarray(chunk), self._on_wait)
         if self._writer.broken:
-            self._child.wait(self._on_wait)
-            raise self._child.failure()
+            raise self._failure()
 
     def finish(self) -> EncodedVideo:
         """Wait for ffmpeg to write the end of the file.
@@ -104,10 +103,9 @@ class Mp4Encoder:
         """
         if self._frames != self._clip.num_frames or self._poster is None:
             raise self._wrong_count(self._frames)
-        self._writer.put(None, self._on_wait)
-        self._writer.join(self._on_wait)
+        self._writer.end(self._on_wait)
         if self._child.wait(self._on_wait) != 0 or self._writer.broken:
-            raise self._child.failure()
+            raise self._failure()
         if (encoded := self._child.frames_encoded()) != self._frames:
             raise self._wrong_count(encoded)
         self._child.close()
@@ -121,8 +119,7 @@ class Mp4Encoder:
             return
         self._finished = True
         self._child.kill()  # the writer's pipe breaks: from here on it takes everything at once
-        self._writer.put(None, _nothing)
-        self._writer.join(_nothing)
+        self._writer.end(_nothing)
         self._child.close()
         self._path.unlink(missing_ok=True)
 
@@ -149,6 +146,12 @@ class Mp4Encoder:
         index = self._clip.num_frames // 2 - self._frames
         if 0 <= index < len(chunk):
             self._poster = chunk[index].copy()  # a view would keep the whole chunk in memory
+
+    def _failure(self) -> VideosDGXError:
+        # An ffmpeg that no longer reads is ending by itself, and its exit says why.
+        self._writer.end(self._on_wait)
+        self._child.wait(self._on_wait)
+        return self._child.failure()
 
     def _wrong_count(self, frames: int) -> EncodingFailed:
         logger.error("%d frames, not the %d of the clip", frames, self._clip.num_frames)

@@ -146,18 +146,25 @@ class FrameWriter:
         self._thread = threading.Thread(target=self._run, name="ffmpeg-frames", daemon=True)
         self.broken = False
         """ffmpeg went away before it had read everything."""
+        self._ended = False
         self._thread.start()
 
-    def put(self, chunk: "NDArray[np.uint8] | None", on_wait: Callable[[], None]) -> None:
-        """Hand over a C-contiguous chunk; None is the end. Waits while ffmpeg is behind."""
+    def put(self, chunk: "NDArray[np.uint8]", on_wait: Callable[[], None]) -> None:
+        """Hand over a C-contiguous chunk; ``on_wait`` is called while ffmpeg is behind."""
+        self._put(chunk, on_wait)
+
+    def _put(self, item: "NDArray[np.uint8] | None", on_wait: Callable[[], None]) -> None:
         while True:
             try:
-                return self._chunks.put(chunk, timeout=POLL_SECONDS)
+                return self._chunks.put(item, timeout=POLL_SECONDS)
             except queue.Full:
                 on_wait()
 
-    def join(self, on_wait: Callable[[], None]) -> None:
-        """Wait until everything is written; ``on_wait`` is called meanwhile."""
+    def end(self, on_wait: Callable[[], None]) -> None:
+        """Wait until everything is written and the pipe is closed. May be called again."""
+        if not self._ended:
+            self._put(None, on_wait)
+            self._ended = True
         while self._thread.is_alive():
             self._thread.join(POLL_SECONDS)
             if self._thread.is_alive():
@@ -174,4 +181,7 @@ class FrameWriter:
         try:
             self._child.write(chunk.data.cast("B"))
         except OSError:
+            self.broken = True  # what ffmpeg said about it is in its log
+        except Exception:  # a thread that dies silently would leave `put` waiting for ever
+            logger.exception("a chunk could not be written to ffmpeg")
             self.broken = True

@@ -1,6 +1,5 @@
 """Pictures from clients, of every bad kind."""
 
-import base64
 import contextlib
 import resource
 import struct
@@ -14,7 +13,7 @@ import pytest
 from PIL import Image
 
 from common.errors import InvalidRequest
-from common.media.inputs import ImageInfo, decode_base64_image, inspect_image
+from common.media.inputs import ImageInfo, inspect_image
 
 LIMIT = 1_000_000
 
@@ -212,44 +211,3 @@ def test_no_damage_escapes_as_another_error(format_: str):
 
 def test_pillows_own_words_do_not_reach_the_client():
     assert "0x" not in refused(b"no picture").body.model_dump_json()  # they hold an address
-
-
-DATA = b"\x89PNG any bytes \x00\xff"
-TEXT = base64.b64encode(DATA).decode()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        TEXT,
-        f"data:image/png;base64,{TEXT}",
-        f"data:image/png;name=a.png;base64,{TEXT}",
-        f"DATA:;BASE64,{TEXT}",
-        f"  {TEXT[:8]}\r\n{TEXT[8:]}\n",
-        f"data:image/png;base64, {TEXT}",
-    ],
-)
-def test_base64_as_clients_write_it(text: str):
-    assert decode_base64_image(text) == DATA
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "  ",
-        "data:image/png;base64,",
-        f"data:image/png,{TEXT}",
-        "data:image/png;base64",
-        "not base64!",
-        TEXT + "$",
-        TEXT[:-3],
-        "ünïcödé",
-        "https://example.org/cat.png",
-        "data:" + "x" * 100_000 + ";base64,AAAA",
-    ],
-)
-def test_bad_base64_is_the_clients_mistake(text: str):
-    with pytest.raises(InvalidRequest) as caught:
-        decode_base64_image(text)
-    assert caught.value.body.param == "image"

@@ -1,0 +1,58 @@
+"""The statement behind every move of a job, built from the table of legal moves."""
+
+import re
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, update
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from common.errors import InvalidRequest
+from common.jobs.model import Progress
+from common.jobs.schema import jobs
+from common.jobs.states import CLAIMED, ENDED, Event, JobState, moves
+
+DONE = Progress(percent=100, seconds_left=0).model_dump_json()
+
+
+def move(
+    event: Event, where: ColumnElement[bool], now: float, changes: dict[str, Any]
+) -> ReturningUpdate[Any]:
+    """Apply ``event`` to the rows at ``where`` whose state allows it, and return them."""
+    table = moves(event)
+    ends = [state for state, target in table.items() if target in ENDED]
+    finished = case((jobs.c.state.in_(ends), now), else_=jobs.c.finished_at)
+    values = {
+        "state": case(table, value=jobs.c.state),
+        "finished_at": finished,
+        **_cleared_claim(table),
+        **changes,
+    }
+    allowed = and_(where, jobs.c.state.in_(list(table)))
+    return update(jobs).where(allowed).values(values).returning(jobs)
+
+
+def held(job_id: str, token: str) -> ColumnElement[bool]:
+    """The job, if this token still holds it."""
+    return and_(jobs.c.id == job_id, jobs.c.token == token, jobs.c.state.in_(CLAIMED))
+
+
+def _cleared_claim(table: dict[JobState, JobState]) -> dict[str, Any]:
+    """Where a move leads out of a worker's hands, its token dies with it."""
+    leaving = [state for state, target in table.items() if target not in CLAIMED]
+    if not leaving:
+        return {}
+    gone = jobs.c.state.in_(leaving)
+    return {
+        "token": case((gone, None), else_=jobs.c.token),
+        "worker": case((gone, None), else_=jobs.c.worker),
+    }
+
+
+def cursor_number(cursor: str) -> int:
+    """The place in the list that a cursor names. Raises InvalidRequest."""
+    if re.fullmatch(r"[0-9]{1,18}", cursor):  # more digits would not fit the column
+        return int(cursor)
+    raise InvalidRequest(
+        "cursor is not one of ours.", param="cursor", hint="Use next_cursor of the last page."
+    )

@@ -1,0 +1,81 @@
+"""Rules of the code base that a reader should be able to rely on."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("common", "ltx2", "wan21", "scripts", "tests")
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+MODELS = ("ltx2", "wan21", "magi1", "waver")
+
+
+def test_imports_point_down_only():
+    script = Path(sys.executable).with_name("lint-imports")
+    result = subprocess.run([script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_common_names_no_model():
+    pattern = re.compile("|".join(MODELS), re.IGNORECASE)
+    named = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in sorted((ROOT / "common").rglob("*.py"))
+        for line in path.read_text().splitlines()
+        if pattern.search(_without_docs(line))
+    ]
+    assert named == []
+
+
+def _without_docs(line: str) -> str:
+    """Examples in docstrings and comments may name a model."""
+    return "" if re.search(r'"""|``|#', line) else line
+
+
+def test_tests_use_no_mocks_and_no_sleeps():
+    allowed = {"tests/live.py"}  # its bounded poll is the one place where tests wait
+    forbidden = re.compile(r"MagicMock|mock\.patch|from unittest import mock|time\.sleep\(")
+    found = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if forbidden.search(path.read_text()) and path != Path(__file__)
+    ]
+    assert set(found) <= allowed
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_short(path: Path):
+    limit = 400 if path.is_relative_to(ROOT / "tests") else 260
+    assert len(path.read_text().splitlines()) <= limit
+
+
+def test_no_error_text_of_the_inside_reaches_a_client():
+    """``str(exc)`` may be looked at, never put into a message."""
+    raised = re.compile(r"(message|hint|detail)\s*=\s*(f\"[^\"]*\{exc|str\(exc)")
+    found = [str(path) for path in SOURCES if raised.search(path.read_text())]
+    assert found == []
+
+
+def test_functions_are_short():
+    longest = [
+        (node.end_lineno - node.lineno, f"{path.relative_to(ROOT)}:{node.name}")
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
+    ]
+    assert [name for lines, name in longest if lines > 50] == []
+
+
+def test_a_models_configuration_imports_no_torch():
+    heavy = ("torch", "diffusers", "transformers", "cv2")
+    code = "import sys, ltx2.model_config, wan21.model_config, common.service; " + (
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,89 @@
+"""Services for the tests of this folder, and their logs where a test fails."""
+
+import contextlib
+import subprocess
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.fleet import Fleet
+from tests.live import LiveService, wait_until
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """Starts services with settings of their own."""
+    fleet = Fleet(tmp_path)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    folder = tmp_path_factory.mktemp("shared")
+    service = LiveService(folder, max_body_mb=1, max_queue=20, heartbeat_timeout_seconds=3)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def service(shared: LiveService) -> LiveService:
+    """The one service that most tests share: it answers, and its queue is empty."""
+    if not shared.running:
+        shared.start()
+    _empty(shared)
+    return shared
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A volume of 1 MiB. Needs root and the right to mount."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    with _mounted(folder, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
+        yield folder
+
+
+@pytest.fixture
+def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+    """A volume that cannot be written. Needs root and the right to mount."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    with _mounted(folder, "-t", "tmpfs", "-o", "ro", "tmpfs"):
+        yield folder
+
+
+@contextlib.contextmanager
+def _mounted(folder: Path, *arguments: str) -> Iterator[None]:
+    try:
+        subprocess.run(["mount", *arguments, str(folder)], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("nothing can be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def _empty(service: LiveService) -> None:
+    """What a failed test left running must not fail the next one too."""
+    unfinished = ["queued", "waiting", "loading", "running", "cancelling"]
+    for job in service.jobs(state=unfinished):
+        service.cancel(job["id"])
+    wait_until(lambda: not service.jobs(state=unfinished), what="the queue is empty")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the services said, below a test that failed."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        for name, value in item.funcargs.items():
+            services = value.services if isinstance(value, Fleet) else [value]
+            for service in services:
+                if isinstance(service, LiveService) and name != "shared":  # it is "service" too
+                    report.sections.append((f"log of {name}", service.log()))
+    return report

@@ -1,0 +1,135 @@
+"""Requests that cannot be right are refused at once, with the field, the limit and the way out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.answers import error_of
+from tests.live import LiveService
+
+
+def refused(service: LiveService, status: int = 422, **fields: Any) -> dict[str, str]:
+    answer = service.client.post("/generate", json=fields)
+    assert answer.status_code == status, answer.text
+    return error_of(answer)
+
+
+def test_an_unknown_field_is_named(service: LiveService) -> None:
+    error = refused(service, prompt="x", lenght=5)
+    assert error["param"] == "lenght"
+    assert "duration" in error["hint"]
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "\n"])
+def test_a_prompt_says_something(service: LiveService, prompt: str) -> None:
+    assert refused(service, prompt=prompt)["param"] == "prompt"
+
+
+def test_a_prompt_is_required(service: LiveService) -> None:
+    assert refused(service, seed=1)["param"] == "prompt"
+
+
+def test_a_prompt_may_not_be_too_long_and_the_limit_is_named(service: LiveService) -> None:
+    error = refused(service, prompt="a" * 10_000)
+    assert error["param"] == "prompt"
+    assert "5000" in error["message"]
+    assert "10000" in error["message"]
+
+
+def test_a_prompt_of_exactly_the_limit_is_taken(service: LiveService) -> None:
+    job = service.finish(prompt="ã" * 5000)
+    assert job["resolved"]["prompt"] == "ã" * 5000
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"resolution": "big"}, "resolution"),
+        ({"resolution": "0x0"}, "resolution"),
+        ({"resolution": "64x-48"}, "resolution"),
+        ({"resolution": "99999x99999"}, "resolution"),
+        ({"resolution": "1280x1280"}, "resolution"),
+        ({"duration": 0}, "duration"),
+        ({"duration": -1}, "duration"),
+        ({"duration": 3000}, "duration"),
+        ({"duration": "long"}, "duration"),
+        ({"num_frames": 100_000}, "num_frames"),
+        ({"fps": 239}, "fps"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"num_inference_steps": 0}, "num_inference_steps"),
+        ({"num_inference_steps": 101}, "num_inference_steps"),
+        ({"guidance_scale": 1000}, "guidance_scale"),
+        ({"options": {"speed": 1}}, "options.speed"),
+        ({"options": {"step_seconds": "x"}}, "options.step_seconds"),
+        ({"options": []}, "options"),
+        ({"prompt": "a\x00b"}, "prompt"),
+        ({"prompt": ["x"]}, "prompt"),
+    ],
+)
+def test_a_bad_value_names_its_field(
+    service: LiveService, fields: dict[str, Any], param: str
+) -> None:
+    assert refused(service, **({"prompt": "x"} | fields))["param"] == param
+
+
+def test_two_lengths_are_one_too_many(service: LiveService) -> None:
+    assert "not both" in refused(service, prompt="x", duration=1, num_frames=9)["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"{", b"[]", b'"x"', b"null", b"\xff\xfe", b'{"prompt": "x", "duration": NaN}',
+        b'{"prompt": "x", "guidance_scale": NaN}', b'{"prompt": "\\ud800"}', b"[" * 50_000,
+        b'{"prompt": "x", "seed": ' + b"9" * 5000 + b"}",
+    ],
+)  # fmt: skip
+def test_what_is_no_request_is_422(service: LiveService, text: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    answer = service.client.post("/generate", content=text, headers=headers)
+    assert answer.status_code == 422
+    error_of(answer)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", ""])
+def test_another_content_type_is_415(service: LiveService, kind: str) -> None:
+    headers = {"content-type": kind}
+    answer = service.client.post("/generate", content=b'{"prompt": "x"}', headers=headers)
+    assert answer.status_code == 415
+    assert "application/json" in error_of(answer)["hint"]
+
+
+def too_large(answer: httpx.Response) -> None:
+    assert answer.status_code == 413
+    assert "MAX_BODY_MB" in error_of(answer)["hint"]
+
+
+def test_a_body_over_the_limit_is_413(service: LiveService) -> None:
+    too_large(service.client.post("/generate", json={"prompt": "a" * 2_000_000}))
+
+
+def test_a_body_over_the_limit_is_413_without_a_declared_length(service: LiveService) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(40):
+            yield b"a" * 65_536
+
+    headers = {"content-type": "application/json"}
+    too_large(service.client.post("/generate", content=chunks(), headers=headers))
+
+
+def test_a_form_over_the_limit_is_413(service: LiveService) -> None:
+    files = {"image": ("a.png", bytes(2_000_000), "image/png")}
+    too_large(service.client.post("/generate", data={"prompt": "x"}, files=files))
+
+
+def test_another_routes_body_over_the_limit_is_413(service: LiveService) -> None:
+    too_large(service.client.post("/unload", json={"force": "a" * 2_000_000}))
+
+
+def test_a_bad_unload_body_names_its_field(service: LiveService) -> None:
+    answer = service.client.post("/unload", json={"force": "sometimes"})
+    assert answer.status_code == 422
+    assert error_of(answer)["param"] == "force"

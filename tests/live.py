@@ -1,0 +1,264 @@
+"""A real service in a process of its own, for tests that look at it from outside only."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psutil
+
+from tests.toy.model_config import make_checkpoint
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[1]
+POLL_SECONDS = 0.02
+START_SECONDS = 30.0
+ENDED = ("completed", "failed", "cancelled")
+_SETTINGS: dict[str, object] = {
+    "LOG_FORMAT": "text",
+    "MIN_FREE_DISK_GB": 0,
+    "BACKOFF_SECONDS": 0.05,
+    "CANCEL_GRACE_SECONDS": 0.5,
+    "KILL_GRACE_SECONDS": 0.5,
+}
+"""Patience is short: what is waited for here comes at once, or never."""
+
+
+def wait_until(predicate: Callable[[], T | None], timeout: float = 20, what: str = "") -> T:
+    """Ask until the answer is true; the only waiting in the tests, and it is bounded."""
+    deadline = time.monotonic() + timeout
+    while not (answer := predicate()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout} s: {what or predicate}")
+        time.sleep(POLL_SECONDS)
+    return answer
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_gone(pid: int, timeout: float = 10) -> None:
+    """Wait for the end of a process that is nobody's child here."""
+    wait_until(lambda: not alive(pid), timeout, f"process {pid} ends")
+
+
+class LiveService:
+    """``python -m <module>`` on a free port, with folders of its own and settings from here."""
+
+    def __init__(
+        self, folder: Path, module: str = "tests.toy.app", model: str = "toy", **settings: object
+    ) -> None:
+        self.module = module
+        self.models = folder / "models"
+        self.outputs = folder / "outputs" / model
+        self.state = folder / "state" / model
+        self.database = self.state / "jobs.db"
+        self.log_file = folder / "service.log"
+        self.settings = _SETTINGS | {
+            "MODELS_DIR": self.models,
+            "OUTPUTS_DIR": self.outputs.parent,
+            "STATE_DIR": self.state.parent,
+            "PORT": _free_port(),
+        }
+        self.settings |= {name.upper(): value for name, value in settings.items()}
+        self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: httpx.Client | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        if module == "tests.toy.app":
+            make_checkpoint(self.models)
+
+    # Life and death
+
+    def launch(self) -> None:
+        """Start the process, and no more."""
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self.module],
+                cwd=self.folder,  # not the repository: a developer's .env must not reach in here
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def start(self) -> "LiveService":
+        """Start the process; it answers when this returns."""
+        self.launch()
+        url = f"http://127.0.0.1:{self.settings['PORT']}"
+        self._client = httpx.Client(base_url=url, timeout=20, trust_env=False)
+        wait_until(self._answers, START_SECONDS, "the service answers")
+        return self
+
+    def stop(self, timeout: float = 20) -> None:
+        """SIGTERM; it has to end by itself, cleanly, and to take its worker along."""
+        worker = self.worker_pid()
+        self.process.terminate()
+        assert self.exit_code(timeout) == 0, self.log()
+        assert worker is None or not alive(worker)
+
+    def kill(self) -> None:
+        """SIGKILL of the API process alone."""
+        self.process.kill()
+        self.exit_code()
+
+    def restart(self) -> None:
+        """Start again after ``stop`` or ``kill``, on the same folders."""
+        self.start()
+
+    def exit_code(self, timeout: float = 20) -> int:
+        """Wait for the process to end; negative is the signal that killed it."""
+        code = self.process.wait(timeout)
+        self._disconnect()
+        return code
+
+    def close(self) -> None:
+        """Clean up, in whatever condition it is."""
+        if self._process is None:
+            return
+        processes = [self._process.pid] if self._process.poll() is None else []
+        if processes:
+            processes += [child.pid for child in psutil.Process(processes[0]).children(True)]
+        for pid in filter(alive, processes):
+            os.kill(pid, signal.SIGKILL)
+        self.exit_code()
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes]":
+        """The API process."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def running(self) -> bool:
+        """Whether the API process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def log(self, lines: int = 80) -> str:
+        """The end of what the service and its workers said."""
+        if not self.log_file.exists():
+            return ""
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+    # Talking to it
+
+    @property
+    def client(self) -> httpx.Client:
+        """Speaks HTTP to the service."""
+        assert self._client is not None
+        return self._client
+
+    def get(self, path: str) -> Any:
+        """The JSON behind a path that must answer 200."""
+        answer = self.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def submit(self, options: dict[str, Any] | None = None, **fields: Any) -> str:
+        """Post a job that must be accepted; answers its id."""
+        body = {"prompt": "a bar", "options": options or {}, **fields}
+        answer = self.client.post("/generate", json=body)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """The job as the service shows it."""
+        job: dict[str, Any] = self.get(f"/jobs/{job_id}")
+        return job
+
+    def cancel(self, job_id: str) -> httpx.Response:
+        """Ask for the job's end."""
+        return self.client.post(f"/jobs/{job_id}/cancel")
+
+    def wait_for(self, job_id: str, *states: str, timeout: float = 20) -> dict[str, Any]:
+        """Wait for one of ``states`` or of ``phases``; an end that is not asked for fails."""
+
+        def reached() -> dict[str, Any] | None:
+            job = self.job(job_id)
+            if job["state"] in states or job["progress"]["phase"] in states:
+                return job
+            assert job["state"] not in ENDED, f"{job['state']}, not {states}: {job['error']}"
+            return None
+
+        return wait_until(reached, timeout, f"job {job_id} is {' or '.join(states)}")
+
+    def finish(self, *, timeout: float = 20, **fields: Any) -> dict[str, Any]:
+        """A job from post to completion."""
+        return self.wait_for(self.submit(**fields), "completed", timeout=timeout)
+
+    def jobs(self, **query: Any) -> list[dict[str, Any]]:
+        """Every job, over all pages."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while not found or cursor:
+            page = self.client.get(
+                "/jobs", params={"limit": 100, **query, **({"cursor": cursor} if cursor else {})}
+            ).json()
+            found, cursor = found + page["jobs"], page["next_cursor"]
+            if not cursor:
+                break
+        return found
+
+    def worker_pid(self) -> int | None:
+        """The worker's process id, while there is one."""
+        pid: int | None = self.get("/info")["loaded"]["worker_pid"]
+        return pid
+
+    def kill_worker(self) -> int:
+        """SIGKILL the worker; answers who it was."""
+        pid = wait_until(self.worker_pid, what="a worker runs")
+        os.kill(pid, signal.SIGKILL)
+        wait_gone(pid)
+        return pid
+
+    # What it leaves on disk
+
+    def videos(self, job_id: str = "") -> list[Path]:
+        """The folders that it published; of one job, or of all."""
+        return [p for p in self.outputs.glob(f"{job_id}*") if not p.name.startswith(".")]
+
+    def partials(self) -> list[Path]:
+        """What is still being written, or was left behind."""
+        return list((self.outputs / ".partial").iterdir())
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Read the job database directly."""
+        url = f"file:{self.database}?mode=ro"
+        with closing(sqlite3.connect(url, uri=True, timeout=1)) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def _answers(self) -> bool:
+        assert self.running, f"it ended at once:\n{self.log()}"
+        try:
+            return self.client.get("/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        ours = {name: str(value) for name, value in self.settings.items()}
+        return inherited | {"PYTHONPATH": str(ROOT)} | ours
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,46 @@
+"""The child process by itself."""
+
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+from common.media.ffmpeg import FfmpegChild
+from tests.unit.media.clips import HEIGHT, WIDTH, noise
+
+
+def test_the_count_is_what_ffmpeg_wrote_not_what_it_was_fed():
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{WIDTH}x{HEIGHT}"]
+    child = FfmpegChild([*raw, "-i", "pipe:0", "-frames:v", "2", "-f", "null", "-"])
+    child.write(noise(2).data.cast("B"))
+    child.close_input()
+    assert child.wait(lambda: None) == 0
+    assert child.frames_encoded() == 2
+    child.close()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from common.media.codecs import EncoderSettings
+from common.media.encoder import Mp4Encoder
+from tests.unit.media.clips import clip_of, noise, only_child
+with Mp4Encoder(clip_of(noise(9)), Path(sys.argv[1]), EncoderSettings(), {}) as encoder:
+    encoder.write(noise(3))
+    print(only_child(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_ffmpeg_does_not_outlive_a_worker_that_is_killed(tmp_path: Path):
+    path = tmp_path / "v.mp4"
+    command = [sys.executable, "-c", PARENT, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        ffmpeg = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+    gone, _, _ = select.select([ffmpeg], [], [], 20)
+    os.close(ffmpeg)
+    assert gone
+    path.unlink(missing_ok=True)
