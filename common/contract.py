@@ -62,6 +62,7 @@ class Limits:
 
     Sides are in pixels and multiples of ``size_multiple``; legal frame counts are
     ``frames_step * n + 1``; ``fixed_fps`` set means that every accepted fps becomes this one.
+    ``max_seconds`` bounds the length where a model knows time rather than frames.
     """
 
     size_multiple: int
@@ -74,6 +75,8 @@ class Limits:
     min_fps: float = 8
     max_fps: float = 60
     fixed_fps: float | None = None
+    max_seconds: float | None = None
+    min_steps: int = 1
     max_steps: int = 100
     max_guidance_scale: float = 20
 

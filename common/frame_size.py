@@ -49,7 +49,11 @@ def default_size(limits: Limits, defaults: Defaults, picture: Picture | None) ->
     if picture is None:
         return defaults.width, defaults.height
     scale = math.sqrt(defaults.width * defaults.height / (picture.width * picture.height))
-    nearest = _nearest_size(picture.width * scale, picture.height * scale, limits)
+    width, height = picture.width * scale, picture.height * scale
+    nearest = _nearest_size(width, height, limits)
+    if nearest[0] * nearest[1] > limits.max_pixels:
+        half = limits.size_multiple / 2  # round down instead, as Wan's own code does
+        nearest = _nearest_size(width - half, height - half, limits)
     if _aspect_change((picture.width, picture.height), nearest) > 2 * MAX_ASPECT_CHANGE:
         raise Unresolvable(
             f"the picture is {picture.width}x{picture.height}: too long and thin for this model.",

@@ -64,16 +64,18 @@ def resolve(
         num_frames=_num_frames(request, limits, defaults, fps, report),
         fps=fps,
         seed=_or(request.seed, secrets.randbelow(SEED_RANGE)),
-        num_inference_steps=_at_most(
+        num_inference_steps=_within(
             "num_inference_steps",
             request.num_inference_steps,
             defaults.num_inference_steps,
+            limits.min_steps,
             limits.max_steps,
         ),
-        guidance_scale=_at_most(
+        guidance_scale=_within(
             "guidance_scale",
             request.guidance_scale,
             defaults.guidance_scale,
+            0.0,
             limits.max_guidance_scale,
         ),
         generate_audio=_generate_audio(request, variant),
@@ -135,46 +137,51 @@ def _num_frames(
     request: GenerateRequest, limits: Limits, defaults: Defaults, fps: float, report: _Report
 ) -> int:
     if request.duration is None and request.num_frames is None:
-        return defaults.num_frames
+        return min(defaults.num_frames, _max_frames(limits, fps))
     asked = _or(request.num_frames, round(_or(request.duration, 0.0) * fps))
     name = "num_frames" if request.duration is None else "duration"
-    step = limits.frames_step
+    step, low, high = limits.frames_step, limits.min_frames, _max_frames(limits, fps)
     # Half a step beyond either end still rounds to a legal count: that is inside the range.
-    if not limits.min_frames - step / 2 <= asked <= limits.max_frames + step / 2:
-        raise _length_refused(name, request, limits, fps)
+    if not low - step / 2 <= asked <= high + step / 2:
+        raise _length_refused(name, low if asked < low else high, (low, high), fps)
     legal = math.floor((asked - 1) / step + 0.5) * step + 1
-    num_frames = min(max(legal, limits.min_frames), limits.max_frames)
-    reason = f"frame counts are {step}n+1" + (f" at {fps:g} fps" if name == "duration" else "")
-    if name == "duration":
-        report.note(name, _or(request.duration, 0.0), round(num_frames / fps, 3), reason)
-    else:
+    num_frames = min(max(legal, low), high)
+    reason = f"frame counts are {step}n+1"
+    if request.duration is None:
         report.note(name, asked, num_frames, reason)
+    else:
+        seconds = round(num_frames / fps, 3)
+        report.note(name, request.duration, seconds, f"{reason} at {fps:g} fps")
     return num_frames
 
 
-def _length_refused(
-    name: str, request: GenerateRequest, limits: Limits, fps: float
-) -> Unresolvable:
-    low, high = limits.min_frames, limits.max_frames
-    asked = request.duration if name == "duration" else request.num_frames
-    short = asked is not None and asked * (fps if name == "duration" else 1) < low
-    nearest = low if short else high
+def _max_frames(limits: Limits, fps: float) -> int:
+    """The longest legal count; slow rates reach the limit in seconds first."""
+    if limits.max_seconds is None:
+        return limits.max_frames
+    step = limits.frames_step
+    within = math.floor((limits.max_seconds * fps - 1) / step + 0.5) * step + 1
+    return min(limits.max_frames, max(within, limits.min_frames))
+
+
+def _length_refused(name: str, nearest: int, legal: tuple[int, int], fps: float) -> Unresolvable:
+    low, high = legal
     value = f"{nearest / fps:.2f}" if name == "duration" else f"{nearest}"
     return Unresolvable(
-        f"{name} {asked:g} is out of range: {low} to {high} frames, "
+        f"{name} is out of range: {low} to {high} frames, "
         f"{low / fps:.2f} to {high / fps:.2f} seconds at {fps:g} fps.",
         param=name,
         hint=f"Ask for {value}.",
     )
 
 
-def _at_most(name: str, asked: _N | None, default: _N, limit: _N) -> _N:
+def _within(name: str, asked: _N | None, default: _N, low: _N, high: _N) -> _N:
     value = _or(asked, default)
-    if value > limit:
+    if not low <= value <= high:
         raise Unresolvable(
-            f"{name} {value:g} is out of range: at most {limit:g}.",
+            f"{name} {value:g} is out of range: {low:g} to {high:g}.",
             param=name,
-            hint=f"Ask for {limit:g} or less; {default:g} is the default.",
+            hint=f"Ask for {min(max(value, low), high):g}; {default:g} is the default.",
         )
     return value
 

@@ -1,13 +1,10 @@
 """What a job takes before it is tried: memory and floating point operations. No torch."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from common.contract import Memory
-from common.errors import CheckpointError
 from common.requests import ResolvedRequest
-from common.runtime.weights import parameter_count
+from common.runtime.weights import parameter_count, read_config
 from ltx2.guidance import resolve_guidance
 from ltx2.options import Ltx2Options
 
@@ -103,7 +100,7 @@ def estimate_memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
 
 
 def _denoising_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
-    config = _config(checkpoint, "transformer")
+    config = read_config(checkpoint, "transformer")
     width = config["num_attention_heads"] * config["attention_head_dim"]
     batch = 2 if request.guidance_scale > 1 else 1
     tensors = TOKEN_TENSORS_WITH_PICTURE if request.image else TOKEN_TENSORS
@@ -111,7 +108,7 @@ def _denoising_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
 
 
 def _decoding_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
-    config = _config(checkpoint, "vae")
+    config = read_config(checkpoint, "vae")
     channels = config["decoder_block_out_channels"][0] // config["upsample_factor"][0]
     pixels = request.width * request.height
     video = 3 * request.num_frames * pixels * BYTES
@@ -121,14 +118,3 @@ def _decoding_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
         video *= 3  # the tiles, the rows they are joined to, and the whole
     widest = request.num_frames * at_once / config["patch_size"] ** 2 * channels * BYTES
     return int(DECODER_TENSORS * widest) + video
-
-
-def _config(checkpoint: Path, component: str) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads((checkpoint / component / "config.json").read_text())
-    except (OSError, ValueError) as exc:
-        raise CheckpointError(
-            f"{component}/config.json is missing or damaged.",
-            hint="Fetch the checkpoint again with scripts/download_models.sh.",
-        ) from exc
-    return config

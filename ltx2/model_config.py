@@ -32,6 +32,7 @@ LIMITS = Limits(
     frames_step=8,
     min_frames=9,
     max_frames=481,
+    max_seconds=20.1,
 )
 """Sides in multiples of 32 and 8n+1 frames: model card of Lightricks/LTX-2, "General tips".
 481 frames are 20 seconds at 24 fps: positions in time are trained up to 20 seconds
@@ -81,7 +82,7 @@ DISTILLED = Variant(
     "rootonchair/LTX-2-19b-distilled",
     "main",
     CAPABILITIES,
-    replace(LIMITS, max_steps=DISTILLED_STEPS, max_guidance_scale=1),
+    replace(LIMITS, min_steps=DISTILLED_STEPS, max_steps=DISTILLED_STEPS, max_guidance_scale=1),
     replace(DEFAULTS, num_inference_steps=DISTILLED_STEPS, guidance_scale=1.0, negative_prompt=""),
 )
 

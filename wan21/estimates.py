@@ -3,15 +3,12 @@
 Architecture: Wan-Video/Wan2.1, wan/configs/wan_t2v_14B.py and wan_t2v_1_3B.py.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common.contract import Memory
-from common.errors import CheckpointError
 from common.requests import ResolvedRequest
-from common.runtime.weights import parameter_count
+from common.runtime.weights import parameter_count, read_config
 
 BYTES_PER_WEIGHT = 2
 """bfloat16. What stays float32 (time embedding, norms) is under 1 % of the 14B."""
@@ -57,7 +54,7 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
     Raises:
         CheckpointError: a configuration or a weights file is damaged.
     """
-    transformer, vae = _config(checkpoint, "transformer"), _config(checkpoint, "vae")
+    transformer, vae = read_config(checkpoint, "transformer"), read_config(checkpoint, "vae")
     dim = transformer["num_attention_heads"] * transformer["attention_head_dim"]
     denoising = num_tokens(request) * dim * DENOISE_BYTES
     decoding = request.width * request.height * vae["base_dim"] * DECODE_BYTES
@@ -65,18 +62,6 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
         load_bytes=parameter_count(checkpoint) * BYTES_PER_WEIGHT,
         run_bytes=int(max(denoising, decoding) * HEADROOM),
     )
-
-
-def _config(checkpoint: Path, component: str) -> dict[str, Any]:
-    try:
-        text = (checkpoint / component / "config.json").read_text(encoding="utf-8")
-        config: dict[str, Any] = json.loads(text)
-    except (OSError, ValueError) as exc:
-        raise CheckpointError(
-            f"the checkpoint's {component}/config.json is missing or damaged.",
-            hint="Fetch it again with scripts/download_models.sh.",
-        ) from exc
-    return config
 
 
 def flops_of(request: ResolvedRequest) -> float:

@@ -27,6 +27,7 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = make_service()
+        app.state.picture_turn = asyncio.Semaphore(1)
         await sweep_files(service)
         supervising = asyncio.create_task(service.supervisor.run())
         yield

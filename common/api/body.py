@@ -62,9 +62,17 @@ async def read_body(request: Request, max_image_pixels: int) -> Body:
         data = decode_base64_image(parsed.image)
     if data is None:
         return Body(parsed, None)
-    # Decoding a large picture takes a good part of a second: not in the event loop.
-    info = await asyncio.to_thread(inspect_image, data, max_image_pixels)
+    # Decoding a large picture takes a good part of a second and 4 bytes a pixel: not in the event
+    # loop, and not many at once.
+    async with _one_at_a_time(request):
+        info = await asyncio.to_thread(inspect_image, data, max_image_pixels)
     return Body(parsed, Upload(data, info))
+
+
+def _one_at_a_time(request: Request) -> asyncio.Semaphore:
+    turn = request.app.state.picture_turn
+    assert isinstance(turn, asyncio.Semaphore)  # noqa: S101  # set by create_app
+    return turn
 
 
 def _from_json(text: bytes) -> GenerateRequest:

@@ -1,7 +1,6 @@
 """The statement behind every move of a job, built from the table of legal moves."""
 
 import re
-
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, update

@@ -13,8 +13,7 @@ from transformers.utils.logging import disable_progress_bar as disable_transform
 from common.contract import LoadOptions
 from common.errors import CheckpointError
 from common.runtime.devices import compute_dtype, is_out_of_memory, memory_errors, pick_device
-
-DOWNLOAD_HINT = "Fetch it again with scripts/download_models.sh."
+from common.runtime.weights import checkpoint_name, download_hint
 
 _BROKEN_FILES = (
     AttributeError,
@@ -39,17 +38,6 @@ class PipelineClass(Protocol):
         """Build the pipeline from a folder."""
 
 
-def checkpoint_name(checkpoint: Path) -> str:
-    """The hub id of a snapshot in a hub cache (``models--org--name/snapshots/<revision>``).
-
-    Any other folder is called by its own name. Good for messages: it holds no path.
-    """
-    repository = checkpoint.parent.parent.name
-    if checkpoint.parent.name == "snapshots" and repository.startswith("models--"):
-        return "/".join(repository.split("--")[1:])
-    return checkpoint.name
-
-
 def read_index(checkpoint: Path) -> dict[str, Any]:
     """The checkpoint's ``model_index.json``.
 
@@ -61,13 +49,13 @@ def read_index(checkpoint: Path) -> dict[str, Any]:
         index = json.loads((checkpoint / "model_index.json").read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         message = f"checkpoint {name} is not there: it has no model_index.json."
-        raise CheckpointError(message, hint=DOWNLOAD_HINT) from exc
+        raise CheckpointError(message, hint=download_hint(checkpoint)) from exc
     except (OSError, ValueError) as exc:
         message = f"checkpoint {name} is broken: its model_index.json cannot be read."
-        raise CheckpointError(message, hint=DOWNLOAD_HINT) from exc
+        raise CheckpointError(message, hint=download_hint(checkpoint)) from exc
     if not isinstance(index, dict) or not isinstance(index.get("_class_name"), str):
         message = f"checkpoint {name} is broken: its model_index.json names no pipeline class."
-        raise CheckpointError(message, hint=DOWNLOAD_HINT)
+        raise CheckpointError(message, hint=download_hint(checkpoint))
     return index
 
 
@@ -129,4 +117,4 @@ def _read(pipeline_class: PipelineClass, checkpoint: Path, dtype: torch.dtype) -
 
 def _incomplete(checkpoint: Path, reason: str) -> CheckpointError:
     message = f"checkpoint {checkpoint_name(checkpoint)} is incomplete: {reason}."
-    return CheckpointError(message, hint=DOWNLOAD_HINT)
+    return CheckpointError(message, hint=download_hint(checkpoint))

@@ -1,15 +1,46 @@
-"""How much memory a checkpoint's weights take, read from file headers alone. No torch here."""
+"""What can be told of a checkpoint on disk without loading it. No torch here."""
 
 import json
 import math
 import struct
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from common.errors import CheckpointError
 
 _MAX_HEADER_BYTES = 100_000_000
 """The format's own limit (safetensors, safetensors/src/tensor.rs, MAX_HEADER_SIZE)."""
+
+
+def checkpoint_name(checkpoint: Path) -> str:
+    """The hub id of a snapshot in a hub cache (``models--org--name/snapshots/<revision>``).
+
+    Any other folder is called by its own name. Good for messages: it holds no path.
+    """
+    repository = checkpoint.parent.parent.name
+    if checkpoint.parent.name == "snapshots" and repository.startswith("models--"):
+        return "/".join(repository.split("--")[1:])
+    return checkpoint.name
+
+
+def download_hint(checkpoint: Path) -> str:
+    """What to run to have a damaged checkpoint whole again; good files are not fetched twice."""
+    name = checkpoint_name(checkpoint)
+    return f"Fetch it again: hf download {name} --cache-dir $MODELS_DIR"
+
+
+def read_config(checkpoint: Path, component: str) -> dict[str, Any]:
+    """The ``config.json`` of one component of a checkpoint. Raises CheckpointError."""
+    try:
+        text = (checkpoint / component / "config.json").read_text(encoding="utf-8")
+        config: dict[str, Any] = json.loads(text)
+    except (OSError, ValueError) as exc:
+        raise CheckpointError(
+            f"{component}/config.json of {checkpoint_name(checkpoint)} is missing or damaged.",
+            hint=download_hint(checkpoint),
+        ) from exc
+    return config
 
 
 def parameter_count(checkpoint: Path, components: Collection[str] = ()) -> int:
@@ -42,7 +73,7 @@ def _elements(path: Path) -> int:
     except (OSError, ValueError, KeyError, TypeError, struct.error) as exc:
         raise CheckpointError(
             f"the weights file {path.parent.name}/{path.name} is damaged.",
-            hint="Fetch it again with scripts/download_models.sh.",
+            hint=download_hint(path.parent.parent),
         ) from exc
 
 

@@ -1,6 +1,6 @@
 """Tiny random-weight checkpoints in the exact layout of the real ones; their pictures mean nothing.
 
-They lie in a Hugging Face hub cache, as ``scripts/download_models.sh`` leaves the real ones:
+They lie in a Hugging Face hub cache, as ``hf download --cache-dir`` leaves the real ones:
 ``models--<org>--<name>/refs/main`` names a revision, ``snapshots/<revision>/`` holds the files.
 """
 

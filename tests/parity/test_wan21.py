@@ -1,5 +1,6 @@
 """Wan2.1 through the service's ``generate`` equals a plain diffusers call, bit for bit."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,6 +37,15 @@ class Context:
     def raise_if_cancelled(self) -> None:
         if self.stop_at in [report[:2] for report in self.reports]:
             raise JobCancelled
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny tensors are slower in several threads, and many times so on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -162,11 +172,10 @@ def test_flow_shift_follows_the_model_and_the_options(t2v: Any, snapshots: list[
     assert np.array_equal(frames_of(t2v, small), bare_frames(snapshots[0], small))
 
 
-def test_720p_shifts_by_5(t2v: Any) -> None:
+def test_near_720p_the_shift_is_5(t2v: Any) -> None:
+    request = request_of(width=1104, height=576, num_frames=5, guidance_scale=1.0)
     with pytest.raises(JobCancelled):
-        generate(
-            t2v, request_of(width=1280, height=720, num_frames=5), Context((Phase.DENOISING, 1))
-        )
+        generate(t2v, request, Context(stop_at=(Phase.DENOISING, 1)))
     assert t2v.scheduler.config.flow_shift == 5.0
 
 
@@ -197,14 +206,16 @@ def test_two_clips_may_be_drawn_in_turns(t2v: Any, i2v: Any, picture: Path) -> N
     assert np.array_equal(np.concatenate([*chunks, *slow.frames]), expected)
 
 
-def test_frames_come_in_pieces_and_leave_autograd_alone(t2v: Any) -> None:
-    clip = generate(t2v, request_of(), Context())
+def test_frames_come_in_pieces_without_a_graph(t2v: Any) -> None:
+    decoded: list[torch.Tensor] = []
+    hook = t2v.vae.decoder.register_forward_hook(lambda _module, _args, out: decoded.append(out))
     lengths = []
-    for chunk in clip.frames:
-        assert torch.is_grad_enabled()
-        assert chunk.dtype == np.uint8
+    for chunk in generate(t2v, request_of(), Context()).frames:
+        assert torch.is_grad_enabled(), "the caller's own mode is left alone"
         lengths.append(len(chunk))
+    hook.remove()
     assert lengths == [1, 4, 4, 4]
+    assert not any(piece.requires_grad for piece in decoded)
 
 
 def test_every_step_is_reported(t2v: Any) -> None:

@@ -85,6 +85,20 @@ def test_a_length_out_of_range_names_the_nearest(
     assert nearest in (error.body.hint or "")
 
 
+def test_a_limit_in_seconds_holds_at_every_rate():
+    limits = replace(LTX_LIKE, max_seconds=20.1)
+    assert resolved(limits, duration=20, fps=24).request.num_frames == 481
+    assert resolved(limits, duration=20, fps=8).request.num_frames == 161
+    assert "Ask for 161" in (refusal(limits, num_frames=481, fps=8).body.hint or "")
+
+
+def test_a_checkpoint_of_a_set_number_of_steps_takes_no_other():
+    limits = replace(LTX_LIKE, min_steps=8, max_steps=8)
+    error = refusal(limits, num_inference_steps=4)
+    assert error.body.param == "num_inference_steps"
+    assert "8 to 8" in error.body.message
+
+
 def test_sides_are_snapped_and_reported():
     plan = resolved(LTX_LIKE, resolution="1000x570")
     assert (plan.request.width, plan.request.height) == (992, 576)
@@ -126,6 +140,14 @@ def test_a_pictures_shape_is_kept_when_no_size_is_given():
     request = resolved(LTX_LIKE, Picture("x.png", 1000, 500)).request
     assert request.width / request.height == pytest.approx(2, rel=0.1)
     assert str(request.image) == "x.png"
+
+
+@pytest.mark.parametrize("width", [1880, 1900, 1920, 1000, 500])
+def test_a_pictures_size_stays_inside_the_pixel_limit(width: int):
+    hd = replace(VARIANT, defaults=replace(VARIANT.defaults, width=1280, height=720))
+    request = GenerateRequest(prompt="a cat")
+    made = resolve(request, SPEC, hd, Picture("x.png", width, 1080)).request
+    assert 0.9 * 1280 * 720 < made.width * made.height <= hd.limits.max_pixels
 
 
 def test_a_picture_that_is_too_thin_is_refused():

@@ -18,10 +18,10 @@ from common.errors import (
     JobCancelled,
     OutOfMemory,
 )
-from common.runtime.checkpoints import checkpoint_name, find_class, load_pipeline
+from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import compute_dtype, memory_errors, pick_device
 from common.runtime.sampling import generator_for, step_callback, to_uint8
-from common.runtime.weights import parameter_count
+from common.runtime.weights import checkpoint_name, parameter_count
 from scripts.tiny.wan21 import save_t2v
 
 

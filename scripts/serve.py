@@ -1,0 +1,80 @@
+"""Run services on this machine, each as a process of its own, until told to stop.
+
+``python -m scripts.serve [MODEL ...]``. Their settings come from the environment and ``.env``.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Sequence
+
+from common.contract import load_spec
+from common.settings import SettingsError, load_settings
+from scripts.services import MODELS, spec_address
+
+
+def main() -> int:
+    """Serve; answers the exit code."""
+    names = _parse()
+    try:
+        for name in names:
+            print(f"{name:8} {_url(name)}  (try {_url(name)}/docs)", file=sys.stderr)
+    except SettingsError as exc:
+        print(f"{exc.body.message} {exc.body.hint or ''}", file=sys.stderr)
+        return 2
+    return asyncio.run(serve(names))
+
+
+async def serve(names: Sequence[str]) -> int:
+    """Run the services until a signal comes (0) or one of them ends on its own (1)."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    services = {name: await _start(name) for name in names}
+    ends = {asyncio.create_task(service.wait()) for service in services.values()}
+    told = asyncio.create_task(stopped.wait())
+    await asyncio.wait({told, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    dead = {name: s.returncode for name, s in services.items() if s.returncode is not None}
+    for name, code in dead.items():
+        print(f"{name} ended on its own, with code {code}.", file=sys.stderr)
+    await _stop(services, ends)
+    told.cancel()
+    return 1 if dead else 0
+
+
+async def _start(name: str) -> Process:
+    # A process group of its own: Ctrl-C at the terminal must not reach a service twice, since a
+    # second one means "now", and a running job would not be drained.
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", f"{name}.app", stdin=asyncio.subprocess.DEVNULL, process_group=0
+    )
+
+
+async def _stop(services: dict[str, Process], ends: set[asyncio.Task[int]]) -> None:
+    """Let all drain at the same time. How long that may take is theirs: ``DRAIN_SECONDS``."""
+    for service in services.values():
+        with contextlib.suppress(ProcessLookupError):
+            service.terminate()
+    await asyncio.wait(ends)
+
+
+def _url(name: str) -> str:
+    settings = load_settings(name)
+    return f"http://{settings.host}:{settings.port or load_spec(spec_address(name)).port}"
+
+
+def _parse() -> Sequence[str]:
+    parser = argparse.ArgumentParser(prog="python -m scripts.serve", description=__doc__)
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}")
+    models: list[str] = parser.parse_args().models or list(MODELS)
+    for name in models:
+        if name not in MODELS:
+            parser.error(f"no such model: {name} (there are {', '.join(MODELS)})")
+    return models
+
+
+if __name__ == "__main__":
+    sys.exit(main())
