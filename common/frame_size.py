@@ -34,7 +34,7 @@ def legal_size(resolution: str, limits: Limits) -> tuple[int, int]:
             param="resolution",
             hint=f"The nearest this model can make is {legal}.",
         )
-    if _aspect_change((width, height), nearest) > MAX_ASPECT_CHANGE:
+    if aspect_change((width, height), nearest) > MAX_ASPECT_CHANGE:
         raise Unresolvable(
             f"resolution {resolution} would become {legal} (sides are multiples of "
             f"{limits.size_multiple}), which changes the aspect by more than 5 %.",
@@ -54,7 +54,7 @@ def default_size(limits: Limits, defaults: Defaults, picture: Picture | None) ->
     if nearest[0] * nearest[1] > limits.max_pixels:
         half = limits.size_multiple / 2  # round down instead, as Wan's own code does
         nearest = _nearest_size(width - half, height - half, limits)
-    if _aspect_change((picture.width, picture.height), nearest) > 2 * MAX_ASPECT_CHANGE:
+    if aspect_change((picture.width, picture.height), nearest) > 2 * MAX_ASPECT_CHANGE:
         raise Unresolvable(
             f"the picture is {picture.width}x{picture.height}: too long and thin for this model.",
             param="image",
@@ -70,9 +70,10 @@ def _size_allowed(width: int, height: int, limits: Limits) -> bool:
 
 
 def _nearest_size(width: float, height: float, limits: Limits) -> tuple[int, int]:
-    """The legal size nearest in shape, shrunk to the pixel limit where it must be."""
-    shrink = min(1.0, math.sqrt(limits.max_pixels / (width * height)))
+    """The legal size nearest in shape, shrunk to the limits where it must be."""
     low, high = limits.min_side, limits.max_side
+    area = math.sqrt(limits.max_pixels / (width * height))
+    shrink = min(1.0, area, high / max(width, height))
     sides = [min(max(side * shrink, low), high) for side in (width, height)]
     nearest = [_round_to(side, limits.size_multiple) for side in sides]
     return nearest[0], nearest[1]
@@ -82,6 +83,7 @@ def _round_to(side: float, multiple: int) -> int:
     return max(multiple, math.floor(side / multiple + 0.5) * multiple)
 
 
-def _aspect_change(asked: tuple[int, int], got: tuple[int, int]) -> float:
+def aspect_change(asked: tuple[int, int], got: tuple[int, int]) -> float:
+    """How much longer or taller, as a share: 0.05 is 5 %."""
     ratio = (got[0] * asked[1]) / (got[1] * asked[0])
     return max(ratio, 1 / ratio) - 1

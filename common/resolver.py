@@ -15,12 +15,14 @@ from pydantic import ValidationError
 
 from common.contract import Capability, Defaults, Limits, ModelSpec, Variant
 from common.errors import InvalidRequest, Unresolvable
-from common.frame_size import Picture, default_size, legal_size
+from common.frame_size import Picture, aspect_change, default_size, legal_size
 from common.requests import Adjustment, GenerateRequest, ResolvedRequest
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
 
+UNSEEN_ASPECT_CHANGE = 0.01
+"""A picture that is cut by less is not reported."""
 SEED_RANGE = 2**32
 """Drawn seeds stay below 32 bits: easy to read, and exact in every JSON reader."""
 
@@ -55,6 +57,7 @@ def resolve(
     limits, defaults, report = variant.limits, variant.defaults, _Report()
     _check_picture(variant, picture)
     width, height = _size(request, limits, defaults, picture, report)
+    _note_crop(picture, (width, height), report)
     fps = _fps(request, limits, defaults, report)
     resolved = ResolvedRequest(
         prompt=request.prompt,
@@ -117,6 +120,12 @@ def _size(
     reason = f"sides are multiples of {limits.size_multiple}"
     report.note("resolution", request.resolution, f"{width}x{height}", reason)
     return width, height
+
+
+def _note_crop(picture: Picture | None, size: tuple[int, int], report: _Report) -> None:
+    if picture and aspect_change((picture.width, picture.height), size) > UNSEEN_ASPECT_CHANGE:
+        asked, made = f"{picture.width}x{picture.height}", f"{size[0]}x{size[1]}"
+        report.note("image", asked, made, "cut around its centre to the video's shape")
 
 
 def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: _Report) -> float:

@@ -61,11 +61,13 @@ def _serve(address: str) -> None:
 def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
     """Put the parts together."""
     queue = JobQueue(open_store(settings, spec.id), settings.max_queue)
+    storage = Storage(settings.outputs_of(spec.id))
+    spawn = partial(ChildWorker.spawn, address)
     return Service(
         spec=spec,
         variant=choose_variant(spec, settings.checkpoint),
         settings=settings,
         queue=queue,
-        storage=Storage(settings.outputs_of(spec.id)),
-        supervisor=Supervisor(partial(ChildWorker.spawn, address), queue, settings),
+        storage=storage,
+        supervisor=Supervisor(spawn, queue, settings, discard=storage.remove),
     )

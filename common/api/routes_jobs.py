@@ -67,7 +67,6 @@ async def delete_job(job_id: str, service: ServiceParam) -> None:
     """Forget an ended job and delete its files."""
     job = await service.queue.call(service.queue.store.delete, job_id)
     await run_in_threadpool(_remove_files, service, job)
-    await run_in_threadpool(service.storage.remove, job.id)
 
 
 _MP4: dict[int | str, dict[str, Any]] = {
@@ -123,7 +122,8 @@ def _file(service: Service, job: Job, name: str) -> Path:
 
 
 def _remove_files(service: Service, job: Job) -> None:
-    """The uploaded picture goes with its job."""
+    """Whatever of it is on disk: an attempt that died may have left something, too."""
+    service.storage.remove(job.id)
     if job.resolved.image:
         with contextlib.suppress(FileNotFoundError):
             (service.inputs / job.resolved.image).unlink()

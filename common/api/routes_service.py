@@ -128,7 +128,7 @@ async def ready(service: ServiceParam, response: Response) -> ReadyView:
     reasons = []
     try:
         service.check_disk()
-        await service.queue.call(service.queue.store.has_work)
+        await service.queue.call(service.queue.store.has_work, service.settings.worker_id())
     except VideosDGXError as exc:
         reasons.append(f"{exc.body.code}: {exc.body.message}")
     response.status_code = 503 if reasons else 200

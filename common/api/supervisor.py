@@ -11,7 +11,7 @@ from common.api.worker_process import WorkerProcess
 from common.errors import VideosDGXError
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
-from common.jobs.states import JobState
+from common.jobs.states import ENDED, JobState
 from common.logs import get_logger
 from common.messages import (
     Beat,
@@ -47,7 +47,10 @@ class Supervisor:
         queue: JobQueue,
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
+        discard: Callable[[str], None] = lambda _job_id: None,
     ) -> None:
+        """``discard`` removes the files of a job that ended without a result."""
+        self._discard = discard
         self._spawn = spawn
         self._queue = queue
         self._settings = settings
@@ -76,7 +79,7 @@ class Supervisor:
         while not self._stopping.is_set():
             try:
                 await self._sweep()
-                if self._load_wanted or await self._queue.call(self._queue.store.has_work):
+                if self._load_wanted or await self._has_work():
                     await self._one_life()
                 else:
                     await self._rest()
@@ -91,9 +94,7 @@ class Supervisor:
         """Drain: the running job may end within ``DRAIN_SECONDS``, else it is queued again."""
         self._stopping.set()
         self._news.set()
-        if self._worker and self._watch:
-            self._worker.send(Leave())
-            self._watch.leave_by = self._clock() + self._settings.drain_seconds
+        self._drain()
 
     def wake(self) -> None:
         """Work has come."""
@@ -122,6 +123,14 @@ class Supervisor:
             self._worker.send(Cancel(job_id=job.id))
             self._watch.cancel(job.id, self._clock())
 
+    def _drain(self) -> None:
+        if self._worker and self._watch:
+            self._worker.send(Leave())
+            self._watch.leave_by = self._clock() + self._settings.drain_seconds
+
+    async def _has_work(self) -> bool:
+        return await self._queue.call(self._queue.store.has_work, self._settings.worker_id())
+
     async def _rest(self) -> None:
         """Sleep until something happens, or until the leases should be looked at again."""
         await _wait(self._news, self._settings.lease_seconds / 3)
@@ -135,9 +144,10 @@ class Supervisor:
         now = self._clock()
         self._worker, self._verdict, self._kill_at = worker, None, None
         self._watch = Watch(self._settings, last_beat=now, last_progress=now)
-        if self._load_wanted:
-            worker.send(Load())
+        worker.send(Load() if self._load_wanted else Wake())
         log.info("worker started", extra={"pid": worker.pid})
+        if self._stopping.is_set():  # stop came while it was being started, and met no worker
+            self._drain()
         try:
             code = await self._watched(worker, self._watch)
         finally:
@@ -162,6 +172,7 @@ class Supervisor:
         watch.beat(now)
         if isinstance(report, JobProgress):
             watch.progress(report.phase, now)
+            watch.left.discard(report.job_id)
             self.live[report.job_id] = Progress.model_validate(
                 report.model_dump(exclude={"type", "job_id"})
             )
@@ -171,7 +182,8 @@ class Supervisor:
             self.crashes = 0
         elif isinstance(report, ModelStatus):
             self.model = report
-            self._load_wanted = self._load_wanted and report.state is not ModelState.LOADED
+            # Loaded, or given up: another try would end the same way.
+            self._load_wanted = self._load_wanted and report.state is ModelState.LOADING
         elif isinstance(report, Beat):
             self.worker_rss_bytes = report.rss_bytes
 
@@ -211,6 +223,9 @@ class Supervisor:
         else:
             state = await self._queue.call(store.release, job.id, job.token or "")
         log.info("job taken back", extra={"job_id": job.id, "state": state})
+        if state in ENDED:  # the worker may have died while it wrote, or before it recorded
+            with contextlib.suppress(OSError):  # what stays is swept at the next start
+                await asyncio.to_thread(self._discard, job.id)
 
     async def _back_off(self) -> None:
         """Wait before the next try, longer each time; the first crash costs nothing."""

@@ -24,6 +24,8 @@ class Watch:
     phase: Phase | None = None
     cancelled: dict[str, float] = field(default_factory=dict)
     """Jobs being cancelled, and when their worker is stopped for not letting go."""
+    left: set[str] = field(default_factory=set)
+    """Jobs that the worker let go of: a cancel can arrive here after that."""
     leave_by: float | None = None
 
     def beat(self, now: float) -> None:
@@ -38,10 +40,12 @@ class Watch:
         """The worker let go of a job."""
         self.phase = None
         self.cancelled.pop(job_id, None)
+        self.left.add(job_id)
 
     def cancel(self, job_id: str, now: float) -> None:
         """A job was cancelled; its worker has until its next step, within the grace."""
-        self.cancelled.setdefault(job_id, now + self.settings.cancel_grace_seconds)
+        if job_id not in self.left:
+            self.cancelled.setdefault(job_id, now + self.settings.cancel_grace_seconds)
 
     def overdue(self, now: float) -> Verdict | None:
         """Why the worker must be stopped now, if it must."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -175,8 +176,9 @@ class SqlJobStore:
         )
         return self.fail(job.id, job.token or "", error)
 
-    def has_work(self) -> bool:
-        query = select(exists().where(self._mine(), jobs.c.state.in_(UNFINISHED)))
+    def has_work(self, worker: str) -> bool:
+        own = and_(jobs.c.worker == worker, jobs.c.state.in_(CLAIMED))
+        query = select(exists().where(self._mine(), or_(jobs.c.state == JobState.QUEUED, own)))
         with self._reading() as connection:
             return bool(connection.execute(query).scalar_one())
 

@@ -67,8 +67,8 @@ class JobStore(Protocol):
     def expel(self, job: Job, reason: str, max_attempts: int) -> JobState | None:
         """Take a job from a dead worker: back to the queue, or failed after ``max_attempts``."""
 
-    def has_work(self) -> bool:
-        """Whether any job is queued or unfinished."""
+    def has_work(self, worker: str) -> bool:
+        """Whether there is something for this worker: queued jobs, or its own unfinished ones."""
 
     def position(self, job: Job) -> int:
         """Count the queued jobs that come before this one."""

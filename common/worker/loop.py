@@ -9,6 +9,7 @@ from common.contract import LoadOptions, ModelSpec
 from common.errors import JobReleased, VideosDGXError
 from common.hub import Checkpoint, choose_variant, locate
 from common.jobs.model import Progress
+from common.jobs.states import ENDED
 from common.jobs.store import JobStore
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings, resolve_codec
@@ -25,6 +26,8 @@ log = get_logger("worker")
 
 POLL_SECONDS = 2.0
 """Between looks at a queue that nobody told us about: other machines' jobs, a busy database."""
+FIRST_WORD_SECONDS = 1.0
+"""Patience for what this worker was started for: it is said at once, where there is a pipe."""
 EXIT_CLEAN = 0
 EXIT_RESTART = 75
 """Something unexpected happened inside a model: this process must not take another job."""
@@ -64,6 +67,7 @@ class Worker:
         self._control.start(on_cancel=self._cancel, on_lost=self._on_lost)
         self._heart.start()
         self._recover()
+        self._control.news.wait(FIRST_WORD_SECONDS)
         while not self._control.leaving:
             self._control.news.clear()
             try:
@@ -136,7 +140,9 @@ class Worker:
         """Take back what an earlier process of this name held: our lock says that it is dead."""
         for job in self._store.claimed(self._settings.worker_id()):
             reason = "the service was stopped without warning"
-            self._store.expel(job, reason, self._settings.max_attempts)
+            state = self._store.expel(job, reason, self._settings.max_attempts)
+            if state in ENDED:
+                self._runner.storage.remove(job.id)
 
     # Reports, from the main thread
 

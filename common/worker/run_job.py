@@ -148,13 +148,20 @@ class JobRunner:
         return result
 
     def _complete(self, running: RunningJob, result: JobResult) -> None:
-        if self.store.complete(running.job.id, running.token, result):
+        if self._recorded(running, result):
             log.info("job completed", extra={"job_id": running.job.id, **running.timings})
             return
         self.storage.withdraw(
             running.job.id, running.token
         )  # the cancel won: its file goes with it
         raise JobCancelled
+
+    def _recorded(self, running: RunningJob, result: JobResult) -> bool:
+        try:
+            return self.store.complete(running.job.id, running.token, result)
+        except VideosDGXError as exc:  # the video is whole: the next claim adopts it
+            log.warning("could not record a video", extra={"reason": exc.body.message})
+            raise JobReleased from exc
 
     def _fail(self, running: RunningJob, exc: Exception) -> bool:
         error = _as_error(exc)

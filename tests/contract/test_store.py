@@ -91,7 +91,7 @@ def test_another_models_jobs_are_not_seen(store: SqlJobStore, url: str):
     other = SqlJobStore(url, "other")
     foreign = other.submit(new_job("other"), 10)
     assert store.claim("w") is None
-    assert not store.has_work()
+    assert not store.has_work("w")
     assert store.page().jobs == ()
     with pytest.raises(JobNotFound):
         store.get(foreign.id)
@@ -314,6 +314,18 @@ def test_claimed_lists_one_workers_jobs_or_all(store: SqlJobStore):
     claimed(store, "b")
     assert [job.id for job in store.claimed("a")] == [mine]
     assert len(store.claimed()) == 2
+
+
+def test_work_is_what_is_queued_or_ones_own(store: SqlJobStore):
+    assert not store.has_work("w")
+    submit(store)
+    assert store.has_work("w")
+    assert store.has_work("other")
+    job_id, token = claimed(store, "w")
+    assert store.has_work("w")
+    assert not store.has_work("other")
+    store.complete(job_id, token, RESULT)
+    assert not store.has_work("w")
 
 
 def test_position_counts_the_jobs_ahead(store: SqlJobStore):

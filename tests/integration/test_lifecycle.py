@@ -27,6 +27,7 @@ def test_nothing_is_loaded_before_the_first_job(fleet: Fleet) -> None:
         service.wait_for(job_id, "completed")
     assert worker is not None
     wait_gone(worker)
+    wait_until(lambda: service.worker_pid() is None, what="the service noticed")
     assert service.get("/info")["loaded"]["state"] == "unloaded"
     service.finish()
 
@@ -47,6 +48,7 @@ def test_unload_frees_it_again(service: LiveService) -> None:
     assert worker is not None
     assert service.client.post("/unload").status_code == 202
     wait_gone(worker)
+    wait_until(lambda: service.worker_pid() is None, what="the service noticed")
     assert service.get("/ready")["model_loaded"] is False
     again = service.client.post("/unload", json={"force": True})
     assert (again.status_code, again.json()["message"]) == (202, "Nothing is loaded.")

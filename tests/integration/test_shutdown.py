@@ -64,13 +64,12 @@ def test_at_sigterm_a_short_job_is_finished(live: LiveService) -> None:
 
 
 def test_at_sigterm_a_long_job_goes_back_to_the_queue(live: LiveService) -> None:
-    job_id = live.submit(options={"step_seconds": 2})
+    job_id = live.submit(options={"step_seconds": 1.2})
     waiting = live.submit()
-    live.wait_for(job_id, "denoising")
+    live.wait_for(job_id, "encoding_prompt")
     live.stop(timeout=5)
     rows = live.query("SELECT state, attempts FROM jobs ORDER BY number")
     assert rows == [("queued", 0), ("queued", 0)]
-    live.settings["TOY_LOAD_SECONDS"] = 0
     live.restart()
     live.wait_for(job_id, "completed")
     assert live.job(job_id)["attempts"] == live.wait_for(waiting, "completed")["attempts"] == 1
@@ -78,7 +77,7 @@ def test_at_sigterm_a_long_job_goes_back_to_the_queue(live: LiveService) -> None
 
 def test_at_sigterm_a_job_that_hangs_goes_back_to_the_queue(live: LiveService) -> None:
     job_id = live.submit(options={"hang_at": "denoising"})
-    live.wait_for(job_id, "denoising")
+    live.wait_for(job_id, "encoding_prompt")
     worker = live.worker_pid()
     assert worker is not None
     os.kill(worker, signal.SIGSTOP)

@@ -147,7 +147,13 @@ def test_a_pictures_size_stays_inside_the_pixel_limit(width: int):
     hd = replace(VARIANT, defaults=replace(VARIANT.defaults, width=1280, height=720))
     request = GenerateRequest(prompt="a cat")
     made = resolve(request, SPEC, hd, Picture("x.png", width, 1080)).request
-    assert 0.9 * 1280 * 720 < made.width * made.height <= hd.limits.max_pixels
+    assert 0.8 * 1280 * 720 < made.width * made.height <= hd.limits.max_pixels
+
+
+def test_a_picture_of_another_shape_is_cut_and_that_is_reported():
+    plan = resolved(picture=Picture("x.png", 1000, 500), resolution="640x480")
+    assert adjusted(plan) == {"image": ("1000x500", "640x480")}
+    assert adjusted(resolved(picture=Picture("x.png", 1280, 960), resolution="640x480")) == {}
 
 
 def test_a_picture_that_is_too_thin_is_refused():

@@ -148,7 +148,7 @@ def test_work_starts_a_worker_and_more_work_wakes_it(tmp_path: Path):
         await stage.submit()
         await stage.until(lambda: stage.supervisor.worker_pid is not None)
         await stage.submit()
-        assert [type(message).__name__ for message in stage.workers[0].told] == ["Wake"]
+        assert [type(message).__name__ for message in stage.workers[0].told] == ["Wake", "Wake"]
         for _ in range(2):
             job = stage.running()
             stage.store.complete(job.id, job.token or "", RESULT)

@@ -1,0 +1,45 @@
+"""How fast jobs are accepted: on disk before the answer, while a job runs.
+
+Measured on the toy model: the API is the same, and its first job holds the worker by waiting, so
+that the worker takes no CPU meanwhile.
+"""
+
+from pathlib import Path
+
+from scripts.bench.client import running
+from scripts.bench.hammer import Blows, hammer
+from scripts.bench.report import Goal, Report, percentile
+from tests.toy.model_config import make_checkpoint
+
+GROUP = "submit"
+SEQUENTIAL = 400
+CONCURRENT = 1600
+CLIENTS = 16
+BODY: dict[str, object] = {"prompt": "A cat walking on a beach at sunset", "seed": 42}
+HOLDING = BODY | {"num_inference_steps": 60, "options": {"step_seconds": 60}}
+
+
+def measure(report: Report, folder: Path) -> None:
+    """Sequential, then many at a time."""
+    make_checkpoint(folder / "models")
+    with running("toy", folder, "tests.toy", MAX_QUEUE="1000000") as (service, client):
+        held = client.submit(dict(HOLDING))
+        client.wait(held, lambda job: job["state"] == "running")
+        one = hammer(service.port, SEQUENTIAL, 1, BODY)
+        many = hammer(service.port, CONCURRENT, CLIENTS, BODY)
+    _add(report, "1 client", one, Goal(3), Goal(10))
+    _add(report, f"{CLIENTS} clients", many, None, None)
+    rate = len(many.latencies) / many.wall_seconds
+    report.add(GROUP, f"{CLIENTS} clients, rate", rate, "/s", Goal(400, "least"), _share(many))
+
+
+def _add(report: Report, who: str, blows: Blows, p50: Goal | None, p99: Goal | None) -> None:
+    for percent, goal in ((50, p50), (99, p99)):
+        value = percentile(blows.latencies, percent) * 1e3
+        note = f"{len(blows.latencies)} requests, {blows.refused} refused"
+        report.add(GROUP, f"{who}, p{percent}", value, "ms", goal, note)
+
+
+def _share(blows: Blows) -> str:
+    share = blows.client_cpu_seconds / blows.wall_seconds
+    return f"the client took {share:.0%} of one CPU"
