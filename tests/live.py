@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -86,21 +86,16 @@ class LiveService:
 
     def launch(self) -> None:
         """Start the process, and no more."""
+        command = [sys.executable, "-m", self.module]
+        # Not in the repository: a developer's .env must not reach in here.
+        place: dict[str, Any] = {"cwd": self.folder, "env": self._environment()}
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self.module],
-                cwd=self.folder,  # not the repository: a developer's .env must not reach in here
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, **place)
 
     def start(self) -> "LiveService":
         """Start the process; it answers when this returns."""
         self.launch()
-        url = f"http://127.0.0.1:{self.settings['PORT']}"
-        self._client = httpx.Client(base_url=url, timeout=20, trust_env=False)
+        self._client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
         wait_until(self._answers, START_SECONDS, "the service answers")
         return self
 
@@ -117,7 +112,7 @@ class LiveService:
         self.exit_code()
 
     def restart(self) -> None:
-        """Start again after ``stop`` or ``kill``, on the same folders."""
+        """After ``stop`` or ``kill``, on the same folders."""
         self.start()
 
     def exit_code(self, timeout: float = 20) -> int:
@@ -130,35 +125,34 @@ class LiveService:
         """Clean up, in whatever condition it is."""
         if self._process is None:
             return
-        processes = [self._process.pid] if self._process.poll() is None else []
-        if processes:
-            processes += [child.pid for child in psutil.Process(processes[0]).children(True)]
-        for pid in filter(alive, processes):
-            os.kill(pid, signal.SIGKILL)
+        if self.running:
+            parent = psutil.Process(self._process.pid)
+            for process in (parent, *parent.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         self.exit_code()
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
-        """The API process."""
         assert self._process is not None
         return self._process
 
     @property
     def running(self) -> bool:
-        """Whether the API process lives."""
         return self._process is not None and self._process.poll() is None
 
     def log(self, lines: int = 80) -> str:
         """The end of what the service and its workers said."""
-        if not self.log_file.exists():
-            return ""
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
 
     # Talking to it
 
     @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.settings['PORT']}"
+
+    @property
     def client(self) -> httpx.Client:
-        """Speaks HTTP to the service."""
         assert self._client is not None
         return self._client
 
@@ -176,12 +170,10 @@ class LiveService:
         return str(answer.json()["id"])
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """The job as the service shows it."""
         job: dict[str, Any] = self.get(f"/jobs/{job_id}")
         return job
 
     def cancel(self, job_id: str) -> httpx.Response:
-        """Ask for the job's end."""
         return self.client.post(f"/jobs/{job_id}/cancel")
 
     def wait_for(self, job_id: str, *states: str, timeout: float = 20) -> dict[str, Any]:
@@ -202,16 +194,10 @@ class LiveService:
 
     def jobs(self, **query: Any) -> list[dict[str, Any]]:
         """Every job, over all pages."""
-        found: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while not found or cursor:
-            page = self.client.get(
-                "/jobs", params={"limit": 100, **query, **({"cursor": cursor} if cursor else {})}
-            ).json()
-            found, cursor = found + page["jobs"], page["next_cursor"]
-            if not cursor:
-                break
-        return found
+        page = self.client.get("/jobs", params={"limit": 100, **query}).json()
+        found: list[dict[str, Any]] = page["jobs"]
+        cursor = page["next_cursor"]
+        return found + (self.jobs(**query | {"cursor": cursor}) if cursor else [])
 
     def worker_pid(self) -> int | None:
         """The worker's process id, while there is one."""

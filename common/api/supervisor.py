@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Awaitable, Callable
 
 from common.api.watch import Stalls, Verdict, Watch
-from common.api.worker_process import WorkerProcess
+from common.api.worker_process import WorkerProcess, describe_exit
 from common.errors import VideosDGXError
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
@@ -207,7 +206,7 @@ class Supervisor:
 
     async def _after(self, code: int) -> None:
         """Take back what the worker held when it ended."""
-        verdict = self._verdict or Verdict(_describe(code), blame=code != 0)
+        verdict = self._verdict or Verdict(describe_exit(code), blame=code != 0)
         clean = code == 0 or not verdict.blame
         self.crashes = 0 if clean else self.crashes + 1
         level = log.info if clean else log.warning
@@ -252,10 +251,3 @@ class Supervisor:
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
-
-
-def _describe(code: int) -> str:
-    if code >= 0:
-        return f"the worker process ended with code {code}"
-    hint = " (often: out of memory)" if -code == signal.SIGKILL else ""
-    return f"the worker process was killed by {signal.Signals(-code).name}{hint}"

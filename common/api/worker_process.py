@@ -100,3 +100,11 @@ class ChildWorker:
         code = await self._process.wait()
         self._writer.close()
         return code
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words, for the client whose job it ended."""
+    if code >= 0:
+        return f"the worker process ended with code {code}"
+    hint = " (often: out of memory)" if -code == signal.SIGKILL else ""
+    return f"the worker process was killed by {signal.Signals(-code).name}{hint}"

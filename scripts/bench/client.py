@@ -40,7 +40,11 @@ class Client:
         return self._body(self._http.post(path, json=body))
 
     def wait(
-        self, job_id: str, until: Callable[[Json], bool], seen: Callable[[Json], None] = id
+        self,
+        job_id: str,
+        until: Callable[[Json], bool],
+        seen: Callable[[Json], None] = lambda _job: None,
+        every: float = POLL_SECONDS,
     ) -> Json:
         """Poll a job until it is as it should be; ``seen`` gets every look at it.
 
@@ -54,16 +58,23 @@ class Client:
                 return job
             if job["state"] in ENDED:
                 raise ServiceFailed(f"the job {job['state']}: {job['error']}")
-            time.sleep(POLL_SECONDS)
+            time.sleep(every)
 
-    def complete(self, body: Json) -> Json:
-        """Run a job to its good end."""
-        return self.wait(self.submit(body), lambda job: bool(job["state"] == "completed"))
+    def complete(self, body: Json, every: float = POLL_SECONDS) -> Json:
+        """Run a job to its good end, first looking after ``every`` seconds."""
+        job_id = self.submit(body)
+        time.sleep(every)
+        return self.wait(job_id, is_completed, every=every)
 
     @staticmethod
     def _body(response: httpx.Response) -> Json:
         body: Json = response.raise_for_status().json()
         return body
+
+
+def is_completed(job: Json) -> bool:
+    """Whether there is a video."""
+    return bool(job["state"] == "completed")
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def _raw(frames: Frames, path: Path) -> float:
     for key, value in METADATA.items():
         tags += ["-metadata", f"{key}={value}"]
     command = [get_ffmpeg_exe(), "-y", "-v", "warning", *source, *picture, *tags, str(path)]
-    with open(os.memfd_create("frames"), "w+b") as memory:
+    with os.fdopen(os.memfd_create("frames"), "w+b") as memory:
         memory.write(frames.data.cast("B"))
         memory.seek(0)
         started = time.perf_counter()

@@ -2,7 +2,7 @@
 
 import time
 
-from scripts.bench.client import Client, Json
+from scripts.bench.client import Client, Json, is_completed
 from scripts.bench.pulse import Pulse
 from scripts.bench.report import Goal, Report, percentile
 from scripts.services import ServiceProcess
@@ -27,7 +27,7 @@ def measure(report: Report, service: ServiceProcess, client: Client, request: Js
             if phase != changes[-1][1]:
                 changes.append((time.monotonic(), phase))
 
-        client.wait(client.submit(request), lambda job: bool(job["state"] == "completed"), see)
+        client.wait(client.submit(request), is_completed, see)
         changes.append((time.monotonic(), "ended"))
     found = by_phase(changes, pulse.beats)
     for phase in ("idle", *PHASES):

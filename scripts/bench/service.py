@@ -1,4 +1,4 @@
-"""The service's own cost: start, memory, submits, /health, job overhead, cancel, unload, encoder."""
+"""What the service itself costs: its start, memory, submits, /health, jobs, cancel, encoder."""
 
 import argparse
 import shutil

@@ -4,6 +4,9 @@ Measured on the toy model: the API is the same, and its first job holds the work
 that the worker takes no CPU meanwhile.
 """
 
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 from scripts.bench.client import running
@@ -27,10 +30,29 @@ def measure(report: Report, folder: Path) -> None:
         client.wait(held, lambda job: job["state"] == "running")
         one = hammer(service.port, SEQUENTIAL, 1, BODY)
         many = hammer(service.port, CONCURRENT, CLIENTS, BODY)
+    commits = bare_commits(folder / "bare.db")
     _add(report, "1 client", one, Goal(3), Goal(10))
     _add(report, f"{CLIENTS} clients", many, None, None)
     rate = len(many.latencies) / many.wall_seconds
+    p50, p99 = (percentile(commits, percent) * 1e3 for percent in (50, 99))
+    note = f"p99 {p99:.3g} ms: what the disk alone takes, just after"
+    report.add(GROUP, "a bare commit, p50", p50, "ms", None, note)
     report.add(GROUP, f"{CLIENTS} clients, rate", rate, "/s", Goal(400, "least"), _share(many))
+
+
+def bare_commits(path: Path) -> list[float]:
+    """Seconds of commits as durable as the job store's, without a service."""
+    path.unlink(missing_ok=True)
+    seconds = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = DELETE")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("CREATE TABLE jobs (text TEXT)")
+        for _ in range(SEQUENTIAL):
+            started = time.perf_counter()
+            database.execute("INSERT INTO jobs VALUES (?)", ["x" * 1000])
+            seconds.append(time.perf_counter() - started)
+    return seconds
 
 
 def _add(report: Report, who: str, blows: Blows, p50: Goal | None, p99: Goal | None) -> None:

@@ -22,7 +22,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     folder = tmp_path_factory.mktemp("shared")
-    service = LiveService(folder, max_body_mb=1, max_queue=20, heartbeat_timeout_seconds=3)
+    service = LiveService(folder, max_body_mb=1, max_queue=20, heartbeat_timeout_seconds=2)
     yield service
     service.close()
 
@@ -56,14 +56,15 @@ def read_only_disk(tmp_path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _mounted(folder: Path, *arguments: str) -> Iterator[None]:
+    mount, unmount = ["mount", *arguments, str(folder)], ["umount", "-l", str(folder)]
     try:
-        subprocess.run(["mount", *arguments, str(folder)], check=True, capture_output=True)
+        subprocess.run(mount, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("nothing can be mounted here")
     try:
         yield
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        subprocess.run(unmount, check=True)
 
 
 def _empty(service: LiveService) -> None:

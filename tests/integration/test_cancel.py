@@ -31,7 +31,7 @@ def cancelling(service: LiveService, job_id: str) -> None:
 
 
 def test_a_queued_job_ends_at_once_and_never_runs(service: LiveService) -> None:
-    running = service.submit(options={"step_seconds": 5})
+    running = service.submit(options={"step_seconds": 0.1}, num_inference_steps=100)
     service.wait_for(running, "running")
     queued = service.submit()
     assert service.cancel(queued).json()["state"] == "cancelled"

@@ -1,11 +1,15 @@
 """Every route answers as it is documented, and every error has the one shape."""
 
+from typing import Any
+
 import pytest
 
 from tests.integration.answers import error_of
 from tests.live import LiveService
 
 UNKNOWN = "0" * 32
+LONG: dict[str, Any] = {"options": {"step_seconds": 0.1}, "num_inference_steps": 100}
+"""Longer than any test, and left at once when it is cancelled."""
 
 
 def test_the_root_names_the_service_and_the_way_on(service: LiveService) -> None:
@@ -48,7 +52,7 @@ def test_a_dry_run_answers_and_queues_nothing(service: LiveService) -> None:
 
 
 def test_the_list_has_pages(service: LiveService) -> None:
-    ids = [service.submit(options={"step_seconds": 1}) for _ in range(3)]
+    ids = [service.submit(**LONG) for _ in range(3)]
     first = service.get("/jobs?limit=2")
     assert [job["id"] for job in first["jobs"]] == [ids[2], ids[1]]
     second = service.get(f"/jobs?limit=2&cursor={first['next_cursor']}")
@@ -62,7 +66,7 @@ def test_the_list_can_be_narrowed_to_states(service: LiveService) -> None:
 
 
 def test_a_queued_job_knows_its_place(service: LiveService) -> None:
-    running, first, second = [service.submit(options={"step_seconds": 5}) for _ in range(3)]
+    running, first, second = [service.submit(**LONG) for _ in range(3)]
     service.wait_for(running, "running")
     assert service.job(first)["queue_position"] == 0
     assert service.job(second)["queue_position"] == 1
@@ -136,7 +140,7 @@ def test_a_wrong_query_is_422(service: LiveService, query: str) -> None:
 
 
 def test_an_unfinished_job_has_nothing_to_download_and_stays(service: LiveService) -> None:
-    job_id = service.submit(options={"step_seconds": 5})
+    job_id = service.submit(**LONG)
     service.wait_for(job_id, "running")
     for answer in (
         service.client.get(f"/jobs/{job_id}/download"),
@@ -155,7 +159,7 @@ def test_an_ended_job_cannot_be_cancelled(service: LiveService) -> None:
 
 
 def test_a_full_queue_says_when_to_come_back(service: LiveService) -> None:
-    ids = [service.submit(options={"step_seconds": 5}) for _ in range(20)]
+    ids = [service.submit(**LONG) for _ in range(20)]
     answer = service.client.post("/generate", json={"prompt": "one more"})
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) > 0

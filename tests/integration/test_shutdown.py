@@ -11,7 +11,7 @@ from tests.live import LiveService, wait_gone, wait_until
 
 @pytest.fixture
 def live(fleet: Fleet) -> LiveService:
-    return fleet.start(drain_seconds=1, lease_seconds=5)
+    return fleet.start(drain_seconds=0.7)
 
 
 def completes_once(service: LiveService, job_id: str, attempts: int) -> None:
@@ -64,7 +64,7 @@ def test_at_sigterm_a_short_job_is_finished(live: LiveService) -> None:
 
 
 def test_at_sigterm_a_long_job_goes_back_to_the_queue(live: LiveService) -> None:
-    job_id = live.submit(options={"step_seconds": 1.2})
+    job_id = live.submit(options={"step_seconds": 1.5}, num_inference_steps=1)
     waiting = live.submit()
     live.wait_for(job_id, "encoding_prompt")
     live.stop(timeout=5)

@@ -1,6 +1,7 @@
 """Pictures from clients: taken when honest, refused by content and by size when not."""
 
 import base64
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from tests.integration import pictures
 from tests.integration.answers import error_of
 from tests.live import LiveService
 
+Post = Callable[[LiveService, bytes], httpx.Response]
 MIB = 1024**2
 BAD = {
     "text": b"hello",
@@ -32,7 +34,7 @@ def post_json(service: LiveService, data: bytes) -> httpx.Response:
 
 
 @pytest.mark.parametrize("post", [post_form, post_json])
-def test_an_honest_picture_becomes_a_video(service: LiveService, post) -> None:  # type: ignore[no-untyped-def]
+def test_an_honest_picture_becomes_a_video(service: LiveService, post: Post) -> None:
     answer = post(service, pictures.png())
     assert answer.status_code == 202, answer.text
     assert answer.json()["requested"]["image"] == "png 64x48"
@@ -42,7 +44,7 @@ def test_an_honest_picture_becomes_a_video(service: LiveService, post) -> None: 
 
 @pytest.mark.parametrize("kind", BAD)
 @pytest.mark.parametrize("post", [post_form, post_json])
-def test_a_bad_picture_is_refused_quickly(service: LiveService, post, kind: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_bad_picture_is_refused_quickly(service: LiveService, post: Post, kind: str) -> None:
     answer = post(service, BAD[kind])
     assert answer.status_code == 422, answer.text
     assert error_of(answer)["param"] == "image"

@@ -1,0 +1,10 @@
+"""A short run of ``python -m tests.chaos``; the long one is for people and for releases."""
+
+from tests.chaos.run import run
+
+
+def test_the_promise_holds_while_everything_is_killed() -> None:
+    account = run(jobs=25, seed=4)
+    assert account.violations == [], f"{account.table()}\n{account.log}"
+    assert sum(account.ledger.blows.values()) >= 3
+    assert {state for _, state in account.outcomes} >= {"completed", "failed"}
