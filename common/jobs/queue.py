@@ -1,7 +1,7 @@
 """The job store, for asyncio: blocking calls run in one thread, so that none stalls the loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -23,11 +23,33 @@ class JobQueue:
     def __init__(self, store: JobStore, max_queue: int) -> None:
         self.store = store
         self._max_queue = max_queue
+        self._pending: list[tuple[NewJob, asyncio.Future[Job]]] = []
+        self._flushing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job-store")
 
     async def submit(self, job: NewJob) -> Job:
-        """Accept a job; it is on disk when this returns. Raises QueueFull and the store's own."""
-        return await self.call(self.store.submit, job, self._max_queue)
+        """Accept a job; it is on disk when this returns. Raises QueueFull and the store's own.
+
+        Jobs that arrive while another commit is under way share the next one: a commit waits for
+        the disk, and sixteen clients should not wait for it one after the other.
+        """
+        accepted: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        self._pending.append((job, accepted))
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush())
+        return await accepted
+
+    async def _flush(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending, []
+            jobs = [job for job, _ in batch]
+            outcomes: Sequence[Job | Exception]
+            try:
+                outcomes = await self.call(self.store.submit, jobs, self._max_queue)
+            except Exception as exc:  # each of the clients gets it; none is left waiting
+                outcomes = [exc] * len(batch)
+            for (_, accepted), outcome in zip(batch, outcomes, strict=True):
+                _settle(accepted, outcome)
 
     async def call(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run one of the store's methods in the store's thread."""
@@ -38,3 +60,13 @@ class JobQueue:
         """Finish what was begun, and let go of the database."""
         self._thread.shutdown(wait=True)
         self.store.close()
+
+
+def _settle(accepted: "asyncio.Future[Job]", outcome: Job | Exception) -> None:
+    """Answer a client, unless it hung up meanwhile."""
+    if accepted.done():
+        return
+    if isinstance(outcome, Exception):
+        accepted.set_exception(outcome)
+    else:
+        accepted.set_result(outcome)

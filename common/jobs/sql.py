@@ -17,7 +17,6 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    literal,
     or_,
     select,
     update,
@@ -37,36 +36,34 @@ from common.jobs.statements import DONE, cursor_number, held, move
 from common.jobs.states import CLAIMED, ENDED, UNFINISHED, Event, JobState
 
 RETRY_AFTER_SECONDS = 30
+_INSERT = insert(jobs).returning(jobs)
 
 
 class SqlJobStore:
     """See ``common.jobs.store.JobStore``. Holds the jobs of one model."""
 
     def __init__(self, url: str, model: str, clock: Callable[[], float] = time.time) -> None:
-        self._model = model
+        self.model = model
         self._clock = clock
         with translated_errors():
             self._engine: Engine = open_database(url)
+        # Built once: putting this statement together costs more than running it.
+        self._unfinished = select(func.count()).where(self._mine(), jobs.c.state.in_(UNFINISHED))
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     # Clients
 
-    def submit(self, job: NewJob, max_unfinished: int) -> Job:
-        """Insert only if there is room, one client at a time: racing ones cannot overfill."""
-        row = to_row(job) | {"created_at": self._clock()}
-        room = self._unfinished_count() < max_unfinished
-        values = select(*(literal(value) for value in row.values())).where(room)
-        statement = insert(jobs).from_select(list(row), values).returning(jobs)
+    def submit(self, new: Sequence[NewJob], max_unfinished: int) -> list[Job | QueueFull]:
         with self._writing() as connection:
             self._one_writer(connection)
-            inserted = connection.execute(statement).one_or_none()
-        if inserted is None:
-            raise QueueFull(
-                f"{max_unfinished} jobs are waiting already.",
-                retry_after=RETRY_AFTER_SECONDS,
-                hint="Try again later, or raise MAX_QUEUE.",
-            )
-        return from_row(inserted)
+            room = max_unfinished - connection.execute(self._unfinished).scalar_one()
+            accepted = [self._insert(connection, job) for job in new[: max(0, room)]]
+        refusal = QueueFull(
+            f"{max_unfinished} jobs are waiting already.",
+            retry_after=RETRY_AFTER_SECONDS,
+            hint="Try again later, or raise MAX_QUEUE.",
+        )
+        return [*accepted, *[refusal] * (len(new) - len(accepted))]
 
     def get(self, job_id: str) -> Job:
         with self._reading() as connection:
@@ -217,14 +214,14 @@ class SqlJobStore:
     def _one_writer(self, connection: Connection) -> None:
         """SQLite has one writer always; PostgreSQL's would count each other's rows too late."""
         if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(self._model))))
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(self.model))))
 
     def _mine(self) -> ColumnElement[bool]:
-        return jobs.c.model == self._model
+        return jobs.c.model == self.model
 
-    def _unfinished_count(self) -> ColumnElement[int]:
-        query = select(func.count()).where(self._mine(), jobs.c.state.in_(UNFINISHED))
-        return query.scalar_subquery()
+    def _insert(self, connection: Connection, job: NewJob) -> Job:
+        row = to_row(job) | {"created_at": self._clock()}
+        return from_row(connection.execute(_INSERT, row).one())
 
     def _one(self, connection: Connection, job_id: str) -> Job:
         query = select(jobs).where(self._mine(), jobs.c.id == job_id)

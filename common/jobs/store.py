@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from common.errors import ErrorBody
+from common.errors import ErrorBody, QueueFull
 from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
 from common.jobs.states import Event, JobState
 
@@ -18,11 +18,11 @@ class JobStore(Protocol):
         StorageFull: the database's disk is full; nothing was changed.
     """
 
-    def submit(self, job: NewJob, max_unfinished: int) -> Job:
-        """Accept a job; it is on disk when this returns.
+    def submit(self, new: Sequence[NewJob], max_unfinished: int) -> list[Job | QueueFull]:
+        """Accept jobs, in order; they are on disk when this returns.
 
-        Raises:
-            QueueFull: ``max_unfinished`` jobs of this model are unfinished.
+        Jobs for which there is no room, because ``max_unfinished`` jobs of this model are
+        unfinished, are answered with the error that their client gets.
         """
 
     def get(self, job_id: str) -> Job:

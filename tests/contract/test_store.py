@@ -53,8 +53,11 @@ def new_job(model: str = "toy") -> NewJob:
     )
 
 
-def submit(store: SqlJobStore, maximum: int = 100) -> Job:
-    return store.submit(new_job(), maximum)
+def submit(store: SqlJobStore, maximum: int = 100, job: NewJob | None = None) -> Job:
+    (outcome,) = store.submit([job or new_job(store.model)], maximum)
+    if isinstance(outcome, QueueFull):
+        raise outcome
+    return outcome
 
 
 def claimed(store: SqlJobStore, worker: str = "w") -> tuple[str, str]:
@@ -73,7 +76,7 @@ def running(store: SqlJobStore) -> tuple[str, str]:
 
 def test_an_accepted_job_reads_back_as_it_was_sent(store: SqlJobStore, clock: Clock):
     sent = new_job()
-    accepted = store.submit(sent, 10)
+    accepted = submit(store, 10, sent)
     assert accepted == store.get(sent.id)
     assert accepted.state is JobState.QUEUED
     assert accepted.created_at == clock.now
@@ -89,7 +92,7 @@ def test_an_unknown_job_is_not_found(store: SqlJobStore):
 
 def test_another_models_jobs_are_not_seen(store: SqlJobStore, url: str):
     other = SqlJobStore(url, "other")
-    foreign = other.submit(new_job("other"), 10)
+    foreign = submit(other)
     assert store.claim("w") is None
     assert not store.has_work("w")
     assert store.page().jobs == ()
@@ -106,6 +109,16 @@ def test_the_queue_has_a_limit_that_ended_jobs_do_not_fill(store: SqlJobStore):
     assert refusal.value.retry_after > 0
     store.complete(job_id, token, RESULT)
     submit(store, 2)
+
+
+def test_jobs_that_come_together_are_taken_in_order_as_far_as_there_is_room(store: SqlJobStore):
+    together = [new_job() for _ in range(4)]
+    outcomes = store.submit(together, 3)
+    assert [getattr(outcome, "id", None) for outcome in outcomes] == [
+        *(job.id for job in together[:3]),
+        None,
+    ]
+    assert isinstance(outcomes[3], QueueFull)
 
 
 def test_racing_clients_cannot_overfill_the_queue(store: SqlJobStore):

@@ -25,7 +25,7 @@ from common.messages import (
     Report,
 )
 from common.settings import Settings
-from tests.contract.test_store import RESULT, new_job
+from tests.contract.test_store import RESULT, new_job, submit
 
 SETTINGS = Settings(
     _env_file=None,  # type: ignore[call-arg]
@@ -158,7 +158,7 @@ def test_work_starts_a_worker_and_more_work_wakes_it(tmp_path: Path):
 
 def test_work_that_was_left_by_an_earlier_process_starts_a_worker(tmp_path: Path):
     store = SqlJobStore(sqlite_url(tmp_path / "jobs.db"), "toy")
-    job = store.submit(new_job(), 10)
+    job = submit(store)
     store.claim("local")
     store.close()
 
