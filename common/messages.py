@@ -10,6 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from common.contract import Phase
 
+EXIT_CLEAN = 0
+EXIT_RESTART = 75
+"""The worker must not take another job: something unexpected happened inside a model, or it could
+not record what it did. A job that it still holds is not to blame."""
+
 
 class ModelState(StrEnum):
     """Whether the weights are in memory."""

@@ -13,6 +13,8 @@ from common.jobs.queue import JobQueue
 from common.jobs.states import ENDED, JobState
 from common.logs import get_logger
 from common.messages import (
+    EXIT_CLEAN,
+    EXIT_RESTART,
     Beat,
     Cancel,
     JobLeft,
@@ -206,8 +208,9 @@ class Supervisor:
 
     async def _after(self, code: int) -> None:
         """Take back what the worker held when it ended."""
-        verdict = self._verdict or Verdict(describe_exit(code), blame=code != 0)
-        clean = code == 0 or not verdict.blame
+        innocent = code in (EXIT_CLEAN, EXIT_RESTART)
+        verdict = self._verdict or Verdict(describe_exit(code), blame=not innocent)
+        clean = code == EXIT_CLEAN or (self._verdict is not None and not verdict.blame)
         self.crashes = 0 if clean else self.crashes + 1
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})

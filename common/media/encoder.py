@@ -32,17 +32,12 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class EncodedVideo:
-    """A finished file.
-
-    ``poster`` is the middle frame, uint8 [height, width, 3]: the first one is often black, or the
-    client's own picture.
-    """
+    """A finished file."""
 
     path: Path
     num_frames: int
     size_bytes: int
     has_audio: bool
-    poster: "NDArray[np.uint8]"
 
 
 class Mp4Encoder:
@@ -94,6 +89,16 @@ class Mp4Encoder:
         if self._writer.broken:
             raise self._failure()
 
+    def poster(self) -> "NDArray[np.uint8]":
+        """The middle frame, [height, width, 3]: the first is often black, or the client's own.
+
+        Raises:
+            EncodingFailed: frames are missing.
+        """
+        if self._frames != self._clip.num_frames or self._poster is None:
+            raise self._wrong_count(self._frames)
+        return self._poster
+
     def finish(self) -> EncodedVideo:
         """Wait for ffmpeg to write the end of the file.
 
@@ -101,8 +106,7 @@ class Mp4Encoder:
             EncodingFailed: frames are missing, or ffmpeg died.
             StorageFull: ffmpeg met the end of the disk.
         """
-        if self._frames != self._clip.num_frames or self._poster is None:
-            raise self._wrong_count(self._frames)
+        self.poster()
         self._writer.end(self._on_wait)
         if self._child.wait(self._on_wait) != 0 or self._writer.broken:
             raise self._failure()
@@ -111,7 +115,7 @@ class Mp4Encoder:
         self._child.close()
         self._finished = True
         size, has_audio = self._path.stat().st_size, self._clip.audio is not None
-        return EncodedVideo(self._path, self._frames, size, has_audio, self._poster)
+        return EncodedVideo(self._path, self._frames, size, has_audio)
 
     def abort(self) -> None:
         """Kill ffmpeg, reap it and remove the file. Does nothing after `finish`."""
@@ -165,14 +169,15 @@ def encode(
     metadata: Mapping[str, str],
     *,
     on_chunk: Callable[[int], None],
-    on_frames_done: Callable[[], None],
+    on_frames_done: "Callable[[NDArray[np.uint8]], None]",
     on_wait: Callable[[], None] = _nothing,
 ) -> EncodedVideo:
     """Consume ``clip`` into an MP4 at ``path``.
 
     ``on_chunk`` gets the frames drawn so far, after each chunk; ``on_frames_done`` is called when
-    the model has nothing more to do, before the encoder's tail; ``on_wait`` every 0.2 s while
-    ffmpeg is behind. Whatever they or the frames raise ends ffmpeg and removes the file.
+    the model has nothing more to do, with the middle frame: what it does overlaps the encoder's
+    tail; ``on_wait`` every 0.2 s while ffmpeg is behind. Whatever they or the frames raise ends
+    ffmpeg and removes the file.
 
     Raises:
         EncodingFailed: the clip is not what it says, or ffmpeg failed.
@@ -184,7 +189,7 @@ def encode(
             encoder.write(chunk)
             drawn += len(chunk)
             on_chunk(drawn)
-        on_frames_done()
+        on_frames_done(encoder.poster())
         return encoder.finish()
 
 

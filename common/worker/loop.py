@@ -14,7 +14,7 @@ from common.jobs.store import JobStore
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings, resolve_codec
 from common.media.storage import Storage
-from common.messages import JobLeft, JobProgress, ModelState, ModelStatus
+from common.messages import EXIT_CLEAN, EXIT_RESTART, JobLeft, JobProgress, ModelState, ModelStatus
 from common.model_loader import ModelLoader
 from common.settings import Settings
 from common.worker.context import RunningJob
@@ -28,9 +28,6 @@ POLL_SECONDS = 2.0
 """Between looks at a queue that nobody told us about: other machines' jobs, a busy database."""
 FIRST_WORD_SECONDS = 1.0
 """Patience for what this worker was started for: it is said at once, where there is a pipe."""
-EXIT_CLEAN = 0
-EXIT_RESTART = 75
-"""Something unexpected happened inside a model: this process must not take another job."""
 
 
 class Worker:

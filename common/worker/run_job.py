@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.contract import ModelSpec, Phase, VideoClip
 from common.errors import (
@@ -14,6 +14,7 @@ from common.errors import (
     JobReleased,
     OutOfMemory,
     StorageFull,
+    StoreUnavailable,
     VideosDGXError,
 )
 from common.hub import Checkpoint
@@ -29,6 +30,10 @@ from common.messages import ModelState
 from common.model_loader import ModelLoader
 from common.requests import ResolvedRequest
 from common.worker.context import RunningJob
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 log = get_logger("worker")
 
@@ -58,14 +63,16 @@ class JobRunner:
         Answers whether this process may take another job: after something unexpected in a model
         it may not, since a GPU context can be broken for good.
         """
-        job, token = running.job, running.token
         try:
-            self._make(running)
-        except (JobCancelled, JobReleased):
-            state = self.store.release(job.id, token)
-            log.info("job left early", extra={"job_id": job.id, "state": state})
-        except Exception as exc:
-            return self._fail(running, exc)
+            try:
+                self._make(running)
+            except (JobCancelled, JobReleased, StoreUnavailable):
+                return self._let_go(running)
+            except Exception as exc:
+                return self._fail(running, exc)
+        except StoreUnavailable as exc:  # exit: the supervisor takes the job back when it can
+            log.warning("could not record an end", extra={"reason": exc.body.message})
+            return False
         return True
 
     def _make(self, running: RunningJob) -> None:
@@ -109,17 +116,19 @@ class JobRunner:
     def _encode(
         self, running: RunningJob, clip: VideoClip, draft: Draft, checkpoint: Checkpoint
     ) -> EncodedVideo:
-        encoded = encode(
+        def frames_done(poster: "NDArray[np.uint8]") -> None:
+            running.progress(Phase.ENCODING_VIDEO)
+            write_thumbnail(poster, draft.thumbnail)
+
+        return encode(
             clip,
             draft.video,
             self.encoder,
             _tags(running.job, checkpoint),
             on_chunk=lambda _frames: running.raise_if_cancelled(),
-            on_frames_done=lambda: running.progress(Phase.ENCODING_VIDEO),
+            on_frames_done=frames_done,
             on_wait=running.raise_if_cancelled,
         )
-        write_thumbnail(encoded.poster, draft.thumbnail)
-        return encoded
 
     def _publish(
         self,
@@ -151,9 +160,8 @@ class JobRunner:
         if self._recorded(running, result):
             log.info("job completed", extra={"job_id": running.job.id, **running.timings})
             return
-        self.storage.withdraw(
-            running.job.id, running.token
-        )  # the cancel won: its file goes with it
+        # The cancel won: its file goes with it.
+        self.storage.withdraw(running.job.id, running.token)
         raise JobCancelled
 
     def _recorded(self, running: RunningJob, result: JobResult) -> bool:
@@ -162,6 +170,11 @@ class JobRunner:
         except VideosDGXError as exc:  # the video is whole: the next claim adopts it
             log.warning("could not record a video", extra={"reason": exc.body.message})
             raise JobReleased from exc
+
+    def _let_go(self, running: RunningJob) -> bool:
+        state = self.store.release(running.job.id, running.token)
+        log.info("job left early", extra={"job_id": running.job.id, "state": state})
+        return True
 
     def _fail(self, running: RunningJob, exc: Exception) -> bool:
         error = _as_error(exc)

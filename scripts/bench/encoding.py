@@ -62,7 +62,7 @@ def _encode(frames: Frames, path: Path) -> float:
         EncoderSettings(),
         METADATA,
         on_chunk=lambda _frames: None,
-        on_frames_done=lambda: None,
+        on_frames_done=lambda _: None,
     )
     return time.perf_counter() - started
 

@@ -14,9 +14,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     arguments = parser.parse_args()
     account = run(arguments.jobs, arguments.seed)
-    print(account.table())  # noqa: T201  # a command line tool
+    print(account.table())  # a command line tool
     if account.violations:
-        print(account.log, f"\nAgain: --jobs {arguments.jobs} --seed {account.seed}")  # noqa: T201
+        print(account.log, f"\nAgain: --jobs {arguments.jobs} --seed {account.seed}")
     return 1 if account.violations else 0
 
 

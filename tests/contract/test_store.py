@@ -1,8 +1,9 @@
 """What every job store must do. Runs on SQLite, and on PostgreSQL where one is reachable."""
 
 import contextlib
-import multiprocessing
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from secrets import token_hex
@@ -372,23 +373,10 @@ def test_jobs_survive_the_store_being_closed(store: SqlJobStore, url: str):
     again.close()
 
 
-def _claim_all(url: str, results: "multiprocessing.Queue[list[str]]") -> None:
-    store, taken = SqlJobStore(url, "toy"), []
-    while job := store.claim("w"):
-        taken.append(job.id)
-    results.put(taken)
-    store.close()
-
-
 def test_processes_that_race_never_claim_a_job_twice(store: SqlJobStore, url: str):
     ids = {submit(store, 1000).id for _ in range(60)}
-    context = multiprocessing.get_context("spawn")
-    results: multiprocessing.Queue[list[str]] = context.Queue()
-    racers = [context.Process(target=_claim_all, args=(url, results)) for _ in range(3)]
-    for racer in racers:
-        racer.start()
-    taken = [job_id for _ in racers for job_id in results.get(timeout=60)]
-    for racer in racers:
-        racer.join()
+    command = [sys.executable, "-m", "tests.contract.claimer", url]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    taken = [line for racer in racers for line in racer.communicate(timeout=60)[0].split()]
     assert len(taken) == 60
     assert set(taken) == ids

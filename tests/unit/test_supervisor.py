@@ -15,6 +15,7 @@ from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
 from common.messages import (
+    EXIT_RESTART,
     Cancel,
     JobLeft,
     JobProgress,
@@ -87,13 +88,17 @@ class Stage:
 
     def __init__(self, folder: Path, *, stubborn: bool = False) -> None:
         self.clock = Clock()
+        self.conceived, self.born = asyncio.Event(), asyncio.Event()
+        self.born.set()
         self.store = SqlJobStore(sqlite_url(folder / "jobs.db"), "toy")
         self.queue = JobQueue(self.store, 100)
         self.workers: list[PlayedWorker] = []
         self._stubborn = stubborn
-        self.supervisor = Supervisor(self._spawn, self.queue, SETTINGS, self.clock)
+        self.supervisor = Supervisor(self.spawn, self.queue, SETTINGS, self.clock)
 
-    async def _spawn(self) -> PlayedWorker:
+    async def spawn(self) -> PlayedWorker:
+        self.conceived.set()
+        await self.born.wait()
         self.workers.append(PlayedWorker(stubborn=self._stubborn))
         return self.workers[-1]
 
@@ -264,6 +269,32 @@ def test_stopping_drains_within_a_bound(tmp_path: Path):
         assert stage.store.get(job.id).attempts == 0
 
     assert len(play(tmp_path, scene).workers) == 1
+
+
+def test_a_worker_that_is_born_while_the_service_stops_is_told_to_leave(tmp_path: Path):
+    async def scene(stage: Stage) -> None:
+        stage.born.clear()
+        await stage.submit()
+        await stage.conceived.wait()
+        await stage.supervisor.stop()
+        stage.born.set()
+        await stage.until(lambda: bool(stage.workers) and Leave() in stage.workers[0].told)
+        stage.store.cancel(stage.store.page().jobs[0].id)
+
+    play(tmp_path, scene)
+
+
+def test_a_worker_that_could_not_record_is_not_blamed(tmp_path: Path):
+    async def scene(stage: Stage) -> None:
+        job = await stage.submit()
+        await stage.until(lambda: len(stage.workers) == 1)
+        stage.running()
+        stage.workers[0].exit(EXIT_RESTART)
+        await stage.until(lambda: stage.store.get(job.id).state is JobState.QUEUED)
+        assert stage.store.get(job.id).attempts == 0
+        stage.store.cancel(job.id)
+
+    play(tmp_path, scene)
 
 
 def test_warming_needs_no_job_and_is_told_to_the_worker(tmp_path: Path):

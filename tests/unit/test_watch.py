@@ -74,6 +74,14 @@ def test_a_cancelled_job_that_is_not_let_go_ends_its_worker_without_blame():
     assert worker.overdue(10) is None
 
 
+def test_a_cancel_that_comes_after_the_job_was_let_go_threatens_nobody():
+    worker = watch()
+    worker.job_left("a")
+    worker.cancel("a", 0)
+    worker.beat(1000)
+    assert worker.overdue(1000) is None
+
+
 def test_a_worker_that_must_leave_is_not_blamed():
     worker = watch()
     worker.leave_by = 5

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from common.contract import AudioTrack
 from common.errors import EncodingFailed
@@ -18,7 +19,7 @@ FAST = EncoderSettings(preset="ultrafast")
 
 
 def make(path: Path, *args: object, metadata: dict[str, str] | None = None, **kw: object):
-    def ignore(*_: int) -> None: ...
+    def ignore(*_: object) -> None: ...
 
     clip = clip_of(*args, **kw)  # type: ignore[arg-type]
     return encode(clip, path, SETTINGS, metadata or {}, on_chunk=ignore, on_frames_done=ignore)
@@ -63,10 +64,18 @@ def test_frames_keep_their_order_and_place(tmp_path: Path):
     frames = np.zeros((9, HEIGHT, WIDTH, 3), np.uint8)
     for index in range(9):
         frames[index, :, : 8 * (index + 1)] = 255
-    encoded = make(tmp_path / "v.mp4", frames, chunk=2)
+    posters: list[NDArray[np.uint8]] = []
+    encode(
+        clip_of(frames, chunk=2),
+        tmp_path / "v.mp4",
+        SETTINGS,
+        {},
+        on_chunk=lambda _: None,
+        on_frames_done=posters.append,
+    )
     shown = ffprobe.decode_rgb(tmp_path / "v.mp4", WIDTH, HEIGHT)
     assert [(f[HEIGHT // 2, :, 0] > 127).sum() // 8 for f in shown] == list(range(1, 10))
-    np.testing.assert_array_equal(encoded.poster, frames[4])
+    np.testing.assert_array_equal(posters, [frames[4]])
 
 
 @pytest.mark.parametrize(
@@ -189,7 +198,7 @@ def test_callers_hear_of_every_chunk_and_of_the_last_frame(tmp_path: Path):
         FAST,
         {},
         on_chunk=heard.append,
-        on_frames_done=lambda: heard.append("done"),
+        on_frames_done=lambda _: heard.append("done"),
     )
     assert heard == [5, 10, 12, "done"]
 
@@ -210,6 +219,6 @@ def test_nvenc_is_what_it_is_or_falls_back_with_one_warning(
         settings,
         {},
         on_chunk=lambda _: None,
-        on_frames_done=lambda: None,
+        on_frames_done=lambda _: None,
     )
     assert ffprobe.stream(ffprobe.probe(tmp_path / "v.mp4"), "video")["nb_frames"] == "3"

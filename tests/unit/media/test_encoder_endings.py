@@ -35,7 +35,7 @@ def nothing_is_left(tmp_path: Path) -> Iterator[None]:
 
 
 def run(clip: VideoClip, path: Path, on_chunk: Callable[[int], None] = lambda _: None) -> None:
-    encode(clip, path, FAST, {}, on_chunk=on_chunk, on_frames_done=lambda: None)
+    encode(clip, path, FAST, {}, on_chunk=on_chunk, on_frames_done=lambda _: None)
 
 
 def cancel(*_: object) -> None:
@@ -184,7 +184,7 @@ def test_a_clip_with_another_number_of_frames(tmp_path: Path, said: int, made: i
             FAST,
             {},
             on_chunk=lambda _: None,
-            on_frames_done=lambda: done.append(True),
+            on_frames_done=lambda _: done.append(True),
         )
 
 

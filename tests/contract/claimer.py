@@ -1,0 +1,11 @@
+"""A process that claims every job there is, and prints their ids."""
+
+import sys
+
+from common.jobs.sql import SqlJobStore
+
+if __name__ == "__main__":
+    store = SqlJobStore(sys.argv[1], "toy")
+    while job := store.claim("racer"):
+        print(job.id)
+    store.close()
