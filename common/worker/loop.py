@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from types import FrameType
 
@@ -43,6 +44,7 @@ class Worker:
         self._checkpoint: Checkpoint | None = None
         self._load_seconds: float | None = None
         self._interruptible = False
+        self._claiming = threading.Lock()
         self._heart = Heart(control, store, settings.lease_seconds)
         self._loader = ModelLoader(
             self._load, ttl_seconds=_ttl(settings), on_change=self._report_model
@@ -88,23 +90,32 @@ class Worker:
         return True
 
     def _run_next(self) -> bool:
-        try:
-            job = self._store.claim(self._settings.worker_id())
-        except VideosDGXError as exc:
-            log.warning("cannot claim", extra={"reason": exc.body.message})
+        running = self._claim()
+        if running is None:
             return False
-        if job is None:
-            return False
-        running = RunningJob(job, self._report_progress)
-        self._heart.running = running
         try:
             healthy = self._run_interruptibly(running)
         finally:
             self._heart.running = None
-            self._control.report(JobLeft(job_id=job.id))
+            self._control.report(JobLeft(job_id=running.job.id))
         if not healthy:
             raise _Tainted
         return True
+
+    def _claim(self) -> RunningJob | None:
+        """Take a job; under the lock, so that no claim is ever missed by ``_on_lost``."""
+        with self._claiming:
+            try:
+                job = self._store.claim(self._settings.worker_id())
+            except VideosDGXError as exc:
+                log.warning("cannot claim", extra={"reason": exc.body.message})
+                return None
+            if job is None:
+                return None
+            running = self._heart.running = RunningJob(job, self._report_progress)
+        if self._control.leaving:  # told so while the database was asked
+            running.release()
+        return running
 
     def _run_interruptibly(self, running: RunningJob) -> bool:
         self._interruptible = True
@@ -166,13 +177,14 @@ class Worker:
 
     def _on_lost(self) -> None:
         """The API process is gone: give the job back and exit at once, so that none is orphaned."""
-        running = self._heart.running
-        if running is not None:
-            try:
-                self._store.release(running.job.id, running.token)
-            except VideosDGXError:
-                log.warning("could not give the job back", extra={"job_id": running.job.id})
-        os._exit(EXIT_CLEAN)
+        with self._claiming:
+            running = self._heart.running
+            if running is not None:
+                try:
+                    self._store.release(running.job.id, running.token)
+                except VideosDGXError:
+                    log.warning("could not give a job back", extra={"job_id": running.job.id})
+            os._exit(EXIT_CLEAN)
 
     # Signals, in the main thread
 
