@@ -7,7 +7,6 @@ the SPEC too, to validate requests.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,12 +31,19 @@ class Capability(StrEnum):
 
 
 class Quantization(StrEnum):
-    """How weights are kept in memory."""
+    """How the weights of linear layers are kept in memory. All compute in bfloat16 but one."""
 
     NONE = "none"
     FP8 = "fp8"
+    """float8_e4m3fn with a scale for each row: half the memory of bfloat16."""
+    FP8_COMPUTE = "fp8_compute"
+    """FP8 whose products run on FP8 units too: half the memory, and faster. Ada and newer."""
     NF4 = "nf4"
+    """4-bit normal float, double quantization: about 0.52 bytes a parameter."""
     NVFP4 = "nvfp4"
+    """4-bit float with block scales, weights only: memory, not speed. Experimental."""
+    AUTO = "auto"
+    """Whatever suits the device: asked for, never the result."""
 
 
 class Phase(StrEnum):
@@ -95,6 +101,17 @@ class Defaults:
 
 
 @dataclass(frozen=True)
+class Adapter:
+    """A LoRA, by its hub id: added to a checkpoint's weights while they are loaded."""
+
+    name: str
+    """What an operator asks for, after the checkpoint's id and a plus."""
+    repository: str
+    file: str
+    revision: str = "main"
+
+
+@dataclass(frozen=True)
 class Variant:
     """One checkpoint that a service can serve, and what that checkpoint can do."""
 
@@ -105,6 +122,12 @@ class Variant:
     capabilities: frozenset[Capability]
     limits: Limits
     defaults: Defaults
+    adapter: Adapter | None = None
+
+    @property
+    def name(self) -> str:
+        """What ``CHECKPOINT`` calls it: the hub id, and the adapter's name where there is one."""
+        return f"{self.checkpoint}+{self.adapter.name}" if self.adapter else self.checkpoint
 
 
 @dataclass(frozen=True)
@@ -116,12 +139,46 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class LoadReport:
+    """What was really done while loading, for ``/info`` and the log."""
+
+    quantization: Quantization
+    reason: str
+    """Why this scheme: the service's default, a setting, or what ``auto`` saw."""
+    attention_backend: str
+    from_cache: bool
+    """Whether quantized weights were read, rather than made."""
+    weight_bytes: int
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
 class LoadOptions:
     """How to bring a checkpoint into memory."""
 
     quantization: Quantization = Quantization.NONE
+    default_quantization: Quantization = Quantization.NONE
+    """The model's own, which ``AUTO`` falls back on."""
     device: str = "auto"
     """``auto`` is the GPU where there is one, else the CPU; or a torch device string."""
+    adapter: Path | None = None
+    """A LoRA's safetensors file, to add to the transformer's weights before quantization."""
+    cache_dir: Path | None = None
+    """Where quantized weights are kept for the next load; None keeps none."""
+    cache_max_bytes: int = 0
+    attention_backend: str = "native"
+    """A name of diffusers' attention dispatcher."""
+    compile_blocks: bool = False
+    """Compile the transformer's repeated blocks at their first use."""
+    group_offload: bool = False
+    """Keep most blocks off a discrete GPU that is too small. Never on unified memory."""
+    on_bytes: Callable[[int, int], None] = _ignore
+    """Told (bytes read, bytes in all) as weights come in; what it raises leaves the load."""
+    on_report: Callable[[LoadReport], None] = _ignore
+    """Told once, at the end."""
 
 
 @dataclass(frozen=True)
@@ -189,16 +246,3 @@ class ModelSpec:
     cost: CostFunction
     quantization: Quantization = Quantization.NONE
     max_batch: int = 1
-
-
-def load_spec(address: str) -> ModelSpec:
-    """Import a SPEC by its address, ``module:NAME``: all that crosses between processes.
-
-    Raises:
-        TypeError: something else is there.
-    """
-    module, _, name = address.partition(":")
-    spec = getattr(import_module(module), name)
-    if not isinstance(spec, ModelSpec):
-        raise TypeError(f"{address} is no ModelSpec")
-    return spec

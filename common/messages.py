@@ -67,6 +67,11 @@ class ModelStatus(_Message):
     checkpoint: str | None = None
     revision: str | None = None
     load_seconds: float | None = None
+    quantization: str | None = None
+    quantization_reason: str | None = None
+    attention_backend: str | None = None
+    from_cache: bool | None = None
+    weight_bytes: int | None = None
 
 
 class Beat(_Message):

@@ -10,7 +10,7 @@ from common.api.app import create_app
 from common.api.service import Service
 from common.api.supervisor import Supervisor
 from common.api.worker_process import ChildWorker
-from common.contract import ModelSpec, load_spec
+from common.contract import ModelSpec
 from common.errors import VideosDGXError
 from common.hub import choose_variant
 from common.jobs.opening import open_store
@@ -19,6 +19,7 @@ from common.locks import held
 from common.logs import configure_logs, get_logger
 from common.media.storage import Storage
 from common.settings import Settings, load_settings
+from common.spec import load_spec
 
 log = get_logger("api")
 

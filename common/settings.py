@@ -55,6 +55,17 @@ class Settings(BaseSettings):
     device: str = "auto"
     """cuda, cpu, or auto: the GPU where there is one."""
 
+    quantization: Literal["auto", "none", "fp8", "fp8_compute", "nf4", "nvfp4"] | None = None
+    """How weights are kept: none, fp8, fp8_compute, nf4, nvfp4, or auto. Empty: the model's own."""
+    quantized_cache_gb: float = Field(200, ge=0)
+    """Quantized weights kept in MODELS_DIR, so that the next load reads only those. 0: none."""
+    attention_backend: str = "native"
+    """A backend of diffusers' attention dispatcher; native is fastest on a DGX Spark."""
+    compile_blocks: bool = False
+    """Compile the model's repeated blocks: a slow first job, faster ones after it."""
+    group_offload: bool = False
+    """For a discrete GPU that is too small: keep most of the model in the CPU's memory."""
+
     auto_unload_minutes: float = Field(10, ge=-1)
     """Idle minutes before the model leaves memory. 0: right after the queue is empty. -1: never."""
     max_queue: int = Field(100, ge=1)
@@ -111,6 +122,11 @@ class Settings(BaseSettings):
     def inputs_of(self, model_id: str) -> Path:
         """The folder of one service's uploads."""
         return self.state_of(model_id) / "inputs"
+
+    @property
+    def quantized_cache_dir(self) -> Path | None:
+        """Where quantized weights are kept; None where they are not."""
+        return self.models_dir / ".quantized" if self.quantized_cache_gb else None
 
     def worker_id(self) -> str:
         """Who claims jobs here: with SQLite there is one worker, so its name never changes."""

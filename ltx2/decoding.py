@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from common.contract import AudioTrack, JobContext, Phase
 from common.requests import ResolvedRequest
+from common.runtime.acceleration import fit_decoder
+from common.runtime.available import available_bytes
 from common.runtime.devices import memory_errors
 from common.runtime.sampling import to_uint8
-from ltx2.estimates import MAX_UNTILED_PIXELS
+from ltx2.estimates import decoding_bytes, whole_decoding_bytes
 
 CHUNK_FRAMES = 16
 """Frames handed to the encoder at once: 28 MB at 1024x576."""
@@ -65,7 +67,7 @@ def decode_video(
     pipeline: LTX2Pipeline,
     latents: torch.Tensor,
     context: JobContext,
-    max_untiled_pixels: int = MAX_UNTILED_PIXELS,
+    available: int | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames, uint8, shape [T, height, width, 3], T of 16 at most.
 
@@ -76,7 +78,8 @@ def decode_video(
         pipeline: its ``vae`` is used.
         latents: see ``Latents.video``.
         context: told of every chunk, asked before each.
-        max_untiled_pixels: width x height x frames above which tiles are decoded and blended.
+        available: bytes that it may take; what the device has when the first chunk is drawn,
+            where it is left out. What does not fit is decoded in tiles, which are blended.
 
     Raises:
         OutOfMemory: the video did not fit.
@@ -84,7 +87,7 @@ def decode_video(
     """
     context.raise_if_cancelled()
     with memory_errors():
-        video = _decode(pipeline, latents, max_untiled_pixels)
+        video = _decode(pipeline, latents, available)
     starts = range(0, video.shape[2], CHUNK_FRAMES)
     for index, start in enumerate(starts):
         context.raise_if_cancelled()
@@ -95,22 +98,30 @@ def decode_video(
 
 
 @torch.no_grad()
-def _decode(pipeline: LTX2Pipeline, latents: torch.Tensor, max_untiled_pixels: int) -> torch.Tensor:
+def _decode(pipeline: LTX2Pipeline, latents: torch.Tensor, available: int | None) -> torch.Tensor:
     """Shape [1, 3, T, height, width] in [-1, 1]. The tiling is set for this video alone."""
     vae: Any = pipeline.vae
-    frames = (latents.shape[2] - 1) * pipeline.vae_temporal_compression_ratio + 1
-    area = latents.shape[3] * latents.shape[4] * pipeline.vae_spatial_compression_ratio**2
+    _fit(pipeline, latents, available_bytes(vae.device) if available is None else available)
     latents = pipeline._denormalize_latents(
         latents, vae.latents_mean, vae.latents_std, vae.config.scaling_factor
     )
-    vae.use_tiling = frames * area > max_untiled_pixels
     try:
         video: torch.Tensor = vae.decode(
             latents.to(vae.dtype), _timestep(vae, latents), return_dict=False
         )[0]
     finally:
-        vae.use_tiling = False
+        vae.disable_tiling()  # the next job may encode a picture before it comes here
     return video
+
+
+def _fit(pipeline: LTX2Pipeline, latents: torch.Tensor, available: int) -> None:
+    """Tile where the whole is more than is free, or more than the job was given memory for."""
+    spatial = pipeline.vae_spatial_compression_ratio
+    width, height = latents.shape[4] * spatial, latents.shape[3] * spatial
+    frames = (latents.shape[2] - 1) * pipeline.vae_temporal_compression_ratio + 1
+    whole = whole_decoding_bytes(pipeline.vae.config, width, height, frames)
+    given = decoding_bytes(pipeline.vae.config, width, height, frames)
+    fit_decoder(pipeline.vae, whole, min(available, given))
 
 
 def _timestep(vae: Any, latents: torch.Tensor) -> torch.Tensor | None:

@@ -1,6 +1,8 @@
 """What a job takes before it is tried: memory and floating point operations. No torch."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from common.contract import Memory
 from common.requests import ResolvedRequest
@@ -23,8 +25,9 @@ NUM_LAYERS, VIDEO_DIM, AUDIO_DIM = 48, 4096, 2048
 """transformer/config.json of Lightricks/LTX-2; LTX-2.3 has the same."""
 
 MAX_UNTILED_PIXELS = 1280 * 736 * 121
-"""Pixels x frames up to which the video is decoded in one piece, as diffusers does by default.
-About 10 GB of activations; above, tiles keep them from growing with the frame's size."""
+"""Pixels x frames that a job is given the memory to decode in one piece, as diffusers does by
+default: about 10 GB of activations. Above, it is given what tiles take, which does not grow with
+the frame's size, and keeps to it: what is free beyond may be promised to another model."""
 TILE = 512
 """Side of a tile in pixels (``tile_sample_min_height`` in diffusers' AutoencoderKLLTX2Video)."""
 
@@ -92,10 +95,12 @@ def estimate_memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
     Raises:
         CheckpointError: a config or a weights file is missing or cannot be read.
     """
-    run = max(_denoising_bytes(checkpoint, request), _decoding_bytes(checkpoint, request))
+    denoising = int(HEADROOM * _denoising_bytes(checkpoint, request))
+    vae = read_config(checkpoint, "vae")
+    decoding = decoding_bytes(vae, request.width, request.height, request.num_frames)
     return Memory(
         load_bytes=BYTES * parameter_count(checkpoint, COMPONENTS),
-        run_bytes=OVERHEAD_BYTES + int(HEADROOM * run),
+        run_bytes=OVERHEAD_BYTES + max(denoising, decoding),
     )
 
 
@@ -107,14 +112,29 @@ def _denoising_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
     return batch * video_tokens(request) * int(width) * tensors * BYTES
 
 
-def _decoding_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
-    config = read_config(checkpoint, "vae")
-    channels = config["decoder_block_out_channels"][0] // config["upsample_factor"][0]
-    pixels = request.width * request.height
-    video = 3 * request.num_frames * pixels * BYTES
-    at_once = pixels
-    if pixels * request.num_frames > MAX_UNTILED_PIXELS:
-        at_once = min(request.width, TILE) * min(request.height, TILE)
-        video *= 3  # the tiles, the rows they are joined to, and the whole
-    widest = request.num_frames * at_once / config["patch_size"] ** 2 * channels * BYTES
-    return int(DECODER_TENSORS * widest) + video
+def decoding_bytes(vae: Mapping[str, Any], width: int, height: int, num_frames: int) -> int:
+    """Bytes that decoding may take: in one piece up to ``MAX_UNTILED_PIXELS``, above it in tiles.
+
+    Args:
+        vae: its configuration, ``vae/config.json``.
+        width: in pixels.
+        height: in pixels.
+        num_frames: of the whole video.
+    """
+    if width * height * num_frames <= MAX_UNTILED_PIXELS:
+        return whole_decoding_bytes(vae, width, height, num_frames)
+    # The tiles, the rows they are joined to, and the whole.
+    video = 3 * 3 * num_frames * width * height * BYTES
+    tile = _activation_bytes(vae, num_frames * min(width, TILE) * min(height, TILE))
+    return int(HEADROOM * (tile + video))
+
+
+def whole_decoding_bytes(vae: Mapping[str, Any], width: int, height: int, num_frames: int) -> int:
+    """Bytes to decode a video in one piece, whatever its size; arguments as above."""
+    pixels = num_frames * width * height
+    return int(HEADROOM * (_activation_bytes(vae, pixels) + 3 * pixels * BYTES))
+
+
+def _activation_bytes(vae: Mapping[str, Any], pixels: int) -> float:
+    channels = vae["decoder_block_out_channels"][0] // vae["upsample_factor"][0]
+    return float(DECODER_TENSORS * pixels / vae["patch_size"] ** 2 * channels * BYTES)

@@ -113,5 +113,5 @@ SPEC = ModelSpec(
     generate=generate,
     memory=estimate_memory,
     cost=estimate_flops,
-    quantization=Quantization.NONE,
+    quantization=Quantization.NF4,
 )

@@ -4,15 +4,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.bench import service
+from scripts.bench import gpu, load, quantization, service
 from scripts.bench.report import Report
+
+MODULES = {"service": service, "load": load, "quantization": quantization, "gpu": gpu}
 
 
 def main() -> int:
     """Measure; 0 whatever comes out, since a benchmark is not a test."""
     parser = argparse.ArgumentParser(prog="python -m scripts.benchmark", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="WHAT")
-    for name, module in {"service": service}.items():
+    for name, module in MODULES.items():
         command = commands.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
         module.add_arguments(command)

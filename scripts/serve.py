@@ -11,8 +11,8 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import Sequence
 
-from common.contract import load_spec
 from common.settings import SettingsError, load_settings
+from common.spec import load_spec
 from scripts.services import MODELS, spec_address
 
 

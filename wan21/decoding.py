@@ -16,8 +16,11 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d, un
 from numpy.typing import NDArray
 
 from common.contract import JobContext, Phase
+from common.runtime.acceleration import fit_decoder
+from common.runtime.available import available_bytes
 from common.runtime.devices import memory_errors
 from common.runtime.sampling import to_uint8
+from wan21.estimates import decoding_bytes
 
 
 def check_decoder(vae: Any) -> None:
@@ -33,27 +36,41 @@ def check_decoder(vae: Any) -> None:
 
 
 @torch.no_grad()
-def decode(vae: Any, latents: torch.Tensor, context: JobContext) -> Iterator[NDArray[np.uint8]]:
+def decode(
+    vae: Any, latents: torch.Tensor, context: JobContext, available: int | None = None
+) -> Iterator[NDArray[np.uint8]]:
     """Yield uint8 chunks [T, H, W, 3]: the first of one frame, the others of four.
+
+    Where that would not fit, tiles are decoded, and the video comes as one chunk.
 
     Args:
         vae: an ``AutoencoderKLWan``.
         latents: normalised, shape [1, 16, T', H / 8, W / 8].
         context: told after every latent frame, asked before.
+        available: bytes that it may take; what the device has when the first chunk is drawn,
+            where it is left out.
 
     Raises:
         GenerationFailed: the video holds NaN.
         OutOfMemory: a chunk did not fit.
     """
-    steps = 1 if vae.use_tiling else latents.shape[2]
+    room = available_bytes(vae.device) if available is None else available
+    tiles = fit_decoder(vae, _needed_bytes(vae, latents), room)
+    steps = 1 if tiles else latents.shape[2]
     context.progress(Phase.DECODING, 0, steps)
     context.raise_if_cancelled()
     with memory_errors():
-        for step, chunk in enumerate(_chunks(vae, _denormalized(vae, latents)), start=1):
+        pieces = _tiled if tiles else _pieces
+        for step, chunk in enumerate(pieces(vae, _denormalized(vae, latents)), start=1):
             frames = to_uint8(chunk)
             context.progress(Phase.DECODING, step, steps)
             yield frames
             context.raise_if_cancelled()
+
+
+def _needed_bytes(vae: Any, latents: torch.Tensor) -> int:
+    height, width = (side * vae.spatial_compression_ratio for side in latents.shape[3:])
+    return decoding_bytes(width, height, vae.config.base_dim)
 
 
 def _denormalized(vae: Any, latents: torch.Tensor) -> torch.Tensor:
@@ -67,12 +84,17 @@ def _denormalized(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     return latents / inverse_std + mean.to(latents)
 
 
-def _chunks(vae: Any, latents: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Pieces of shape [1, 3, T, H, W] in [-1, 1] that concatenate to ``vae.decode(latents)``."""
-    if vae.use_tiling:
-        # Tiles are decoded one after the other over the whole length: there are no pieces.
-        yield vae.decode(latents, return_dict=False)[0]
-        return
+def _tiled(vae: Any, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Tiles are decoded one after the other over the whole length: there are no pieces."""
+    try:
+        video = vae.decode(latents, return_dict=False)[0]
+    finally:
+        vae.disable_tiling()  # the next job may encode a picture before it comes here
+    yield video
+
+
+def _pieces(vae: Any, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Shape [1, 3, T, H, W] in [-1, 1]; together they are ``vae.decode(latents)``."""
     # A cache of our own: the VAE's is shared, and an image-to-video encode would clear it.
     cache = [None] * sum(isinstance(module, WanCausalConv3d) for module in vae.decoder.modules())
     hidden = vae.post_quant_conv(latents)

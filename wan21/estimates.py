@@ -56,12 +56,17 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
     """
     transformer, vae = read_config(checkpoint, "transformer"), read_config(checkpoint, "vae")
     dim = transformer["num_attention_heads"] * transformer["attention_head_dim"]
-    denoising = num_tokens(request) * dim * DENOISE_BYTES
-    decoding = request.width * request.height * vae["base_dim"] * DECODE_BYTES
+    denoising = int(num_tokens(request) * dim * DENOISE_BYTES * HEADROOM)
+    decoding = decoding_bytes(request.width, request.height, vae["base_dim"])
     return Memory(
         load_bytes=parameter_count(checkpoint) * BYTES_PER_WEIGHT,
-        run_bytes=int(max(denoising, decoding) * HEADROOM),
+        run_bytes=max(denoising, decoding),
     )
+
+
+def decoding_bytes(width: int, height: int, base_dim: int) -> int:
+    """Bytes to decode a video of this size in pixels without tiles, four frames at a time."""
+    return int(width * height * base_dim * DECODE_BYTES * HEADROOM)
 
 
 def flops_of(request: ResolvedRequest) -> float:

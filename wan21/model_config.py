@@ -22,6 +22,7 @@ from common.requests import ResolvedRequest
 from wan21.estimates import flops_of, memory_of
 from wan21.options import Wan21Options
 from wan21.prompts import NEGATIVE_PROMPT, NEGATIVE_PROMPT_I2V
+from wan21.recipes import DISTILLED_I2V, DISTILLED_T2V, distilled
 
 PIXELS_480P = 832 * 480
 PIXELS_720P = 1280 * 720
@@ -52,30 +53,38 @@ DEFAULTS_I2V = replace(DEFAULTS, num_inference_steps=40, negative_prompt=NEGATIV
 _TEXT = frozenset({Capability.TEXT_TO_VIDEO})
 _IMAGE = frozenset({Capability.IMAGE_TO_VIDEO})
 
-VARIANTS = (
-    Variant("Wan-AI/Wan2.1-T2V-14B-Diffusers", "main", _TEXT, LIMITS, DEFAULTS),
-    Variant(
-        "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
-        "main",
-        _TEXT,
-        replace(LIMITS, max_pixels=PIXELS_480P),  # its model card calls 720p unstable
-        replace(DEFAULTS, guidance_scale=6.0),
-    ),
-    Variant(
-        "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
-        "main",
-        _IMAGE,
-        replace(LIMITS, max_pixels=PIXELS_480P),
-        DEFAULTS_I2V,
-    ),
-    Variant(
-        "Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
-        "main",
-        _IMAGE,
-        LIMITS,
-        replace(DEFAULTS_I2V, width=1280, height=720),
-    ),
+T2V_14B = Variant("Wan-AI/Wan2.1-T2V-14B-Diffusers", "main", _TEXT, LIMITS, DEFAULTS)
+
+T2V_1_3B = Variant(
+    "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+    "main",
+    _TEXT,
+    replace(LIMITS, max_pixels=PIXELS_480P),  # its model card calls 720p unstable
+    replace(DEFAULTS, guidance_scale=6.0),
 )
+
+I2V_480P = Variant(
+    "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
+    "main",
+    _IMAGE,
+    replace(LIMITS, max_pixels=PIXELS_480P),
+    DEFAULTS_I2V,
+)
+
+I2V_720P = Variant(
+    "Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
+    "main",
+    _IMAGE,
+    LIMITS,
+    replace(DEFAULTS_I2V, width=1280, height=720),
+)
+
+T2V_14B_4STEP = distilled(T2V_14B, DISTILLED_T2V)
+I2V_480P_4STEP = distilled(I2V_480P, DISTILLED_I2V)
+"""Chosen like any other checkpoint, by the name ``<hub id>+lightx2v-4step``. The picture's LoRA is
+published for the 480p base only."""
+
+VARIANTS = (T2V_14B, T2V_1_3B, I2V_480P, I2V_720P, T2V_14B_4STEP, I2V_480P_4STEP)
 
 
 def load(checkpoint: Path, options: LoadOptions) -> Any:
@@ -103,5 +112,5 @@ SPEC = ModelSpec(
     generate=generate,
     memory=memory_of,
     cost=flops_of,
-    quantization=Quantization.NONE,
+    quantization=Quantization.FP8,
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
+from diffusers import SchedulerMixin, UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
@@ -20,13 +20,18 @@ from common.runtime.devices import memory_errors
 from common.runtime.images import load_image
 from common.runtime.sampling import generator_for, step_callback
 from wan21.decoding import check_decoder, decode
+from wan21.distilled import DistilledScheduler
 from wan21.flow_shift import flow_shift_for
+from wan21.lora import open_lora
 from wan21.options import Wan21Options
+from wan21.precision import KEEP_TEXT_ENCODER, KEEP_TRANSFORMER
 
 PIPELINES = {
     "WanPipeline": WanPipeline,
     "WanImageToVideoPipeline": WanImageToVideoPipeline,
 }
+KEEP = {"transformer": KEEP_TRANSFORMER, "text_encoder": KEEP_TEXT_ENCODER}
+"""Only these two are quantized."""
 
 
 def load(checkpoint: Path, options: LoadOptions) -> Any:
@@ -34,10 +39,14 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
 
     Raises:
         CheckpointError: missing, incomplete, or of another model.
+        SettingsError: a setting asks for what this device does not have.
     """
     pipeline_class = PIPELINES[find_class(checkpoint, known=PIPELINES)]
-    pipeline = load_pipeline(pipeline_class, checkpoint, options)
+    adapters = {"transformer": open_lora(options.adapter)} if options.adapter else {}
+    pipeline = load_pipeline(pipeline_class, checkpoint, options, keep=KEEP, adapters=adapters)
     check_decoder(pipeline.vae)
+    if options.adapter is not None:
+        pipeline.scheduler = DistilledScheduler.with_shift()
     return pipeline
 
 
@@ -82,9 +91,11 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
     return latents
 
 
-def _scheduler(pipeline: Any, request: ResolvedRequest) -> UniPCMultistepScheduler:
+def _scheduler(pipeline: Any, request: ResolvedRequest) -> SchedulerMixin:
     """A scheduler of this request's own: it keeps state, and its shift depends on the size."""
     asked = Wan21Options(**request.options).flow_shift
+    if isinstance(pipeline.scheduler, DistilledScheduler):
+        return DistilledScheduler.with_shift(asked)
     heads = pipeline.transformer.config.num_attention_heads
     shift = asked or flow_shift_for(request.width, request.height, num_attention_heads=heads)
     return UniPCMultistepScheduler.from_config(pipeline.scheduler.config, flow_shift=shift)

@@ -32,6 +32,11 @@ class LoadedView(BaseModel):
     checkpoint: str | None
     revision: str | None
     load_seconds: float | None
+    quantization: str | None = Field(description="How the weights are kept.")
+    quantization_reason: str | None
+    attention_backend: str | None
+    from_cache: bool | None = Field(description="Quantized weights were read, not made.")
+    weight_bytes: int | None
 
 
 class SystemView(BaseModel):
@@ -67,7 +72,7 @@ class InfoView(BaseModel):
     limits: dict[str, Any]
     defaults: dict[str, Any]
     options: dict[str, Any] = Field(description="JSON schema of the model's own options.")
-    quantization: str
+    quantization: str = Field(description="The model's default.")
     max_queue: int
     auto_unload_minutes: float
     memory: MemoryView
@@ -100,7 +105,7 @@ def _checkpoint(service: Service) -> CheckpointView:
     try:
         found = locate(service.settings.models_dir, service.variant)
     except CheckpointError:
-        return CheckpointView(id=service.variant.checkpoint, revision=None)
+        return CheckpointView(id=service.variant.name, revision=None)
     return CheckpointView(id=found.id, revision=found.revision)
 
 

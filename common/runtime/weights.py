@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import CheckpointError
+from common.hub import download_command
 
 _MAX_HEADER_BYTES = 100_000_000
 """The format's own limit (safetensors, safetensors/src/tensor.rs, MAX_HEADER_SIZE)."""
@@ -26,8 +27,7 @@ def checkpoint_name(checkpoint: Path) -> str:
 
 def download_hint(checkpoint: Path) -> str:
     """What to run to have a damaged checkpoint whole again; good files are not fetched twice."""
-    name = checkpoint_name(checkpoint)
-    return f"Fetch it again: hf download {name} --cache-dir $MODELS_DIR"
+    return f"Fetch it again: {download_command(checkpoint_name(checkpoint))}"
 
 
 def read_config(checkpoint: Path, component: str) -> dict[str, Any]:

@@ -4,12 +4,12 @@ import argparse
 import os
 import sys
 
-from common.contract import load_spec
 from common.errors import VideosDGXError
 from common.jobs.opening import open_store
 from common.locks import held
 from common.logs import configure_logs, get_logger
 from common.settings import load_settings
+from common.spec import load_spec
 from common.worker.control import Control, open_pipe
 from common.worker.loop import Worker
 

@@ -6,12 +6,13 @@ import threading
 import time
 from types import FrameType
 
-from common.contract import LoadOptions, ModelSpec
+from common.contract import LoadReport, ModelSpec, Phase
 from common.errors import JobReleased, VideosDGXError
 from common.hub import Checkpoint, choose_variant, locate
 from common.jobs.model import Progress
 from common.jobs.states import ENDED
 from common.jobs.store import JobStore
+from common.load_options import load_options
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings, resolve_codec
 from common.media.storage import Storage
@@ -43,6 +44,7 @@ class Worker:
         self._control = control
         self._checkpoint: Checkpoint | None = None
         self._load_seconds: float | None = None
+        self._report: LoadReport | None = None
         self._interruptible = False
         self._claiming = threading.Lock()
         self._heart = Heart(control, store, settings.lease_seconds)
@@ -139,10 +141,27 @@ class Worker:
         settings, started = self._settings, time.monotonic()
         variant = choose_variant(self._spec, settings.checkpoint)
         self._checkpoint = locate(settings.models_dir, variant)
-        options = LoadOptions(quantization=self._spec.quantization, device=settings.device)
+        self._report = None
+        options = load_options(
+            settings,
+            self._spec,
+            self._checkpoint,
+            on_bytes=self._report_bytes,
+            on_report=self._keep_report,
+        )
         pipeline = self._spec.load(self._checkpoint.path, options)
         self._load_seconds = round(time.monotonic() - started, 3)
         return LoadedModel(pipeline, self._checkpoint)
+
+    def _report_bytes(self, done: int, total: int) -> None:
+        """Progress of a load, on the job that waits for it; a cancelled job leaves the load."""
+        running = self._heart.running
+        if running is not None:
+            running.progress(Phase.LOADING, done, total)
+            running.raise_if_cancelled()
+
+    def _keep_report(self, report: LoadReport) -> None:
+        self._report = report
 
     def _recover(self) -> None:
         """Take back what an earlier process of this name held: our lock says that it is dead."""
@@ -158,13 +177,9 @@ class Worker:
         self._control.report(JobProgress(job_id=job_id, **progress.model_dump()))
 
     def _report_model(self, state: ModelState) -> None:
-        known = self._checkpoint if state is ModelState.LOADED else None
-        status = ModelStatus(
-            state=state,
-            checkpoint=known.id if known else None,
-            revision=known.revision if known else None,
-            load_seconds=self._load_seconds if known else None,
-        )
+        status = ModelStatus(state=state)
+        if state is ModelState.LOADED and self._checkpoint is not None:
+            status = _loaded(self._checkpoint, self._load_seconds, self._report)
         log.info("model", extra=status.model_dump(exclude={"type"}))
         self._control.report(status)
 
@@ -198,6 +213,23 @@ class Worker:
 
 class _Tainted(Exception):
     """This process must end before another job runs."""
+
+
+def _loaded(
+    checkpoint: Checkpoint, seconds: float | None, report: LoadReport | None
+) -> ModelStatus:
+    """What is in memory now. A model may keep its ways of loading to itself: no report then."""
+    return ModelStatus(
+        state=ModelState.LOADED,
+        checkpoint=checkpoint.id,
+        revision=checkpoint.revision,
+        load_seconds=seconds,
+        quantization=report.quantization if report else None,
+        quantization_reason=report.reason if report else None,
+        attention_backend=report.attention_backend if report else None,
+        from_cache=report.from_cache if report else None,
+        weight_bytes=report.weight_bytes if report else None,
+    )
 
 
 def _ttl(settings: Settings) -> float:

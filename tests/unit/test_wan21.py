@@ -13,10 +13,8 @@ from common.requests import GenerateRequest, ResolvedRequest
 from common.resolver import Picture, resolve
 from wan21.estimates import WAN_1_3B, WAN_14B, flops_of, forward_flops, memory_of, num_tokens
 from wan21.flow_shift import flow_shift_for
-from wan21.model_config import SPEC
+from wan21.model_config import I2V_480P, I2V_720P, SPEC, T2V_1_3B, T2V_14B
 from wan21.options import Wan21Options
-
-T2V_14B, T2V_1_3B, I2V_480P, I2V_720P = SPEC.variants
 
 
 def resolved(variant: Variant = T2V_14B, **fields: object) -> ResolvedRequest:
@@ -41,7 +39,7 @@ def test_defaults_are_the_published_ones() -> None:
     assert (I2V_720P.defaults.width, I2V_720P.defaults.height) == (1280, 720)
 
 
-@pytest.mark.parametrize("variant", SPEC.variants, ids=lambda v: v.checkpoint)
+@pytest.mark.parametrize("variant", SPEC.variants, ids=lambda v: v.name)
 def test_every_default_is_legal(variant: Variant) -> None:
     limits, defaults = variant.limits, variant.defaults
     assert defaults.width % limits.size_multiple == defaults.height % limits.size_multiple == 0

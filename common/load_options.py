@@ -1,0 +1,31 @@
+"""What the settings say about loading, as a model's ``load`` takes it."""
+
+from collections.abc import Callable
+
+from common.contract import LoadOptions, LoadReport, ModelSpec, Quantization
+from common.hub import Checkpoint
+from common.settings import GIB, Settings
+
+
+def load_options(
+    settings: Settings,
+    spec: ModelSpec,
+    checkpoint: Checkpoint,
+    *,
+    on_bytes: Callable[[int, int], None],
+    on_report: Callable[[LoadReport], None],
+) -> LoadOptions:
+    """How ``checkpoint`` is to be brought into memory here; the callbacks are passed through."""
+    return LoadOptions(
+        quantization=Quantization(settings.quantization or spec.quantization),
+        default_quantization=spec.quantization,
+        device=settings.device,
+        adapter=checkpoint.adapter,
+        cache_dir=settings.quantized_cache_dir,
+        cache_max_bytes=int(settings.quantized_cache_gb * GIB),
+        attention_backend=settings.attention_backend,
+        compile_blocks=settings.compile_blocks,
+        group_offload=settings.group_offload,
+        on_bytes=on_bytes,
+        on_report=on_report,
+    )

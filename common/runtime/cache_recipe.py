@@ -1,0 +1,91 @@
+"""What quantized weights depend on, in one digest: another digest is another cache entry."""
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from common.contract import Quantization
+from common.runtime import linear_fp8, linear_nf4, linear_torchao
+from common.runtime.weights import checkpoint_name
+
+FORMAT = 1
+"""To be raised when entries are laid out otherwise."""
+PACKAGES = ("torch", "torchao", "bitsandbytes", "diffusers", "transformers")
+_DIGITS = 16
+_METHODS = (linear_fp8, linear_nf4, linear_torchao)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one component's quantized weights come about. ``facts`` is JSON."""
+
+    component: str
+    facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The entry's folder: ``<component>-<digest>``."""
+        text = json.dumps(self.facts, sort_keys=True).encode()
+        return f"{self.component}-{hashlib.sha256(text).hexdigest()[:_DIGITS]}"
+
+
+def recipe_for(
+    folder: Path,
+    scheme: Quantization,
+    linears: Collection[str],
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    adapter: Path | None = None,
+) -> Recipe:
+    """The recipe of the component in ``folder``.
+
+    Source files count by name, size and time, so that nothing of them is read; the layers that
+    are quantized count by name, which covers every rule that chose them; and the code that
+    quantizes counts by its text, so that a change of it is never served old weights.
+
+    Raises:
+        OSError: a file is missing.
+    """
+    checkpoint = folder.parent
+    facts = {
+        "format": FORMAT,
+        "checkpoint": checkpoint_name(checkpoint),
+        "revision": checkpoint.name,
+        "files": [_identity(path) for path in _files(folder)],
+        "adapter": _identity(adapter) if adapter else None,
+        "config": _digest((folder / "config.json").read_bytes()),
+        "scheme": str(scheme),
+        "linears": _digest("\n".join(sorted(linears)).encode()),
+        "device": device.type,
+        "dtype": str(dtype),
+        "versions": {package: _version(package) for package in PACKAGES},
+        "code": [_digest(Path(str(module.__file__)).read_bytes()) for module in _METHODS],
+    }
+    return Recipe(folder.name, facts)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.safetensors"), *folder.glob("*.safetensors.index.json")])
+
+
+def _identity(path: Path) -> list[str | int]:
+    status = path.stat()
+    return [path.name, status.st_size, status.st_mtime_ns]
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

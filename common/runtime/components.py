@@ -1,0 +1,181 @@
+"""The models inside a diffusers checkpoint, each loaded from the cache or from its source."""
+
+import inspect
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from common.contract import Quantization
+from common.runtime.cache import WeightCache
+from common.runtime.cache_entry import BadEntry
+from common.runtime.cache_recipe import Recipe, recipe_for
+from common.runtime.loading import Adapter, Filler, OnBytes, build, fill, quantizable
+from common.runtime.match import check_class
+from common.runtime.quantization import Keep
+from common.runtime.weight_files import WeightFiles, broken
+
+LIBRARIES = ("diffusers", "transformers")
+"""Only these, and the pipelines' own modules inside diffusers, may be named by a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One model of a checkpoint."""
+
+    name: str
+    cls: Any
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What is done to one component on its way into memory.
+
+    ``adapter_file`` is what ``adapter`` was opened from; it counts for the cache.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    scheme: Quantization = Quantization.NONE
+    keep: Sequence[Keep] = ()
+    adapter: Adapter | None = None
+    adapter_file: Path | None = None
+
+
+def torch_components(
+    pipeline_class: Any, checkpoint: Path, index: dict[str, Any]
+) -> list[Component]:
+    """The models that ``index`` lists and the pipeline takes, in the order of the index.
+
+    Raises:
+        CheckpointError: the index names a class that does not exist.
+    """
+    taken = inspect.signature(pipeline_class.__init__).parameters
+    listed = {name: entry for name, entry in index.items() if name in taken and _is_entry(entry)}
+    classes = {name: _find(checkpoint / name, *entry) for name, entry in listed.items()}
+    return [
+        Component(name, cls, checkpoint / name)
+        for name, cls in classes.items()
+        if isinstance(cls, type) and issubclass(cls, nn.Module)
+    ]
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, list) and len(entry) == 2 and all(isinstance(x, str) for x in entry)
+
+
+def _find(folder: Path, library: str, name: str) -> Any:
+    try:
+        if library in LIBRARIES:
+            return getattr(import_module(library), name)
+        return getattr(getattr(import_module("diffusers.pipelines"), library), name)
+    except AttributeError as exc:
+        reason = f"model_index.json wants {library}.{name} for {folder.name}, which does not exist"
+        raise broken(folder, reason) from exc
+
+
+class PendingComponent:
+    """A component whose files are open and checked as far as their headers; nothing is read yet."""
+
+    def __init__(
+        self, component: Component, treatment: Treatment, cache: WeightCache | None
+    ) -> None:
+        """Raises CheckpointError."""
+        self._component = component
+        self._treatment = treatment
+        check_class(component.cls, component.folder)
+        self._blank = self._build()
+        self._linears = quantizable(self._blank.module, treatment.scheme, treatment.keep)
+        self._cache = cache if self._linears else None
+        self._recipe = self._make_recipe()
+        self._open = ExitStack()
+        entry = self._cache.open(self._recipe) if self._cache and self._recipe else None
+        self._entry = self._open.enter_context(entry) if entry else None
+        self._files = None if entry else self._open_source()
+
+    @property
+    def name(self) -> str:
+        """As in the index."""
+        return self._component.name
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether any layer of it is quantized."""
+        return bool(self._linears)
+
+    @property
+    def from_cache(self) -> bool:
+        """Whether it comes, or came, from the cache."""
+        return self._entry is not None
+
+    @property
+    def size(self) -> int:
+        """Bytes to read."""
+        source = self._entry or self._files
+        return source.size if source else 0
+
+    def load(self, on_bytes: OnBytes) -> nn.Module:
+        """Read it. Once only. Raises CheckpointError."""
+        try:
+            module = self._from_cache(on_bytes)
+            return self._from_source(on_bytes) if module is None else module
+        finally:
+            self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _from_cache(self, on_bytes: OnBytes) -> nn.Module | None:
+        if self._entry is None or self._cache is None or self._recipe is None:
+            return None
+        try:
+            device, scheme = self._treatment.device, self._treatment.scheme
+            return self._entry.load(self._blank, device, self._linears, scheme, on_bytes)
+        except BadEntry as exc:
+            reason = str(exc)
+        self._open.close()  # an open entry cannot be removed
+        self._entry = None
+        self._cache.discard(self._recipe, reason)
+        self._blank = self._build()
+        self._files = self._open_source()
+        return None
+
+    def _from_source(self, on_bytes: OnBytes) -> nn.Module:
+        assert self._files is not None  # noqa: S101  # opened where there is no entry
+        treatment = self._treatment
+        filler = Filler(self._blank, self._linears, treatment.scheme, treatment.adapter)
+        module = fill(filler, self._files, treatment.device, on_bytes)
+        if self._cache is not None and self._recipe is not None:
+            self._cache.store(self._recipe, module, self._linears, on_bytes)
+        return module
+
+    def _build(self) -> Any:
+        return build(self._component.cls, self._component.folder, self._treatment.dtype)
+
+    def _open_source(self) -> WeightFiles:
+        return self._open.enter_context(WeightFiles.of(self._component.folder))
+
+    def _make_recipe(self) -> Recipe | None:
+        if self._cache is None:
+            return None
+        treatment = self._treatment
+        try:
+            return recipe_for(
+                self._component.folder,
+                treatment.scheme,
+                self._linears,
+                device=treatment.device,
+                dtype=treatment.dtype,
+                adapter=treatment.adapter_file if treatment.adapter else None,
+            )
+        except OSError:  # the source's own error says what is missing
+            return None

@@ -1,0 +1,131 @@
+"""Adds a LoRA to a model's weights while they are loaded: W + (alpha / rank) B A.
+
+Fused, it costs nothing at any step, and what is quantized afterwards is the sum. The layouts read
+here are those of ``lora_up``/``lora_down`` and ``lora_B``/``lora_A`` pairs, and of the plain
+differences that ModelTC/LightX2V, tools/extract/lora_extractor.py, writes for what has no rank:
+``diff`` for weights, ``diff_b`` for biases, ``diff_m`` for modulation tables.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from common.errors import CheckpointError
+
+PREFIX = "diffusion_model."
+
+PARTS = {
+    ".lora_up.weight": ("up", ".weight"),
+    ".lora_B.weight": ("up", ".weight"),
+    ".lora_down.weight": ("down", ".weight"),
+    ".lora_A.weight": ("down", ".weight"),
+    ".alpha": ("alpha", ".weight"),
+    ".diff": ("diff", ".weight"),
+    ".diff_b": ("diff", ".bias"),
+    ".diff_m": ("diff", ".modulation"),
+}
+"""How a key ends: which part of a change it is, and how the name of the changed tensor ends."""
+
+Rename = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""From the names of the model's original code to those of the loaded module."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is added to one tensor: either a pair of matrices or a difference. Keys of the file."""
+
+    up: str | None = None
+    down: str | None = None
+    alpha: str | None = None
+    diff: str | None = None
+
+
+class Lora:
+    """An open LoRA file. Tensors are read as they are needed, so it is never in memory whole."""
+
+    def __init__(self, path: Path, rename: Rename) -> None:
+        """Open ``path`` and find out what it changes.
+
+        Raises:
+            CheckpointError: it is damaged, or not in a layout that is known here.
+        """
+        self._name = path.name
+        try:
+            self._file: Any = safe_open(path, framework="pt")
+        except (OSError, SafetensorError) as exc:
+            raise CheckpointError(f"the adapter {self._name} is missing or damaged.") from exc
+        self._changes = rename(self._read_changes())
+        self._left = set(self._changes)
+
+    def fuse(self, name: str, weight: torch.Tensor) -> torch.Tensor:
+        """``weight`` as it shall be: changed, or itself where the LoRA has nothing for it.
+
+        Args:
+            name: of the parameter, in the loaded module.
+            weight: before quantization, any float format, on any device. It is left as it is.
+
+        Returns:
+            Same shape, format and device; the sum is made in float32.
+
+        Raises:
+            CheckpointError: the shapes differ, so the LoRA is for another model.
+        """
+        change = self._changes.get(name)
+        if change is None:
+            return weight
+        self._left.discard(name)
+        addend = self._addend(change, weight.device)
+        if addend.shape != weight.shape:
+            raise self._of_another_model(name)
+        return (weight.float() + addend).to(weight.dtype)
+
+    def check_used(self) -> None:
+        """To be called at the end: everything in the file must have found its tensor.
+
+        Raises:
+            CheckpointError: naming a tensor that the model does not have.
+        """
+        if self._left:
+            raise self._of_another_model(min(self._left))
+
+    def _addend(self, change: Change, device: torch.device) -> torch.Tensor:
+        if change.diff is not None:
+            return self._tensor(change.diff, device)
+        if change.up is None or change.down is None:
+            raise CheckpointError(f"the adapter {self._name} lacks one matrix of a pair.")
+        up, down = self._tensor(change.up, device), self._tensor(change.down, device)
+        scale = 1.0
+        if change.alpha is not None:
+            scale = self._tensor(change.alpha, device).item() / down.shape[0]
+        return scale * (up @ down)
+
+    def _tensor(self, key: str, device: torch.device) -> torch.Tensor:
+        # float() first: it copies out of the mapped file, from which a GPU copies slowly.
+        tensor: torch.Tensor = self._file.get_tensor(key).float().to(device)
+        return tensor
+
+    def _read_changes(self) -> dict[str, Change]:
+        found: dict[str, dict[str, str]] = {}
+        for key in self._file.keys():  # noqa: SIM118  # it cannot be iterated over
+            name, part = self._parse(key)
+            found.setdefault(name, {})[part] = key
+        return {name: Change(**parts) for name, parts in found.items()}
+
+    def _parse(self, key: str) -> tuple[str, str]:
+        base, dot, last = key.removeprefix(PREFIX).rpartition(".")
+        if last == "weight":
+            base, dot, last = base.rpartition(".")[0], ".", base.rpartition(".")[2] + ".weight"
+        if dot + last not in PARTS:
+            raise CheckpointError(f"the adapter {self._name} has an unknown layout: {key}.")
+        part, ending = PARTS[dot + last]
+        return base + ending, part
+
+    def _of_another_model(self, name: str) -> CheckpointError:
+        return CheckpointError(
+            f"the adapter {self._name} is for another model: {name} does not fit.",
+            hint="Set CHECKPOINT to one that GET /info lists.",
+        )

@@ -1,0 +1,69 @@
+"""Whether the files of a component are those of the model that is to be loaded from them."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from common.runtime.blank_model import BlankModel, Matched
+from common.runtime.weight_files import WeightFiles, broken
+
+_LISTED = 5
+"""How many tensors an error names."""
+_MOSTLY = 0.5
+"""Share of a model's tensors that a file lacks, from where on it is not a damaged one."""
+
+
+def check_class(cls: Any, folder: Path) -> None:
+    """Raise CheckpointError where ``config.json`` says that another class was saved here."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        saved = config.get("_class_name") or (config.get("architectures") or [None])[0]
+    except (OSError, ValueError, AttributeError, LookupError, TypeError) as exc:
+        raise broken(folder, f"{folder.name}/config.json is missing or damaged") from exc
+    if hasattr(cls, "load_config") and saved not in (None, cls.__name__):
+        where = f"its {folder.name} looks like a {saved}"
+        raise broken(folder, f"{where}, where this model has a {cls.__name__}")
+
+
+def check_tensors(blank: BlankModel, files: WeightFiles) -> Matched:
+    """Compare names and shapes, before any weight is read. Raises CheckpointError."""
+    matched = blank.match([entry.name for entry in files.entries])
+    if matched.needs_library:
+        return matched
+    folder, component = files.folder, files.folder.name
+    expected = blank.module.state_dict()
+    if len(matched.missing) > _MOSTLY * len(expected):
+        stranger = f", and has {_first(matched.unexpected)}" if matched.unexpected else ""
+        what = f"a {type(blank.module).__name__}: it lacks {_first(matched.missing)}{stranger}"
+        raise broken(folder, f"{component} looks like another model, not {what}")
+    if matched.missing:
+        raise broken(folder, f"tensors are missing in {component}: {_first(matched.missing)}")
+    if matched.unexpected:
+        words = "has tensors that its model does not know"
+        raise broken(folder, f"{component} {words}: {_first(matched.unexpected)}")
+    _check_shapes(matched, files, expected)
+    return matched
+
+
+def _check_shapes(matched: Matched, files: WeightFiles, expected: dict[str, torch.Tensor]) -> None:
+    wrong = []
+    for entry in files.entries:
+        name = matched.names.get(entry.name)
+        if name is not None and entry.shape != (shape := tuple(expected[name].shape)):
+            wrong.append(f"{entry.name} is {_shape(entry.shape)}, not {_shape(shape)}")
+    if wrong:
+        where = f"{files.folder.name} is not of the size that its config.json says"
+        raise broken(files.folder, f"{where}: {_first(wrong)}")
+
+
+def _first(names: Iterable[str]) -> str:
+    listed = list(names)
+    rest = len(listed) - _LISTED
+    return ", ".join(listed[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _shape(shape: Iterable[int]) -> str:
+    return "x".join(map(str, shape)) or "a number"

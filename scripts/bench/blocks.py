@@ -1,0 +1,178 @@
+"""One block of each model at its real widths, with random weights, and an input to run it on."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
+from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformerBlock
+from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed, WanTransformerBlock
+from torch import nn
+
+from common.contract import Quantization
+from common.runtime.quantization import Keep
+from ltx2 import precision as ltx2_precision
+from scripts.bench.random_weights import noise, randomized
+from scripts.bench.text_encoders import (
+    TEXT_TOKENS,
+    gemma_layer,
+    token_ids,
+    umt5_layer,
+    whole_gemma,
+    whole_umt5,
+)
+from wan21 import precision as wan21_precision
+
+VIDEO_TOKENS = 64
+AUDIO_TOKENS = 16
+
+Rules = Callable[[Quantization], Sequence[Keep]]
+Inputs = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured.
+
+    ``block`` builds one block in bfloat16, ``inputs`` what its forward takes, and ``whole`` the
+    model that it comes from, without storage, to count what would be quantized. ``stream`` names
+    the inputs that the block adds to, in the order of its outputs; a text encoder has none.
+    """
+
+    name: str
+    block: Callable[[], nn.Module]
+    inputs: Callable[[], Inputs]
+    whole: Callable[[], nn.Module]
+    rules: Rules
+    stream: tuple[str, ...] = ()
+
+
+def subjects() -> tuple[Subject, ...]:
+    """The transformers, then the text encoders."""
+    return (
+        _wan("Wan 2.1 14B", dim=5120, ffn_dim=13824, num_heads=40, num_layers=40),
+        _wan("Wan 2.1 1.3B", dim=1536, ffn_dim=8960, num_heads=12, num_layers=30),
+        _ltx2("LTX-2 19B", is_ltx_2_3=False),
+        _ltx2("LTX-2.3 19B", is_ltx_2_3=True),
+        Subject(
+            "UMT5-XXL encoder (Wan 2.1)",
+            umt5_layer,
+            token_ids,
+            whole_umt5,
+            lambda _: wan21_precision.KEEP_TEXT_ENCODER,
+        ),
+        Subject(
+            "Gemma 3 12B (LTX-2)",
+            gemma_layer,
+            token_ids,
+            whole_gemma,
+            lambda _: ltx2_precision.KEEP_TEXT_ENCODER,
+        ),
+    )
+
+
+def outputs(block: nn.Module, inputs: Inputs, dtype: torch.dtype) -> list[torch.Tensor]:
+    """What the block answers, one float32 tensor for each stream; floating inputs are cast."""
+    with torch.no_grad():
+        answer = block(**_cast(inputs, dtype))
+    answer = getattr(answer, "last_hidden_state", answer)
+    answers = answer if isinstance(answer, tuple) else (answer,)
+    return [tensor.float() for tensor in answers]
+
+
+def reference(block: nn.Module, inputs: Inputs) -> list[torch.Tensor]:
+    """The same weights, computed in float32."""
+    return outputs(copy.deepcopy(block).float(), inputs, torch.float32)
+
+
+def _cast(value: Any, dtype: torch.dtype) -> Any:
+    if isinstance(value, dict):
+        return {name: _cast(item, dtype) for name, item in value.items()}
+    if isinstance(value, torch.Tensor) and value.dtype is torch.bfloat16:
+        return value.to(dtype)
+    return value
+
+
+def _wan(name: str, *, dim: int, ffn_dim: int, num_heads: int, num_layers: int) -> Subject:
+    """``transformer/config.json`` of Wan-AI/Wan2.1-T2V-14B-Diffusers and -1.3B-Diffusers."""
+
+    def inputs() -> Inputs:
+        latents = torch.zeros(1, 16, 1, 16, 16)
+        return {
+            "hidden_states": noise(1, VIDEO_TOKENS, dim),
+            "encoder_hidden_states": noise(1, TEXT_TOKENS, dim),
+            "temb": noise(1, 6, dim, scale=0.5),
+            "rotary_emb": WanRotaryPosEmbed(dim // num_heads, (1, 2, 2), 1024)(latents),
+        }
+
+    return Subject(
+        name,
+        lambda: randomized(
+            WanTransformerBlock(dim, ffn_dim, num_heads, "rms_norm_across_heads", True)
+        ),
+        inputs,
+        lambda: WanTransformer3DModel(
+            num_attention_heads=num_heads, ffn_dim=ffn_dim, num_layers=num_layers
+        ),
+        lambda _: wan21_precision.KEEP_TRANSFORMER,
+        stream=("hidden_states",),
+    )
+
+
+def _ltx2(name: str, *, is_ltx_2_3: bool) -> Subject:
+    """The defaults of diffusers' class, which are the 19B; 2.3 adds gates and modulation."""
+    return Subject(
+        name,
+        lambda: randomized(_ltx2_block(is_ltx_2_3)),
+        lambda: _ltx2_inputs(is_ltx_2_3),
+        lambda: LTX2VideoTransformer3DModel(
+            gated_attn=is_ltx_2_3,
+            cross_attn_mod=is_ltx_2_3,
+            audio_gated_attn=is_ltx_2_3,
+            audio_cross_attn_mod=is_ltx_2_3,
+            use_prompt_embeddings=not is_ltx_2_3,
+        ),
+        ltx2_precision.keep_transformer,
+        stream=("hidden_states", "audio_hidden_states"),
+    )
+
+
+def _ltx2_block(is_ltx_2_3: bool) -> nn.Module:
+    block: nn.Module = LTX2VideoTransformerBlock(
+        dim=4096,
+        num_attention_heads=32,
+        attention_head_dim=128,
+        cross_attention_dim=4096,
+        audio_dim=2048,
+        audio_num_attention_heads=32,
+        audio_attention_head_dim=64,
+        audio_cross_attention_dim=2048,
+        video_gated_attn=is_ltx_2_3,
+        video_cross_attn_adaln=is_ltx_2_3,
+        audio_gated_attn=is_ltx_2_3,
+        audio_cross_attn_adaln=is_ltx_2_3,
+    )
+    return block
+
+
+def _ltx2_inputs(is_ltx_2_3: bool) -> Inputs:
+    mods = 9 if is_ltx_2_3 else 6
+    prompt = {
+        "temb_prompt": noise(1, 1, 2 * 4096, scale=0.5),
+        "temb_prompt_audio": noise(1, 1, 2 * 2048, scale=0.5),
+    }
+    return {
+        "hidden_states": noise(1, VIDEO_TOKENS, 4096),
+        "audio_hidden_states": noise(1, AUDIO_TOKENS, 2048),
+        "encoder_hidden_states": noise(1, TEXT_TOKENS, 4096),
+        "audio_encoder_hidden_states": noise(1, TEXT_TOKENS, 2048),
+        "temb": noise(1, 1, mods * 4096, scale=0.5),
+        "temb_audio": noise(1, 1, mods * 2048, scale=0.5),
+        "temb_ca_scale_shift": noise(1, 1, 4 * 4096, scale=0.5),
+        "temb_ca_audio_scale_shift": noise(1, 1, 4 * 2048, scale=0.5),
+        "temb_ca_gate": noise(1, 1, 4096, scale=0.5),
+        "temb_ca_audio_gate": noise(1, 1, 2048, scale=0.5),
+        **(prompt if is_ltx_2_3 else {}),
+    }

@@ -1,0 +1,195 @@
+"""The transformers at their real size with random weights, and what one denoising step calls.
+
+Speed does not depend on what the weights are, so nothing has to be downloaded.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
+from torch import nn
+
+from common.contract import Quantization
+from common.requests import ResolvedRequest
+from common.runtime.quantization import Keep
+from ltx2 import estimates as ltx2_estimates
+from ltx2 import precision as ltx2_precision
+from ltx2.model_config import SPEC as LTX2
+from wan21 import estimates as wan21_estimates
+from wan21 import precision as wan21_precision
+from wan21.model_config import SPEC as WAN21
+
+Call = dict[str, Any]
+"""Keyword arguments of one forward pass."""
+
+GUIDED = 2
+"""Videos that go through the transformer a step: with the prompt, and with the negative one."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A video's size in pixels and frames."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+
+    @property
+    def name(self) -> str:
+        """As in the documents: 832x480x81."""
+        return f"{self.width}x{self.height}x{self.num_frames}"
+
+    def request(self) -> ResolvedRequest:
+        """A job of one guided step."""
+        return ResolvedRequest(
+            prompt="",
+            negative_prompt="",
+            width=self.width,
+            height=self.height,
+            num_frames=self.num_frames,
+            fps=self.fps,
+            seed=0,
+            num_inference_steps=1,
+            guidance_scale=5.0,
+        )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A transformer at one size.
+
+    ``step`` gives the forward passes of a guided step, ``flops`` the operations of such a step;
+    None where no estimate holds.
+    """
+
+    model: str
+    title: str
+    scheme: Quantization
+    cases: tuple[Case, ...]
+    build: Callable[[], nn.Module]
+    step: Callable[[Case, torch.device], Sequence[Call]]
+    flops: Callable[[Case], float | None]
+    keep: Callable[[Quantization], Sequence[Keep]]
+
+
+def subjects(size: str) -> tuple[Subject, ...]:
+    """``full`` is the published sizes; ``small`` the same code in a second on a CPU."""
+    return (_wan(size == "small"), _ltx2(size == "small"))
+
+
+def build(subject: Subject, device: torch.device) -> nn.Module:
+    """Make the transformer where it will run, in bfloat16, with no copy anywhere else.
+
+    What its class declares for float32 is made float32, as loading does.
+    """
+    with torch.device(device), _default_dtype(torch.bfloat16):
+        model = subject.build()
+    for name in getattr(model, "_keep_in_fp32_modules", None) or ():
+        for parameter_name, parameter in model.named_parameters():
+            if name in parameter_name.split("."):
+                parameter.data = parameter.data.float()
+    return model.requires_grad_(False).eval()
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _noise(device: torch.device, *shape: int) -> torch.Tensor:
+    return torch.randn(shape, device=device, dtype=torch.bfloat16)
+
+
+def _wan(small: bool) -> Subject:
+    """The defaults of diffusers' class are those of Wan-AI/Wan2.1-T2V-14B-Diffusers."""
+    tiny = {"num_attention_heads": 2, "ffn_dim": 512, "num_layers": 2, "text_dim": 64}
+    architecture = wan21_estimates.Architecture(256, 512, 2) if small else wan21_estimates.WAN_14B
+    real = (Case(832, 480, 81, 16), Case(1280, 720, 81, 16))
+    text_dim = 64 if small else 4096
+
+    def step(case: Case, device: torch.device) -> list[Call]:
+        """The pipeline makes two calls, one for each prompt."""
+        latents = (case.num_frames - 1) // 4 + 1, case.height // 8, case.width // 8
+        call = {
+            "hidden_states": _noise(device, 1, 16, *latents),
+            "timestep": torch.tensor([500.0], device=device),
+            "encoder_hidden_states": _noise(device, 1, wan21_estimates.TEXT_TOKENS, text_dim),
+        }
+        return [call] * GUIDED
+
+    def flops(case: Case) -> float:
+        tokens = wan21_estimates.num_tokens(case.request())
+        return GUIDED * wan21_estimates.forward_flops(tokens, architecture)
+
+    return Subject(
+        model="wan21",
+        title="Wan 2.1, small" if small else "Wan 2.1 14B",
+        scheme=WAN21.quantization,
+        cases=(Case(128, 96, 9, 16),) if small else real,
+        build=lambda: WanTransformer3DModel(**(tiny if small else {})),
+        step=step,
+        flops=flops,
+        keep=lambda _: wan21_precision.KEEP_TRANSFORMER,
+    )
+
+
+def _ltx2(small: bool) -> Subject:
+    """The defaults of diffusers' class are those of Lightricks/LTX-2 but for ``rope_type``."""
+    tiny = {
+        "num_attention_heads": 2,
+        "cross_attention_dim": 256,
+        "audio_num_attention_heads": 2,
+        "audio_cross_attention_dim": 128,
+        "num_layers": 2,
+        "caption_channels": 64,
+    }
+    text_dim = 64 if small else 3840
+
+    def step(case: Case, device: torch.device) -> list[Call]:
+        """The pipeline makes one call for both prompts."""
+        return [_ltx2_call(case, text_dim, device)]
+
+    def flops(case: Case) -> float | None:
+        return None if small else GUIDED * ltx2_estimates.forward_flops(case.request())
+
+    return Subject(
+        model="ltx2",
+        title="LTX-2, small" if small else "LTX-2 19B",
+        scheme=LTX2.quantization,
+        cases=(Case(128, 96, 9, 24) if small else Case(768, 512, 121, 24),),
+        build=lambda: LTX2VideoTransformer3DModel(rope_type="split", **(tiny if small else {})),
+        step=step,
+        flops=flops,
+        keep=ltx2_precision.keep_transformer,
+    )
+
+
+def _ltx2_call(case: Case, text_dim: int, device: torch.device) -> Call:
+    frames = (case.num_frames - 1) // ltx2_estimates.TEMPORAL + 1
+    height, width = case.height // ltx2_estimates.SPATIAL, case.width // ltx2_estimates.SPATIAL
+    audio = round(case.num_frames / case.fps * ltx2_estimates.AUDIO_LATENTS_PER_SECOND)
+    text = ltx2_estimates.TEXT_TOKENS
+    mask = torch.ones(GUIDED, text, device=device)
+    return {
+        "hidden_states": _noise(device, GUIDED, frames * height * width, 128),
+        "audio_hidden_states": _noise(device, GUIDED, audio, 128),
+        "encoder_hidden_states": _noise(device, GUIDED, text, text_dim),
+        "audio_encoder_hidden_states": _noise(device, GUIDED, text, text_dim),
+        "timestep": torch.full((GUIDED,), 500.0, device=device),
+        "encoder_attention_mask": mask,
+        "audio_encoder_attention_mask": mask,
+        "num_frames": frames,
+        "height": height,
+        "width": width,
+        "fps": case.fps,
+        "audio_num_frames": audio,
+    }

@@ -1,0 +1,346 @@
+"""Quantized weights on disk: the same bits again, or the source with a warning."""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from common.contract import LoadOptions, LoadReport, Phase, Quantization
+from common.errors import JobCancelled
+from common.requests import ResolvedRequest
+from common.runtime.cache import WeightCache
+from common.runtime.cache_recipe import Recipe, recipe_for
+from common.runtime.cache_writer import plain_tensors
+from common.runtime.quantization import quantize_, scheme_of
+from ltx2.model_config import SPEC as LTX2
+from scripts.tiny import ltx2, wan21
+from tests.unit.media.disks import fill
+from wan21.model_config import SPEC as WAN
+
+CPU = torch.device("cpu")
+SCHEMES = [Quantization.FP8, Quantization.NF4, Quantization.NVFP4]
+SPECS = {"wan": WAN, "ltx2": LTX2}
+
+
+class Context:
+    """A job that nobody cancels."""
+
+    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None: ...
+
+    def raise_if_cancelled(self) -> None: ...
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The 1.3B: its sides are multiples of 16, as NVFP4 wants them."""
+    root = tmp_path_factory.mktemp("models")
+    return {"wan": wan21.build(root)[1], "ltx2": ltx2.build(root)[0]}
+
+
+class Loads:
+    """Loads Wan with a cache, and keeps what is reported."""
+
+    def __init__(self, checkpoint: Path, cache: Path) -> None:
+        self.checkpoint = checkpoint
+        self.reports: list[LoadReport] = []
+        self.options = LoadOptions(
+            quantization=Quantization.FP8,
+            device="cpu",
+            cache_dir=cache,
+            on_report=self.reports.append,
+        )
+
+    def __call__(self, **changes: Any) -> Any:
+        return WAN.load(self.checkpoint, replace(self.options, **changes))
+
+    @property
+    def cached(self) -> list[bool]:
+        return [report.from_cache for report in self.reports]
+
+    @property
+    def entries(self) -> set[Path]:
+        assert self.options.cache_dir is not None
+        return set(self.options.cache_dir.iterdir())
+
+
+@pytest.fixture
+def loads(snapshots: dict[str, Path], tmp_path: Path) -> Loads:
+    checkpoint = tmp_path / "models--org--wan" / "snapshots" / "abc"
+    shutil.copytree(snapshots["wan"], checkpoint)
+    return Loads(checkpoint, tmp_path / "cache")
+
+
+def assert_same(ours: Any, theirs: Any) -> None:
+    for name in ("transformer", "text_encoder"):
+        first, second = (dict(flat(getattr(pipeline, name))) for pipeline in (ours, theirs))
+        assert first.keys() == second.keys()
+        for key, tensor in first.items():
+            assert tensor.dtype is second[key].dtype
+            assert torch.equal(bits(tensor), bits(second[key])), key
+
+
+def flat(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    linears = {name for name, child in module.named_modules() if scheme_of(child)}
+    assert linears
+    for name, (_, tensor) in plain_tensors(module, linears):
+        yield name, tensor
+    yield from module.named_buffers()
+
+
+def bits(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.contiguous().view(-1).view(torch.uint8)
+
+
+def frames_of(spec: Any, pipeline: Any) -> np.ndarray[Any, Any]:
+    request = ResolvedRequest(
+        prompt="A cat on a beach",
+        negative_prompt="blurry",
+        width=64,
+        height=64,
+        num_frames=9,
+        fps=16.0,
+        seed=3,
+        num_inference_steps=2,
+        guidance_scale=4.0,
+        generate_audio=False,
+    )
+    frames = np.concatenate(list(spec.generate(pipeline, request, Context()).frames))
+    assert frames.std() > 0
+    return frames
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("model", SPECS)
+def test_a_cached_load_makes_the_same_video(
+    snapshots: dict[str, Path], tmp_path: Path, model: str, scheme: Quantization
+):
+    spec, reports = SPECS[model], list[LoadReport]()
+    options = LoadOptions(scheme, "cpu", cache_dir=tmp_path, on_report=reports.append)
+    videos = [frames_of(spec, spec.load(snapshots[model], options)) for _ in range(2)]
+    assert [report.from_cache for report in reports] == [False, True]
+    assert reports[0].weight_bytes == reports[1].weight_bytes
+    assert np.array_equal(*videos)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_cached_load_has_the_same_bits(loads: Loads, scheme: Quantization):
+    first, second = (loads(quantization=scheme) for _ in range(2))
+    assert loads.cached == [False, True]
+    assert_same(first, second)
+
+
+def test_a_cached_load_reads_nothing_of_the_source(loads: Loads):
+    first = loads()
+    for name in ("transformer", "text_encoder"):
+        for path in (loads.checkpoint / name).glob("*.safetensors"):
+            before = path.stat()
+            path.write_bytes(bytes(before.st_size))
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert_same(first, loads())
+    assert loads.cached == [False, True]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"cache_dir": None}, {"quantization": Quantization.NONE}], ids=["off", "none"]
+)
+def test_nothing_is_kept_where_it_is_not_wanted(
+    loads: Loads, tmp_path: Path, fields: dict[str, Any]
+):
+    loads(**fields)
+    assert not (tmp_path / "cache").exists()
+
+
+Damage = Callable[[Path], object]
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+
+
+def flip_header(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    path.write_bytes(data)
+
+
+def forget_checksums(path: Path) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), "checksums": {}}))
+
+
+def other_layers(path: Path) -> None:
+    manifest = json.loads(path.read_text())
+    manifest["quantized"] = {f"no.{name}": x for name, x in manifest["quantized"].items()}
+    path.write_text(json.dumps(manifest))
+
+
+DAMAGE: list[tuple[str, Damage]] = [
+    ("weights.safetensors", flip),
+    ("weights.safetensors", flip_header),
+    ("weights.safetensors", lambda path: path.write_bytes(path.read_bytes()[:-1])),
+    ("weights.safetensors", lambda path: path.write_bytes(b"")),
+    ("weights.safetensors", lambda path: path.unlink()),
+    ("manifest.json", lambda path: path.write_text("{")),
+    ("manifest.json", lambda path: path.write_text("[]")),
+    ("manifest.json", forget_checksums),
+    ("manifest.json", other_layers),
+]
+
+
+@pytest.mark.parametrize(("file", "damage"), DAMAGE)
+def test_a_bad_entry_is_removed_with_one_warning_and_made_again(
+    loads: Loads, caplog: pytest.LogCaptureFixture, file: str, damage: Damage
+):
+    first = loads()
+    (entry,) = (path for path in loads.entries if path.name.startswith("transformer"))
+    damage(entry / file)
+    caplog.clear()
+    told: list[tuple[int, int]] = []
+    second = loads(on_bytes=lambda done, total: told.append((done, total)))
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.message for record in warnings] == [
+        "removing damaged quantized weights, reading the source"
+    ]
+    assert_same(first, second)
+    assert told[-1][0] == told[-1][1]
+    loads()
+    assert loads.cached == [False, False, True]
+
+
+def small_model(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    layers = nn.Sequential(nn.Linear(256, 256), nn.LayerNorm(256)).to(torch.bfloat16)
+    quantize_(layers, Quantization.FP8)
+    return layers
+
+
+def recipe(name: str) -> Recipe:
+    return Recipe("transformer", {"name": name})
+
+
+def test_the_least_recently_used_goes_first(tmp_path: Path):
+    for age, name in enumerate(["old", "older", "oldest"]):
+        assert WeightCache(tmp_path).store(recipe(name), small_model(), ["0"])
+        stamp = 1_000_000_000 - age
+        os.utime(tmp_path / recipe(name).name / "manifest.json", (stamp, stamp))
+    entry = WeightCache(tmp_path).open(recipe("oldest"))
+    assert entry is not None
+    entry.close()
+    assert WeightCache(tmp_path, 3 * 80_000).store(recipe("new"), small_model(), ["0"])
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {recipe(name).name for name in ("old", "oldest", "new")}
+
+
+def test_what_is_in_use_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    mine = WeightCache(tmp_path, 80_000)
+    assert mine.store(recipe("mine"), small_model(), ["0"])
+    assert not mine.store(recipe("second"), small_model(), ["0"])
+    reader = WeightCache(tmp_path).open(recipe("mine"))
+    assert reader is not None
+    assert not WeightCache(tmp_path, 80_000).store(recipe("theirs"), small_model(), ["0"])
+    reader.close()
+    assert WeightCache(tmp_path, 80_000).store(recipe("theirs"), small_model(), ["0"])
+    assert not WeightCache(tmp_path, 10).store(recipe("large"), small_model(), ["0"])
+    assert [record.message for record in caplog.records] == 3 * [
+        "no room to keep quantized weights"
+    ]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A volume of 96 MiB. Needs root and the right to mount."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a tmpfs cannot be mounted here")
+    yield folder
+    unmount = ["umount", "-l", str(folder)]
+    subprocess.run(unmount, check=True)
+
+
+def test_a_full_volume_is_one_warning(
+    loads: Loads, small_disk: Path, caplog: pytest.LogCaptureFixture
+):
+    fill(small_disk)
+    first = loads(cache_dir=small_disk)
+    messages = {r.message for r in caplog.records if r.levelno >= logging.WARNING}
+    assert messages <= {"no room to keep quantized weights", "quantized weights were not kept"}
+    assert messages
+    assert_same(first, loads(cache_dir=None))
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+def test_room_is_made_on_a_full_volume(small_disk: Path):
+    big = nn.Sequential(*(nn.Linear(1024, 1024) for _ in range(20))).to(torch.bfloat16)
+    quantize_(big, Quantization.FP8)
+    linears = [str(index) for index in range(20)]
+    assert WeightCache(small_disk).store(recipe("first"), big, linears)
+    assert WeightCache(small_disk).store(recipe("second"), big, linears)
+    assert [path.name for path in small_disk.iterdir()] == [recipe("second").name]
+
+
+def test_a_folder_that_cannot_be_made_is_one_warning(
+    loads: Loads, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "file").write_text("")
+    loads(cache_dir=tmp_path / "file" / "cache")
+    assert {r.message for r in caplog.records if r.levelno >= logging.WARNING} <= {
+        "quantized weights were not kept",
+        "quantized weights cannot be read",
+    }
+
+
+def test_a_job_cancelled_while_it_is_kept_leaves_nothing(tmp_path: Path):
+    def cancel(_count: int) -> None:
+        raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        WeightCache(tmp_path).store(recipe("a"), small_model(), ["0"], cancel)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_recipe_is_another_entry(snapshots: dict[str, Path], tmp_path: Path):
+    folder = tmp_path / "org" / "transformer"
+    shutil.copytree(snapshots["wan"] / "transformer", folder)
+
+    def name(scheme: Quantization = Quantization.FP8, *linears: str, **fields: Any) -> str:
+        plain: dict[str, Any] = {"device": CPU, "dtype": torch.bfloat16}
+        return recipe_for(folder, scheme, linears, **{**plain, **fields}).name
+
+    names = [
+        name(),
+        name(Quantization.NF4),
+        name(Quantization.FP8, "a"),
+        name(device=torch.device("cuda")),
+        name(dtype=torch.float16),
+        name(adapter=folder / "config.json"),
+    ]
+    assert name() == names[0]
+    (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
+    names.append(name())
+    os.utime(folder / "diffusion_pytorch_model.safetensors")
+    names.append(name())
+    assert len(set(names)) == len(names)
+    assert all(each.startswith("transformer-") for each in names)

@@ -1,0 +1,32 @@
+"""Reads a Wan LoRA in the names of Wan's original code, in which they are published.
+
+The step-distilled ones of lightx2v/Wan2.1-Distill-Loras change every weight, bias, norm and
+modulation table (ModelTC/LightX2V, tools/extract/lora_extractor.py, which made them, and
+lightx2v/utils/lora_loader.py, which applies all of it). diffusers' own conversion of LoRAs drops
+the norms, the modulation and the patch embedding (0.42.1, loaders/lora_conversion_utils.py) and
+wants peft. So the file is read here, and only the renaming is diffusers': the one it has for
+whole checkpoints in the original layout.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
+
+from common.runtime.lora import Lora
+
+
+def open_lora(path: Path) -> Lora:
+    """Open a LoRA for a ``WanTransformer3DModel``.
+
+    Raises:
+        CheckpointError: it is damaged, or not in a layout that is known here.
+    """
+    return Lora(path, to_diffusers_names)
+
+
+def to_diffusers_names(original: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values under the names that ``WanTransformer3DModel`` has for them."""
+    renamed: dict[str, Any] = convert_wan_transformer_to_diffusers(dict(original))
+    return renamed

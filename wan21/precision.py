@@ -1,0 +1,34 @@
+"""What stays in high precision when Wan2.1 is quantized, and why.
+
+The image encoder (CLIP, 0.6 billion parameters, run once a job) and the VAE are never quantized.
+"""
+
+from common.runtime.quantization import Keep
+
+KEEP_TRANSFORMER = (
+    Keep(
+        "condition_embedder",
+        "time, text and picture embeddings: they steer every block, and are 1.6 % of the 14B",
+    ),
+    Keep("patch_embedding", "input projection: its error goes through every block"),
+    Keep("proj_out", "output projection: nothing after it corrects its error"),
+    Keep("*norm*", "normalization: a vector, whose error scales whole channels"),
+)
+"""``WanTransformer3DModel`` itself declares ``time_embedder``, ``rope`` and its norms for float32;
+diffusers keeps ``patch_embedding``, ``condition_embedder`` and ``norm`` from its own layerwise
+casting (models/transformers/transformer_wan.py, ``_skip_layerwise_casting_patterns``). The tables
+of scales and shifts in every block are no linear layers and are never touched."""
+
+KEEP_TEXT_ENCODER = (
+    Keep(
+        "wo",
+        "UMT5 declares it for float32: it takes the encoder's largest activations, and its input "
+        "is cast to the dtype of this weight",
+    ),
+    Keep("shared", "token embeddings: looked up, not multiplied"),
+    Keep("embed_tokens", "token embeddings: looked up, not multiplied"),
+    Keep("relative_attention_bias", "position embeddings: looked up, not multiplied"),
+    Keep("*layer_norm", "normalization: a vector, whose error scales whole channels"),
+)
+"""``wo``: transformers, models/umt5/modeling_umt5.py, ``_keep_in_fp32_modules`` and the forward of
+its feed-forward layers. It is a quarter of what could be quantized: 2 GB in bfloat16."""
