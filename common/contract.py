@@ -61,8 +61,9 @@ class Limits:
     """The range a checkpoint can make. Inside it requests are snapped, outside it refused.
 
     Sides are in pixels and multiples of ``size_multiple``; legal frame counts are
-    ``frames_step * n + 1``; ``fixed_fps`` set means that every accepted fps becomes this one.
-    ``max_seconds`` bounds the length where a model knows time rather than frames.
+    ``frames_step * n + frames_offset``; ``fixed_fps`` set means that every accepted fps becomes
+    this one. ``max_seconds`` bounds the length where a model knows time rather than frames.
+    ``legal_steps`` are the only numbers of denoising steps; empty is every one in the range.
     """
 
     size_multiple: int
@@ -72,13 +73,16 @@ class Limits:
     frames_step: int
     min_frames: int
     max_frames: int
+    frames_offset: int = 1
     min_fps: float = 8
     max_fps: float = 60
     fixed_fps: float | None = None
     max_seconds: float | None = None
     min_steps: int = 1
     max_steps: int = 100
+    legal_steps: tuple[int, ...] = ()
     max_guidance_scale: float = 20
+    takes_negative_prompt: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,17 @@ class Variant:
     capabilities: frozenset[Capability]
     limits: Limits
     defaults: Defaults
+    subfolder: str = ""
+    """Where it lies, in a repository that holds several: ``load`` is given this folder."""
+
+    @property
+    def name(self) -> str:
+        """What ``CHECKPOINT`` calls it: the hub id, and its folder's name where it has one.
+
+        As in ``sand-ai/MAGI-1#4.5B_distill``.
+        """
+        folder = self.subfolder.rpartition("/")[2]
+        return f"{self.checkpoint}#{folder}" if folder else self.checkpoint
 
 
 @dataclass(frozen=True)

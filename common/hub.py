@@ -26,9 +26,9 @@ def choose_variant(spec: ModelSpec, checkpoint: str | None) -> Variant:
     if checkpoint is None:
         return spec.variants[0]
     for variant in spec.variants:
-        if variant.checkpoint == checkpoint:
+        if variant.name == checkpoint:
             return variant
-    known = ", ".join(variant.checkpoint for variant in spec.variants)
+    known = ", ".join(variant.name for variant in spec.variants)
     name = f"{spec.id.upper()}_CHECKPOINT"
     raise SettingsError(
         f"{name}={checkpoint} is not one that {spec.id} can serve.",
@@ -46,10 +46,10 @@ def locate(models_dir: Path, variant: Variant) -> Checkpoint:
     folder = models_dir / f"models--{variant.checkpoint.replace('/', '--')}"
     ref = folder / "refs" / variant.revision
     revision = ref.read_text().strip() if ref.is_file() else variant.revision
-    path = folder / "snapshots" / revision
+    path = folder / "snapshots" / revision / variant.subfolder
     if not path.is_dir():
         raise CheckpointError(
-            f"The checkpoint {variant.checkpoint} is not in the models folder.",
+            f"The checkpoint {variant.name} is not in the models folder.",
             hint=f"Run: hf download {variant.checkpoint} --cache-dir $MODELS_DIR",
         )
-    return Checkpoint(id=variant.checkpoint, revision=revision, path=path)
+    return Checkpoint(id=variant.name, revision=revision, path=path)

@@ -100,7 +100,7 @@ def _checkpoint(service: Service) -> CheckpointView:
     try:
         found = locate(service.settings.models_dir, service.variant)
     except CheckpointError:
-        return CheckpointView(id=service.variant.checkpoint, revision=None)
+        return CheckpointView(id=service.variant.name, revision=None)
     return CheckpointView(id=found.id, revision=found.revision)
 
 
