@@ -133,16 +133,16 @@ class MagiAttention(nn.Module):
         self, x: torch.Tensor, captions: Sequence[torch.Tensor], num_chunks: int
     ) -> torch.Tensor:
         queries = self.norm_text_q(self._heads(self.to_text_q(x)))
-        by_chunk = queries.unflatten(1, (num_chunks, -1)).flatten(0, 1)
+        by_chunk = torch.unflatten(queries, 1, (num_chunks, -1)).flatten(0, 1)
         attended = []
-        for query, caption in zip(by_chunk.split(1), captions, strict=True):
+        for query, caption in zip(torch.split(by_chunk, 1), captions, strict=True):
             # A head's keys and values lie side by side.
             keys, values = self._heads(self.to_text_kv(caption)[None], 2).chunk(2, dim=-1)
             attended.append(attend(query, self.norm_text_k(keys), values))
         return torch.cat(attended).reshape(x.shape[0], x.shape[1], -1)
 
     def _heads(self, x: torch.Tensor, per_head: int = 1) -> torch.Tensor:
-        return x.unflatten(-1, (-1, per_head * self.head_dim))
+        return torch.unflatten(x, -1, (-1, per_head * self.head_dim))
 
     def _rotated(self, x: torch.Tensor, norm: MagiLayerNorm, rotary: Rotary) -> torch.Tensor:
         """Norm and rotation in float32; the result in the format of ``x``."""
@@ -169,5 +169,5 @@ def interleave_heads(own: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
     It is the rearrangement "(n hn hd) -> (hn n hd)" with n=2, hn=8. [B, S, D] twice to
     [B, S, 2 D].
     """
-    both = torch.stack([own, text], dim=2).unflatten(-1, (_TRAINING_RANKS, -1))
+    both = torch.unflatten(torch.stack([own, text], dim=2), -1, (_TRAINING_RANKS, -1))
     return both.transpose(2, 3).flatten(2)

@@ -96,7 +96,7 @@ def load_transformer(
         CheckpointError: missing, incomplete, or of another size.
     """
     with torch.device("meta"):
-        model = MagiTransformer3DModel(**config.transformer.as_dict())
+        model: MagiTransformer3DModel = MagiTransformer3DModel(**config.transformer.as_dict())
     try:
         state = _read(_weights_folder(folder, config), dtype, str(device))
         model.load_state_dict(state, strict=True, assign=True)
@@ -104,7 +104,8 @@ def load_transformer(
         if isinstance(exc, torch.OutOfMemoryError):
             raise
         raise CheckpointError(f"the weights of {folder.name} are incomplete or damaged.") from exc
-    return model.requires_grad_(False).eval()
+    model.requires_grad_(False).eval()
+    return model
 
 
 def _weights_folder(folder: Path, config: MagiConfig) -> Path:

@@ -32,9 +32,7 @@ class MagiTimeEmbedding(nn.Module):
         self.linear_1 = nn.Linear(_FREQUENCIES, dim)
         self.linear_2 = nn.Linear(dim, dim)
 
-    def forward(
-        self, t: torch.Tensor, step_size: float | None, dtype: torch.dtype
-    ) -> torch.Tensor:
+    def forward(self, t: torch.Tensor, step_size: float | None, dtype: torch.dtype) -> torch.Tensor:
         """Timesteps [B, N] to [B, N, dim].
 
         ``dtype`` is the one of the model's blocks: the official code rounds the sinusoids to it
@@ -43,7 +41,7 @@ class MagiTimeEmbedding(nn.Module):
         embedded = self._embed(t.flatten(), dtype)
         if step_size is not None:
             embedded = embedded + self._embed(torch.full_like(t.flatten(), step_size), dtype)
-        return embedded.unflatten(0, t.shape)
+        return torch.unflatten(embedded, 0, t.shape)
 
     def _embed(self, t: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         hidden = nn.functional.silu(self.linear_1(sinusoids(t).to(dtype).float()))

@@ -60,6 +60,6 @@ def apply_rotary(x: torch.Tensor, rotary: Rotary) -> torch.Tensor:
     """
     cos, sin = (part[:, None, :] for part in rotary)
     half = cos.shape[-1]
-    first, second, rest = x.split([half, half, x.shape[-1] - 2 * half], dim=-1)
+    first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
     turned = (first * cos - second * sin, second * cos + first * sin)
     return torch.cat([*turned, rest], dim=-1)

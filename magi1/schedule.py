@@ -56,7 +56,7 @@ class ChunkSchedule:
         self.num_prefix = num_prefix
         self.timesteps = timesteps(config.num_inference_steps, config.shortcut_mode)
         self.steps_per_stage = config.num_inference_steps // config.window_size
-        self._last_use = self._steps_until_last_use()
+        self._reads = self._farthest_reads()
 
     def __len__(self) -> int:
         """Steps in all."""
@@ -116,20 +116,22 @@ class ChunkSchedule:
         return ranges[done // (steps // len(ranges))]
 
     def first_needed(self, index: int) -> int:
-        """The oldest chunk whose keys step ``index`` or a later one reads out of the cache."""
-        late = index - self._last_use
-        return max(0, self.num_prefix - (-late // self.steps_per_stage))
+        """The oldest chunk whose keys step ``index`` or a later one reads out of the cache.
 
-    def _steps_until_last_use(self) -> int:
-        """From the step that begins a chunk to the last one that reads its keys.
-
-        A chunk that starts n chunks later does its step s at n * steps_per_stage + s, and sees
-        this one while n is below its reach.
+        ``num_chunks`` or above where there is none. The n-th chunk after chunk c does its own
+        step s at step ``(c + n - num_prefix) * steps_per_stage + s`` of the video, and sees c as
+        long as n is below its reach; a chunk of the prefix does no steps.
         """
-        steps = self.config.num_inference_steps
-        return max(
-            (self._reach(done) - 1) * self.steps_per_stage + done for done in range(steps + 1)
-        )
+        oldest = [
+            self.num_prefix - n + max(0, -((done - index) // self.steps_per_stage))
+            for n, done in self._reads
+        ]
+        return max(0, min(oldest, default=self.num_chunks))
+
+    def _farthest_reads(self) -> list[tuple[int, int]]:
+        """How many chunks back one sees at each of its steps, where it sees any."""
+        reads = ((self._reach(done) - 1, done) for done in range(len(self.timesteps)))
+        return [(n, done) for n, done in reads if n > 0]
 
     def step_size(self, substep: int) -> float | None:
         """What a distilled model is told about its steps; None for the others.

@@ -58,9 +58,10 @@ def _add_gated(
     x: torch.Tensor, update: torch.Tensor, gate: torch.Tensor, norm: MagiLayerNorm
 ) -> torch.Tensor:
     """``x + norm(update * gate)`` in float32, one gate [B, chunks, D] for a chunk's patches."""
-    by_chunk = update.float().unflatten(1, (gate.shape[1], -1))
+    by_chunk = torch.unflatten(update.float(), 1, (gate.shape[1], -1))
     gated = (by_chunk * gate.float().unsqueeze(2)).flatten(1, 2)
-    return (norm(gated) + x.float()).to(x.dtype)
+    summed: torch.Tensor = norm(gated) + x.float()
+    return summed.to(x.dtype)
 
 
 class MagiTransformer3DModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -128,7 +129,9 @@ class MagiTransformer3DModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
     @property
     def block_dtype(self) -> torch.dtype:
         """The number format of the blocks, also where their matrices are quantized."""
-        dtype: torch.dtype = self.blocks[0].attn.norm.weight.dtype
+        block = self.blocks[0]
+        assert isinstance(block, MagiTransformerBlock)  # noqa: S101
+        dtype: torch.dtype = block.attn.norm.weight.dtype
         return dtype
 
     @property
@@ -185,6 +188,6 @@ class MagiTransformer3DModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def _to_latents(self, patches: torch.Tensor, grid: tuple[int, int, int]) -> torch.Tensor:
         """From patches [B, S, patch * out_channels], the channel innermost, to [B, C, T, H, W]."""
-        x = patches.unflatten(1, grid).unflatten(-1, (*self.patch, -1))
+        x = torch.unflatten(torch.unflatten(patches, 1, grid), -1, (*self.patch, -1))
         x = x.permute(0, 7, 1, 4, 2, 5, 3, 6).flatten(6, 7).flatten(4, 5).flatten(2, 3)
         return x[:, : self.geometry.latent_channels] / self.geometry.latent_rescale

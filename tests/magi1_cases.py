@@ -95,9 +95,7 @@ def run_case(folder: Path) -> Differences:
     return differences
 
 
-def _num_chunks(
-    runtime: dict[str, Any], config: MagiConfig, prefix: torch.Tensor | None
-) -> int:
+def _num_chunks(runtime: dict[str, Any], config: MagiConfig, prefix: torch.Tensor | None) -> int:
     frames = runtime["num_frames"] // runtime.get("temporal_downsample_factor", 4)
     return count_chunks(config.sampling, frames, 0 if prefix is None else prefix.shape[2])
 
