@@ -167,8 +167,13 @@ class VideoClip:
 class JobContext(Protocol):
     """A running job, seen from inside a model."""
 
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
-        """Say where the job is: ``step`` of ``steps`` are done in ``phase``."""
+    def progress(
+        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+    ) -> None:
+        """Say where the job is: ``step`` of ``steps`` are done in ``phase``.
+
+        A model that makes its video piece by piece also says how many pieces are finished.
+        """
 
     def raise_if_cancelled(self) -> None:
         """Leave the job if it was cancelled or called back. Call it at every step.

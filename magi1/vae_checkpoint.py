@@ -4,14 +4,21 @@ Official names: SandAI-org/MAGI-1, inference/model/vae/vae_module.py. Only what 
 checkpoint has is supported; anything else its configuration may ask for is refused.
 """
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from common.errors import CheckpointError
+from common.runtime.weights import download_hint
 from magi1.vae import AutoencoderKLMagi
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 _REQUIRED: Mapping[str, Any] = {
     "double_z": True,
@@ -98,6 +105,25 @@ def _our_key(key: str) -> str:
         if found:
             return ours
     return key
+
+
+def load_vae(folder: Path, *, device: torch.device, dtype: torch.dtype) -> AutoencoderKLMagi:
+    """Read ``ckpt/vae`` of the hub's checkpoint, and work in the official tiles.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, or of another model.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))["ddconfig"]
+        weights = load_file(folder / WEIGHTS)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
+        raise CheckpointError(
+            "the autoencoder's files are missing or damaged.", hint=download_hint(folder)
+        ) from exc
+    vae = load_official_vae(config, weights)
+    vae.to(device, dtype)
+    vae.enable_tiling()
+    return vae
 
 
 def load_official_vae(
