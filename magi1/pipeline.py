@@ -160,9 +160,23 @@ def _picture(pipeline: MagiPipeline, request: ResolvedRequest) -> torch.Tensor |
     """The first frame's latents, [1, 16, 1, height / 8, width / 8], scaled."""
     if request.image is None:
         return None
-    vae = pipeline.vae
-    pixels = torch.from_numpy(load_image(request.image, request.width, request.height))
-    video = pixels.permute(2, 0, 1)[None, :, None].to(vae.device, torch.float32) / 127.5 - 1
+    picture = load_image(request.image, request.width, request.height)
+    return encode_prefix(pipeline.vae, picture[None])
+
+
+@torch.no_grad()
+def encode_prefix(vae: AutoencoderKLMagi, frames: NDArray[np.uint8]) -> torch.Tensor:
+    """What a video begins with, as the transformer's latents: float32 [1, 16, t, H / 8, W / 8].
+
+    Source: ``encode_prefix_video`` in SandAI-org/MAGI-1, inference/pipeline/video_process.py.
+
+    Args:
+        vae: the autoencoder.
+        frames: uint8 of shape [T, H, W, 3]; one is a picture, else their number is a multiple
+            of 4.
+    """
+    pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None]
+    video = pixels.to(vae.device, torch.float32) / 127.5 - 1
     latents: torch.Tensor = vae.encode(video.to(vae.dtype)).latent_dist.mode().float()
     return latents * float(vae.config.scaling_factor)
 

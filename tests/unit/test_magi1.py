@@ -1,11 +1,13 @@
-"""MAGI-1's limits, defaults, options, captions and estimates: nothing here needs weights."""
+"""MAGI-1's limits, defaults, options, captions and estimates."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from common.contract import Variant
 from common.errors import CheckpointError, InvalidRequest, Unresolvable
@@ -19,7 +21,8 @@ from magi1.configuration import OFFICIAL
 from magi1.estimates import MAGI_4_5B, MAGI_24B, chunk_flops, chunk_tokens, flops_of, memory_of
 from magi1.model_config import SPEC
 from magi1.options import Magi1Options
-from magi1.pipeline import sampling_for, token_names
+from magi1.pipeline import encode_prefix, sampling_for, token_names
+from magi1.vae_checkpoint import load_vae
 from scripts.tiny import magi1 as tiny
 
 VARIANTS = {variant.name.partition("#")[2]: variant for variant in SPEC.variants}
@@ -181,3 +184,11 @@ def test_the_tiny_checkpoint_is_laid_out_like_the_hubs(tmp_path: Path):
     assert (parts / "t5" / "t5-v1_1-xxl" / "pytorch_model.bin.index.json").is_file()
     assert json.loads((parts / "vae" / "config.json").read_text())["_class_name"] == "ViTVAE"
     assert (parts / "special_tokens.npz").is_file()
+
+
+@pytest.mark.parametrize(("frames", "latents"), [(1, 1), (4, 1), (12, 3), (32, 8)])
+def test_a_beginning_of_any_length_is_encoded(tmp_path: Path, frames: int, latents: int):
+    parts = tiny.build(tmp_path)[0].parents[1]
+    vae = load_vae(parts / "vae", device=torch.device("cpu"), dtype=torch.float32)
+    video = np.full((frames, 32, 48, 3), 127, np.uint8)
+    assert encode_prefix(vae, video).shape == (1, 16, latents, 4, 6)
