@@ -69,7 +69,7 @@ def chunks_done(service: LiveService, job_id: str) -> int:
     ("fields", "param"),
     [
         ({"num_inference_steps": 10}, "num_inference_steps"),
-        ({"duration": 700}, "duration"),
+        ({"duration": 61}, "duration"),
         ({"negative_prompt": "blurry"}, "negative_prompt"),
         ({"guidance_scale": 5}, "guidance_scale"),
         ({"options": {"style": "oil"}}, "options.style"),
@@ -84,5 +84,6 @@ def test_what_it_cannot_do_is_refused(refusing: LiveService, fields: dict[str, o
 
 @pytest.fixture(scope="module")
 def refusing(models: Path, tmp_path_factory: pytest.TempPathFactory):
-    with serving("magi1", models, tmp_path_factory.mktemp("refusing")) as service:
+    folder = tmp_path_factory.mktemp("refusing")
+    with serving("magi1", models, folder, magi1_max_duration_seconds=60) as service:
         yield service
