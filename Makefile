@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-MODELS := ltx2 wan21
+MODELS := ltx2 wan21 magi1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve models test check chaos benchmark clean

@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from common.requests import ResolvedRequest
+from common.variants import Adapter as Adapter
+from common.variants import Capability as Capability
+from common.variants import Defaults as Defaults
+from common.variants import Limits as Limits
+from common.variants import Variant as Variant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,14 +25,6 @@ if TYPE_CHECKING:
 
 Pipeline = Any
 """Whatever ``load`` returns and ``generate`` takes; nobody else looks inside."""
-
-
-class Capability(StrEnum):
-    """What a checkpoint can do."""
-
-    TEXT_TO_VIDEO = "text_to_video"
-    IMAGE_TO_VIDEO = "image_to_video"
-    AUDIO = "audio"
 
 
 class Quantization(StrEnum):
@@ -60,74 +57,6 @@ class ModelOptions(BaseModel):
     """Base of a model's own ``options``: unknown names are refused, every field is described."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The range a checkpoint can make. Inside it requests are snapped, outside it refused.
-
-    Sides are in pixels and multiples of ``size_multiple``; legal frame counts are
-    ``frames_step * n + 1``; ``fixed_fps`` set means that every accepted fps becomes this one.
-    ``max_seconds`` bounds the length where a model knows time rather than frames.
-    """
-
-    size_multiple: int
-    min_side: int
-    max_side: int
-    max_pixels: int
-    frames_step: int
-    min_frames: int
-    max_frames: int
-    min_fps: float = 8
-    max_fps: float = 60
-    fixed_fps: float | None = None
-    max_seconds: float | None = None
-    min_steps: int = 1
-    max_steps: int = 100
-    max_guidance_scale: float = 20
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """What a request gets that does not say."""
-
-    width: int
-    height: int
-    num_frames: int
-    fps: float
-    num_inference_steps: int
-    guidance_scale: float
-    negative_prompt: str = ""
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """A LoRA, by its hub id: added to a checkpoint's weights while they are loaded."""
-
-    name: str
-    """What an operator asks for, after the checkpoint's id and a plus."""
-    repository: str
-    file: str
-    revision: str = "main"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One checkpoint that a service can serve, and what that checkpoint can do."""
-
-    checkpoint: str
-    """Hub id, ``org/name``."""
-    revision: str
-    """Commit, tag or branch to look for below the models folder."""
-    capabilities: frozenset[Capability]
-    limits: Limits
-    defaults: Defaults
-    adapter: Adapter | None = None
-
-    @property
-    def name(self) -> str:
-        """What ``CHECKPOINT`` calls it: the hub id, and the adapter's name where there is one."""
-        return f"{self.checkpoint}+{self.adapter.name}" if self.adapter else self.checkpoint
 
 
 @dataclass(frozen=True)
@@ -209,8 +138,13 @@ class VideoClip:
 class JobContext(Protocol):
     """A running job, seen from inside a model."""
 
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
-        """Say where the job is: ``step`` of ``steps`` are done in ``phase``."""
+    def progress(
+        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+    ) -> None:
+        """Say where the job is: ``step`` of ``steps`` are done in ``phase``.
+
+        A model that makes its video piece by piece also says how many pieces are finished.
+        """
 
     def raise_if_cancelled(self) -> None:
         """Leave the job if it was cancelled or called back. Call it at every step.

@@ -54,13 +54,14 @@ def locate(models_dir: Path, variant: Variant) -> Checkpoint:
     Raises:
         CheckpointError: one of them is not there; the hint is the command that brings it.
     """
-    path = _snapshot(models_dir, variant.checkpoint, variant.revision)
+    snapshot = _snapshot(models_dir, variant.checkpoint, variant.revision)
+    path = snapshot / variant.subfolder
     if not path.is_dir():
         raise CheckpointError(
-            f"The checkpoint {variant.checkpoint} is not in the models folder.",
+            f"The checkpoint {variant.folder_name} is not in the models folder.",
             hint=f"Run: {download_command(variant.checkpoint)}",
         )
-    found = Checkpoint(id=variant.checkpoint, revision=path.name, path=path)
+    found = Checkpoint(id=variant.folder_name, revision=snapshot.name, path=path)
     return _with_adapter(found, models_dir, variant.adapter) if variant.adapter else found
 
 

@@ -89,6 +89,8 @@ class JobProgress(_Message):
     phase: Phase | None = None
     step: int = 0
     steps: int = 0
+    chunk: int = 0
+    chunks: int = 0
     percent: float = 0
     seconds_elapsed: float = 0
     seconds_left: float | None = None

@@ -56,6 +56,7 @@ def resolve(
     """
     limits, defaults, report = variant.limits, variant.defaults, _Report()
     _check_picture(variant, picture)
+    _check_negative_prompt(request, variant)
     width, height = _size(request, limits, defaults, picture, report)
     _note_crop(picture, (width, height), report)
     fps = _fps(request, limits, defaults, report)
@@ -67,13 +68,7 @@ def resolve(
         num_frames=_num_frames(request, limits, defaults, fps, report),
         fps=fps,
         seed=_or(request.seed, secrets.randbelow(SEED_RANGE)),
-        num_inference_steps=_within(
-            "num_inference_steps",
-            request.num_inference_steps,
-            defaults.num_inference_steps,
-            limits.min_steps,
-            limits.max_steps,
-        ),
+        num_inference_steps=_steps(request, limits, defaults),
         guidance_scale=_within(
             "guidance_scale",
             request.guidance_scale,
@@ -95,15 +90,24 @@ def _or(value: _T | None, default: _T) -> _T:
 def _check_picture(variant: Variant, picture: Picture | None) -> None:
     if picture and Capability.IMAGE_TO_VIDEO not in variant.capabilities:
         raise Unresolvable(
-            f"{variant.checkpoint} makes video from text only.",
+            f"{variant.name} makes video from text only.",
             param="image",
             hint="Leave the image out, or run the service with an image-to-video checkpoint.",
         )
     if not picture and Capability.TEXT_TO_VIDEO not in variant.capabilities:
         raise Unresolvable(
-            f"{variant.checkpoint} starts from a picture, and none was given.",
+            f"{variant.name} starts from a picture, and none was given.",
             param="image",
             hint="Send image (base64), or upload it as the multipart field image.",
+        )
+
+
+def _check_negative_prompt(request: GenerateRequest, variant: Variant) -> None:
+    if request.negative_prompt and not variant.limits.takes_negative_prompt:
+        raise Unresolvable(
+            f"{variant.name} has no use for a negative prompt.",
+            param="negative_prompt",
+            hint="Leave it out, and say in the prompt what the video shall show.",
         )
 
 
@@ -153,9 +157,9 @@ def _num_frames(
     # Half a step beyond either end still rounds to a legal count: that is inside the range.
     if not low - step / 2 <= asked <= high + step / 2:
         raise _length_refused(name, low if asked < low else high, (low, high), fps)
-    legal = math.floor((asked - 1) / step + 0.5) * step + 1
-    num_frames = min(max(legal, low), high)
-    reason = f"frame counts are {step}n+1"
+    num_frames = min(max(_nearest_frames(asked, limits), low), high)
+    offset = f"{step}n+{limits.frames_offset}"
+    reason = f"frame counts are {offset if limits.frames_offset else f'multiples of {step}'}"
     if request.duration is None:
         report.note(name, asked, num_frames, reason)
     else:
@@ -164,12 +168,16 @@ def _num_frames(
     return num_frames
 
 
+def _nearest_frames(asked: float, limits: Limits) -> int:
+    step, offset = limits.frames_step, limits.frames_offset
+    return math.floor((asked - offset) / step + 0.5) * step + offset
+
+
 def _max_frames(limits: Limits, fps: float) -> int:
     """The longest legal count; slow rates reach the limit in seconds first."""
     if limits.max_seconds is None:
         return limits.max_frames
-    step = limits.frames_step
-    within = math.floor((limits.max_seconds * fps - 1) / step + 0.5) * step + 1
+    within = _nearest_frames(limits.max_seconds * fps, limits)
     return min(limits.max_frames, max(within, limits.min_frames))
 
 
@@ -182,6 +190,20 @@ def _length_refused(name: str, nearest: int, legal: tuple[int, int], fps: float)
         param=name,
         hint=f"Ask for {value}.",
     )
+
+
+def _steps(request: GenerateRequest, limits: Limits, defaults: Defaults) -> int:
+    name, low, high = "num_inference_steps", limits.min_steps, limits.max_steps
+    steps = _within(name, request.num_inference_steps, defaults.num_inference_steps, low, high)
+    if limits.legal_steps and steps not in limits.legal_steps:
+        nearest = min(limits.legal_steps, key=lambda legal: abs(legal - steps))
+        known = ", ".join(map(str, limits.legal_steps))
+        raise Unresolvable(
+            f"{name} {steps} is none that this model can take: {known}.",
+            param=name,
+            hint=f"Ask for {nearest}; {defaults.num_inference_steps} is the default.",
+        )
+    return steps
 
 
 def _within(name: str, asked: _N | None, default: _N, low: _N, high: _N) -> _N:
@@ -199,7 +221,7 @@ def _generate_audio(request: GenerateRequest, variant: Variant) -> bool:
     can = Capability.AUDIO in variant.capabilities
     if request.generate_audio and not can:
         raise Unresolvable(
-            f"{variant.checkpoint} makes no sound.",
+            f"{variant.name} makes no sound.",
             param="generate_audio",
             hint="Leave generate_audio out, or use a service whose /info lists audio.",
         )

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from dataclasses import replace
 from functools import partial
 
 import uvicorn
@@ -10,7 +11,7 @@ from common.api.app import create_app
 from common.api.service import Service
 from common.api.supervisor import Supervisor
 from common.api.worker_process import ChildWorker
-from common.contract import ModelSpec
+from common.contract import ModelSpec, Variant
 from common.errors import VideosDGXError
 from common.hub import choose_variant
 from common.jobs.opening import open_store
@@ -59,6 +60,14 @@ def _serve(address: str) -> None:
         )
 
 
+def _within(variant: Variant, max_seconds: float | None) -> Variant:
+    """The variant with the operator's own limit, where that is shorter."""
+    if max_seconds is None:
+        return variant
+    seconds = min(max_seconds, variant.limits.max_seconds or max_seconds)
+    return replace(variant, limits=replace(variant.limits, max_seconds=seconds))
+
+
 def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
     """Put the parts together."""
     queue = JobQueue(open_store(settings, spec.id), settings.max_queue)
@@ -66,7 +75,7 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
     spawn = partial(ChildWorker.spawn, address)
     return Service(
         spec=spec,
-        variant=choose_variant(spec, settings.checkpoint),
+        variant=_within(choose_variant(spec, settings.checkpoint), settings.max_duration_seconds),
         settings=settings,
         queue=queue,
         storage=storage,

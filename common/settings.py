@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     encoding_timeout_seconds: float = Field(900, gt=0)
     """The tail of the encoder after the last frame may take so long."""
 
+    max_duration_seconds: float | None = Field(None, gt=0)
+    """Longest video that is accepted; the model's own limit when empty, which may be minutes."""
     max_body_mb: float = Field(64, gt=0)
     """Largest request body, uploads included."""
     max_image_pixels: int = Field(50_000_000, ge=1)

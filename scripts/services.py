@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common.settings import Settings
 
-MODELS = ("ltx2", "wan21")
+MODELS = ("ltx2", "wan21", "magi1")
 """Every folder with an ``app.py`` and a ``SPEC`` in its ``model_config``."""
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,11 +15,16 @@ class _Record(BaseModel):
 
 
 class Progress(_Record):
-    """How far a job is. ``percent`` never goes back within one attempt; times are in seconds."""
+    """How far a job is. ``percent`` never goes back within one attempt; times are in seconds.
+
+    ``chunk`` of ``chunks`` pieces are finished, where a model makes its video piece by piece.
+    """
 
     phase: Phase | None = None
     step: int = 0
     steps: int = 0
+    chunk: int = 0
+    chunks: int = 0
     percent: float = 0
     seconds_elapsed: float = 0
     seconds_left: float | None = None

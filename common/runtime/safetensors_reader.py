@@ -20,6 +20,9 @@ from common.runtime.weight_files import WeightFiles
 
 CHUNK_BYTES = 16 * 2**20
 """Bytes read at once: a multiple of every item's size, and often enough to be told and stopped."""
+HASHED_BYTES = 2**18
+"""Bytes read before they are hashed: they are still in the processor's cache then. It halves what
+hashing costs, against reading a whole chunk first (1.11 and 1.23 times the bare reading)."""
 DTYPES = {
     "BOOL": torch.bool,
     "U8": torch.uint8,
@@ -129,9 +132,12 @@ class TensorReader:
             self._staging.send(buffer.view(stored), part)
 
     def _read(self, entry: Entry, start: int, view: memoryview, hasher: Hasher | None) -> None:
-        self._files.read(entry, start, view)
-        if hasher is not None:  # now, while the bytes are still in the processor's cache
-            hasher.update(view)
+        step = CHUNK_BYTES if hasher is None else HASHED_BYTES
+        for at in range(0, len(view), step):
+            piece = view[at : at + step]
+            self._files.read(entry, start + at, piece)
+            if hasher is not None:
+                hasher.update(piece)
         self._on_bytes(len(view))
 
 

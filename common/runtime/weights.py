@@ -17,11 +17,13 @@ _MAX_HEADER_BYTES = 100_000_000
 def checkpoint_name(checkpoint: Path) -> str:
     """The hub id of a snapshot in a hub cache (``models--org--name/snapshots/<revision>``).
 
-    Any other folder is called by its own name. Good for messages: it holds no path.
+    So it is for a folder below one. Any other folder is called by its own name. Good for
+    messages: it holds no path.
     """
-    repository = checkpoint.parent.parent.name
-    if checkpoint.parent.name == "snapshots" and repository.startswith("models--"):
-        return "/".join(repository.split("--")[1:])
+    for folder in (checkpoint, *checkpoint.parents):
+        repository = folder.parent.parent.name
+        if folder.parent.name == "snapshots" and repository.startswith("models--"):
+            return "/".join(repository.split("--")[1:])
     return checkpoint.name
 
 

@@ -51,7 +51,9 @@ class RunningJob:
         if self._released.is_set():
             raise JobReleased
 
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
+    def progress(
+        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+    ) -> None:
         now = self._clock()
         if phase is not self.latest.phase:
             self._close_phase(now)
@@ -61,6 +63,8 @@ class RunningJob:
             phase=phase,
             step=step,
             steps=steps,
+            chunk=chunk or self.latest.chunk,  # what is finished stays so in later phases
+            chunks=chunks or self.latest.chunks,
             percent=round(max(self.latest.percent, low + (high - low) * share), 1),
             seconds_elapsed=round(now - self._started, 3),
             seconds_left=self._seconds_left(now, step, steps),

@@ -1,0 +1,92 @@
+"""What a checkpoint can do: its capabilities, its limits, and what a request gets by default."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Capability(StrEnum):
+    """What a checkpoint can do."""
+
+    TEXT_TO_VIDEO = "text_to_video"
+    IMAGE_TO_VIDEO = "image_to_video"
+    AUDIO = "audio"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The range a checkpoint can make. Inside it requests are snapped, outside it refused.
+
+    Sides are in pixels and multiples of ``size_multiple``; legal frame counts are
+    ``frames_step * n + frames_offset``; ``fixed_fps`` set means that every accepted fps becomes
+    this one. ``max_seconds`` bounds the length where a model knows time rather than frames.
+    ``legal_steps`` are the only numbers of denoising steps; empty is every one in the range.
+    """
+
+    size_multiple: int
+    min_side: int
+    max_side: int
+    max_pixels: int
+    frames_step: int
+    min_frames: int
+    max_frames: int
+    frames_offset: int = 1
+    min_fps: float = 8
+    max_fps: float = 60
+    fixed_fps: float | None = None
+    max_seconds: float | None = None
+    min_steps: int = 1
+    max_steps: int = 100
+    legal_steps: tuple[int, ...] = ()
+    max_guidance_scale: float = 20
+    takes_negative_prompt: bool = True
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a request gets that does not say."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+    num_inference_steps: int
+    guidance_scale: float
+    negative_prompt: str = ""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A LoRA, by its hub id: added to a checkpoint's weights while they are loaded."""
+
+    name: str
+    """What an operator asks for, after the checkpoint's id and a plus."""
+    repository: str
+    file: str
+    revision: str = "main"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One checkpoint that a service can serve, and what that checkpoint can do."""
+
+    checkpoint: str
+    """Hub id, ``org/name``."""
+    revision: str
+    """Commit, tag or branch to look for below the models folder."""
+    capabilities: frozenset[Capability]
+    limits: Limits
+    defaults: Defaults
+    adapter: Adapter | None = None
+    subfolder: str = ""
+    """Where it lies, in a repository that holds several: ``load`` is given this folder."""
+
+    @property
+    def folder_name(self) -> str:
+        """The hub id, and the folder's name where it has one: ``sand-ai/MAGI-1#4.5B_distill``."""
+        folder = self.subfolder.rpartition("/")[2]
+        return f"{self.checkpoint}#{folder}" if folder else self.checkpoint
+
+    @property
+    def name(self) -> str:
+        """What ``CHECKPOINT`` calls it: that, and the adapter's name where there is one."""
+        return f"{self.folder_name}+{self.adapter.name}" if self.adapter else self.folder_name

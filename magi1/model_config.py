@@ -1,0 +1,118 @@
+"""MAGI-1 as a service: its checkpoints, their limits and defaults, and what a job costs.
+
+Weights are Apache-2.0 and ungated. All of them lie in one repository of the hub, each in a folder
+of its own below ``ckpt/magi``. Imports no torch: the API process reads this too.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from common.contract import (
+    Capability,
+    Defaults,
+    JobContext,
+    Limits,
+    LoadOptions,
+    ModelSpec,
+    Quantization,
+    Variant,
+    VideoClip,
+)
+from common.requests import ResolvedRequest
+from magi1.estimates import flops_of, memory_of
+from magi1.options import MAX_CHUNKS, Magi1Options
+
+FPS = 24
+CHUNK_FRAMES = 24
+"""Six latent frames of four: the piece in which a video is made (arXiv 2505.13211, section 1)."""
+
+DISTILLED_STEPS = (8, 12, 16, 32, 64)
+"""What the shortcut models are trained for; 12 mixes two step sizes (``shortcut_mode``)."""
+
+BASE_STEPS = tuple(range(4, 101, 4))
+"""Steps are spread over a window of four chunks."""
+
+LIMITS = Limits(
+    size_multiple=16,  # 8x8 pixels a latent, 2x2 latents a token
+    min_side=128,
+    max_side=1280,
+    max_pixels=1280 * 720,
+    frames_step=CHUNK_FRAMES,
+    frames_offset=0,
+    min_frames=CHUNK_FRAMES,
+    max_frames=MAX_CHUNKS * CHUNK_FRAMES,  # ten minutes; memory does not grow with the length
+    fixed_fps=FPS,
+    legal_steps=DISTILLED_STEPS,
+    max_guidance_scale=1,
+    takes_negative_prompt=False,  # guidance leads away from a learned caption of no text
+)
+BASE_LIMITS = replace(LIMITS, legal_steps=BASE_STEPS, max_guidance_scale=20)
+
+DEFAULTS = Defaults(
+    width=720,
+    height=720,
+    num_frames=96,
+    fps=FPS,
+    num_inference_steps=16,
+    guidance_scale=1.0,
+)
+"""Size and length: example/4.5B/4.5B_distill_config.json in SandAI-org/MAGI-1. Its 64 steps cost
+four times the 16 of the distilled 24B's example."""
+
+DEFAULTS_24B = replace(DEFAULTS, width=1280)
+
+_ALL = frozenset({Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO})
+
+
+def _variant(folder: str, limits: Limits, defaults: Defaults) -> Variant:
+    return Variant(
+        "sand-ai/MAGI-1", "main", _ALL, limits, defaults, subfolder=f"ckpt/magi/{folder}"
+    )
+
+
+VARIANTS = (
+    _variant("4.5B_distill", LIMITS, DEFAULTS),
+    _variant(
+        "4.5B_base",
+        BASE_LIMITS,
+        replace(DEFAULTS, num_inference_steps=64, guidance_scale=7.5),
+    ),
+    _variant("4.5B_distill_quant", LIMITS, DEFAULTS),
+    _variant("24B_distill", LIMITS, DEFAULTS_24B),
+    _variant(
+        "24B_base",
+        BASE_LIMITS,
+        replace(DEFAULTS_24B, num_inference_steps=32, guidance_scale=7.5),
+    ),
+    _variant("24B_distill_quant", LIMITS, DEFAULTS_24B),
+)
+
+
+def load(checkpoint: Path, options: LoadOptions) -> Any:
+    """Load a checkpoint. See ``magi1.pipeline.load``."""
+    from magi1 import pipeline
+
+    return pipeline.load(checkpoint, options)
+
+
+def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> VideoClip:
+    """Make a video. See ``magi1.pipeline.generate``."""
+    from magi1 import pipeline as magi1
+
+    return magi1.generate(pipeline, request, context)
+
+
+SPEC = ModelSpec(
+    id="magi1",
+    title="MAGI-1",
+    licence="Apache-2.0",
+    port=8003,
+    variants=VARIANTS,
+    options=Magi1Options,
+    load=load,
+    generate=generate,
+    memory=memory_of,
+    cost=flops_of,
+    quantization=Quantization.NONE,
+)

@@ -1,0 +1,93 @@
+"""MAGI-1's text encoder: T5-v1.1-XXL over cleaned captions, padded to 800 tokens.
+
+Source: SandAI-org/MAGI-1, inference/model/t5/t5_model.py and prompt_process.py.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from sentencepiece import SentencePieceProcessor
+from transformers import T5EncoderModel
+from transformers.utils.logging import disable_progress_bar
+
+from common.errors import CheckpointError
+from common.runtime.devices import is_out_of_memory
+from common.runtime.weights import download_hint
+from magi1.captions import clean_caption
+
+MAX_TOKENS = 800
+"""``caption_max_length`` of every published configuration."""
+
+_PADDING, _END = 0, 1
+"""T5's ids of ``<pad>`` and ``</s>``."""
+
+
+class Caption(NamedTuple):
+    """An encoded caption.
+
+    ``embeds`` is float32 of shape [1, tokens, width]; ``mask`` [1, tokens] is 1 where a token is
+    and 0 where there is padding.
+    """
+
+    embeds: torch.Tensor
+    mask: torch.Tensor
+
+
+class TextEncoder:
+    """Turns captions into what the transformer attends to.
+
+    Text is cut into tokens by SentencePiece itself, by the model that the checkpoint holds:
+    transformers 5 can only read that through protobuf.
+    """
+
+    def __init__(
+        self,
+        tokenizer: SentencePieceProcessor,
+        model: T5EncoderModel,
+        max_tokens: int = MAX_TOKENS,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.model = model
+        self.max_tokens = max_tokens
+
+    @torch.no_grad()
+    def encode(self, caption: str) -> Caption:
+        """Clean, cut to ``max_tokens``, pad and encode one caption."""
+        tokens = self.tokens_of(caption)
+        padding = [_PADDING] * (self.max_tokens - len(tokens))
+        input_ids = torch.tensor([tokens + padding], device=self.model.device)
+        mask = (torch.arange(self.max_tokens) < len(tokens))[None].to(input_ids)
+        embeds = self.model(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        return Caption(embeds.float(), mask)
+
+    def tokens_of(self, caption: str) -> list[int]:
+        """Ids of the cleaned caption, cut where needed, with ``</s>`` at the end."""
+        tokens: list[int] = self.tokenizer.encode(clean_caption(caption))
+        return [*tokens[: self.max_tokens - 1], _END]
+
+
+def load_text_encoder(
+    folder: Path, *, device: torch.device, dtype: torch.dtype, max_tokens: int = MAX_TOKENS
+) -> TextEncoder:
+    """Read ``ckpt/t5/t5-v1_1-xxl`` of the hub's checkpoint.
+
+    It is published as PyTorch files. They are read as plain tensors (``weights_only``): no code
+    in them can run.
+
+    Raises:
+        CheckpointError: a file is missing or damaged.
+    """
+    disable_progress_bar()  # a bar in a log file is noise
+    try:
+        tokenizer = SentencePieceProcessor(model_file=str(folder / "spiece.model"))
+        model = T5EncoderModel.from_pretrained(
+            str(folder), dtype=dtype, local_files_only=True, weights_only=True
+        )
+    except (EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError) as exc:
+        if is_out_of_memory(exc):
+            raise
+        raise CheckpointError(
+            f"the text encoder {folder.name} is missing or damaged.", hint=download_hint(folder)
+        ) from exc
+    return TextEncoder(tokenizer, model.to(device).eval().requires_grad_(False), max_tokens)
