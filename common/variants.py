@@ -79,6 +79,8 @@ class Variant:
     adapter: Adapter | None = None
     subfolder: str = ""
     """Where it lies, in a repository that holds several: ``load`` is given this folder."""
+    shared_folders: tuple[str, ...] = ()
+    """Of such a repository, what several variants use."""
 
     @property
     def folder_name(self) -> str:

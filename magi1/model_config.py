@@ -67,7 +67,13 @@ _ALL = frozenset({Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO})
 
 def _variant(folder: str, limits: Limits, defaults: Defaults) -> Variant:
     return Variant(
-        "sand-ai/MAGI-1", "main", _ALL, limits, defaults, subfolder=f"ckpt/magi/{folder}"
+        "sand-ai/MAGI-1",
+        "main",
+        _ALL,
+        limits,
+        defaults,
+        subfolder=f"ckpt/magi/{folder}",
+        shared_folders=("ckpt/t5", "ckpt/vae"),
     )
 
 

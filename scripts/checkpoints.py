@@ -1,12 +1,16 @@
-"""Which checkpoints the settings name: a line each, ``models_dir repository revision [file]``."""
+"""Which checkpoints the settings name: a line each, ``models_dir repository revision pattern ...``.
+
+The patterns are of the files that are used: repositories hold the same weights in other forms too.
+"""
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
+from common.contract import Variant
 from common.errors import VideosDGXError
 from common.hub import choose_variant
-from common.settings import load_settings
+from common.settings import Settings, load_settings
 from common.spec import load_spec
 from scripts.services import MODELS
 
@@ -25,10 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _lines(model: str) -> Iterator[str]:
     settings, spec = load_settings(model), load_spec(f"{model}.model_config:SPEC")
     variant = choose_variant(spec, settings.checkpoint)
-    yield f"{settings.models_dir} {variant.checkpoint} {variant.revision}"
+    yield _line(settings, variant.checkpoint, variant.revision, _patterns(variant))
     if variant.adapter:
         adapter = variant.adapter
-        yield f"{settings.models_dir} {adapter.repository} {adapter.revision} {adapter.file}"
+        yield _line(settings, adapter.repository, adapter.revision, [adapter.file])
+
+
+def _patterns(variant: Variant) -> list[str]:
+    if variant.subfolder:
+        return [f"{folder}/*" for folder in (variant.subfolder, *variant.shared_folders)]
+    return ["*/*", "model_index.json"]  # not the single files beside the folders
+
+
+def _line(settings: Settings, repository: str, revision: str, patterns: Sequence[str]) -> str:
+    return " ".join((str(settings.models_dir), repository, revision, *patterns))
 
 
 if __name__ == "__main__":

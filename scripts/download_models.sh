@@ -17,13 +17,25 @@ for argument in "$@"; do
     *) models+=("$argument") ;;
   esac
 done
-"$bin/python" -m scripts.checkpoints "${models[@]}" | while read -r models_dir repository revision file; do
+"$bin/python" -m scripts.checkpoints "${models[@]}" | while read -r models_dir repository revision patterns; do
   echo "== $repository ($revision) into $models_dir"
-  # A checkpoint's folders, not the single files beside them that repeat their weights; of a LoRA's
-  # repository only the file that is used.
-  what=(--include '*/*' --include model_index.json)
-  if [ -n "$file" ]; then what=(--include "$file"); fi
-  "$bin/hf" download "$repository" "${what[@]}" --exclude '*.bin' --exclude '*.pt' --exclude '*.pth' \
-    --exclude '*.onnx' --revision "$revision" --cache-dir "$models_dir"
+  what=()
+  set -f # the patterns are the hub's to match, not the shell's
+  for pattern in $patterns; do what+=(--include "$pattern"); done
+  set +f
+  "$bin/hf" download "$repository" "${what[@]}" --revision "$revision" --cache-dir "$models_dir" </dev/null
 done
+# MAGI-1's special tokens are in its code's repository only; this is the commit that was checked.
+tokens_url=https://raw.githubusercontent.com/SandAI-org/MAGI-1/6ff822e/example/assets/special_tokens.npz
+tokens_sha256=b54bc664d5f4a722dfd8bb22201c025df61f22acddc07c0a2529d7b5cd6be5a7
+"$bin/python" -m scripts.checkpoints "${models[@]}" | { grep sand-ai/MAGI-1 || true; } |
+  while read -r models_dir _; do
+    for snapshot in "$models_dir"/models--sand-ai--MAGI-1/snapshots/*/; do
+      file=$snapshot/ckpt/special_tokens.npz
+      [ -f "$file" ] && continue
+      curl --fail --location --silent --show-error --output "$file.part" "$tokens_url"
+      echo "$tokens_sha256  $file.part" | sha256sum --check --quiet
+      mv "$file.part" "$file"
+    done
+  done
 if [ "$quantize" = yes ]; then "$bin/python" -m scripts.prequantize "${models[@]}"; fi
