@@ -55,13 +55,14 @@ def blank_model(cls: Any, folder: Path, dtype: torch.dtype) -> BlankModel:
     Raises:
         ValueError: the checkpoint is quantized already, in a library's own way.
     """
-    if hasattr(cls, "load_config"):
-        from common.runtime.blank_diffusers import BlankDiffusers
+    with _one_thread():
+        if hasattr(cls, "load_config"):
+            from common.runtime.blank_diffusers import BlankDiffusers
 
-        return BlankDiffusers(cls, folder, dtype)
-    from common.runtime.blank_transformers import BlankTransformers
+            return BlankDiffusers(cls, folder, dtype)
+        from common.runtime.blank_transformers import BlankTransformers
 
-    return BlankTransformers(cls, folder, dtype)
+        return BlankTransformers(cls, folder, dtype)
 
 
 def refuse_quantized(config: Any) -> None:
@@ -79,3 +80,14 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Tables of positions are small: several threads wait for each other ten times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
