@@ -32,7 +32,7 @@ from common.jobs.database import open_database, translated_errors
 from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
 from common.jobs.rows import from_row, to_row
 from common.jobs.schema import jobs
-from common.jobs.statements import DONE, cursor_number, held, move
+from common.jobs.statements import DONE, cursor_number, held, kept, move, worker_died
 from common.jobs.states import CLAIMED, ENDED, UNFINISHED, Event, JobState
 
 RETRY_AFTER_SECONDS = 30
@@ -145,13 +145,16 @@ class SqlJobStore:
         changes = {"result": result.model_dump_json(), "progress": DONE}
         return self._move_held(Event.COMPLETE, job_id, token, changes) is not None
 
-    def fail(self, job_id: str, token: str, error: ErrorBody) -> JobState | None:
+    def fail(
+        self, job_id: str, token: str, error: ErrorBody, progress: Progress | None = None
+    ) -> JobState | None:
         # A job that was being cancelled ends cancelled, and then has no error.
         text = case((jobs.c.state == JobState.CANCELLING, None), else_=error.model_dump_json())
-        return self._move_held(Event.FAIL, job_id, token, {"error": text})
+        return self._move_held(Event.FAIL, job_id, token, {"error": text, **kept(progress)})
 
-    def release(self, job_id: str, token: str) -> JobState | None:
-        return self._move_held(Event.RELEASE, job_id, token, {"attempts": jobs.c.attempts - 1})
+    def release(self, job_id: str, token: str, progress: Progress | None = None) -> JobState | None:
+        changes = {"attempts": jobs.c.attempts - 1, **kept(progress)}
+        return self._move_held(Event.RELEASE, job_id, token, changes)
 
     # Recovery
 
@@ -165,13 +168,7 @@ class SqlJobStore:
     def expel(self, job: Job, reason: str, max_attempts: int) -> JobState | None:
         if job.attempts < max_attempts or job.state is JobState.CANCELLING:
             return self._move_held(Event.RELEASE, job.id, job.token or "")
-        error = ErrorBody(
-            code="worker_died",
-            message=f"The worker stopped {job.attempts} times while making this video. "
-            f"Last time: {reason}.",
-            hint="Ask for a smaller or shorter video; the service's log has the details.",
-        )
-        return self.fail(job.id, job.token or "", error)
+        return self.fail(job.id, job.token or "", worker_died(job, reason))
 
     def has_work(self, worker: str) -> bool:
         own = and_(jobs.c.worker == worker, jobs.c.state.in_(CLAIMED))

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from common.errors import InvalidRequest
-from common.jobs.model import Progress
+from common.errors import ErrorBody, InvalidRequest
+from common.jobs.model import Job, Progress
 from common.jobs.schema import jobs
 from common.jobs.states import CLAIMED, ENDED, Event, JobState, moves
 
@@ -29,6 +29,21 @@ def move(
     }
     allowed = and_(where, jobs.c.state.in_(list(table)))
     return update(jobs).where(allowed).values(values).returning(jobs)
+
+
+def kept(progress: Progress | None) -> dict[str, Any]:
+    """How far a job had come when it was left, where that is known."""
+    return {} if progress is None else {"progress": progress.model_dump_json()}
+
+
+def worker_died(job: Job, reason: str) -> ErrorBody:
+    """Why a job is given up that keeps taking its worker down."""
+    return ErrorBody(
+        code="worker_died",
+        message=f"The worker stopped {job.attempts} times while making this video. "
+        f"Last time: {reason}.",
+        hint="Ask for a smaller or shorter video; the service's log has the details.",
+    )
 
 
 def held(job_id: str, token: str) -> ColumnElement[bool]:

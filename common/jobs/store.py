@@ -55,10 +55,12 @@ class JobStore(Protocol):
     def complete(self, job_id: str, token: str, result: JobResult) -> bool:
         """Record the result. False: cancelled or claimed anew meanwhile; the file must go."""
 
-    def fail(self, job_id: str, token: str, error: ErrorBody) -> JobState | None:
+    def fail(
+        self, job_id: str, token: str, error: ErrorBody, progress: Progress | None = None
+    ) -> JobState | None:
         """End the job with its reason (``cancelled`` if that was asked before)."""
 
-    def release(self, job_id: str, token: str) -> JobState | None:
+    def release(self, job_id: str, token: str, progress: Progress | None = None) -> JobState | None:
         """Put the job back into the queue and give the attempt back; a cancelled one ends."""
 
     def claimed(self, worker: str | None = None) -> list[Job]:

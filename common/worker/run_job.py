@@ -172,7 +172,7 @@ class JobRunner:
             raise JobReleased from exc
 
     def _let_go(self, running: RunningJob) -> bool:
-        state = self.store.release(running.job.id, running.token)
+        state = self.store.release(running.job.id, running.token, running.latest)
         log.info("job left early", extra={"job_id": running.job.id, "state": state})
         return True
 
@@ -184,7 +184,7 @@ class JobRunner:
             exc_info=None if expected else exc,
             extra={"job_id": running.job.id, "code": error.code, "reason": error.body.message},
         )
-        state = self.store.fail(running.job.id, running.token, error.body)
+        state = self.store.fail(running.job.id, running.token, error.body, running.latest)
         log.info("job ended", extra={"job_id": running.job.id, "state": state or JobState.QUEUED})
         return expected
 

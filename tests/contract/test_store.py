@@ -227,6 +227,16 @@ def test_a_running_job_is_cancelled_when_its_worker_confirms(store: SqlJobStore)
     assert store.release(job_id, token) is JobState.CANCELLED
 
 
+def test_how_far_a_job_had_come_is_kept_when_it_is_left(store: SqlJobStore):
+    job_id, token = running(store)
+    store.cancel(job_id)
+    store.release(job_id, token, Progress(percent=40, step=4))
+    assert store.get(job_id).progress.step == 4
+    job_id, token = running(store)
+    store.fail(job_id, token, ERROR, Progress(percent=60, step=6))
+    assert store.get(job_id).progress.step == 6
+
+
 @pytest.mark.parametrize("ending", ["complete", "fail"])
 def test_a_cancel_that_came_first_wins(store: SqlJobStore, ending: str):
     job_id, token = running(store)
