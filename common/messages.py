@@ -28,6 +28,22 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Progress(_Message):
+    """How far a job is. ``percent`` never goes back within one attempt; times are in seconds.
+
+    ``chunk`` of ``chunks`` pieces are finished, where a model makes its video piece by piece.
+    """
+
+    phase: Phase | None = None
+    step: int = 0
+    steps: int = 0
+    chunk: int = 0
+    chunks: int = 0
+    percent: float = 0
+    seconds_elapsed: float = 0
+    seconds_left: float | None = None
+
+
 class Wake(_Message):
     """Work may be waiting."""
 
@@ -86,14 +102,7 @@ class JobProgress(_Message):
 
     type: Literal["progress"] = "progress"
     job_id: str
-    phase: Phase | None = None
-    step: int = 0
-    steps: int = 0
-    chunk: int = 0
-    chunks: int = 0
-    percent: float = 0
-    seconds_elapsed: float = 0
-    seconds_left: float | None = None
+    progress: Progress
 
 
 class JobLeft(_Message):

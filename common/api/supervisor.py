@@ -172,11 +172,9 @@ class Supervisor:
         now = self._clock()
         watch.beat(now)
         if isinstance(report, JobProgress):
-            watch.progress(report.phase, now)
+            watch.progress(report.progress.phase, now)
             watch.left.discard(report.job_id)
-            self.live[report.job_id] = Progress.model_validate(
-                report.model_dump(exclude={"type", "job_id"})
-            )
+            self.live[report.job_id] = report.progress
         elif isinstance(report, JobLeft):
             watch.job_left(report.job_id)
             self.live.pop(report.job_id, None)

@@ -4,30 +4,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from common.contract import Phase
 from common.errors import ErrorBody
 from common.jobs.states import ENDED, JobState
+from common.messages import Progress as Progress
 from common.requests import Adjustment, ResolvedRequest
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
-
-
-class Progress(_Record):
-    """How far a job is. ``percent`` never goes back within one attempt; times are in seconds.
-
-    ``chunk`` of ``chunks`` pieces are finished, where a model makes its video piece by piece.
-    """
-
-    phase: Phase | None = None
-    step: int = 0
-    steps: int = 0
-    chunk: int = 0
-    chunks: int = 0
-    percent: float = 0
-    seconds_elapsed: float = 0
-    seconds_left: float | None = None
 
 
 class JobResult(_Record):

@@ -174,7 +174,7 @@ class Worker:
     # Reports, from the main thread
 
     def _report_progress(self, job_id: str, progress: Progress) -> None:
-        self._control.report(JobProgress(job_id=job_id, **progress.model_dump()))
+        self._control.report(JobProgress(job_id=job_id, progress=progress))
 
     def _report_model(self, state: ModelState) -> None:
         status = ModelStatus(state=state)

@@ -23,6 +23,7 @@ from common.messages import (
     Load,
     ModelState,
     ModelStatus,
+    Progress,
     Report,
 )
 from common.settings import Settings
@@ -314,7 +315,8 @@ def test_what_the_worker_says_is_what_clients_see(tmp_path: Path):
         job = await stage.submit()
         await stage.until(lambda: len(stage.workers) == 1)
         stage.running()
-        stage.workers[0].say(JobProgress(job_id=job.id, phase=Phase.DENOISING, step=3, steps=9))
+        denoising = Progress(phase=Phase.DENOISING, step=3, steps=9)
+        stage.workers[0].say(JobProgress(job_id=job.id, progress=denoising))
         await stage.until(lambda: job.id in stage.supervisor.live)
         assert stage.supervisor.live[job.id].step == 3
         stage.workers[0].say(JobLeft(job_id=job.id))
