@@ -1,12 +1,11 @@
 """Services for the tests of this folder, and their logs where a test fails."""
 
-import contextlib
-import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.disks import mounted
 from tests.integration.fleet import Fleet
 from tests.live import LiveService, wait_until
 
@@ -38,33 +37,16 @@ def service(shared: LiveService) -> LiveService:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A volume of 1 MiB. Needs root and the right to mount."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    with _mounted(folder, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
+    """A volume of 1 MiB."""
+    with mounted(tmp_path / "small", "size=1m") as folder:
         yield folder
 
 
 @pytest.fixture
 def read_only_disk(tmp_path: Path) -> Iterator[Path]:
-    """A volume that cannot be written. Needs root and the right to mount."""
-    folder = tmp_path / "read-only"
-    folder.mkdir()
-    with _mounted(folder, "-t", "tmpfs", "-o", "ro", "tmpfs"):
+    """A volume that cannot be written."""
+    with mounted(tmp_path / "read-only", "ro") as folder:
         yield folder
-
-
-@contextlib.contextmanager
-def _mounted(folder: Path, *arguments: str) -> Iterator[None]:
-    mount, unmount = ["mount", *arguments, str(folder)], ["umount", "-l", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("nothing can be mounted here")
-    try:
-        yield
-    finally:
-        subprocess.run(unmount, check=True)
 
 
 def _empty(service: LiveService) -> None:

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from common.runtime.cache_writer import plain_tensors
 from common.runtime.quantization import quantize_, scheme_of
 from ltx2.model_config import SPEC as LTX2
 from scripts.tiny import ltx2, wan21
+from tests.disks import mounted
 from tests.unit.media.disks import fill
 from wan21.model_config import SPEC as WAN
 
@@ -267,17 +267,9 @@ def test_what_is_in_use_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture):
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A volume of 96 MiB. Needs root and the right to mount."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a tmpfs cannot be mounted here")
-    yield folder
-    unmount = ["umount", "-l", str(folder)]
-    subprocess.run(unmount, check=True)
+    """A volume of 96 MiB."""
+    with mounted(tmp_path / "small", "size=96m") as folder:
+        yield folder
 
 
 def test_a_full_volume_is_one_warning(

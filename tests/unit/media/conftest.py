@@ -1,20 +1,13 @@
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.disks import mounted
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A volume of 256 KiB. Needs root and the right to mount."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a tmpfs cannot be mounted here")
-    yield folder
-    unmount = ["umount", "-l", str(folder)]
-    subprocess.run(unmount, check=True)
+    """A volume of 256 KiB."""
+    with mounted(tmp_path / "small", "size=256k") as folder:
+        yield folder
