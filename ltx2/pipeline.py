@@ -14,9 +14,10 @@ from PIL import Image
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
 from common.errors import InvalidRequest, Unresolvable
 from common.requests import ResolvedRequest
-from common.runtime.checkpoints import KeepRules, find_class, load_pipeline
+from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.images import load_image
+from common.runtime.load_components import KeepRules
 from common.runtime.sampling import generator_for, step_callback
 from ltx2.decoding import Latents, decode_audio, decode_video, unpack_latents
 from ltx2.guidance import Guidance, resolve_guidance

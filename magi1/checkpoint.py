@@ -5,16 +5,16 @@ in ``inference_weight[.fp8][.distill]``: one ``model.safetensors``, or several w
 Layout: SandAI-org/MAGI-1, inference/infra/checkpoint/checkpointing.py.
 """
 
-import json
 import re
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from common.errors import CheckpointError
+from common.runtime.components import Component, PendingComponent, Treatment
+from common.runtime.conversion import Weight
+from common.runtime.safetensors_format import DamagedFile, Entry
 from magi1.configuration import OFFICIAL, MagiConfig, read
 from magi1.transformer import MagiTransformer3DModel
 
@@ -56,19 +56,41 @@ _BLOCK_NAMES = {
 """Official names below ``videodit_blocks.layers.N``, and ours below ``blocks.N``."""
 
 _BLOCK = re.compile(r"videodit_blocks\.layers\.(\d+)\.(.+)")
+_FP8 = "F8_E4M3"
 _SCALES = ("weight_scale", "input_scale", "smooth_scale")
+_NEEDED_SCALES = _SCALES[:2]
+_PIECE = 1 << 22
+"""Weights that are dequantized at once: 16 MB in float32."""
 
 
 def load(
     folder: Path, *, dtype: torch.dtype, device: torch.device | str = "cpu"
 ) -> tuple[MagiTransformer3DModel, MagiConfig]:
-    """Load a model's folder: its transformer with blocks in ``dtype``, and its configuration.
+    """Load a model's folder: its transformer, not quantized, and its configuration.
+
+    Weights go to ``device`` one by one, in ``dtype``; the norms and embeddings of
+    ``_keep_in_fp32_modules`` in float32.
 
     Raises:
         CheckpointError: missing, incomplete, or of another model.
     """
     config = find_config(folder)
-    return load_transformer(folder, config, dtype=dtype, device=device), config
+    treatment = Treatment(torch.device(device), dtype)
+    with PendingComponent(transformer_component(folder, config), treatment, None) as pending:
+        model = pending.load(lambda _count: None)
+    assert isinstance(model, MagiTransformer3DModel)  # noqa: S101  # as its component says
+    return model, config
+
+
+def transformer_component(folder: Path, config: MagiConfig) -> Component:
+    """The transformer of a model's folder, for a loader: its class, its files, what they make."""
+    return Component(
+        "transformer",
+        MagiTransformer3DModel,
+        _weights_folder(folder, config),
+        config=config.transformer.as_dict(),
+        conversion=convert,
+    )
 
 
 def find_config(folder: Path) -> MagiConfig:
@@ -84,30 +106,6 @@ def find_config(folder: Path) -> MagiConfig:
     raise CheckpointError(f"{folder.name} has no config.json and is no official MAGI-1 model.")
 
 
-def load_transformer(
-    folder: Path, config: MagiConfig, *, dtype: torch.dtype, device: torch.device | str = "cpu"
-) -> MagiTransformer3DModel:
-    """Fill a transformer of this configuration with the folder's weights, FP8 dequantized.
-
-    Weights go to ``device`` one by one; the norms and embeddings of ``_keep_in_fp32_modules``
-    in float32.
-
-    Raises:
-        CheckpointError: missing, incomplete, or of another size.
-    """
-    with torch.device("meta"):
-        model: MagiTransformer3DModel = MagiTransformer3DModel(**config.transformer.as_dict())
-    try:
-        state = _read(_weights_folder(folder, config), dtype, str(device))
-        model.load_state_dict(state, strict=True, assign=True)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as exc:
-        if isinstance(exc, torch.OutOfMemoryError):
-            raise
-        raise CheckpointError(f"the weights of {folder.name} are incomplete or damaged.") from exc
-    model.requires_grad_(False).eval()
-    return model
-
-
 def _weights_folder(folder: Path, config: MagiConfig) -> Path:
     if (folder / _SINGLE).exists() or (folder / _INDEX).exists():
         return folder
@@ -116,30 +114,42 @@ def _weights_folder(folder: Path, config: MagiConfig) -> Path:
     return folder / f"inference_weight{fp8}{distilled}"
 
 
-def _read(folder: Path, dtype: torch.dtype, device: str) -> dict[str, torch.Tensor]:
-    """Every tensor under our name and in its final format."""
-    with ExitStack() as stack:
-        files = {
-            path: stack.enter_context(safe_open(path, framework="pt", device=device))
-            for path in _files(folder)
-        }
-        where = {key: file for file in files.values() for key in file.keys()}  # noqa: SIM118
-        state = {}
-        for key in where:
-            if key.rpartition(".")[2] in _SCALES:
-                continue
-            name = our_name(key)
-            target = torch.float32 if _stays_float32(name) else dtype
-            state[name] = _tensor(where, key).to(target)
-        return state
+def convert(entries: Sequence[Entry]) -> list[Weight]:
+    """What the official files' tensors make: ours by name, FP8 weights and their scales in one.
+
+    Raises:
+        DamagedFile: an FP8 weight lacks a scale.
+    """
+    stored = {entry.name: entry for entry in entries}
+    kept = (entry for entry in entries if entry.name.rpartition(".")[2] not in _SCALES)
+    return [_weight(entry, stored) for entry in kept]
 
 
-def _files(folder: Path) -> list[Path]:
-    index = folder / _INDEX
-    if not index.exists():
-        return [folder / _SINGLE]
-    weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    return [folder / name for name in sorted(set(weight_map.values()))]
+def _weight(entry: Entry, stored: Mapping[str, Entry]) -> Weight:
+    if entry.dtype != _FP8:
+        return Weight(_known_name(entry.name), entry.shape, (entry,))
+    scales = _scales_of(entry, stored)
+
+    def make(tensors: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
+        return dequantize(tensors[0], **dict(zip(scales, tensors[1:], strict=True)), dtype=dtype)
+
+    return Weight(_known_name(entry.name), entry.shape[1:], (entry, *scales.values()), make)
+
+
+def _scales_of(entry: Entry, stored: Mapping[str, Entry]) -> dict[str, Entry]:
+    module = entry.name.removesuffix("weight")
+    for scale in _NEEDED_SCALES:
+        if module + scale not in stored:
+            raise DamagedFile(f"lacks {module}{scale}")
+    return {scale: stored[module + scale] for scale in _SCALES if module + scale in stored}
+
+
+def _known_name(key: str) -> str:
+    """A stranger keeps its name: the loader says that the model does not know it."""
+    try:
+        return our_name(key)
+    except KeyError:
+        return key
 
 
 def our_name(key: str) -> str:
@@ -157,30 +167,14 @@ def our_name(key: str) -> str:
     return f"blocks.{inside[1]}.{_BLOCK_NAMES[inside[2]]}.{kind}"
 
 
-def _stays_float32(name: str) -> bool:
-    return not set(name.split(".")).isdisjoint(MagiTransformer3DModel._keep_in_fp32_modules)
-
-
-def _tensor(where: dict[str, Any], key: str) -> torch.Tensor:
-    weight: torch.Tensor = where[key].get_tensor(key)
-    if weight.dtype != torch.float8_e4m3fn:
-        return weight
-    module = key.removesuffix("weight")
-    scales = {
-        name: where[module + name].get_tensor(module + name)
-        for name in _SCALES
-        if module + name in where
-    }
-    return dequantize(weight, **scales)
-
-
 def dequantize(
     weight: torch.Tensor,
     weight_scale: torch.Tensor,
     input_scale: torch.Tensor,
     smooth_scale: torch.Tensor | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> torch.Tensor:
-    """The float32 weight that an FP8 layer of the official files stands for.
+    """The weight [out, in] that an FP8 layer of the official files stands for.
 
     That layer divides its input by a scale (``smooth_scale`` channel by channel, else
     ``input_scale``), rounds it to FP8, and multiplies the product by ``input_scale`` and
@@ -195,7 +189,13 @@ def dequantize(
         weight_scale: shape [1].
         input_scale: shape [1] or [in]; the product is multiplied by its first number.
         smooth_scale: shape [1, in].
+        dtype: of the answer; it is computed in float32, some rows at a time.
     """
     divisor = input_scale if smooth_scale is None else smooth_scale
-    gain = weight_scale.flatten()[0] * input_scale.flatten()[0] / divisor.flatten()
-    return weight.squeeze(0).float() * gain.float()
+    gain = (weight_scale.flatten()[0] * input_scale.flatten()[0] / divisor.flatten()).float()
+    stored = weight.squeeze(0)
+    plain = torch.empty(stored.shape, dtype=dtype, device=stored.device)
+    rows = max(1, _PIECE // stored.shape[1])
+    for target, part in zip(torch.split(plain, rows), torch.split(stored, rows), strict=True):
+        target.copy_(part.float() * gain)
+    return plain

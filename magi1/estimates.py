@@ -82,7 +82,7 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
 
 
 def text_encoder_parameters(folder: Path) -> int:
-    """Numbers of a T5 encoder, from its ``config.json``: its files are no safetensors.
+    """Numbers of a T5 encoder, from its ``config.json``: its files may not be converted yet.
 
     A block has four projections of attention and, gated as in v1.1, three of the MLP.
 

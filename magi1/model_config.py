@@ -120,5 +120,5 @@ SPEC = ModelSpec(
     generate=generate,
     memory=memory_of,
     cost=flops_of,
-    quantization=Quantization.NONE,
+    quantization=Quantization.NF4,
 )

@@ -5,9 +5,10 @@ video can be as long as one likes: what is in memory is the window, not the vide
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,14 +18,16 @@ from common.contract import JobContext, LoadOptions, Phase, VideoClip
 from common.requests import ResolvedRequest
 from common.runtime.devices import compute_dtype, memory_errors, pick_device
 from common.runtime.images import load_image
+from common.runtime.load_components import load_components
 from common.runtime.sampling import to_uint8
-from magi1 import checkpoint as transformer_checkpoint
+from magi1.checkpoint import find_config, transformer_component
 from magi1.configuration import SamplingConfig
 from magi1.guidance import Call
 from magi1.options import Magi1Options
+from magi1.precision import keep_rules
 from magi1.sampler import Captions, MagiSampler, seeded_noise
 from magi1.special_tokens import DURATION, Prompt, SpecialTokens, in_order
-from magi1.text import TextEncoder, load_text_encoder
+from magi1.text import TextEncoder, load_tokenizer, text_encoder_component
 from magi1.transformer import MagiTransformer3DModel
 from magi1.vae import AutoencoderKLMagi
 from magi1.vae_checkpoint import load_vae
@@ -34,6 +37,9 @@ VAE = Path("vae")
 SPECIAL_TOKENS = Path("special_tokens.npz")
 """Where the parts are, below ``ckpt`` of the hub's repository. The special tokens are not in it:
 they come from SandAI-org/MAGI-1, example/assets, and are put there by the download."""
+
+ATTENTION_BACKEND = "native"
+"""Attention here is torch's own, whatever is set for the models of diffusers."""
 
 _STYLES = {"3d": "THREE_D_MODEL_TOKEN", "anime": "TWO_D_ANIME_TOKEN"}
 _BEGINNINGS = {"static": "STATIC_FIRST_FRAMES_TOKEN", "dynamic": "DYNAMIC_FIRST_FRAMES_TOKEN"}
@@ -55,25 +61,26 @@ def load(checkpoint: Path, options: LoadOptions) -> MagiPipeline:
 
     Raises:
         CheckpointError: a part is missing, damaged, or of another model.
-        InvalidRequest: ``options.device`` does not exist.
+        InvalidRequest: ``options.device`` does not exist, or cannot run the scheme.
         OutOfMemory: the weights did not fit.
     """
     device = pick_device(options.device)
-    dtype = compute_dtype(device)
-    parts = checkpoint.parents[1]
+    parts, config = checkpoint.parents[1], find_config(checkpoint)
+    geometry = config.transformer
+    tokens = SpecialTokens.read(parts / SPECIAL_TOKENS)
+    tokenizer = load_tokenizer(parts / TEXT_ENCODER)
+    components = [
+        transformer_component(checkpoint, config),
+        text_encoder_component(parts / TEXT_ENCODER),
+    ]
     with memory_errors():
-        tokens = SpecialTokens.read(parts / SPECIAL_TOKENS)
-        transformer, config = transformer_checkpoint.load(checkpoint, dtype=dtype, device=device)
-        max_tokens = config.transformer.caption_max_length
-        return MagiPipeline(
-            transformer,
-            config.sampling,
-            load_vae(parts / VAE, device=device, dtype=dtype),
-            load_text_encoder(
-                parts / TEXT_ENCODER, device=device, dtype=dtype, max_tokens=max_tokens
-            ),
-            tokens,
-        )
+        # The small parts first: what is missing is told before minutes of reading.
+        vae = load_vae(parts / VAE, device=device, dtype=compute_dtype(device))
+        loaded = load_components(components, options, keep=keep_rules(geometry.num_layers))
+    loaded.tell(options, ATTENTION_BACKEND, [vae])
+    models: Mapping[str, Any] = loaded.models
+    encoder = TextEncoder(tokenizer, models["text_encoder"], geometry.caption_max_length)
+    return MagiPipeline(models["transformer"], config.sampling, vae, encoder, tokens)
 
 
 def generate(pipeline: MagiPipeline, request: ResolvedRequest, context: JobContext) -> VideoClip:

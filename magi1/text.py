@@ -9,15 +9,16 @@ from typing import NamedTuple
 import torch
 from sentencepiece import SentencePieceProcessor
 from transformers import T5EncoderModel
-from transformers.utils.logging import disable_progress_bar
 
 from common.errors import CheckpointError
-from common.runtime.devices import is_out_of_memory
-from common.runtime.weights import download_hint
+from common.runtime.components import Component
+from common.runtime.weights import checkpoint_name, download_hint
 from magi1.captions import clean_caption
 
 MAX_TOKENS = 800
 """``caption_max_length`` of every published configuration."""
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 _PADDING, _END = 0, 1
 """T5's ids of ``<pad>`` and ``</s>``."""
@@ -67,27 +68,30 @@ class TextEncoder:
         return [*tokens[: self.max_tokens - 1], _END]
 
 
-def load_text_encoder(
-    folder: Path, *, device: torch.device, dtype: torch.dtype, max_tokens: int = MAX_TOKENS
-) -> TextEncoder:
-    """Read ``ckpt/t5/t5-v1_1-xxl`` of the hub's checkpoint.
+def text_encoder_component(folder: Path) -> Component:
+    """``ckpt/t5/t5-v1_1-xxl`` of the hub's checkpoint, for a loader.
 
-    It is published as PyTorch files. They are read as plain tensors (``weights_only``): no code
-    in them can run.
+    It is published as PyTorch's pickles, which may run code when they are read. They are turned
+    into safetensors once, when they are downloaded (``scripts/convert_pickles.py``).
 
     Raises:
-        CheckpointError: a file is missing or damaged.
+        CheckpointError: that has not been done.
     """
-    disable_progress_bar()  # a bar in a log file is noise
-    try:
-        tokenizer = SentencePieceProcessor(model_file=str(folder / "spiece.model"))
-        model = T5EncoderModel.from_pretrained(
-            str(folder), dtype=dtype, local_files_only=True, weights_only=True
-        )
-    except (EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError) as exc:
-        if is_out_of_memory(exc):
-            raise
+    if any(folder.glob("*.bin")) and not any((folder / name).exists() for name in WEIGHTS):
         raise CheckpointError(
-            f"the text encoder {folder.name} is missing or damaged.", hint=download_hint(folder)
+            f"the text encoder {folder.name} of {checkpoint_name(folder)} is there as PyTorch "
+            "files (.bin) only; the service reads safetensors.",
+            hint="Run scripts/download_models.sh magi1 once: it converts them.",
+        )
+    return Component("text_encoder", T5EncoderModel, folder)
+
+
+def load_tokenizer(folder: Path) -> SentencePieceProcessor:
+    """Read ``spiece.model``. Raises CheckpointError."""
+    try:
+        return SentencePieceProcessor(model_file=str(folder / "spiece.model"))
+    except (OSError, RuntimeError) as exc:
+        raise CheckpointError(
+            f"{folder.name}/spiece.model, which cuts captions into tokens, is missing or damaged.",
+            hint=download_hint(folder),
         ) from exc
-    return TextEncoder(tokenizer, model.to(device).eval().requires_grad_(False), max_tokens)

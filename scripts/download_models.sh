@@ -38,4 +38,11 @@ tokens_sha256=b54bc664d5f4a722dfd8bb22201c025df61f22acddc07c0a2529d7b5cd6be5a7
       mv "$file.part" "$file"
     done
   done
+# Its text encoder is published as pickles, which the services do not read.
+"$bin/python" -m scripts.checkpoints "${models[@]}" | { grep sand-ai/MAGI-1 || true; } |
+  while read -r models_dir _; do
+    for snapshot in "$models_dir"/models--sand-ai--MAGI-1/snapshots/*/; do
+      "$bin/python" -m scripts.convert_pickles "$snapshot/ckpt/t5/t5-v1_1-xxl" </dev/null
+    done
+  done
 if [ "$quantize" = yes ]; then "$bin/python" -m scripts.prequantize "${models[@]}"; fi

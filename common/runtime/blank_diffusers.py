@@ -1,7 +1,7 @@
 """Models of diffusers, before their weights: see ``blank_model``."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ from common.runtime.blank_model import Matched, default_dtype, refuse_quantized
 class BlankDiffusers:
     """A ``ModelMixin``. Follows ``ModelMixin.from_pretrained`` (models/modeling_utils.py)."""
 
-    def __init__(self, cls: Any, folder: Path, dtype: torch.dtype) -> None:
-        config = cls.load_config(str(folder), local_files_only=True)
+    def __init__(
+        self, cls: Any, folder: Path, dtype: torch.dtype, config: Mapping[str, Any] | None = None
+    ) -> None:
+        if config is None:
+            config = cls.load_config(str(folder), local_files_only=True)
         refuse_quantized(config.get("quantization_config"))
         # Parameters only: buffers such as rope tables are computed here and are in no file.
         with default_dtype(dtype), no_init_weights(), init_empty_weights(include_buffers=False):
-            self.module = cls.from_config(config)
+            self.module = cls.from_config(dict(config))
         self.module.register_to_config(_name_or_path=str(folder))
         self._dtype = dtype
         self._blank = self.module.state_dict()

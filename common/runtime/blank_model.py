@@ -49,8 +49,12 @@ class BlankModel(Protocol):
         """After all weights came in: tie what shares one."""
 
 
-def blank_model(cls: Any, folder: Path, dtype: torch.dtype) -> BlankModel:
+def blank_model(
+    cls: Any, folder: Path, dtype: torch.dtype, config: Mapping[str, Any] | None = None
+) -> BlankModel:
     """Build ``cls`` by the ``config.json`` in ``folder``.
+
+    ``config`` takes its place, for a ``ModelMixin`` of diffusers only.
 
     Raises:
         ValueError: the checkpoint is quantized already, in a library's own way.
@@ -59,7 +63,7 @@ def blank_model(cls: Any, folder: Path, dtype: torch.dtype) -> BlankModel:
         if hasattr(cls, "load_config"):
             from common.runtime.blank_diffusers import BlankDiffusers
 
-            return BlankDiffusers(cls, folder, dtype)
+            return BlankDiffusers(cls, folder, dtype, config)
         from common.runtime.blank_transformers import BlankTransformers
 
         return BlankTransformers(cls, folder, dtype)

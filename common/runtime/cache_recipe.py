@@ -1,8 +1,9 @@
 """What quantized weights depend on, in one digest: another digest is another cache entry."""
 
 import hashlib
+import inspect
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 
 from common.contract import Quantization
 from common.runtime import linear_fp8, linear_nf4, linear_torchao
+from common.runtime.conversion import Conversion, as_stored
 from common.runtime.weights import checkpoint_name
 
 FORMAT = 1
@@ -43,12 +45,15 @@ def recipe_for(
     device: torch.device,
     dtype: torch.dtype,
     adapter: Path | None = None,
+    name: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    conversion: Conversion = as_stored,
 ) -> Recipe:
-    """The recipe of the component in ``folder``.
+    """The recipe of the component in ``folder``, which is called ``name`` or as the folder is.
 
     Source files count by name, size and time, so that nothing of them is read; the layers that
     are quantized count by name, which covers every rule that chose them; and the code that
-    quantizes counts by its text, so that a change of it is never served old weights.
+    converts and quantizes counts by its text, so that a change of it is never served old weights.
 
     Raises:
         OSError: a file is missing.
@@ -60,15 +65,26 @@ def recipe_for(
         "revision": checkpoint.name,
         "files": [_identity(path) for path in _files(folder)],
         "adapter": _identity(adapter) if adapter else None,
-        "config": _digest((folder / "config.json").read_bytes()),
+        "config": _digest(_config(folder, config)),
         "scheme": str(scheme),
         "linears": _digest("\n".join(sorted(linears)).encode()),
         "device": device.type,
         "dtype": str(dtype),
         "versions": {package: _version(package) for package in PACKAGES},
-        "code": [_digest(Path(str(module.__file__)).read_bytes()) for module in _METHODS],
+        "code": [_digest(path.read_bytes()) for path in _code(conversion)],
     }
-    return Recipe(folder.name, facts)
+    return Recipe(name or folder.name, facts)
+
+
+def _config(folder: Path, config: Mapping[str, Any] | None) -> bytes:
+    if config is None:
+        return (folder / "config.json").read_bytes()
+    return json.dumps(dict(config), sort_keys=True).encode()
+
+
+def _code(conversion: Conversion) -> list[Path]:
+    files = [Path(str(module.__file__)) for module in _METHODS]
+    return files if conversion is as_stored else [*files, Path(inspect.getfile(conversion))]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,29 +1,21 @@
 """Reads diffusers checkpoints from disk: nothing is downloaded, and only safetensors is loaded."""
 
 import json
-import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from diffusers.utils.logging import disable_progress_bar as disable_diffusers_bar
 from torch import nn
-from transformers.utils.logging import disable_progress_bar as disable_transformers_bar
 
-from common.contract import LoadOptions, LoadReport, Quantization
+from common.contract import LoadOptions
 from common.errors import CheckpointError
 from common.runtime.acceleration import accelerate, check_group_offload
-from common.runtime.cache import WeightCache
-from common.runtime.components import PendingComponent, Treatment, torch_components
-from common.runtime.devices import compute_dtype, is_out_of_memory, memory_errors, pick_device
-from common.runtime.load_progress import Progress
+from common.runtime.components import torch_components
+from common.runtime.devices import is_out_of_memory, memory_errors, pick_device
+from common.runtime.load_components import TRANSFORMER, KeepRules, load_components
 from common.runtime.loading import Adapter
-from common.runtime.quantization import Keep, choose_scheme, weight_bytes
 from common.runtime.weights import checkpoint_name, download_hint
-
-log = logging.getLogger(__name__)
 
 _BROKEN_FILES = (
     AttributeError,
@@ -36,13 +28,6 @@ _BROKEN_FILES = (
 )
 """What diffusers and transformers raise for a file that is missing, cut short or of another
 model: there is no common base, and which one it is changes between their releases."""
-
-
-KeepRules = Sequence[Keep] | Callable[[Quantization], Sequence[Keep]]
-"""What stays in high precision in one component, whatever the scheme or by the scheme."""
-
-TRANSFORMER = "transformer"
-"""What diffusers calls the component that denoises."""
 
 
 class PipelineClass(Protocol):
@@ -124,79 +109,13 @@ def load_pipeline(
     """
     device = pick_device(options.device)
     check_group_offload(options, device)
-    scheme, reason = choose_scheme(options.quantization, options.default_quantization, device)
-    # A bar in a log file is noise; progress goes through the job's context.
-    disable_diffusers_bar()
-    disable_transformers_bar()
-    treatments = _Treatments(options, device, scheme, keep or {}, adapters or {})
-    with memory_errors(), ExitStack() as stack:
-        pending = _open_all(pipeline_class, checkpoint, treatments, stack)
-        models = _load_all(pending, options)
-        pipeline = _assemble(pipeline_class, checkpoint, models)
-        backend = _accelerate(pipeline, options, device)
-    report = LoadReport(
-        quantization=scheme,
-        reason=reason,
-        attention_backend=backend,
-        from_cache=_all_cached(pending),
-        weight_bytes=sum(map(weight_bytes, models.values())),
-    )
-    log.info("weights loaded", extra=vars(report))
-    options.on_report(report)
-    return pipeline
-
-
-class _Treatments:
-    """What is done to each component, by its name."""
-
-    def __init__(
-        self,
-        options: LoadOptions,
-        device: torch.device,
-        scheme: Quantization,
-        keep: Mapping[str, KeepRules],
-        adapters: Mapping[str, Adapter],
-    ) -> None:
-        self._options = options
-        self._device = device
-        self._scheme = scheme
-        self._keep = keep
-        self._adapters = adapters
-        folder = options.cache_dir
-        self.cache = WeightCache(folder, options.cache_max_bytes) if folder else None
-
-    def of(self, name: str) -> Treatment:
-        """A component that is to be offloaded starts where it will mostly be."""
-        offloads = self._options.group_offload and name == TRANSFORMER
-        rules = self._keep.get(name)
-        return Treatment(
-            device=torch.device("cpu") if offloads else self._device,
-            dtype=compute_dtype(self._device),
-            scheme=Quantization.NONE if rules is None else self._scheme,
-            keep=rules(self._scheme) if callable(rules) else rules or (),
-            adapter=self._adapters.get(name),
-            adapter_file=self._options.adapter,
-        )
-
-
-def _open_all(
-    pipeline_class: PipelineClass, checkpoint: Path, treatments: _Treatments, stack: ExitStack
-) -> list[PendingComponent]:
-    """Headers first, all of them: what is incomplete is refused before minutes of reading."""
     components = torch_components(pipeline_class, checkpoint, read_index(checkpoint))
-    return [
-        stack.enter_context(
-            PendingComponent(component, treatments.of(component.name), treatments.cache)
-        )
-        for component in components
-    ]
-
-
-def _load_all(pending: Sequence[PendingComponent], options: LoadOptions) -> dict[str, nn.Module]:
-    progress = Progress(options.on_bytes, pending)
-    models = {component.name: component.load(progress) for component in pending}
-    progress.tell()
-    return models
+    with memory_errors():
+        loaded = load_components(components, options, keep=keep, adapters=adapters)
+        pipeline = _assemble(pipeline_class, checkpoint, loaded.models)
+        backend = _accelerate(pipeline, options, device)
+    loaded.tell(options, backend)
+    return pipeline
 
 
 def _assemble(
@@ -224,8 +143,3 @@ def _accelerate(pipeline: Any, options: LoadOptions, device: torch.device) -> st
     if transformer is None:
         return options.attention_backend
     return accelerate(transformer, options, device)
-
-
-def _all_cached(pending: Sequence[PendingComponent]) -> bool:
-    quantized = [component for component in pending if component.quantizes]
-    return bool(quantized) and all(component.from_cache for component in quantized)

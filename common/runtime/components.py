@@ -1,7 +1,7 @@
 """The models inside a diffusers checkpoint, each loaded from the cache or from its source."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,6 +15,7 @@ from common.contract import Quantization
 from common.runtime.cache import WeightCache
 from common.runtime.cache_entry import BadEntry
 from common.runtime.cache_recipe import Recipe, recipe_for
+from common.runtime.conversion import Conversion, as_stored
 from common.runtime.loading import Adapter, Filler, OnBytes, build, fill, quantizable
 from common.runtime.match import check_class
 from common.runtime.quantization import Keep
@@ -26,11 +27,17 @@ LIBRARIES = ("diffusers", "transformers")
 
 @dataclass(frozen=True)
 class Component:
-    """One model of a checkpoint."""
+    """One model of a checkpoint.
+
+    Where it is not in the form of its library, ``config`` takes the place of ``config.json`` (a
+    ``ModelMixin`` of diffusers only), and ``conversion`` says what the files' tensors make.
+    """
 
     name: str
     cls: Any
     folder: Path
+    config: Mapping[str, Any] | None = None
+    conversion: Conversion = as_stored
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,8 @@ class PendingComponent:
         """Raises CheckpointError."""
         self._component = component
         self._treatment = treatment
-        check_class(component.cls, component.folder)
+        if component.config is None:
+            check_class(component.cls, component.folder)
         self._blank = self._build()
         self._linears = quantizable(self._blank.module, treatment.scheme, treatment.keep)
         self._cache = cache if self._linears else None
@@ -153,13 +161,15 @@ class PendingComponent:
         assert self._files is not None  # noqa: S101  # opened where there is no entry
         treatment = self._treatment
         filler = Filler(self._blank, self._linears, treatment.scheme, treatment.adapter)
-        module = fill(filler, self._files, treatment.device, on_bytes)
+        conversion = self._component.conversion
+        module = fill(filler, self._files, treatment.device, on_bytes, conversion)
         if self._cache is not None and self._recipe is not None:
             self._cache.store(self._recipe, module, self._linears, on_bytes)
         return module
 
     def _build(self) -> Any:
-        return build(self._component.cls, self._component.folder, self._treatment.dtype)
+        component = self._component
+        return build(component.cls, component.folder, self._treatment.dtype, component.config)
 
     def _open_source(self) -> WeightFiles:
         return self._open.enter_context(WeightFiles.of(self._component.folder))
@@ -167,15 +177,18 @@ class PendingComponent:
     def _make_recipe(self) -> Recipe | None:
         if self._cache is None:
             return None
-        treatment = self._treatment
+        component, treatment = self._component, self._treatment
         try:
             return recipe_for(
-                self._component.folder,
+                component.folder,
                 treatment.scheme,
                 self._linears,
                 device=treatment.device,
                 dtype=treatment.dtype,
                 adapter=treatment.adapter_file if treatment.adapter else None,
+                name=component.name,
+                config=component.config,
+                conversion=component.conversion,
             )
         except OSError:  # the source's own error says what is missing
             return None

@@ -6,7 +6,7 @@ weight is freed at once: the peak is the final size and about one tensor.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,9 +15,11 @@ from torch import nn
 
 from common.contract import Quantization
 from common.runtime.blank_model import BlankModel, blank_model
+from common.runtime.conversion import Conversion, as_stored
 from common.runtime.match import check_class, check_tensors
 from common.runtime.quantization import Keep, declared_keeps, is_quantizable, quantize_linear
-from common.runtime.safetensors_reader import DTYPES, TensorReader
+from common.runtime.safetensors_format import DamagedFile
+from common.runtime.safetensors_reader import TensorReader
 from common.runtime.weight_files import WeightFiles, broken
 
 log = logging.getLogger(__name__)
@@ -75,10 +77,15 @@ def load_model(
         return fill(filler, files, device, on_bytes)
 
 
-def build(cls: Any, folder: Path, dtype: torch.dtype) -> BlankModel:
-    """The component without its weights. Raises CheckpointError for a ``config.json`` of no use."""
+def build(
+    cls: Any, folder: Path, dtype: torch.dtype, config: Mapping[str, Any] | None = None
+) -> BlankModel:
+    """The component without its weights.
+
+    ``config`` takes the place of ``config.json``. Raises CheckpointError where it is of no use.
+    """
     try:
-        return blank_model(cls, folder, dtype)
+        return blank_model(cls, folder, dtype, config)
     except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as exc:
         raise broken(folder, f"{folder.name}/config.json does not describe a model") from exc
 
@@ -107,23 +114,31 @@ def _owners(tied: dict[str, str]) -> set[str]:
 
 
 def fill(
-    filler: "Filler", files: WeightFiles, device: torch.device, on_bytes: OnBytes = _ignore
+    filler: "Filler",
+    files: WeightFiles,
+    device: torch.device,
+    on_bytes: OnBytes = _ignore,
+    conversion: Conversion = as_stored,
 ) -> nn.Module:
     """Read every tensor into its place; answer the whole model. Raises CheckpointError."""
     blank = filler.blank
-    matched = check_tensors(blank, files)
+    try:
+        weights = conversion(files.entries)
+    except DamagedFile as exc:
+        raise broken(files.folder, f"{files.folder.name} {exc}") from exc
+    matched = check_tensors(blank, weights, files.folder)
     if matched.needs_library:
         return _by_library(filler, files, device, on_bytes)
     loaded = set(matched.names.values())
     blank.prepare(loaded)
     reader = TensorReader(files, device, on_bytes)
-    for entry in files.entries:
-        name = matched.names.get(entry.name)
+    for weight in weights:
+        name = matched.names.get(weight.name)
         if name is None:
-            reader.skip(entry)
+            weight.skip(reader)
             continue
-        dtype = blank.dtype_of(name, DTYPES[entry.dtype])
-        filler.put(name, reader.read(entry, dtype, scratch=filler.consumes(name)))
+        dtype = blank.dtype_of(name, weight.stored_dtype)
+        filler.put(name, weight.read(reader, dtype, scratch=filler.consumes(name)))
     filler.check_used()
     return complete(blank, loaded, device)
 

@@ -1,14 +1,15 @@
 """Whether the files of a component are those of the model that is to be loaded from them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from common.runtime.blank_model import BlankModel, Matched
-from common.runtime.weight_files import WeightFiles, broken
+from common.runtime.conversion import Weight
+from common.runtime.weight_files import broken
 
 _LISTED = 5
 """How many tensors an error names."""
@@ -28,12 +29,12 @@ def check_class(cls: Any, folder: Path) -> None:
         raise broken(folder, f"{where}, where this model has a {cls.__name__}")
 
 
-def check_tensors(blank: BlankModel, files: WeightFiles) -> Matched:
+def check_tensors(blank: BlankModel, weights: Sequence[Weight], folder: Path) -> Matched:
     """Compare names and shapes, before any weight is read. Raises CheckpointError."""
-    matched = blank.match([entry.name for entry in files.entries])
+    matched = blank.match([weight.name for weight in weights])
     if matched.needs_library:
         return matched
-    folder, component = files.folder, files.folder.name
+    component = folder.name
     expected = blank.module.state_dict()
     if len(matched.missing) > _MOSTLY * len(expected):
         stranger = f", and has {_first(matched.unexpected)}" if matched.unexpected else ""
@@ -44,19 +45,21 @@ def check_tensors(blank: BlankModel, files: WeightFiles) -> Matched:
     if matched.unexpected:
         words = "has tensors that its model does not know"
         raise broken(folder, f"{component} {words}: {_first(matched.unexpected)}")
-    _check_shapes(matched, files, expected)
+    _check_shapes(matched, weights, folder, expected)
     return matched
 
 
-def _check_shapes(matched: Matched, files: WeightFiles, expected: dict[str, torch.Tensor]) -> None:
+def _check_shapes(
+    matched: Matched, weights: Sequence[Weight], folder: Path, expected: dict[str, torch.Tensor]
+) -> None:
     wrong = []
-    for entry in files.entries:
-        name = matched.names.get(entry.name)
-        if name is not None and entry.shape != (shape := tuple(expected[name].shape)):
-            wrong.append(f"{entry.name} is {_shape(entry.shape)}, not {_shape(shape)}")
+    for weight in weights:
+        name = matched.names.get(weight.name)
+        if name is not None and weight.shape != (shape := tuple(expected[name].shape)):
+            wrong.append(f"{weight.name} is {_shape(weight.shape)}, not {_shape(shape)}")
     if wrong:
-        where = f"{files.folder.name} is not of the size that its config.json says"
-        raise broken(files.folder, f"{where}: {_first(wrong)}")
+        where = f"{folder.name} is not of the size that its config.json says"
+        raise broken(folder, f"{where}: {_first(wrong)}")
 
 
 def _first(names: Iterable[str]) -> str:

@@ -14,13 +14,17 @@ from torch import nn
 from common.contract import Quantization
 from common.runtime.quantization import Keep
 from ltx2 import precision as ltx2_precision
+from magi1 import precision as magi1_precision
+from scripts.bench.magi1_block import CONFIG, magi1_block, magi1_inputs, whole_magi1
 from scripts.bench.random_weights import noise, randomized
 from scripts.bench.text_encoders import (
     TEXT_TOKENS,
     gemma_layer,
+    t5_layer,
     token_ids,
     umt5_layer,
     whole_gemma,
+    whole_t5,
     whole_umt5,
 )
 from wan21 import precision as wan21_precision
@@ -57,6 +61,14 @@ def subjects() -> tuple[Subject, ...]:
         _ltx2("LTX-2 19B", is_ltx_2_3=False),
         _ltx2("LTX-2.3 19B", is_ltx_2_3=True),
         Subject(
+            "MAGI-1 4.5B",
+            magi1_block,
+            magi1_inputs,
+            whole_magi1,
+            lambda _: magi1_precision.keep_transformer(CONFIG.num_layers),
+            stream=("x",),
+        ),
+        Subject(
             "UMT5-XXL encoder (Wan 2.1)",
             umt5_layer,
             token_ids,
@@ -69,6 +81,13 @@ def subjects() -> tuple[Subject, ...]:
             token_ids,
             whole_gemma,
             lambda _: ltx2_precision.KEEP_TEXT_ENCODER,
+        ),
+        Subject(
+            "T5-v1.1-XXL encoder (MAGI-1)",
+            t5_layer,
+            token_ids,
+            whole_t5,
+            lambda _: magi1_precision.KEEP_TEXT_ENCODER,
         ),
     )
 
@@ -90,6 +109,8 @@ def reference(block: nn.Module, inputs: Inputs) -> list[torch.Tensor]:
 def _cast(value: Any, dtype: torch.dtype) -> Any:
     if isinstance(value, dict):
         return {name: _cast(item, dtype) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_cast(item, dtype) for item in value]
     if isinstance(value, torch.Tensor) and value.dtype is torch.bfloat16:
         return value.to(dtype)
     return value

@@ -7,6 +7,8 @@ from transformers import (
     Gemma3ForConditionalGeneration,
     Gemma3TextConfig,
     Gemma3TextModel,
+    T5Config,
+    T5EncoderModel,
     UMT5Config,
     UMT5EncoderModel,
 )
@@ -24,6 +26,14 @@ def token_ids() -> dict[str, torch.Tensor]:
 def umt5_layer() -> nn.Module:
     """T5 does not scale its attention, its queries are that much smaller (its own init)."""
     encoder = UMT5EncoderModel(_umt5(num_layers=1, vocab_size=64))
+    block = randomized(encoder)
+    encoder.encoder.block[0].layer[0].SelfAttention.q.weight.mul_(64**-0.5)
+    return block
+
+
+def t5_layer() -> nn.Module:
+    """As with UMT5."""
+    encoder = T5EncoderModel(_t5(num_layers=1, vocab_size=64))
     block = randomized(encoder)
     encoder.encoder.block[0].layer[0].SelfAttention.q.weight.mul_(64**-0.5)
     return block
@@ -50,6 +60,19 @@ def _umt5(*, num_layers: int, vocab_size: int) -> UMT5Config:
     )
 
 
+def _t5(*, num_layers: int, vocab_size: int) -> T5Config:
+    """``config.json`` of DeepFloyd/t5-v1_1-xxl."""
+    return T5Config(
+        vocab_size=vocab_size,
+        d_model=4096,
+        d_kv=64,
+        d_ff=10240,
+        num_layers=num_layers,
+        num_heads=64,
+        feed_forward_proj="gated-gelu",
+    )
+
+
 def _gemma(*, num_layers: int, vocab_size: int) -> Gemma3TextConfig:
     """``text_config`` of google/gemma-3-12b-it."""
     return Gemma3TextConfig(
@@ -66,6 +89,12 @@ def _gemma(*, num_layers: int, vocab_size: int) -> Gemma3TextConfig:
 def whole_umt5() -> nn.Module:
     """The encoder half of google/umt5-xxl."""
     model: nn.Module = UMT5EncoderModel(_umt5(num_layers=24, vocab_size=256384))
+    return model
+
+
+def whole_t5() -> nn.Module:
+    """The encoder half of t5-v1_1-xxl."""
+    model: nn.Module = T5EncoderModel(_t5(num_layers=24, vocab_size=32128))
     return model
 
 

@@ -25,7 +25,8 @@ from scripts.tiny.random_weights import norm, random_weights
 
 SEED = 24
 REPO_ID = "sand-ai/MAGI-1"
-LAYERS = 2
+LAYERS = 3
+"""The first and the last block are never quantized."""
 DIM = 64
 FFN_DIM = 128
 HEADS = 8

@@ -1,4 +1,7 @@
-"""A tiny T5 v1.1 in the files of ``ckpt/t5/t5-v1_1-xxl``: PyTorch shards and spiece.model."""
+"""A tiny T5 v1.1 in the files of ``ckpt/t5/t5-v1_1-xxl``: PyTorch shards and spiece.model.
+
+The shards are converted to safetensors as ``scripts/download_models.sh`` does it.
+"""
 
 import io
 import json
@@ -8,6 +11,8 @@ from pathlib import Path
 import sentencepiece
 import torch
 from transformers import T5Config, T5EncoderModel
+
+from scripts.convert_pickles import convert
 
 TEXT_DIM = 32
 _SHARDS = 2
@@ -30,6 +35,7 @@ def save_text_encoder(folder: Path) -> None:
     config.architectures = ["T5EncoderModel"]
     config.save_pretrained(folder)
     _save_shards(T5EncoderModel(config).eval().state_dict(), folder)
+    convert(folder)
 
 
 def _save_shards(weights: dict[str, torch.Tensor], folder: Path) -> None:

@@ -32,6 +32,7 @@ def test_two_chunks_of_a_story(models: Path, tmp_path: Path):
     assert [change["field"] for change in job["adjustments"]] == ["duration"]
     assert job["result"]["checkpoint"] == loaded["checkpoint"] == "sand-ai/MAGI-1#4.5B_distill"
     assert loaded["revision"].startswith("tiny-random-")
+    assert (loaded["quantization"], loaded["attention_backend"]) == ("nf4", "native")
     assert dry["memory"]["load_bytes"] > 0
 
 

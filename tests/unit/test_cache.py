@@ -22,6 +22,7 @@ from common.runtime.cache_recipe import Recipe, recipe_for
 from common.runtime.cache_writer import plain_tensors
 from common.runtime.quantization import quantize_, scheme_of
 from ltx2.model_config import SPEC as LTX2
+from magi1.checkpoint import convert
 from scripts.tiny import ltx2, wan21
 from tests.disks import mounted
 from tests.unit.media.disks import fill
@@ -328,6 +329,8 @@ def test_another_recipe_is_another_entry(snapshots: dict[str, Path], tmp_path: P
         name(device=torch.device("cuda")),
         name(dtype=torch.float16),
         name(adapter=folder / "config.json"),
+        name(config={"num_layers": 2}),
+        name(conversion=convert),
     ]
     assert name() == names[0]
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")

@@ -1,0 +1,137 @@
+"""Loads the models of a checkpoint together: one scheme, one progress, one report.
+
+Nothing here knows how a checkpoint is laid out: whoever does says which components it has.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from diffusers.utils.logging import disable_progress_bar as disable_diffusers_bar
+from torch import nn
+from transformers.utils.logging import disable_progress_bar as disable_transformers_bar
+
+from common.contract import LoadOptions, LoadReport, Quantization
+from common.runtime.cache import WeightCache
+from common.runtime.components import Component, PendingComponent, Treatment
+from common.runtime.devices import compute_dtype, pick_device
+from common.runtime.load_progress import Progress
+from common.runtime.loading import Adapter
+from common.runtime.quantization import Keep, choose_scheme, weight_bytes
+
+log = logging.getLogger(__name__)
+
+KeepRules = Sequence[Keep] | Callable[[Quantization], Sequence[Keep]]
+"""What stays in high precision in one component, whatever the scheme or by the scheme."""
+
+TRANSFORMER = "transformer"
+"""What diffusers calls the component that denoises."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Models in memory, by the names of their components, and how they came there."""
+
+    models: Mapping[str, nn.Module]
+    scheme: Quantization
+    reason: str
+    from_cache: bool
+
+    def tell(
+        self, options: LoadOptions, attention_backend: str, others: Iterable[nn.Module] = ()
+    ) -> None:
+        """Report what was done. ``others`` came into memory elsewhere, and count there."""
+        report = LoadReport(
+            quantization=self.scheme,
+            reason=self.reason,
+            attention_backend=attention_backend,
+            from_cache=self.from_cache,
+            weight_bytes=sum(map(weight_bytes, (*self.models.values(), *others))),
+        )
+        log.info("weights loaded", extra=vars(report))
+        options.on_report(report)
+
+
+def load_components(
+    components: Sequence[Component],
+    options: LoadOptions,
+    *,
+    keep: Mapping[str, KeepRules] | None = None,
+    adapters: Mapping[str, Adapter] | None = None,
+) -> Loaded:
+    """Load ``components`` onto the device; quantize those that ``keep`` names.
+
+    Headers come first, all of them: what is incomplete is refused before minutes of reading.
+
+    Args:
+        components: the models, in the order in which they are read.
+        options: all that an operator may set.
+        keep: rules by component; a component that is not named is never quantized.
+        adapters: LoRAs by component, opened from ``options.adapter``.
+
+    Raises:
+        CheckpointError: a file is missing, cut short or of another model.
+        InvalidRequest: ``options.device`` does not exist, or cannot run the scheme.
+    """
+    device = pick_device(options.device)
+    scheme, reason = choose_scheme(options.quantization, options.default_quantization, device)
+    # A bar in a log file is noise; progress goes through the job's context.
+    disable_diffusers_bar()
+    disable_transformers_bar()
+    treatments = _Treatments(options, device, scheme, keep or {}, adapters or {})
+    with ExitStack() as stack:
+        pending = [
+            stack.enter_context(
+                PendingComponent(component, treatments.of(component.name), treatments.cache)
+            )
+            for component in components
+        ]
+        models = _load_all(pending, options)
+    return Loaded(models, scheme, reason, _all_cached(pending))
+
+
+class _Treatments:
+    """What is done to each component, by its name."""
+
+    def __init__(
+        self,
+        options: LoadOptions,
+        device: torch.device,
+        scheme: Quantization,
+        keep: Mapping[str, KeepRules],
+        adapters: Mapping[str, Adapter],
+    ) -> None:
+        self._options = options
+        self._device = device
+        self._scheme = scheme
+        self._keep = keep
+        self._adapters = adapters
+        folder = options.cache_dir
+        self.cache = WeightCache(folder, options.cache_max_bytes) if folder else None
+
+    def of(self, name: str) -> Treatment:
+        """A component that is to be offloaded starts where it will mostly be."""
+        offloads = self._options.group_offload and name == TRANSFORMER
+        rules = self._keep.get(name)
+        return Treatment(
+            device=torch.device("cpu") if offloads else self._device,
+            dtype=compute_dtype(self._device),
+            scheme=Quantization.NONE if rules is None else self._scheme,
+            keep=rules(self._scheme) if callable(rules) else rules or (),
+            adapter=self._adapters.get(name),
+            adapter_file=self._options.adapter,
+        )
+
+
+def _load_all(pending: Sequence[PendingComponent], options: LoadOptions) -> dict[str, nn.Module]:
+    progress = Progress(options.on_bytes, pending)
+    models = {component.name: component.load(progress) for component in pending}
+    progress.tell()
+    return models
+
+
+def _all_cached(pending: Sequence[PendingComponent]) -> bool:
+    quantized = [component for component in pending if component.quantizes]
+    return bool(quantized) and all(component.from_cache for component in quantized)

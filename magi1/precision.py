@@ -1,0 +1,58 @@
+"""What stays in high precision when MAGI-1 is quantized, and why.
+
+In the blocks the projections to queries, keys and values and the feed-forward layers are
+quantized. The autoencoder (0.6 billion parameters) never is, as in the other models.
+"""
+
+from collections.abc import Mapping
+
+from common.runtime.load_components import KeepRules
+from common.runtime.quantization import Keep
+
+_EDGE = "the first and the last block: the official FP8 models leave them in bfloat16 too"
+
+_ALWAYS = (
+    Keep("time_embed", "the timestep: it opens and closes the gates of every block; float32"),
+    Keep("caption_embed", "the caption's way in: every block's cross attention reads it; float32"),
+    Keep("patch_embed", "input projection: its error goes through every block; float32"),
+    Keep("proj_out", "output projection: nothing after it corrects its error; float32"),
+    Keep("gates", "adaptive gates: one error here scales a whole channel of a chunk"),
+    Keep(
+        "to_out",
+        "the product of both attentions, which the official code computes in float32: its sums "
+        "are kept in float32 here, which a quantized layer's are not",
+    ),
+    Keep("*norm*", "normalization: a vector, whose error scales whole channels"),
+)
+
+
+def keep_transformer(num_layers: int) -> tuple[Keep, ...]:
+    """Rules for a transformer of so many blocks.
+
+    Blocks 1 to ``num_layers`` - 2 are what the official FP8 files quantize (keys of
+    ``ckpt/magi/*_distill_quant`` in sand-ai/MAGI-1). Those quantize ``to_out`` as well, with
+    scales that were calibrated for each input channel; nothing is calibrated here.
+    ``MagiTransformer3DModel`` itself declares for float32 what is called so above.
+    """
+    edges = (Keep("blocks.0", _EDGE), Keep(f"blocks.{num_layers - 1}", _EDGE))
+    return (*_ALWAYS, *edges)
+
+
+KEEP_TEXT_ENCODER = (
+    Keep(
+        "wo",
+        "T5 declares it for float32: it takes the encoder's largest activations, and its input "
+        "is cast to the dtype of this weight",
+    ),
+    Keep("shared", "token embeddings: looked up, not multiplied"),
+    Keep("embed_tokens", "token embeddings: looked up, not multiplied"),
+    Keep("relative_attention_bias", "position embeddings: looked up, not multiplied"),
+    Keep("*layer_norm", "normalization: a vector, whose error scales whole channels"),
+)
+"""``wo``: transformers, models/t5/modeling_t5.py, ``_keep_in_fp32_modules`` and the forward of its
+feed-forward layers. As bfloat16 it has the range of float32."""
+
+
+def keep_rules(num_layers: int) -> Mapping[str, KeepRules]:
+    """By component, for a transformer of so many blocks; only these two are quantized."""
+    return {"transformer": keep_transformer(num_layers), "text_encoder": KEEP_TEXT_ENCODER}
