@@ -18,6 +18,7 @@ from common.variants import Capability as Capability
 from common.variants import Defaults as Defaults
 from common.variants import Limits as Limits
 from common.variants import Variant as Variant
+from common.variants import VideoInput as VideoInput
 
 if TYPE_CHECKING:
     import numpy as np

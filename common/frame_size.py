@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from common.contract import Defaults, Limits
 from common.errors import Unresolvable
@@ -13,6 +14,8 @@ MAX_ASPECT_CHANGE = 0.05
 class Picture:
     """What is known of an uploaded image before the job: the stored file's name, and its size."""
 
+    field: ClassVar[str] = "image"
+    """Of the request: where it came in."""
     name: str
     width: int
     height: int
@@ -56,8 +59,9 @@ def default_size(limits: Limits, defaults: Defaults, picture: Picture | None) ->
         nearest = _nearest_size(width - half, height - half, limits)
     if aspect_change((picture.width, picture.height), nearest) > 2 * MAX_ASPECT_CHANGE:
         raise Unresolvable(
-            f"the picture is {picture.width}x{picture.height}: too long and thin for this model.",
-            param="image",
+            f"the {picture.field} is {picture.width}x{picture.height}: too long and thin for this"
+            " model.",
+            param=picture.field,
             hint=f"Crop it, or give a resolution such as {defaults.width}x{defaults.height}.",
         )
     return nearest

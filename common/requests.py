@@ -37,7 +37,9 @@ class GenerateRequest(BaseModel):
         None, description="What it should not show. Left out: the model's own default."
     )
     duration: Annotated[float, Field(gt=0, le=3600)] | None = Field(
-        None, description="Length in seconds. Give this or `num_frames`, not both."
+        None,
+        description="Length in seconds. Give this or `num_frames`, not both. "
+        "Where a video is continued, the length of what is new.",
     )
     num_frames: Annotated[int, Field(gt=0, le=100_000)] | None = Field(
         None, description="Length in frames. The nearest count that the model can make is taken."
@@ -103,6 +105,7 @@ class ResolvedRequest(BaseModel):
     width: int
     height: int
     num_frames: int
+    """Frames that are made; the file has ``video_frames`` more in front."""
     fps: float
     seed: int
     num_inference_steps: int
@@ -110,13 +113,23 @@ class ResolvedRequest(BaseModel):
     generate_audio: bool = False
     image: Path | None = None
     """The input picture; in the job's record the file's name, in the worker its full path."""
+    video: Path | None = None
+    """The video that is continued; like ``image``."""
+    video_frames: int = 0
+    """How many frames of it, from its beginning, at ``fps``."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Already validated by the model's options class: ``SPEC.options(**request.options)``."""
 
     @property
     def duration(self) -> float:
         """Seconds that the file plays."""
-        return self.num_frames / self.fps
+        return (self.video_frames + self.num_frames) / self.fps
+
+    @property
+    def uploads(self) -> dict[str, Path]:
+        """The input files, by the names of their fields."""
+        named = {"image": self.image, "video": self.video}
+        return {field: path for field, path in named.items() if path is not None}
 
 
 class Adjustment(BaseModel):

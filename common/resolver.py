@@ -13,16 +13,15 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from common.beginnings import Beginning, Clip, changes_of, check_beginning, limits_after
 from common.contract import Capability, Defaults, Limits, ModelSpec, Variant
 from common.errors import InvalidRequest, Unresolvable
-from common.frame_size import Picture, aspect_change, default_size, legal_size
+from common.frame_size import Picture, default_size, legal_size
 from common.requests import Adjustment, GenerateRequest, ResolvedRequest
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
 
-UNSEEN_ASPECT_CHANGE = 0.01
-"""A picture that is cut by less is not reported."""
 SEED_RANGE = 2**32
 """Drawn seeds stay below 32 bits: easy to read, and exact in every JSON reader."""
 
@@ -46,7 +45,10 @@ class _Report:
 
 
 def resolve(
-    request: GenerateRequest, spec: ModelSpec, variant: Variant, picture: Picture | None = None
+    request: GenerateRequest,
+    spec: ModelSpec,
+    variant: Variant,
+    beginning: Beginning = None,
 ) -> Resolution:
     """Answer what ``variant`` makes of ``request``.
 
@@ -55,11 +57,13 @@ def resolve(
         InvalidRequest: ``options`` do not fit the model's own options.
     """
     limits, defaults, report = variant.limits, variant.defaults, _Report()
-    _check_picture(variant, picture)
+    check_beginning(variant, beginning)
     _check_negative_prompt(request, variant)
-    width, height = _size(request, limits, defaults, picture, report)
-    _note_crop(picture, (width, height), report)
+    width, height = _size(request, limits, defaults, beginning, report)
     fps = _fps(request, limits, defaults, report)
+    report.adjustments += changes_of(beginning, (width, height), fps)
+    limits = limits_after(beginning, limits)
+    clip = beginning if isinstance(beginning, Clip) else None
     resolved = ResolvedRequest(
         prompt=request.prompt,
         negative_prompt=_or(request.negative_prompt, defaults.negative_prompt),
@@ -77,7 +81,9 @@ def resolve(
             limits.max_guidance_scale,
         ),
         generate_audio=_generate_audio(request, variant),
-        image=Path(picture.name) if picture else None,
+        image=Path(beginning.name) if beginning and not clip else None,
+        video=Path(clip.name) if clip else None,
+        video_frames=clip.num_frames if clip else 0,
         options=_options(request, spec),
     )
     return Resolution(resolved, tuple(report.adjustments))
@@ -85,21 +91,6 @@ def resolve(
 
 def _or(value: _T | None, default: _T) -> _T:
     return default if value is None else value
-
-
-def _check_picture(variant: Variant, picture: Picture | None) -> None:
-    if picture and Capability.IMAGE_TO_VIDEO not in variant.capabilities:
-        raise Unresolvable(
-            f"{variant.name} makes video from text only.",
-            param="image",
-            hint="Leave the image out, or run the service with an image-to-video checkpoint.",
-        )
-    if not picture and Capability.TEXT_TO_VIDEO not in variant.capabilities:
-        raise Unresolvable(
-            f"{variant.name} starts from a picture, and none was given.",
-            param="image",
-            hint="Send image (base64), or upload it as the multipart field image.",
-        )
 
 
 def _check_negative_prompt(request: GenerateRequest, variant: Variant) -> None:
@@ -126,12 +117,6 @@ def _size(
     return width, height
 
 
-def _note_crop(picture: Picture | None, size: tuple[int, int], report: _Report) -> None:
-    if picture and aspect_change((picture.width, picture.height), size) > UNSEEN_ASPECT_CHANGE:
-        asked, made = f"{picture.width}x{picture.height}", f"{size[0]}x{size[1]}"
-        report.note("image", asked, made, "cut around its centre to the video's shape")
-
-
 def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: _Report) -> float:
     asked = _or(request.fps, defaults.fps)
     if not limits.min_fps <= asked <= limits.max_fps:
@@ -150,7 +135,8 @@ def _num_frames(
     request: GenerateRequest, limits: Limits, defaults: Defaults, fps: float, report: _Report
 ) -> int:
     if request.duration is None and request.num_frames is None:
-        return min(defaults.num_frames, _max_frames(limits, fps))
+        wanted = max(_nearest_frames(defaults.num_frames, limits), limits.min_frames)
+        return min(wanted, _max_frames(limits, fps))
     asked = _or(request.num_frames, round(_or(request.duration, 0.0) * fps))
     name = "num_frames" if request.duration is None else "duration"
     step, low, high = limits.frames_step, limits.min_frames, _max_frames(limits, fps)

@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     """Largest request body, uploads included."""
     max_image_pixels: int = Field(50_000_000, ge=1)
     """Largest input picture; checked from its header, before it is decoded."""
+    max_input_video_mb: float = Field(60, gt=0)
+    """Largest input video; it is a part of the body, so MAX_BODY_MB must be larger."""
+    max_input_video_seconds: float = Field(60, gt=0)
+    """Longest input video, whatever a model takes of it; checked before it is decoded."""
+    max_input_video_pixels: int = Field(10_000_000, ge=1)
+    """Largest frame of an input video, as in width x height; checked before it is decoded."""
     min_free_disk_gb: float = Field(2, ge=0)
     """Below this on the outputs or state volume no job is accepted (507)."""
 

@@ -9,7 +9,25 @@ class Capability(StrEnum):
 
     TEXT_TO_VIDEO = "text_to_video"
     IMAGE_TO_VIDEO = "image_to_video"
+    VIDEO_CONTINUATION = "video_continuation"
     AUDIO = "audio"
+
+
+@dataclass(frozen=True)
+class VideoInput:
+    """What a checkpoint takes of a video that it continues: the first frames of it, at ``fps``.
+
+    Of ``max_frames`` at most; what is over a multiple of ``frames_step`` is left out.
+    """
+
+    fps: float
+    min_frames: int
+    max_frames: int
+    frames_step: int
+
+    def taken(self, num_frames: int) -> int:
+        """How many frames of so many at ``fps`` are continued."""
+        return min(num_frames, self.max_frames) // self.frames_step * self.frames_step
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,8 @@ class Limits:
     legal_steps: tuple[int, ...] = ()
     max_guidance_scale: float = 20
     takes_negative_prompt: bool = True
+    video_input: VideoInput | None = None
+    """Set where a checkpoint continues videos."""
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,12 @@ def flops_of(request: ResolvedRequest) -> float:
     A chunk takes all its steps, and one more to store its keys. Its steps see five, four, three
     and two chunks, a quarter of them each. The 24B does about five times as much.
     """
-    chunks = math.ceil(request.num_frames / CHUNK_FRAMES)
+    chunks = math.ceil((request.video_frames + request.num_frames) / CHUNK_FRAMES)
+    made = chunks - request.video_frames // CHUNK_FRAMES
     passes = PASSES if request.guidance_scale > 1 else 1
     forward = chunk_flops(chunk_tokens(request), MAGI_4_5B, seen_chunks=3.5)
-    vae = DECODE_FLOPS * request.width * request.height * request.num_frames
-    return chunks * (request.num_inference_steps + 1) * passes * forward + vae
+    vae = DECODE_FLOPS * request.width * request.height * CHUNK_FRAMES * chunks
+    return made * (request.num_inference_steps + 1) * passes * forward + vae
 
 
 def chunk_flops(tokens: int, model: Architecture, seen_chunks: float) -> float:

@@ -18,6 +18,7 @@ from common.contract import (
     Quantization,
     Variant,
     VideoClip,
+    VideoInput,
 )
 from common.requests import ResolvedRequest
 from magi1.estimates import flops_of, memory_of
@@ -45,6 +46,9 @@ LIMITS = Limits(
     fixed_fps=FPS,
     legal_steps=DISTILLED_STEPS,
     max_guidance_scale=1,
+    # ``process_prefix_video`` in inference/pipeline/video_process.py takes the first 32 frames.
+    # Of a rest below 4, one latent frame's, the official autoencoder can make nothing.
+    video_input=VideoInput(fps=FPS, min_frames=4, max_frames=32, frames_step=4),
     takes_negative_prompt=False,  # guidance leads away from a learned caption of no text
 )
 BASE_LIMITS = replace(LIMITS, legal_steps=BASE_STEPS, max_guidance_scale=20)
@@ -62,7 +66,9 @@ four times the 16 of the distilled 24B's example."""
 
 DEFAULTS_24B = replace(DEFAULTS, width=1280)
 
-_ALL = frozenset({Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO})
+_ALL = frozenset(
+    {Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.VIDEO_CONTINUATION}
+)
 
 
 def _variant(folder: str, limits: Limits, defaults: Defaults) -> Variant:

@@ -20,7 +20,8 @@ class Magi1Options(ModelOptions):
         default_factory=list,
         max_length=MAX_CHUNKS,
         description="What each second of the video (24 frames) shows, in order: a story told"
-        " second by second. The last one holds to the end; an empty one stands for `prompt`.",
+        " second by second. Where a video is continued, of what is new. The last one holds to"
+        " the end; an empty one stands for `prompt`.",
     )
     first_frames: Literal["static", "dynamic"] | None = Field(
         None, description="Whether the video begins calmly or in motion."

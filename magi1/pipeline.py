@@ -1,7 +1,12 @@
-"""Runs MAGI-1: text to video, and image to video, one chunk of 24 frames after the other.
+"""Runs MAGI-1 one chunk of 24 frames after the other: from text, a picture, or a video's beginning.
 
 A chunk is decoded and handed out as soon as it is clean, while later ones are still noise. So a
 video can be as long as one likes: what is in memory is the window, not the video.
+
+A video that is continued comes first in the result, as the autoencoder gives it back. Officially
+only what is new is written, and decoded apart from what was given: after 32 frames that leaves four
+latent frames in a chunk, a tile of three and a single one, which becomes one frame instead of four.
+Here every chunk is decoded whole, so that no frame is missing.
 """
 
 import math
@@ -20,6 +25,7 @@ from common.runtime.devices import compute_dtype, memory_errors, pick_device
 from common.runtime.images import load_image
 from common.runtime.load_components import load_components
 from common.runtime.sampling import to_uint8
+from common.runtime.videos import load_video
 from magi1.checkpoint import find_config, transformer_component
 from magi1.configuration import SamplingConfig
 from magi1.guidance import Call
@@ -84,10 +90,11 @@ def load(checkpoint: Path, options: LoadOptions) -> MagiPipeline:
 
 
 def generate(pipeline: MagiPipeline, request: ResolvedRequest, context: JobContext) -> VideoClip:
-    """Read the prompt and the picture now; denoise and decode as the frames are drawn.
+    """Read the prompt and the picture or video now; denoise and decode as the frames are drawn.
 
     Raises:
         OutOfMemory: here, or while frames are drawn.
+        InvalidRequest: the video's beginning cannot be decoded.
     """
     context.progress(Phase.ENCODING_PROMPT)
     context.raise_if_cancelled()
@@ -95,7 +102,8 @@ def generate(pipeline: MagiPipeline, request: ResolvedRequest, context: JobConte
         sampler = _sampler(pipeline, request)
     return VideoClip(
         frames=_frames(pipeline, sampler, context),
-        num_frames=request.num_frames,
+        num_frames=sampler.schedule.num_chunks
+        * pipeline.vae.num_frames_of(pipeline.sampling.chunk_width),
         width=request.width,
         height=request.height,
         fps=request.fps,
@@ -112,17 +120,19 @@ def _sampler(pipeline: MagiPipeline, request: ResolvedRequest) -> MagiSampler:
         num_chunks=num_chunks_of(pipeline, request),
         noise=seeded_noise(request.seed, (1, pipeline.vae.config.latent_channels, *size)),
         captions=_captions(pipeline, Magi1Options(**request.options), request.prompt),
-        prefix=_picture(pipeline, request),
+        prefix=_prefix(pipeline, request),
     )
 
 
 def num_chunks_of(pipeline: MagiPipeline, request: ResolvedRequest) -> int:
-    """Chunks of the whole video. A picture is the first latent frame of the first one.
+    """Chunks of the whole video, one that is continued included.
+
+    A picture is the first latent frame of the first chunk.
 
     The official code appends the picture's frame, and with it a chunk more than was asked for.
     """
     frames = int(pipeline.vae.config.patch_frames) * pipeline.sampling.chunk_width
-    return math.ceil(request.num_frames / frames)
+    return math.ceil((request.video_frames + request.num_frames) / frames)
 
 
 def sampling_for(config: SamplingConfig, request: ResolvedRequest) -> SamplingConfig:
@@ -163,12 +173,15 @@ def token_names(options: Magi1Options) -> tuple[str, ...]:
     return in_order([name for name in names if name])
 
 
-def _picture(pipeline: MagiPipeline, request: ResolvedRequest) -> torch.Tensor | None:
-    """The first frame's latents, [1, 16, 1, height / 8, width / 8], scaled."""
-    if request.image is None:
-        return None
-    picture = load_image(request.image, request.width, request.height)
-    return encode_prefix(pipeline.vae, picture[None])
+def _prefix(pipeline: MagiPipeline, request: ResolvedRequest) -> torch.Tensor | None:
+    """Latents of the picture or of the video's beginning, [1, 16, t, height / 8, width / 8]."""
+    size = {"width": request.width, "height": request.height}
+    if request.video is not None:
+        frames = load_video(request.video, num_frames=request.video_frames, fps=request.fps, **size)
+        return encode_prefix(pipeline.vae, frames)
+    if request.image is not None:
+        return encode_prefix(pipeline.vae, load_image(request.image, **size)[None])
+    return None
 
 
 @torch.no_grad()
@@ -193,10 +206,9 @@ def _frames(
     pipeline: MagiPipeline, sampler: MagiSampler, context: JobContext
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield uint8 chunks [24, H, W, 3]."""
-    count = sampler.schedule.num_chunks - sampler.schedule.num_prefix
     with memory_errors():
-        done = _Counter(context, count)
-        for latents in sampler.chunks(done.on_call):
+        done = _Counter(context, sampler.schedule.num_chunks)
+        for latents in sampler.whole_chunks(done.on_call):
             frames = _decode(pipeline.vae, latents)
             done.chunk_finished()
             yield frames
@@ -226,7 +238,7 @@ class _Counter:
 
     def chunk_finished(self) -> None:
         self._chunk += 1
-        finished = self._step == self._steps
+        finished = 0 < self._steps == self._step
         self._report(Phase.DECODING if finished else Phase.DENOISING)
         self._context.raise_if_cancelled()
 

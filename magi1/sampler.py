@@ -128,6 +128,18 @@ class MagiSampler:
             if step.done[0] + 1 == self.config.num_inference_steps:
                 yield self._without_prefix(step.first, state.latents[step.first])
 
+    def whole_chunks(self, on_call: OnCall | None = None) -> Iterator[torch.Tensor]:
+        """Yield every chunk whole, [1, C, chunk_width, H, W]: the prefix' own, then the new ones.
+
+        What ``chunks`` leaves out of the chunk in which the prefix ends is put back.
+        """
+        made, width = self.chunks(on_call), self.config.chunk_width
+        if self.prefix is not None and self.prefix_frames > 1:
+            given = self.schedule.num_prefix * width
+            yield from (self.prefix[:, :, at : at + width] for at in range(0, given, width))
+            yield torch.cat([self.prefix[:, :, given:], next(made)], dim=2)
+        yield from made
+
     def _prefix_call(self) -> Call:
         """The prefix' whole chunks, clean and without text, to store their keys."""
         assert self.prefix is not None  # noqa: S101

@@ -1,46 +1,64 @@
-"""Reads the body of ``POST /generate``: JSON, or multipart with an image."""
+"""Reads the body of ``POST /generate``: JSON, or multipart with an image or a video."""
 
 import asyncio
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from typing import Any, BinaryIO
 
 from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from common.api.service import Service
+from common.beginnings import Clip, video_input_of
 from common.errors import InvalidRequest, UnsupportedMediaType
-from common.media.inputs import ImageInfo, decode_base64_image, inspect_image
+from common.frame_size import Picture
+from common.media.inputs import decode_base64_image, inspect_image
+from common.media.videos import VideoLimits, inspect_video
 from common.requests import GenerateRequest
+from common.settings import MIB, Settings
+from common.variants import VideoInput
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A checked picture: its bytes as sent, and what they are."""
+    """A checked picture or video: as sent, and what it is."""
 
-    data: bytes
-    info: ImageInfo
+    file: BinaryIO
+    media: Picture | Clip
+    summary: str
 
 
 @dataclass(frozen=True)
 class Body:
-    """A request and its picture, both valid in themselves."""
+    """A request and what it begins with, both valid in themselves."""
 
     request: GenerateRequest
     upload: Upload | None
 
     def as_requested(self) -> dict[str, Any]:
-        """What was sent, for the record; a picture by its size and format only."""
+        """What was sent, for the record; an upload by its size and format only."""
         sent = self.request.model_dump(mode="json", exclude_unset=True, exclude={"image"})
         if self.upload:
-            info = self.upload.info
-            sent["image"] = f"{info.format} {info.width}x{info.height}"
+            sent[self.upload.media.field] = self.upload.summary
         return sent
 
 
-async def read_body(request: Request, max_image_pixels: int) -> Body:
-    """Parse and check a body.
+@dataclass(frozen=True)
+class _Parsed:
+    request: GenerateRequest
+    files: dict[str, UploadFile] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def read_body(request: Request, service: Service, job_id: str) -> AsyncIterator[Body]:
+    """Parse and check a body. A large upload is a file on disk, and open inside the block only.
+
+    The upload is named after the job, never by the client.
 
     Raises:
         UnsupportedMediaType: neither JSON nor multipart.
@@ -48,25 +66,65 @@ async def read_body(request: Request, max_image_pixels: int) -> Body:
         BodyTooLarge: from the transport, while reading.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        parsed, data = _from_json(await request.body()), None
-    elif kind == "multipart/form-data":
-        async with request.form() as form:
-            parsed, data = await _from_form(form)
-    else:
-        raise UnsupportedMediaType(
-            f"The body is {kind or 'of no stated type'}.",
-            hint="Send application/json, or multipart/form-data with an image.",
+    async with AsyncExitStack() as stack:
+        if kind == "application/json":
+            parsed = _Parsed(_from_json(await request.body()))
+        elif kind == "multipart/form-data":
+            parsed = _from_form(await stack.enter_async_context(request.form()))
+        else:
+            raise UnsupportedMediaType(
+                f"The body is {kind or 'of no stated type'}.",
+                hint="Send application/json, or multipart/form-data with an image or a video.",
+            )
+        check = await _check_of(parsed, service, job_id)
+        if check is None:
+            yield Body(parsed.request, None)
+            return
+        # Decoding takes a good part of a second and 4 bytes a pixel: not in the event loop, and
+        # not many at once.
+        async with _one_at_a_time(request):
+            upload = await asyncio.to_thread(check)
+        yield Body(parsed.request, upload)
+
+
+async def _check_of(parsed: _Parsed, service: Service, job_id: str) -> Callable[[], Upload] | None:
+    """How to look at what the video begins with; None where it begins with nothing."""
+    image, video = parsed.files.get("image"), parsed.files.get("video")
+    data = parsed.request.image
+    if video is not None:
+        if image is not None or data is not None:
+            raise InvalidRequest(
+                "A video begins with image or with video, not with both.",
+                param="video",
+                hint="Leave one of them out.",
+            )
+        wanted = video_input_of(service.variant)
+        return partial(_video, video, job_id, wanted, service.settings)
+    if image is None and data is None:
+        return None
+    content = decode_base64_image(data or "") if image is None else await image.read()
+    return partial(_image, content, job_id, service.settings)
+
+
+def _image(data: bytes, job_id: str, settings: Settings) -> Upload:
+    info = inspect_image(data, settings.max_image_pixels)
+    picture = Picture(f"{job_id}.{info.format}", info.width, info.height)
+    return Upload(BytesIO(data), picture, f"{info.format} {info.width}x{info.height}")
+
+
+def _video(upload: UploadFile, job_id: str, wanted: VideoInput, settings: Settings) -> Upload:
+    if (upload.size or 0) > settings.max_input_video_mb * MIB:
+        raise InvalidRequest(
+            f"The video is over {settings.max_input_video_mb:g} MB.",
+            param="video",
+            hint="Cut it: only its beginning is used. MAX_INPUT_VIDEO_MB sets the limit.",
         )
-    if parsed.image is not None and data is None:
-        data = decode_base64_image(parsed.image)
-    if data is None:
-        return Body(parsed, None)
-    # Decoding a large picture takes a good part of a second and 4 bytes a pixel: not in the event
-    # loop, and not many at once.
-    async with _one_at_a_time(request):
-        info = await asyncio.to_thread(inspect_image, data, max_image_pixels)
-    return Body(parsed, Upload(data, info))
+    limits = VideoLimits(settings.max_input_video_pixels, settings.max_input_video_seconds)
+    info = inspect_video(upload.file.fileno(), limits, wanted)
+    name, frames = f"{job_id}.{info.format}", wanted.taken(info.num_frames)
+    clip = Clip(name, info.width, info.height, num_frames=frames, seconds=info.seconds)
+    summary = f"{info.format} {info.width}x{info.height}, {info.seconds:g} s"
+    return Upload(upload.file, clip, summary)
 
 
 def _one_at_a_time(request: Request) -> asyncio.Semaphore:
@@ -82,20 +140,22 @@ def _from_json(text: bytes) -> GenerateRequest:
         raise as_invalid_request(exc) from exc
 
 
-async def _from_form(form: FormData) -> tuple[GenerateRequest, bytes | None]:
+def _from_form(form: FormData) -> _Parsed:
     fields: dict[str, Any] = {}
-    data: bytes | None = None
+    files: dict[str, UploadFile] = {}
     for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if name != "image":
-                raise InvalidRequest(
-                    f"{name}: no file is taken under this name.", param=name, hint="Use image."
-                )
-            data = await value.read()
-        else:
+        if not isinstance(value, UploadFile):
             fields[name] = _json_object(name, value) if name == "options" else value
+        elif name in ("image", "video"):
+            files[name] = value
+        else:
+            raise InvalidRequest(
+                f"{name}: no file is taken under this name.",
+                param=name,
+                hint="Use image or video.",
+            )
     try:
-        return GenerateRequest.model_validate(fields), data
+        return _Parsed(GenerateRequest.model_validate(fields), files)
     except ValidationError as exc:
         raise as_invalid_request(exc) from exc
 
@@ -118,7 +178,7 @@ def as_invalid_request(exc: ValidationError) -> InvalidRequest:
     param = ".".join(map(str, first["loc"])) or None
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = "there is no such field"
+        message = "can only be uploaded" if param == "video" else "there is no such field"
     elif first["type"] == "string_too_long":
         message += f"; it has {len(first['input'])}"
     prefix = f"{param}: " if param else ""
@@ -126,6 +186,8 @@ def as_invalid_request(exc: ValidationError) -> InvalidRequest:
 
 
 def _hint(kind: str, param: str | None) -> str:
+    if param == "video":
+        return "Send multipart/form-data, with the video's file as the field video."
     if kind == "extra_forbidden":
         return f"The fields are: {', '.join(GenerateRequest.model_fields)}."
     if param == "resolution":

@@ -38,5 +38,5 @@ class BodyLimit:
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(
             f"The body is over {self._max_mb:g} MB.",
-            hint="Send a smaller picture, or raise MAX_BODY_MB.",
+            hint="Send a smaller picture or video, or raise MAX_BODY_MB.",
         )

@@ -2,20 +2,20 @@
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from common.api.body import Body, Upload, read_body
+from common.api.body import Body, read_body
 from common.api.estimate import estimate
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView, job_view
-from common.frame_size import Picture
 from common.jobs.model import Job, NewJob
 from common.media.disk import full_disk_named
 from common.requests import GenerateRequest
@@ -29,6 +29,12 @@ _MULTIPART: dict[str, Any] = {
     "properties": {
         **_SCHEMA["properties"],
         "image": {"type": "string", "format": "binary", "description": "PNG, JPEG or WebP."},
+        "video": {
+            "type": "string",
+            "format": "binary",
+            "description": "MP4, MOV, MKV or WebM: goes on from its first frames, on models that"
+            " list `video_continuation`. `duration` and `num_frames` count what is new.",
+        },
         "options": {"type": "string", "description": "A JSON object."},
     },
 }
@@ -71,20 +77,20 @@ async def generate(
     `adjustments`; others are refused with the limit and the nearest legal value. A 202 means that
     the job is on disk: it survives crashes and restarts.
     """
-    body = await read_body(request, service.settings.max_image_pixels)
     job_id = token_hex(16)
-    picture = _picture(job_id, body.upload)
-    resolution = resolve(body.request, service.spec, service.variant, picture)
-    if body.request.dry_run:
-        dry_run = await _dry_run(service, body, resolution)
-        return Response(dry_run.model_dump_json(), media_type="application/json")
-    job = await accept(service, job_id, body, resolution)
+    async with read_body(request, service, job_id) as body:
+        media = body.upload.media if body.upload else None
+        resolution = resolve(body.request, service.spec, service.variant, media)
+        if body.request.dry_run:
+            dry_run = await _dry_run(service, body, resolution)
+            return Response(dry_run.model_dump_json(), media_type="application/json")
+        job = await accept(service, job_id, body, resolution)
     response.headers["Location"] = f"/jobs/{job.id}"
     return job_view(job)
 
 
 async def accept(service: Service, job_id: str, body: Body, resolution: Resolution) -> Job:
-    """Store the job and its picture, and wake the worker."""
+    """Store the job and its upload, and wake the worker."""
     service.check_disk()
     new = NewJob(
         id=job_id,
@@ -93,13 +99,12 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
         resolved=resolution.request,
         adjustments=resolution.adjustments,
     )
-    image = resolution.request.image
-    if body.upload is None or image is None:
+    if body.upload is None:
         job = await service.queue.submit(new)
     else:
-        path = service.inputs / image
-        await run_in_threadpool(_write, path, body.upload.data)
+        path = service.inputs / body.upload.media.name
         with _removed_on_failure(path):
+            await run_in_threadpool(_write, path, body.upload.file)
             job = await service.queue.submit(new)
     service.supervisor.wake()
     return job
@@ -116,17 +121,11 @@ async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryR
     )
 
 
-def _picture(job_id: str, upload: Upload | None) -> Picture | None:
-    if upload is None:
-        return None
-    info = upload.info
-    return Picture(f"{job_id}.{info.format}", info.width, info.height)
-
-
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, upload: BinaryIO) -> None:
     """The upload is on disk before the job that needs it."""
+    upload.seek(0)
     with full_disk_named(), path.open("wb") as file:
-        file.write(data)
+        shutil.copyfileobj(upload, file)
         file.flush()
         os.fsync(file.fileno())
     folder = os.open(path.parent, os.O_RDONLY)

@@ -124,6 +124,6 @@ def _file(service: Service, job: Job, name: str) -> Path:
 def _remove_files(service: Service, job: Job) -> None:
     """Whatever of it is on disk: an attempt that died may have left something, too."""
     service.storage.remove(job.id)
-    if job.resolved.image:
+    for name in job.resolved.uploads.values():
         with contextlib.suppress(FileNotFoundError):
-            (service.inputs / job.resolved.image).unlink()
+            (service.inputs / name).unlink()

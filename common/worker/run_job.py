@@ -95,8 +95,9 @@ class JobRunner:
         self._complete(running, result)
 
     def _request(self, job: Job) -> ResolvedRequest:
-        image = job.resolved.image
-        return job.resolved.model_copy(update={"image": self.inputs / image if image else None})
+        """With full paths to the input files."""
+        paths = {field: self.inputs / name for field, name in job.resolved.uploads.items()}
+        return job.resolved.model_copy(update=paths)
 
     def _advance(self, running: RunningJob, event: Event) -> None:
         """Move on, unless the client or a newer claim got there first."""
