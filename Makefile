@@ -41,8 +41,9 @@ check: setup ## format, lint, types, imports and tests: what to run while workin
 chaos: setup ## kill workers and services at random over 200 jobs, and count what became of them
 	$(BIN)/python -m tests.chaos --jobs 200
 
-benchmark: setup ## measure the service's own cost (tiny random weights)
+benchmark: setup ## measure the service's own cost, and long videos (tiny random weights)
 	$(BIN)/python -m scripts.benchmark service
+	$(BIN)/python -m scripts.benchmark magi1
 
 clean: ## remove the environment, caches and the demo's files
 	rm -rf $(VENV) .demo .benchmark .pytest_cache .mypy_cache .ruff_cache *.egg-info

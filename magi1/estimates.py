@@ -129,10 +129,12 @@ def flops_of(request: ResolvedRequest) -> float:
 def chunk_flops(tokens: int, model: Architecture, seen_chunks: float) -> float:
     """Operations of one forward pass of one chunk, two for each multiply-add.
 
-    A layer projects to two kinds of queries, to keys and values, and back from both results;
-    attends to the chunks it sees and to the text; and has the matrices of its MLP.
+    A layer projects to two kinds of queries, to keys and values, and back from both results, and
+    the text to keys and values of its own; attends to the chunks it sees and to the text; and has
+    the matrices of its MLP.
     """
     attention_weights = 4 * model.dim**2 + 2 * model.dim * model.kv_dim
     weights = attention_weights + model.ffn_matrices * model.dim * model.ffn_dim
     attention = 4 * tokens * (seen_chunks * tokens + TEXT_TOKENS) * model.dim
-    return float(model.num_layers * (2 * tokens * weights + attention))
+    text = 4 * TEXT_TOKENS * model.dim * model.kv_dim
+    return float(model.num_layers * (2 * tokens * weights + attention + text))

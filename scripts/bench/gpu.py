@@ -1,4 +1,4 @@
-"""Real-size transformers: seconds a denoising step, share of the chip's peak, memory."""
+"""Real-size transformers: seconds a step (a chunk of MAGI-1), share of the chip's peak, memory."""
 
 import argparse
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ FP8_GOAL = Goal(1.4, "least")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be chosen."""
-    parser.add_argument("--model", choices=("wan21", "ltx2"), help="only this one")
+    parser.add_argument("--model", choices=("wan21", "ltx2", "magi1"), help="only this one")
     parser.add_argument("--size", choices=("full", "small"), help="small where there is no GPU")
     parser.add_argument(
         "--schemes",
@@ -76,7 +76,7 @@ def _told(
     report: Report, measured: "Iterator[Measured]", peak: float | None
 ) -> Iterator["Measured"]:
     for one in measured:
-        report.add(one.group, one.name, one.seconds, "s/step", note=_note(one, peak))
+        report.add(one.group, one.name, one.seconds, one.unit, note=_note(one, peak))
         report.add(one.group, f"{one.name}, peak memory", one.peak_bytes / 1e9, "GB")
         if peak and one.flops:
             share = 100 * one.flops / one.seconds / 1e12 / peak

@@ -3,110 +3,25 @@
 Speed does not depend on what the weights are, so nothing has to be downloaded.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
-
 import torch
 from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
-from torch import nn
 
-from common.contract import Quantization
-from common.requests import ResolvedRequest
-from common.runtime.quantization import Keep
 from ltx2 import estimates as ltx2_estimates
 from ltx2 import precision as ltx2_precision
 from ltx2.model_config import SPEC as LTX2
+from scripts.bench.gpu_magi1 import magi1
+from scripts.bench.gpu_subject import Call, Case, Subject, noise
 from wan21 import estimates as wan21_estimates
 from wan21 import precision as wan21_precision
 from wan21.model_config import SPEC as WAN21
-
-Call = dict[str, Any]
-"""Keyword arguments of one forward pass."""
 
 GUIDED = 2
 """Videos that go through the transformer a step: with the prompt, and with the negative one."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A video's size in pixels and frames."""
-
-    width: int
-    height: int
-    num_frames: int
-    fps: float
-
-    @property
-    def name(self) -> str:
-        """As in the documents: 832x480x81."""
-        return f"{self.width}x{self.height}x{self.num_frames}"
-
-    def request(self) -> ResolvedRequest:
-        """A job of one guided step."""
-        return ResolvedRequest(
-            prompt="",
-            negative_prompt="",
-            width=self.width,
-            height=self.height,
-            num_frames=self.num_frames,
-            fps=self.fps,
-            seed=0,
-            num_inference_steps=1,
-            guidance_scale=5.0,
-        )
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A transformer at one size.
-
-    ``step`` gives the forward passes of a guided step, ``flops`` the operations of such a step;
-    None where no estimate holds.
-    """
-
-    model: str
-    title: str
-    scheme: Quantization
-    cases: tuple[Case, ...]
-    build: Callable[[], nn.Module]
-    step: Callable[[Case, torch.device], Sequence[Call]]
-    flops: Callable[[Case], float | None]
-    keep: Callable[[Quantization], Sequence[Keep]]
-
-
 def subjects(size: str) -> tuple[Subject, ...]:
     """``full`` is the published sizes; ``small`` the same code in a second on a CPU."""
-    return (_wan(size == "small"), _ltx2(size == "small"))
-
-
-def build(subject: Subject, device: torch.device) -> nn.Module:
-    """Make the transformer where it will run, in bfloat16, with no copy anywhere else.
-
-    What its class declares for float32 is made float32, as loading does.
-    """
-    with torch.device(device), _default_dtype(torch.bfloat16):
-        model = subject.build()
-    for name in getattr(model, "_keep_in_fp32_modules", None) or ():
-        for parameter_name, parameter in model.named_parameters():
-            if name in parameter_name.split("."):
-                parameter.data = parameter.data.float()
-    return model.requires_grad_(False).eval()
-
-
-@contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-def _noise(device: torch.device, *shape: int) -> torch.Tensor:
-    return torch.randn(shape, device=device, dtype=torch.bfloat16)
+    return (_wan(size == "small"), _ltx2(size == "small"), magi1(small=size == "small"))
 
 
 def _wan(small: bool) -> Subject:
@@ -120,9 +35,10 @@ def _wan(small: bool) -> Subject:
         """The pipeline makes two calls, one for each prompt."""
         latents = (case.num_frames - 1) // 4 + 1, case.height // 8, case.width // 8
         call = {
-            "hidden_states": _noise(device, 1, 16, *latents),
+            "hidden_states": noise(device, 1, 16, *latents),
             "timestep": torch.tensor([500.0], device=device),
-            "encoder_hidden_states": _noise(device, 1, wan21_estimates.TEXT_TOKENS, text_dim),
+            "encoder_hidden_states": noise(device, 1, wan21_estimates.TEXT_TOKENS, text_dim),
+            "return_dict": False,
         }
         return [call] * GUIDED
 
@@ -180,10 +96,10 @@ def _ltx2_call(case: Case, text_dim: int, device: torch.device) -> Call:
     text = ltx2_estimates.TEXT_TOKENS
     mask = torch.ones(GUIDED, text, device=device)
     return {
-        "hidden_states": _noise(device, GUIDED, frames * height * width, 128),
-        "audio_hidden_states": _noise(device, GUIDED, audio, 128),
-        "encoder_hidden_states": _noise(device, GUIDED, text, text_dim),
-        "audio_encoder_hidden_states": _noise(device, GUIDED, text, text_dim),
+        "hidden_states": noise(device, GUIDED, frames * height * width, 128),
+        "audio_hidden_states": noise(device, GUIDED, audio, 128),
+        "encoder_hidden_states": noise(device, GUIDED, text, text_dim),
+        "audio_encoder_hidden_states": noise(device, GUIDED, text, text_dim),
         "timestep": torch.full((GUIDED,), 500.0, device=device),
         "encoder_attention_mask": mask,
         "audio_encoder_attention_mask": mask,
@@ -192,4 +108,5 @@ def _ltx2_call(case: Case, text_dim: int, device: torch.device) -> Call:
         "width": width,
         "fps": case.fps,
         "audio_num_frames": audio,
+        "return_dict": False,
     }

@@ -13,7 +13,7 @@ from common.contract import LoadOptions, Quantization
 from common.runtime.acceleration import accelerate
 from common.runtime.attention import running_backends
 from common.runtime.quantization import quantize_, runnable_schemes
-from scripts.bench.gpu_models import Call, Subject, build
+from scripts.bench.gpu_subject import Call, Subject, build
 from scripts.bench.report import median
 
 WARM_UP = 1
@@ -40,6 +40,7 @@ class Measured:
     backend: str
     compiled: bool
     seconds: float
+    unit: str
     peak_bytes: int
     flops: float | None
 
@@ -85,10 +86,11 @@ def _measure_scheme(
     if scheme is not Quantization.NONE:
         quantize_(model, scheme, subject.keep(scheme))
     # Backends differ in what all schemes do alike, so they are compared once.
-    first = scheme is Quantization.NONE
-    backends = setup.backends or (running_backends(model, device) if first else ["native"])
+    backends: Sequence[str] = ["native"]
+    if subject.tunable and (setup.backends or scheme is Quantization.NONE):
+        backends = setup.backends or running_backends(model, device)
     ways = [(backend, False) for backend in backends]
-    if setup.compiles:  # last: a compiled model stays compiled
+    if setup.compiles and subject.tunable:  # last: a compiled model stays compiled
         ways.append(("native", True))
     for backend, compiled in ways:
         accelerate(model, LoadOptions(attention_backend=backend, compile_blocks=compiled), device)
@@ -102,6 +104,7 @@ def _measure_scheme(
                 backend=backend,
                 compiled=compiled,
                 seconds=seconds,
+                unit=subject.unit,
                 peak_bytes=peak_bytes,
                 flops=subject.flops(case),
             )
@@ -127,8 +130,9 @@ def time_steps(
 
 def _step(model: Any, calls: Sequence[Call]) -> torch.Tensor:
     for call in calls:
-        output: torch.Tensor = model(**call, return_dict=False)[0]
-    return output
+        output = model(**call)
+    answer: torch.Tensor = output if isinstance(output, torch.Tensor) else output[0]
+    return answer
 
 
 def _timed(model: Any, calls: Sequence[Call], device: torch.device) -> float:

@@ -22,6 +22,7 @@ from common.runtime.components import Component, PendingComponent, Treatment
 from common.runtime.devices import pick_device
 from common.runtime.loading import build
 from common.runtime.quantization import quantize_, quantize_linear, weight_bytes
+from scripts.bench.high_water import peak_bytes, reset_peak
 from scripts.bench.load_files import CHUNK_BYTES, write_checkpoint
 from wan21.precision import KEEP_TRANSFORMER
 
@@ -113,13 +114,13 @@ def _measured(
     load: Callable[[], nn.Module], scheme: Quantization, device: torch.device
 ) -> dict[str, Any]:
     _import_everything(scheme, device)
-    before = _reset_peak(device)
+    before = reset_peak(device)
     started = time.perf_counter()
     module = load()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     seconds = time.perf_counter() - started
-    peak = _peak(device) - before
+    peak = peak_bytes(device) - before
     return {"seconds": seconds, "peak": peak, "final": weight_bytes(module)}
 
 
@@ -128,28 +129,6 @@ def _import_everything(scheme: Quantization, device: torch.device) -> None:
     layer = nn.Linear(64, 64).to(device, DTYPE)
     if scheme is not Quantization.NONE:
         quantize_linear(layer, scheme)
-
-
-def _reset_peak(device: torch.device) -> int:
-    """Bytes held now. On the CPU the kernel's own high-water mark is set back (proc(5))."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return int(torch.cuda.memory_allocated(device))
-    Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
-
-
-def _peak(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    return _status("VmHWM")
-
-
-def _status(name: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    raise ValueError(name)
 
 
 TASKS: dict[str, Callable[[argparse.Namespace, torch.device], dict[str, Any]]] = {

@@ -74,6 +74,11 @@ class Report:
         self.figures.append(figure)
         print("  " + "  ".join(row_of(figure)).rstrip(), flush=True)
 
+    @property
+    def goals_met(self) -> bool:
+        """Whether nothing fell short."""
+        return all(figure.verdict != "short" for figure in self.figures)
+
     def finish(self, path: Path | None) -> None:
         """Print the whole table; write the numbers to ``path``."""
         print(f"\n{table(self.figures)}\n\n{_facts_line(machine())}")

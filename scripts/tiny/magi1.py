@@ -11,6 +11,7 @@ The special tokens are no part of the hub's repository, but of SandAI-org/MAGI-1
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,29 @@ FFN_DIM = 128
 HEADS = 8
 KV_GROUPS = 4
 HEAD_DIM = 8
-CONDITION_DIM = DIM // 4
 MAX_TOKENS = 800
 SHARD_BYTES = 200_000
 """Small enough for several files and an index, as the real weights have."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How small the transformer is; the defaults are those of the tests and the demo."""
+
+    layers: int = LAYERS
+    dim: int = DIM
+    ffn_dim: int = FFN_DIM
+    heads: int = HEADS
+    kv_groups: int = KV_GROUPS
+    head_dim: int = HEAD_DIM
+
+    @property
+    def condition_dim(self) -> int:
+        """Width of what the gates are made from."""
+        return self.dim // 4
+
+
+TINY = Geometry()
 
 
 @dataclass(frozen=True)
@@ -53,93 +73,98 @@ class Recipe:
 RECIPES = {"4.5B_distill": Recipe(distilled=True), "4.5B_base": Recipe(distilled=False)}
 
 
-def build(models_dir: Path, *, force: bool = False) -> list[Path]:
+def build(models_dir: Path, *, force: bool = False, geometry: Geometry = TINY) -> list[Path]:
     """Put the tiny repository into the cache; answer the folder of each of its models."""
-    snapshot = publish(models_dir, REPO_ID, Path(__file__), save, force=force)
+    write = partial(save, geometry=geometry)
+    snapshot = publish(models_dir, REPO_ID, Path(__file__), write, force=force)
     return [snapshot / "ckpt" / "magi" / name for name in RECIPES]
 
 
-def save(folder: Path) -> None:
+def save(folder: Path, geometry: Geometry = TINY) -> None:
     """Write the whole repository into ``folder``."""
     torch.manual_seed(SEED)
     parts = folder / "ckpt"
     for name, recipe in RECIPES.items():
-        _save_transformer(parts / "magi" / name, recipe)
+        _save_transformer(parts / "magi" / name, recipe, geometry)
     save_vae(parts / "vae")
     save_text_encoder(parts / "t5" / "t5-v1_1-xxl")
     _save_special_tokens(parts / "special_tokens.npz")
 
 
-def _save_transformer(folder: Path, recipe: Recipe) -> None:
+def _save_transformer(folder: Path, recipe: Recipe, geometry: Geometry) -> None:
     weights = folder / recipe.weights
     weights.mkdir(parents=True)
     save_torch_state_dict(
-        random_weights(_transformer_shapes()),
+        random_weights(_transformer_shapes(geometry)),
         weights,
         filename_pattern="model{suffix}.safetensors",
         max_shard_size=SHARD_BYTES,
     )
-    (folder / "config.json").write_text(json.dumps(_transformer_config(recipe), indent=2) + "\n")
+    config = _transformer_config(recipe, geometry)
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def _transformer_shapes() -> dict[str, tuple[int, ...]]:
+def _transformer_shapes(geometry: Geometry) -> dict[str, tuple[int, ...]]:
     """Keys of SandAI-org/MAGI-1, inference/model/dit/dit_model.py."""
+    dim, condition_dim = geometry.dim, geometry.condition_dim
     shapes: dict[str, tuple[int, ...]] = {
-        "x_embedder.weight": (DIM, LATENT_CHANNELS, 1, 2, 2),
-        "t_embedder.mlp.0.weight": (CONDITION_DIM, 256),
-        "t_embedder.mlp.0.bias": (CONDITION_DIM,),
-        "t_embedder.mlp.2.weight": (CONDITION_DIM, CONDITION_DIM),
-        "t_embedder.mlp.2.bias": (CONDITION_DIM,),
+        "x_embedder.weight": (dim, LATENT_CHANNELS, 1, 2, 2),
+        "t_embedder.mlp.0.weight": (condition_dim, 256),
+        "t_embedder.mlp.0.bias": (condition_dim,),
+        "t_embedder.mlp.2.weight": (condition_dim, condition_dim),
+        "t_embedder.mlp.2.bias": (condition_dim,),
         "y_embedder.null_caption_embedding": (MAX_TOKENS, TEXT_DIM),
-        "y_embedder.y_proj_xattn.0.weight": (DIM, TEXT_DIM),
-        "y_embedder.y_proj_xattn.0.bias": (DIM,),
-        "y_embedder.y_proj_adaln.0.weight": (CONDITION_DIM, TEXT_DIM),
-        "y_embedder.y_proj_adaln.0.bias": (CONDITION_DIM,),
-        "rope.bands": (HEAD_DIM // 8,),
-        **norm("videodit_blocks.final_layernorm", DIM),
-        "final_linear.linear.weight": (4 * LATENT_CHANNELS, DIM),
+        "y_embedder.y_proj_xattn.0.weight": (dim, TEXT_DIM),
+        "y_embedder.y_proj_xattn.0.bias": (dim,),
+        "y_embedder.y_proj_adaln.0.weight": (condition_dim, TEXT_DIM),
+        "y_embedder.y_proj_adaln.0.bias": (condition_dim,),
+        "rope.bands": (geometry.head_dim // 8,),
+        **norm("videodit_blocks.final_layernorm", dim),
+        "final_linear.linear.weight": (4 * LATENT_CHANNELS, dim),
     }
-    for layer in range(LAYERS):
-        block = _block_shapes()
+    block = _block_shapes(geometry)
+    for layer in range(geometry.layers):
         shapes |= {f"videodit_blocks.layers.{layer}.{key}": block[key] for key in block}
     return shapes
 
 
-def _block_shapes() -> dict[str, tuple[int, ...]]:
-    queries, keys = HEADS * HEAD_DIM, KV_GROUPS * HEAD_DIM
+def _block_shapes(geometry: Geometry) -> dict[str, tuple[int, ...]]:
+    dim, ffn_dim, condition_dim = geometry.dim, geometry.ffn_dim, geometry.condition_dim
+    queries = geometry.heads * geometry.head_dim
+    keys = geometry.kv_groups * geometry.head_dim
     norms = ("q_layernorm", "k_layernorm", "q_layernorm_xattn", "k_layernorm_xattn")
     shapes: dict[str, tuple[int, ...]] = {
-        "ada_modulate_layer.proj.0.weight": (2 * DIM, CONDITION_DIM),
-        "ada_modulate_layer.proj.0.bias": (2 * DIM,),
-        **norm("self_attention.linear_qkv.layer_norm", DIM),
-        "self_attention.linear_qkv.q.weight": (queries, DIM),
-        "self_attention.linear_qkv.qx.weight": (queries, DIM),
-        "self_attention.linear_qkv.k.weight": (keys, DIM),
-        "self_attention.linear_qkv.v.weight": (keys, DIM),
-        "self_attention.linear_kv_xattn.weight": (2 * keys, DIM),
-        "self_attention.linear_proj.weight": (DIM, 2 * queries),
-        **norm("self_attn_post_norm", DIM),
-        **norm("mlp.layer_norm", DIM),
-        "mlp.linear_fc1.weight": (FFN_DIM, DIM),
-        "mlp.linear_fc2.weight": (DIM, FFN_DIM),
-        **norm("mlp_post_norm", DIM),
+        "ada_modulate_layer.proj.0.weight": (2 * dim, condition_dim),
+        "ada_modulate_layer.proj.0.bias": (2 * dim,),
+        **norm("self_attention.linear_qkv.layer_norm", dim),
+        "self_attention.linear_qkv.q.weight": (queries, dim),
+        "self_attention.linear_qkv.qx.weight": (queries, dim),
+        "self_attention.linear_qkv.k.weight": (keys, dim),
+        "self_attention.linear_qkv.v.weight": (keys, dim),
+        "self_attention.linear_kv_xattn.weight": (2 * keys, dim),
+        "self_attention.linear_proj.weight": (dim, 2 * queries),
+        **norm("self_attn_post_norm", dim),
+        **norm("mlp.layer_norm", dim),
+        "mlp.linear_fc1.weight": (ffn_dim, dim),
+        "mlp.linear_fc2.weight": (dim, ffn_dim),
+        **norm("mlp_post_norm", dim),
     }
     for name in norms:
-        shapes |= norm(f"self_attention.{name}", HEAD_DIM)
+        shapes |= norm(f"self_attention.{name}", geometry.head_dim)
     return shapes
 
 
-def _transformer_config(recipe: Recipe) -> dict[str, Any]:
+def _transformer_config(recipe: Recipe, geometry: Geometry) -> dict[str, Any]:
     """In the form of example/4.5B/4.5B_distill_config.json."""
     return {
         "model_config": {
             "model_name": "videodit_ardf",
-            "num_layers": LAYERS,
-            "hidden_size": DIM,
-            "ffn_hidden_size": FFN_DIM,
-            "num_attention_heads": HEADS,
-            "num_query_groups": KV_GROUPS,
-            "kv_channels": HEAD_DIM,
+            "num_layers": geometry.layers,
+            "hidden_size": geometry.dim,
+            "ffn_hidden_size": geometry.ffn_dim,
+            "num_attention_heads": geometry.heads,
+            "num_query_groups": geometry.kv_groups,
+            "kv_channels": geometry.head_dim,
             "layernorm_epsilon": 1e-6,
             "apply_layernorm_1p": True,
             "x_rescale_factor": 1,

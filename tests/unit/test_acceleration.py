@@ -24,8 +24,9 @@ from common.runtime.attention import head_dims, running_backends, takes_masks, w
 from common.runtime.available import available_bytes, cgroup_available, mem_available
 from common.settings import SettingsError
 from ltx2.estimates import decoding_bytes, whole_decoding_bytes
-from scripts.bench.gpu_models import build, subjects
+from scripts.bench.gpu_models import subjects
 from scripts.bench.gpu_step import Setup, measure
+from scripts.bench.gpu_subject import build
 
 CPU = torch.device("cpu")
 
@@ -254,14 +255,14 @@ def test_the_benchmark_divides_by_what_the_models_really_do():
         for case in subject.cases:
             with FlopCounterMode(display=False) as counter, torch.no_grad():
                 for call in subject.step(case, nowhere):
-                    model(**call, return_dict=False)
+                    model(**call)
             assert subject.flops(case) == pytest.approx(counter.get_total_flops(), rel=0.001)
 
 
-def test_a_small_transformer_is_timed():
-    wan = subjects("small")[0]
+@pytest.mark.parametrize(("index", "case"), [(0, "128x96x9"), (2, "128x128x24")])
+def test_a_small_transformer_is_timed(index: int, case: str):
     setup = Setup(schemes=(Quantization.NONE,), backends=("native",), compiles=False, steps=1)
-    (one,) = measure(wan, CPU, setup)
-    assert (one.name, one.case) == ("bf16, native", "128x96x9")
+    (one,) = measure(subjects("small")[index], CPU, setup)
+    assert (one.name, one.case) == ("bf16, native", case)
     assert one.seconds > 0
     assert one.peak_bytes > 0

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from scripts.bench.health import by_phase
-from scripts.bench.report import Figure, Goal, percentile, table
+from scripts.bench.magi1 import checked, compare, in_full_window
+from scripts.bench.report import Figure, Goal, Report, percentile, table
 from scripts.playback import Played, difference
 from scripts.progress import line_of
 from scripts.services import MODELS, clean_environment, port_for
@@ -30,6 +31,33 @@ def test_a_goal_is_met_at_its_bound():
 def test_a_table_says_what_falls_short():
     text = table([Figure("submit", "p50", 4.0, "ms", Goal(3)), Figure("submit", "max", 9.0, "ms")])
     assert "4 ms  <= 3  short" in text
+
+
+def test_of_a_chunked_video_only_a_full_window_counts():
+    assert in_full_window([9, 1, 2, 8, 8, 8]) == [1, 2]
+    assert in_full_window([9, 8, 8, 8]) == []
+
+
+def video(chunks: int, growth: int) -> dict[str, Any]:
+    return {"loaded": 1000, "peaks": [1100 + growth * chunk for chunk in range(chunks)]}
+
+
+@pytest.mark.parametrize(("growth", "met"), [(0, True), (1, False)])
+def test_memory_that_grows_with_the_length_falls_short(growth: int, met: bool):
+    report = Report("magi1")
+    compare(report, {length: video(length, growth) for length in (4, 16, 64)})
+    assert [figure.verdict == "ok" for figure in report.figures] == [met, met]
+    assert report.goals_met == met
+
+
+@pytest.mark.parametrize("lengths", [[64], [4, 64], [5, 15]])
+def test_lengths_that_would_leave_a_goal_unmeasured_are_refused(lengths: list[int]):
+    with pytest.raises(SystemExit, match="compares nothing"):
+        checked(lengths)
+
+
+def test_lengths_are_put_in_order():
+    assert checked([64, 4, 16]) == [4, 16, 64]
 
 
 def test_answers_belong_to_the_phase_they_were_asked_in():
