@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from common.contract import Quantization
-from common.runtime.quantization import Keep
 from magi1.configuration import OFFICIAL, SamplingConfig, TransformerConfig
 from magi1.estimates import CHUNK_FRAMES, MAGI_4_5B, chunk_flops, chunk_tokens
 from magi1.guidance import Call as GuidedCall
 from magi1.guidance import one_pass
 from magi1.kv_cache import KVCache
+from magi1.precision import keep_transformer
 from magi1.schedule import ChunkSchedule, Step
 from magi1.transformer import MagiTransformer3DModel
 from scripts.bench.gpu_subject import Call, Case, Subject, noise
@@ -56,16 +56,10 @@ def magi1(*, small: bool) -> Subject:
         build=lambda: MagiTransformer3DModel(**geometry.as_dict()),
         step=step,
         flops=flops,
-        keep=lambda _: _keep(geometry.num_layers),
+        keep=lambda _: keep_transformer(geometry.num_layers),
         unit="s/chunk",
         tunable=False,  # its attention goes straight to torch's own
     )
-
-
-def _keep(num_layers: int) -> tuple[Keep, ...]:
-    """Beside what the class declares: the first and last block stay, as officially in FP8."""
-    edges = ("blocks.0", f"blocks.{num_layers - 1}")
-    return (Keep("gates", "adaptive gates"), *(Keep(name, "at an end") for name in edges))
 
 
 class _Recorder:
