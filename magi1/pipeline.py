@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
 from common.requests import ResolvedRequest
+from common.runtime.acceleration import refuse_group_offload
 from common.runtime.devices import compute_dtype, memory_errors, pick_device
 from common.runtime.images import load_image
 from common.runtime.load_components import load_components
@@ -69,7 +70,9 @@ def load(checkpoint: Path, options: LoadOptions) -> MagiPipeline:
         CheckpointError: a part is missing, damaged, or of another model.
         InvalidRequest: ``options.device`` does not exist, or cannot run the scheme.
         OutOfMemory: the weights did not fit.
+        SettingsError: group offload is on.
     """
+    refuse_group_offload(options)
     device = pick_device(options.device)
     parts, config = checkpoint.parents[1], find_config(checkpoint)
     geometry = config.transformer

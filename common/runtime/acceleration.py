@@ -77,6 +77,20 @@ def check_group_offload(options: LoadOptions, device: torch.device) -> None:
     )
 
 
+def refuse_group_offload(options: LoadOptions) -> None:
+    """Refuse group offload for a model that has not been built for it. Call it first.
+
+    Raises:
+        SettingsError: it is on.
+    """
+    if options.group_offload:
+        raise SettingsError(
+            "GROUP_OFFLOAD is on, and this model cannot be kept off the GPU in parts.",
+            param="GROUP_OFFLOAD",
+            hint="Turn it off for this service. A smaller QUANTIZATION takes less memory.",
+        )
+
+
 def _offload_groups(transformer: Any, device: torch.device) -> None:
     transformer.enable_group_offload(
         onload_device=device,

@@ -19,7 +19,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from common.contract import LoadOptions, Quantization
 from common.errors import VideosDGXError
-from common.runtime.acceleration import accelerate, check_group_offload, fit_decoder
+from common.runtime.acceleration import (
+    accelerate,
+    check_group_offload,
+    fit_decoder,
+    refuse_group_offload,
+)
 from common.runtime.attention import head_dims, running_backends, takes_masks, worst_error
 from common.runtime.available import available_bytes, cgroup_available, mem_available
 from common.settings import SettingsError
@@ -156,6 +161,13 @@ def test_group_offload_is_refused_on_a_cpu():
     with pytest.raises(SettingsError, match="is the CPU") as caught:
         accelerate(tiny_wan(), LoadOptions(group_offload=True), CPU)
     assert caught.value.body.param == "GROUP_OFFLOAD"
+
+
+def test_group_offload_is_refused_for_a_model_that_cannot():
+    with pytest.raises(SettingsError) as caught:
+        refuse_group_offload(LoadOptions(group_offload=True))
+    assert caught.value.body.param == "GROUP_OFFLOAD"
+    refuse_group_offload(LoadOptions())
 
 
 @pytest.mark.parametrize("integrated", [True, False])
