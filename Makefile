@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 MODELS := ltx2 wan21 magi1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve models test check chaos benchmark clean
+.PHONY: help setup demo serve health test check chaos benchmark clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: setup ## make one video with each model, on tiny random weights
 serve: setup ## run the services on this machine, with the checkpoints in MODELS_DIR
 	$(BIN)/python -m scripts.serve
 
+health: ## show all services, their queues and the memory pool
+	@$(PYTHON) scripts/health_check.py
+
 test: setup ## run all tests, as CI does
 	$(BIN)/python -m pytest
 
@@ -38,8 +41,9 @@ check: setup ## format, lint, types, imports and tests: what to run while workin
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-chaos: setup ## kill workers and services at random over 200 jobs, and count what became of them
+chaos: setup ## kill workers and services at random over 500 jobs, and count what became of them
 	$(BIN)/python -m tests.chaos --jobs 200
+	$(BIN)/python -m tests.chaos --four --jobs 300
 
 benchmark: setup ## measure the service's own cost, and long videos (tiny random weights)
 	$(BIN)/python -m scripts.benchmark service

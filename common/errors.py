@@ -14,6 +14,7 @@ VideosDGXError
 ├── ModelBusy               409  unload while a job uses the model
 ├── CheckpointError         500  missing, incomplete or of another model (fails the job)
 ├── OutOfMemory             500  the model did not fit (fails the job)
+├── NotEnoughMemory         422  the pool of this machine is smaller than the job
 ├── EncodingFailed          500  ffmpeg gave up (fails the job)
 └── GenerationFailed        500  anything unexpected inside the model (fails the job)
 
@@ -136,6 +137,13 @@ class OutOfMemory(VideosDGXError):
     """The model or the job did not fit into memory."""
 
     code = "out_of_memory"
+
+
+class NotEnoughMemory(VideosDGXError):
+    """The machine's pool is smaller than the job, whoever makes room."""
+
+    code = "not_enough_memory"
+    status = 422
 
 
 class EncodingFailed(VideosDGXError):

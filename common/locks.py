@@ -1,6 +1,7 @@
 """Locks that die with their process: the kernel drops a flock at any death."""
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ class AlreadyRunning(VideosDGXError):
 
 @contextmanager
 def held(path: Path, timeout: float) -> Iterator[None]:
-    """Hold ``path`` exclusively; wait ``timeout`` seconds for whoever has it.
+    """Hold ``path`` exclusively, with our process id in it; wait ``timeout`` seconds for it.
 
     Raises:
         AlreadyRunning: it is still held after that.
@@ -27,6 +28,9 @@ def held(path: Path, timeout: float) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         _lock(file.fileno(), path.name, time.monotonic() + timeout)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
 
 

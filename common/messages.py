@@ -40,6 +40,8 @@ class Progress(_Message):
     chunk: int = 0
     chunks: int = 0
     percent: float = 0
+    waiting_for: str | None = None
+    """Why nothing happens, in words and numbers, while it waits for memory or for the GPU."""
     seconds_elapsed: float = 0
     seconds_left: float | None = None
 

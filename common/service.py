@@ -19,6 +19,8 @@ from common.jobs.queue import JobQueue
 from common.locks import held
 from common.logs import configure_logs, get_logger
 from common.media.storage import Storage
+from common.memory.demand import Appraiser
+from common.memory.opening import open_pool
 from common.settings import Settings, load_settings
 from common.spec import load_spec
 
@@ -70,6 +72,7 @@ def _within(variant: Variant, max_seconds: float | None) -> Variant:
 
 def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
     """Put the parts together."""
+    pool = open_pool(settings)
     queue = JobQueue(open_store(settings, spec.id), settings.max_queue)
     storage = Storage(settings.outputs_of(spec.id))
     spawn = partial(ChildWorker.spawn, address)
@@ -79,5 +82,13 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         settings=settings,
         queue=queue,
         storage=storage,
-        supervisor=Supervisor(spawn, queue, settings, discard=storage.remove),
+        supervisor=Supervisor(
+            spawn,
+            queue,
+            settings,
+            discard=storage.remove,
+            evicted_seconds=partial(pool.ledger.evicted_seconds, spec.id),
+        ),
+        pool=pool,
+        appraiser=Appraiser.of(spec, settings),
     )

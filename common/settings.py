@@ -68,6 +68,23 @@ class Settings(BaseSettings):
 
     auto_unload_minutes: float = Field(10, ge=-1)
     """Idle minutes before the model leaves memory. 0: right after the queue is empty. -1: never."""
+    memory_kind: Literal["auto", "unified", "gpu", "cpu"] = "auto"
+    """What the memory pool is: auto finds out."""
+    memory_source: Path | None = None
+    """A JSON file with total_bytes and available_bytes, in place of the machine: for tests."""
+    memory_pool_gb: float | None = Field(None, gt=0)
+    """Hand out at most so much memory to all services together; all when empty."""
+    memory_floor_gb: float = Field(8, ge=0)
+    """Memory that always stays free, a tenth of all at most; below it the watchdog stops the newest
+    load or the largest job."""
+    pinned: bool = False
+    """Never make room for another model; AUTO_UNLOAD_MINUTES still holds."""
+    min_residence_seconds: float = Field(30, ge=0)
+    """A model that was loaded stays so long before it makes room for another."""
+    eviction_seconds: float = Field(15, gt=0)
+    """A model that was asked to make room has so long before its worker is stopped."""
+    gpu_concurrent_jobs: int = Field(1, ge=1)
+    """Jobs on the GPU at once, over all services of this machine."""
     max_queue: int = Field(100, ge=1)
     """Unfinished jobs a service accepts; the next gets 429."""
     max_attempts: int = Field(3, ge=1)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.bench import gpu, load, magi1, quantization, service
+from scripts.bench import gpu, load, magi1, memory, quantization, service
 from scripts.bench.report import Report
 
 MODULES = {
@@ -12,6 +12,7 @@ MODULES = {
     "load": load,
     "quantization": quantization,
     "magi1": magi1,
+    "memory": memory,
     "gpu": gpu,
 }
 

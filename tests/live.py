@@ -57,7 +57,7 @@ def wait_gone(pid: int, timeout: float = 10) -> None:
 
 
 class LiveService:
-    """``python -m <module>`` on a free port, with folders of its own and settings from here."""
+    """``python -m <module> [NAME]`` on a free port, with its own folders and settings."""
 
     def __init__(
         self, folder: Path, module: str = "tests.toy.app", model: str = "toy", **settings: object
@@ -67,7 +67,7 @@ class LiveService:
         self.outputs = folder / "outputs" / model
         self.state = folder / "state" / model
         self.database = self.state / "jobs.db"
-        self.log_file = folder / "service.log"
+        self.log_file = folder / f"{model}.log"
         self.settings = _SETTINGS | {
             "MODELS_DIR": self.models,
             "OUTPUTS_DIR": self.outputs.parent,
@@ -86,7 +86,7 @@ class LiveService:
 
     def launch(self) -> None:
         """Start the process, and no more."""
-        command = [sys.executable, "-m", self.module]
+        command = [sys.executable, "-m", *self.module.split()]
         # Not in the repository: a developer's .env must not reach in here.
         place: dict[str, Any] = {"cwd": self.folder, "env": self._environment()}
         with self.log_file.open("ab") as log:

@@ -8,7 +8,9 @@ from fastapi import FastAPI
 
 from common import __version__
 from common.api import error_handlers, routes_generate, routes_jobs, routes_service
+from common.api.guard import keep_guard
 from common.api.limits import BodyLimit
+from common.api.orphans import end_orphan
 from common.api.service import Service
 from common.api.sweep import sweep_files
 from common.contract import ModelSpec
@@ -29,8 +31,12 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
         service = app.state.service = make_service()
         app.state.picture_turn = asyncio.Semaphore(1)
         await sweep_files(service)
+        state = service.settings.state_of(spec.id)
+        await asyncio.to_thread(end_orphan, state / "worker.lock")
         supervising = asyncio.create_task(service.supervisor.run())
+        guarding = asyncio.create_task(keep_guard(service))
         yield
+        guarding.cancel()
         await service.supervisor.stop()
         await supervising
         service.queue.close()

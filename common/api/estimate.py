@@ -6,8 +6,6 @@ from statistics import median
 from common.api.service import Service
 from common.api.views import MemoryEstimate
 from common.contract import Phase
-from common.errors import CheckpointError
-from common.hub import locate
 from common.jobs.model import Job
 from common.requests import ResolvedRequest
 
@@ -22,12 +20,17 @@ async def estimate(
 
 
 def _memory(service: Service, request: ResolvedRequest) -> MemoryEstimate | None:
-    try:
-        checkpoint = locate(service.settings.models_dir, service.variant)
-    except CheckpointError:
+    fitting = service.fitting()
+    if fitting is None:
         return None
-    memory = service.spec.memory(checkpoint.path, request)
-    return MemoryEstimate(load_bytes=memory.load_bytes, run_bytes=memory.run_bytes)
+    demand = service.appraiser.demand(fitting.checkpoint, request)
+    return MemoryEstimate(
+        load_bytes=demand.load_bytes,
+        run_bytes=demand.run_bytes,
+        total_bytes=demand.total_bytes,
+        capacity_bytes=fitting.capacity_bytes,
+        measured=demand.measured,
+    )
 
 
 def _seconds(service: Service, request: ResolvedRequest, jobs: tuple[Job, ...]) -> float | None:

@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from common import __version__
+from common.api.memory_views import PoolView, pool_view
 from common.api.service import Service
 from common.errors import CheckpointError
 from common.hub import locate
@@ -76,6 +77,7 @@ class InfoView(BaseModel):
     max_queue: int
     auto_unload_minutes: float
     memory: MemoryView
+    pool: PoolView
     system: SystemView
 
 
@@ -97,6 +99,7 @@ async def info_view(service: Service) -> InfoView:
         max_queue=settings.max_queue,
         auto_unload_minutes=settings.auto_unload_minutes,
         memory=_memory(service.supervisor.worker_rss_bytes),
+        pool=await pool_view(service.pool),
         system=await run_in_threadpool(_system, service),
     )
 

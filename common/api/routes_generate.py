@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, BinaryIO
@@ -16,6 +16,7 @@ from common.api.body import Body, read_body
 from common.api.estimate import estimate
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView, job_view
+from common.errors import CheckpointError
 from common.jobs.model import Job, NewJob
 from common.media.disk import full_disk_named
 from common.requests import GenerateRequest
@@ -92,6 +93,7 @@ async def generate(
 async def accept(service: Service, job_id: str, body: Body, resolution: Resolution) -> Job:
     """Store the job and its upload, and wake the worker."""
     service.check_disk()
+    await run_in_threadpool(check_memory, service, resolution)
     new = NewJob(
         id=job_id,
         model=service.spec.id,
@@ -108,6 +110,14 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
             job = await service.queue.submit(new)
     service.supervisor.wake()
     return job
+
+
+def check_memory(service: Service, resolution: Resolution) -> None:
+    """Refuse what could never fit; what cannot be judged for want of a checkpoint fails later."""
+    fitting = service.fitting()
+    if fitting is not None:
+        with suppress(CheckpointError):
+            fitting.check(resolution.request)
 
 
 async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryRunView:

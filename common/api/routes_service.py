@@ -1,15 +1,18 @@
 """The service itself: what it is, how it is, what it did, and its model in and out of memory."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel, Field
 
 from common import __version__
 from common.api.info import InfoView, info_view
+from common.api.memory_views import PoolView, pool_view
+from common.api.prometheus import as_prometheus, wants_prometheus
 from common.api.service import Service, service_of
 from common.errors import VideosDGXError
+from common.jobs.model import Statistics
 from common.jobs.states import JobState
 from common.messages import ModelState
 
@@ -53,6 +56,8 @@ class QueueView(BaseModel):
     expected_wait_seconds: float | None = Field(
         description="For a job sent now; null until one has been measured."
     )
+    waiting_for: str | None = Field(description="Why the next job does not begin, if it waits.")
+    pool: PoolView
 
 
 class ModelView(BaseModel):
@@ -159,13 +164,37 @@ async def queue_status(service: ServiceParam) -> QueueView:
         cancelling=count(JobState.CANCELLING, 0),
         max_queue=service.settings.max_queue,
         expected_wait_seconds=None if average is None else round(average * ahead, 1),
+        waiting_for=_reason(service),
+        pool=await pool_view(service.pool),
     )
 
 
-@router.get("/metrics", tags=["Service"], summary="What was done")
-async def metrics(service: ServiceParam) -> MetricsView:
-    """Counts and durations over all jobs, from the job table itself."""
+def _reason(service: Service) -> str | None:
+    reasons = (progress.waiting_for for progress in service.supervisor.live.values())
+    return next(filter(None, reasons), None)
+
+
+@router.get(
+    "/metrics",
+    tags=["Service"],
+    summary="What was done",
+    response_model=MetricsView,
+    responses={200: {"content": {"text/plain": {}}, "description": "By the Accept header."}},
+)
+async def metrics(service: ServiceParam, accept: Annotated[str, Header()] = "*/*") -> Any:
+    """Counts and durations over all jobs, from the job table itself.
+
+    Prometheus, which asks for text, gets its own format, with the memory pool.
+    """
     statistics = await service.queue.call(service.queue.store.statistics)
+    if wants_prometheus(accept):
+        pool = await pool_view(service.pool)
+        text, kind = as_prometheus(accept, service.spec.id, statistics, pool)
+        return Response(text, media_type=kind)
+    return _metrics(service, statistics)
+
+
+def _metrics(service: Service, statistics: Statistics) -> MetricsView:
     count = statistics.by_state.get
     ended = {state: count(state, 0) for state in (JobState.COMPLETED, JobState.FAILED)}
     cancelled = count(JobState.CANCELLED, 0)

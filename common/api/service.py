@@ -9,9 +9,13 @@ from fastapi import Request
 
 from common.api.supervisor import Supervisor
 from common.contract import ModelSpec, Variant
-from common.errors import StorageFull
+from common.errors import CheckpointError, StorageFull
+from common.hub import locate
 from common.jobs.queue import JobQueue
 from common.media.storage import Storage
+from common.memory.demand import Appraiser
+from common.memory.fitting import Fitting
+from common.memory.opening import Pool
 from common.settings import GIB, Settings
 
 
@@ -25,12 +29,22 @@ class Service:
     queue: JobQueue
     storage: Storage
     supervisor: Supervisor
+    pool: Pool
+    appraiser: Appraiser
     started: float = field(default_factory=time.monotonic)
 
     @property
     def inputs(self) -> Path:
         """The folder of uploads."""
         return self.settings.inputs_of(self.spec.id)
+
+    def fitting(self) -> Fitting | None:
+        """Measures requests against this machine; None without the checkpoint on disk."""
+        try:
+            checkpoint = locate(self.settings.models_dir, self.variant)
+        except CheckpointError:
+            return None
+        return Fitting(self.appraiser, checkpoint, self.variant, self.pool.capacity_bytes)
 
     def check_disk(self) -> None:
         """Refuse work that could not be finished for want of space.

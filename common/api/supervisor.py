@@ -49,9 +49,14 @@ class Supervisor:
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
         discard: Callable[[str], None] = lambda _job_id: None,
+        evicted_seconds: Callable[[int], float] = lambda _pid: 0.0,
     ) -> None:
-        """``discard`` removes the files of a job that ended without a result."""
+        """``discard`` removes the files of a job that ended without a result.
+
+        ``evicted_seconds``: for how long a worker, by its pid, has been asked to make room.
+        """
         self._discard = discard
+        self._evicted_seconds = evicted_seconds
         self._spawn = spawn
         self._queue = queue
         self._settings = settings
@@ -124,6 +129,12 @@ class Supervisor:
             self._worker.send(Cancel(job_id=job.id))
             self._watch.cancel(job.id, self._clock())
 
+    def shoot(self, reason: str) -> None:
+        """End the worker at once, for the machine's sake; its job goes back to the queue."""
+        if self._worker and self._verdict is None:
+            self._verdict = Verdict(reason, blame=False)
+            self._worker.kill()
+
     def _drain(self) -> None:
         if self._worker and self._watch:
             self._worker.send(Leave())
@@ -190,6 +201,7 @@ class Supervisor:
         """SIGTERM when it is overdue, SIGKILL when that did not help."""
         now = self._clock()
         if self._verdict is None:
+            watch.evicted_seconds = self._evicted_seconds(worker.pid)
             self._verdict = watch.overdue(now)
             if self._verdict is not None:
                 log.warning("stopping worker", extra={"reason": self._verdict.reason})
@@ -236,17 +248,11 @@ class Supervisor:
 
     async def _sweep(self) -> None:
         """Take back jobs whose worker, on another machine, shows no life any more."""
-        store = self._queue.store
-        mine = self._settings.worker_id()
-        claims = {
-            job.token: job
-            for job in await self._queue.call(store.claimed)
-            if job.token and job.worker != mine
-        }
-        beats = {token: job.beats for token, job in claims.items()}
-        for token in self._stalls.observe(beats, self._clock()):
+        store, mine = self._queue.store, self._settings.worker_id()
+        others = [job for job in await self._queue.call(store.claimed) if job.worker != mine]
+        for job in self._stalls.among(others, self._clock()):
             reason = "its worker shows no life any more"
-            await self._queue.call(store.expel, claims[token], reason, self._settings.max_attempts)
+            await self._queue.call(store.expel, job, reason, self._settings.max_attempts)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

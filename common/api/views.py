@@ -74,6 +74,9 @@ class MemoryEstimate(BaseModel):
 
     load_bytes: int
     run_bytes: int
+    total_bytes: int = Field(description="Asked of the pool at once.")
+    capacity_bytes: int = Field(description="The most that one job can get on this machine.")
+    measured: bool = Field(description="This shape has run here before; else it is an estimate.")
 
 
 class DryRunView(BaseModel):

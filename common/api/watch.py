@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from common.contract import Phase
+from common.jobs.model import Job
 from common.settings import Settings
 
 
@@ -27,6 +28,8 @@ class Watch:
     left: set[str] = field(default_factory=set)
     """Jobs that the worker let go of: a cancel can arrive here after that."""
     leave_by: float | None = None
+    evicted_seconds: float = 0.0
+    """For how long another model has been waiting for this one to make room."""
 
     def beat(self, now: float) -> None:
         """The process lives."""
@@ -51,6 +54,9 @@ class Watch:
         """Why the worker must be stopped now, if it must."""
         if self.leave_by is not None and now >= self.leave_by:
             return Verdict("it had to leave", blame=False)
+        if self.evicted_seconds > self.settings.eviction_seconds:
+            seconds = self.evicted_seconds
+            return Verdict(f"it did not make room within {seconds:.0f} s", blame=False)
         if any(now >= deadline for deadline in self.cancelled.values()):
             return Verdict("the job was cancelled", blame=False)
         silent = now - self.last_beat
@@ -79,6 +85,12 @@ class Stalls:
 
     lease_seconds: float
     _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def among(self, claimed: list[Job], now: float) -> list[Job]:
+        """Note the beats of all claimed jobs; answer those that are stalled."""
+        claims = {job.token: job for job in claimed if job.token}
+        stalled = self.observe({token: job.beats for token, job in claims.items()}, now)
+        return [claims[token] for token in stalled]
 
     def observe(self, beats: dict[str, int], now: float) -> set[str]:
         """Note the beat count of every claim, by token; answer the stalled ones."""

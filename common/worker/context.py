@@ -71,6 +71,14 @@ class RunningJob:
         )
         self._on_progress(self.job.id, self.latest)
 
+    def wait(self, reason: str) -> None:
+        """Say why nothing happens; leave the job if it was cancelled or called back."""
+        self.raise_if_cancelled()
+        waiting = self.latest.model_copy(update={"waiting_for": reason})
+        if waiting != self.latest:
+            self.latest = waiting
+            self._on_progress(self.job.id, waiting)
+
     def finish(self) -> None:
         """Close the last phase's timing."""
         self._close_phase(self._clock())

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 
 import psutil
 
@@ -20,10 +21,17 @@ BEAT_SECONDS = 1.0
 class Heart:
     """Beats every second; writes the row when progress changed or the lease grows old."""
 
-    def __init__(self, control: Control, store: JobStore, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        control: Control,
+        store: JobStore,
+        lease_seconds: float,
+        on_beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._control = control
         self._store = store
         self._lease = lease_seconds
+        self._on_beat = on_beat
         self._process = psutil.Process()
         self._stopped = threading.Event()
         self._written: tuple[Progress, float] | None = None
@@ -40,6 +48,8 @@ class Heart:
     def _beat(self) -> None:
         while not self._stopped.wait(BEAT_SECONDS):
             self._control.report(Beat(rss_bytes=self._process.memory_info().rss))
+            with contextlib.suppress(OSError):  # a full disk; the next beat may fit
+                self._on_beat()
             running = self.running
             if running is not None:
                 # A database that does not answer now is tried again in a second.

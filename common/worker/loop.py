@@ -6,28 +6,30 @@ import threading
 import time
 from types import FrameType
 
-from common.contract import LoadReport, ModelSpec, Phase
+from common.contract import ModelSpec
 from common.errors import JobReleased, VideosDGXError
-from common.hub import Checkpoint, choose_variant, locate
 from common.jobs.model import Progress
 from common.jobs.states import ENDED
 from common.jobs.store import JobStore
-from common.load_options import load_options
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings, resolve_codec
 from common.media.storage import Storage
-from common.messages import EXIT_CLEAN, EXIT_RESTART, JobLeft, JobProgress, ModelState, ModelStatus
+from common.messages import EXIT_CLEAN, EXIT_RESTART, JobLeft, JobProgress, ModelState
 from common.model_loader import ModelLoader
 from common.settings import Settings
 from common.worker.context import RunningJob
 from common.worker.control import Control
 from common.worker.heart import Heart
-from common.worker.run_job import JobRunner, LoadedModel
+from common.worker.loading import Loading
+from common.worker.run_job import JobRunner
+from common.worker.seat import open_seat, plain_request
 
 log = get_logger("worker")
 
 POLL_SECONDS = 2.0
 """Between looks at a queue that nobody told us about: other machines' jobs, a busy database."""
+EVICTION_POLL_SECONDS = 0.25
+"""Between looks at whether another model needs the memory."""
 FIRST_WORD_SECONDS = 1.0
 """Patience for what this worker was started for: it is said at once, where there is a pipe."""
 
@@ -42,20 +44,20 @@ class Worker:
         self._settings = settings
         self._store = store
         self._control = control
-        self._checkpoint: Checkpoint | None = None
-        self._load_seconds: float | None = None
-        self._report: LoadReport | None = None
         self._interruptible = False
         self._claiming = threading.Lock()
-        self._heart = Heart(control, store, settings.lease_seconds)
+        self._seat = open_seat(settings, spec)
+        self._heart = Heart(control, store, settings.lease_seconds, self._seat.arbiter.beat)
+        self._loading = Loading(spec, settings, self._seat, control, lambda: self._heart.running)
         self._loader = ModelLoader(
-            self._load, ttl_seconds=_ttl(settings), on_change=self._report_model
+            self._loading.load, ttl_seconds=_ttl(settings), on_change=self._loading.report
         )
         self._runner = JobRunner(
             spec=spec,
             store=store,
             storage=Storage(settings.outputs_of(spec.id)),
             loader=self._loader,
+            seat=self._seat,
             inputs=settings.inputs_of(spec.id),
             encoder=EncoderSettings(
                 codec=resolve_codec(settings.video_encoder), crf=settings.video_crf
@@ -80,6 +82,8 @@ class Worker:
 
     def _turn(self) -> bool:
         """Run one job, or load, or wait for news; False when there is nothing to stay for."""
+        if self._seat.arbiter.must_leave():
+            return False
         if self._run_next():
             return True
         if self._control.load_wanted:
@@ -88,8 +92,17 @@ class Worker:
         left = self._loader.seconds_until_expiry()
         if self._control.unload_wanted or left == 0:
             return False
-        self._control.news.wait(POLL_SECONDS if left is None else min(left, POLL_SECONDS))
+        self._rest(POLL_SECONDS if left is None else min(left, POLL_SECONDS))
         return True
+
+    def _rest(self, seconds: float) -> None:
+        """Wait for news from the API process, or from the other models."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._control.news.wait(min(left, EVICTION_POLL_SECONDS)):
+                return
+            if self._seat.arbiter.must_leave():
+                return
 
     def _run_next(self) -> bool:
         running = self._claim()
@@ -128,40 +141,22 @@ class Worker:
 
     def _warm(self) -> None:
         self._control.load_wanted = False
+        request = plain_request(self._spec, self._settings.checkpoint)
         try:
-            with self._loader.use():
+            with self._seat.warmth(request, self._while_warming), self._loader.use():
                 pass
+        except JobReleased:
+            pass  # called back, or asked to make room
         except VideosDGXError as exc:
             log.error("cannot load", extra={"reason": exc.body.message, "hint": exc.body.hint})
+            self._loading.report(ModelState.UNLOADED)
         except Exception:
             log.exception("cannot load")
             raise _Tainted from None
 
-    def _load(self) -> LoadedModel:
-        settings, started = self._settings, time.monotonic()
-        variant = choose_variant(self._spec, settings.checkpoint)
-        self._checkpoint = locate(settings.models_dir, variant)
-        self._report = None
-        options = load_options(
-            settings,
-            self._spec,
-            self._checkpoint,
-            on_bytes=self._report_bytes,
-            on_report=self._keep_report,
-        )
-        pipeline = self._spec.load(self._checkpoint.path, options)
-        self._load_seconds = round(time.monotonic() - started, 3)
-        return LoadedModel(pipeline, self._checkpoint)
-
-    def _report_bytes(self, done: int, total: int) -> None:
-        """Progress of a load, on the job that waits for it; a cancelled job leaves the load."""
-        running = self._heart.running
-        if running is not None:
-            running.progress(Phase.LOADING, done, total)
-            running.raise_if_cancelled()
-
-    def _keep_report(self, report: LoadReport) -> None:
-        self._report = report
+    def _while_warming(self, _reason: str) -> None:
+        if self._control.leaving or self._control.unload_wanted:
+            raise JobReleased
 
     def _recover(self) -> None:
         """Take back what an earlier process of this name held: our lock says that it is dead."""
@@ -175,13 +170,6 @@ class Worker:
 
     def _report_progress(self, job_id: str, progress: Progress) -> None:
         self._control.report(JobProgress(job_id=job_id, progress=progress))
-
-    def _report_model(self, state: ModelState) -> None:
-        status = ModelStatus(state=state)
-        if state is ModelState.LOADED and self._checkpoint is not None:
-            status = _loaded(self._checkpoint, self._load_seconds, self._report)
-        log.info("model", extra=status.model_dump(exclude={"type"}))
-        self._control.report(status)
 
     # Commands, from the pipe's thread
 
@@ -213,23 +201,6 @@ class Worker:
 
 class _Tainted(Exception):
     """This process must end before another job runs."""
-
-
-def _loaded(
-    checkpoint: Checkpoint, seconds: float | None, report: LoadReport | None
-) -> ModelStatus:
-    """What is in memory now. A model may keep its ways of loading to itself: no report then."""
-    return ModelStatus(
-        state=ModelState.LOADED,
-        checkpoint=checkpoint.id,
-        revision=checkpoint.revision,
-        load_seconds=seconds,
-        quantization=report.quantization if report else None,
-        quantization_reason=report.reason if report else None,
-        attention_backend=report.attention_backend if report else None,
-        from_cache=report.from_cache if report else None,
-        weight_bytes=report.weight_bytes if report else None,
-    )
 
 
 def _ttl(settings: Settings) -> float:

@@ -1,7 +1,7 @@
 """One job from claim to record: load, generate, encode, publish, complete."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from common.messages import ModelState
 from common.model_loader import ModelLoader
 from common.requests import ResolvedRequest
 from common.worker.context import RunningJob
+from common.worker.seat import Seat
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,7 @@ class JobRunner:
     store: JobStore
     storage: Storage
     loader: ModelLoader[LoadedModel]
+    seat: Seat
     inputs: Path
     encoder: EncoderSettings
 
@@ -82,17 +84,28 @@ class JobRunner:
             folder, manifest = adopted
             self._complete(running, JobResult(**{**manifest["result"], "folder": folder}))
             return
-        if self.loader.state is not ModelState.LOADED:
-            self._advance(running, Event.LOAD)
-            running.progress(Phase.LOADING)
-        with self.loader.use() as model:
+        loaded = self.loader.state is ModelState.LOADED
+        with self.seat.memory(job, loaded=loaded, on_wait=running.wait):
+            if not loaded:
+                self._advance(running, Event.LOAD)
+                running.progress(Phase.LOADING)
+            with self.loader.use() as model:
+                result = self._generate(running, model)
+        self._complete(running, result)
+
+    def _generate(self, running: RunningJob, model: LoadedModel) -> JobResult:
+        def wait(reason: str) -> None:
+            if running.latest.waiting_for is None:  # the model is loaded, the GPU is not ours yet
+                self._advance(running, Event.WAIT)
+            running.wait(reason)
+
+        with self.seat.turn(running.job, wait) as end_turn:
             self._advance(running, Event.RUN)
             running.raise_if_cancelled()
-            clip = self.spec.generate(model.pipeline, self._request(job), running)
+            clip = self.spec.generate(model.pipeline, self._request(running.job), running)
             with self._draft(running) as draft:
-                encoded = self._encode(running, clip, draft, model.checkpoint)
-                result = self._publish(running, clip, draft, encoded, model.checkpoint)
-        self._complete(running, result)
+                encoded = self._encode(running, clip, draft, model.checkpoint, end_turn)
+                return self._publish(running, clip, draft, encoded, model.checkpoint)
 
     def _request(self, job: Job) -> ResolvedRequest:
         """With full paths to the input files."""
@@ -115,9 +128,15 @@ class JobRunner:
             raise
 
     def _encode(
-        self, running: RunningJob, clip: VideoClip, draft: Draft, checkpoint: Checkpoint
+        self,
+        running: RunningJob,
+        clip: VideoClip,
+        draft: Draft,
+        checkpoint: Checkpoint,
+        end_turn: Callable[[], None],
     ) -> EncodedVideo:
         def frames_done(poster: "NDArray[np.uint8]") -> None:
+            end_turn()
             running.progress(Phase.ENCODING_VIDEO)
             write_thumbnail(poster, draft.thumbnail)
 

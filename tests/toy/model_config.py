@@ -32,6 +32,7 @@ from common.contract import (
 from common.errors import CheckpointError
 from common.requests import ResolvedRequest
 
+MIB = 1024**2
 Moment = Literal["encoding_prompt", "denoising", "decoding"]
 
 
@@ -43,20 +44,35 @@ class ToyOptions(ModelOptions):
     die_at: Moment | None = Field(None, description="Where the process kills itself.")
     raise_at: Moment | None = Field(None, description="Where the model raises.")
     hang_at: Moment | None = Field(None, description="Where the model never returns.")
+    hold_mb: int = Field(
+        0, ge=0, le=4096, description="MiB that the job really takes while it runs."
+    )
+    says_mb: int | None = Field(None, ge=0, description="MiB that it says it takes, where it lies.")
 
 
 @dataclass(frozen=True)
 class ToyPipeline:
     brightness: int
+    weights: NDArray[np.uint8]
+    """Memory really taken, as large as the checkpoint's megabytes.txt says."""
 
 
 def load(checkpoint: Path, _options: LoadOptions) -> ToyPipeline:
-    """Read the one weight of the checkpoint; takes TOY_LOAD_SECONDS."""
+    """Read the one weight of the checkpoint; takes its megabytes, and TOY_LOAD_SECONDS."""
     weights = checkpoint / "brightness.txt"
     if not weights.is_file():
         raise CheckpointError("The toy checkpoint is incomplete.", hint="Write brightness.txt.")
     _take(float(os.environ.get("TOY_LOAD_SECONDS", "0")))
-    return ToyPipeline(int(weights.read_text()))
+    return ToyPipeline(int(weights.read_text()), _touched(_megabytes(checkpoint)))
+
+
+def _megabytes(checkpoint: Path) -> int:
+    file = checkpoint / "megabytes.txt"
+    return int(file.read_text()) if file.is_file() else 0
+
+
+def _touched(megabytes: int) -> NDArray[np.uint8]:
+    return np.full(megabytes * MIB, 1, np.uint8)  # ones: zeros would stay untouched pages
 
 
 def generate(pipeline: ToyPipeline, request: ResolvedRequest, context: JobContext) -> VideoClip:
@@ -64,11 +80,13 @@ def generate(pipeline: ToyPipeline, request: ResolvedRequest, context: JobContex
     options = ToyOptions.model_validate(request.options)
     context.progress(Phase.ENCODING_PROMPT)
     _misbehave("encoding_prompt", options)
+    held = _touched(options.hold_mb)
     for step in range(request.num_inference_steps):
         context.raise_if_cancelled()
         _misbehave("denoising", options)
         _take(options.step_seconds)
         context.progress(Phase.DENOISING, step + 1, request.num_inference_steps)
+    del held
     audio = None
     if request.generate_audio:
         samples = np.zeros((int(request.duration * 8000), 2), np.float32)
@@ -113,9 +131,12 @@ def _take(seconds: float) -> None:
         threading.Event().wait(seconds)
 
 
-def memory(_checkpoint: Path, request: ResolvedRequest) -> Memory:
-    """A toy holds next to nothing."""
-    return Memory(load_bytes=1, run_bytes=request.width * request.height * 3)
+def memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
+    """What the checkpoint and the options say, and some frames."""
+    options = ToyOptions.model_validate(request.options)
+    says = options.hold_mb if options.says_mb is None else options.says_mb
+    frames = request.width * request.height * 3 * 8
+    return Memory(load_bytes=_megabytes(checkpoint) * MIB, run_bytes=says * MIB + frames)
 
 
 def cost(request: ResolvedRequest) -> float:
@@ -162,11 +183,14 @@ SPEC = ModelSpec(
 )
 
 
-def make_checkpoint(models_dir: Path, brightness: int = 255) -> None:
-    """Write the toy's weights where the service looks for them."""
-    folder = models_dir / "models--videosdgx--toy"
+def make_checkpoint(
+    models_dir: Path, brightness: int = 255, *, name: str = "toy", megabytes: int = 0
+) -> None:
+    """Write a toy's weights where its service looks for them."""
+    folder = models_dir / f"models--videosdgx--{name}"
     snapshot = folder / "snapshots" / "toy-revision"
     snapshot.mkdir(parents=True, exist_ok=True)
     (snapshot / "brightness.txt").write_text(str(brightness))
+    (snapshot / "megabytes.txt").write_text(str(megabytes))
     (folder / "refs").mkdir(exist_ok=True)
     (folder / "refs" / "main").write_text("toy-revision")

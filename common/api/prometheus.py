@@ -1,0 +1,82 @@
+"""``/metrics`` as Prometheus reads it: the job table and the pool, read anew at each scrape.
+
+Nothing is counted in this process: what a restart would forget is not worth a graph.
+"""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from common.api.memory_views import LeaseView, PoolView
+from common.jobs.model import Statistics
+from common.jobs.states import ENDED, JobState
+from common.memory.pool import Stage
+
+_POOL = {
+    "total": "All memory of the pool.",
+    "available": "What the machine says is available now.",
+    "free": "What can be handed out now.",
+    "floor": "What always stays free.",
+}
+
+
+def as_prometheus(
+    accept: str, model: str, statistics: Statistics, pool: PoolView
+) -> tuple[bytes, str]:
+    """The metrics in the format that ``accept`` asks for, and their content type."""
+    encode, content_type = choose_encoder(accept)
+    registry = CollectorRegistry()
+    registry.register(_Snapshot(model, statistics, pool))
+    return encode(registry), content_type
+
+
+def wants_prometheus(accept: str) -> bool:
+    """Whether a client asks for the text format rather than for JSON."""
+    return "openmetrics" in accept or ("text/plain" in accept and "json" not in accept)
+
+
+class _Snapshot(Collector):
+    def __init__(self, model: str, statistics: Statistics, pool: PoolView) -> None:
+        self._model = model
+        self._statistics = statistics
+        self._pool = pool
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._jobs()
+        yield from self._memory()
+        yield from self._leases()
+
+    def _jobs(self) -> Iterable[Metric]:
+        count = self._statistics.by_state.get
+        now = GaugeMetricFamily("videosdgx_jobs", "Unfinished jobs.", labels=["model", "state"])
+        ended = CounterMetricFamily("videosdgx_jobs_ended", "Jobs.", labels=["model", "state"])
+        for state in JobState:
+            family = ended if state in ENDED else now
+            family.add_metric([self._model, state.value], count(state, 0))
+        yield from (now, ended)
+
+    def _memory(self) -> Iterable[Metric]:
+        for name, text in _POOL.items():
+            value = getattr(self._pool, f"{name}_bytes")
+            yield GaugeMetricFamily(f"videosdgx_pool_{name}_bytes", text, value=value)
+
+    def _leases(self) -> Iterable[Metric]:
+        """Of this service alone: each service is scraped, and the sum must be right."""
+        own = next((x for x in self._pool.leases if x.model == self._model), None)
+        figures = {
+            "reserved_bytes": ("What this model may hold.", own.reserved_bytes if own else 0),
+            "used_bytes": ("What its worker does hold.", own.used_bytes if own else 0),
+            "loaded": ("Whether its weights are in memory.", bool(own and own.loaded)),
+            "waiting": ("Whether its next job waits for memory.", _waits(own)),
+        }
+        for name, (text, value) in figures.items():
+            family = GaugeMetricFamily(f"videosdgx_model_{name}", text, labels=["model"])
+            family.add_metric([self._model], float(value))
+            yield family
+
+
+def _waits(own: LeaseView | None) -> bool:
+    return bool(own and own.ticket and own.ticket.stage == Stage.WAITING)

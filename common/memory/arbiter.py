@@ -1,0 +1,239 @@
+"""A worker's side of the shared pool: asks, waits, takes its turn, makes room.
+
+All workers follow the same policy on the same ledger, one at a time, and each acts only for itself:
+there is no server that could die.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common.errors import JobReleased, NotEnoughMemory
+from common.logs import get_logger
+from common.memory.ledger import Ledger
+from common.memory.policy import Evict, Grant, Wait, decide, evictable, take_turn
+from common.memory.pool import (
+    Lease,
+    Rules,
+    Situation,
+    Stage,
+    Ticket,
+    capacity_bytes,
+    free_bytes,
+    missing_bytes,
+)
+from common.memory.probe import Probe
+from common.memory.words import in_gb
+
+log = get_logger("memory")
+
+LOOK_SECONDS = 0.2
+"""Between two looks at the ledger while waiting."""
+
+OnWait = Callable[[str], None]
+"""Told at every look why there is nothing yet. It may raise, to leave the queue of tickets."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a job needs on top of what its worker holds, and whose job it is."""
+
+    accepted_at: float
+    number: int
+    job_id: str | None
+    more_bytes: int
+    run_bytes: int = 0
+    """Of these, what goes again with the job."""
+    seconds: float | None = None
+
+
+class Arbiter:
+    """One worker's lease. Its methods are called from one thread; ``beat`` from any."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        probe: Probe,
+        rules: Rules,
+        model: str,
+        *,
+        used_bytes: Callable[[], int],
+        pinned: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._ledger = ledger
+        self._probe = probe
+        self._rules = rules
+        self._used_bytes = used_bytes
+        self._clock = clock
+        self._pause = pause
+        self._writing = threading.RLock()
+        used = used_bytes()
+        self._lease = Lease(
+            model=model,
+            pid=os.getpid(),
+            pinned=pinned,
+            beat=clock(),
+            used_bytes=used,
+            base_bytes=used,
+        )
+        with ledger.deciding():
+            ledger.bury(probe.read().available_bytes)
+            ledger.join(self._lease)
+
+    def beat(self) -> None:
+        """Show life, and what is held; every second."""
+        self._write(used_bytes=self._used_bytes(), beat=self._clock())
+
+    def ask(self, ask: Ask, on_wait: OnWait) -> None:
+        """Wait for the memory of a job. It is this worker's until ``finish``.
+
+        Raises:
+            NotEnoughMemory: no pool of this size could ever hold it.
+            JobReleased: this worker has been asked to make room.
+        """
+        started = self._clock()
+        self._write(ticket=self._ticket(ask), used_bytes=self._used_bytes())
+        try:
+            self._refuse_the_impossible()
+            while (reason := self._granted()) is not None:
+                on_wait(reason)
+                self._pause(LOOK_SECONDS)
+        except BaseException:
+            self._write(ticket=None)
+            raise
+        waited = self._clock() - started
+        if waited >= LOOK_SECONDS:
+            log.info("memory granted", extra={"waited_seconds": round(waited, 3)})
+
+    def take_turn(self, on_wait: OnWait) -> None:
+        """Wait for the GPU; it is this worker's until ``end_turn``."""
+        while (reason := self._on_gpu()) is not None:
+            on_wait(f"waiting for {reason}")
+            self._pause(LOOK_SECONDS)
+
+    def end_turn(self) -> None:
+        """The last frame is decoded: the next ticket may have the GPU."""
+        self._stage(Stage.TAIL)
+
+    def loaded(self) -> None:
+        """The weights are in memory."""
+        used = self._used_bytes()
+        self._write(loaded=True, loaded_at=self._clock(), used_bytes=used, weights_bytes=used)
+
+    def finish(self) -> None:
+        """The job is over: only what is really held stays reserved.
+
+        Never less than the loaded model: pages of an idle one may have been put aside for a while.
+        """
+        used = self._used_bytes()
+        held = max(used, self._lease.weights_bytes) if self._lease.loaded else 0
+        now = self._clock()
+        self._write(ticket=None, used_bytes=used, reserved_bytes=held, last_used=now)
+
+    def must_leave(self) -> bool:
+        """Whether this worker has been asked to make room and is free to go; it then must."""
+        if self._lease.leaving:
+            return True
+        model = self._lease.model
+        asked = self._ledger.eviction(model)
+        if asked is None:
+            return False
+        with self._ledger.deciding():
+            if not evictable(self._lease, self._situation()):
+                self._ledger.spare(model)
+                return False
+            self._write(leaving=True)
+        log.info("making room", extra={"for": asked.by, "held": in_gb(self._lease.held_bytes)})
+        return True
+
+    # Machinery
+
+    def _ticket(self, ask: Ask) -> Ticket:
+        return Ticket(
+            accepted_at=ask.accepted_at,
+            number=ask.number,
+            job_id=ask.job_id,
+            total_bytes=self._used_bytes() + ask.more_bytes,
+            run_bytes=ask.run_bytes,
+            seconds=ask.seconds,
+            since=self._clock(),
+        )
+
+    def _refuse_the_impossible(self) -> None:
+        ticket = self._lease.ticket
+        assert ticket is not None  # noqa: S101  # ask() set it
+        most = capacity_bytes(self._probe.read().total_bytes, self._rules)
+        if ticket.total_bytes > most:
+            raise NotEnoughMemory(
+                f"This needs {in_gb(ticket.total_bytes)}, and this machine's pool has"
+                f" {in_gb(most)} in all.",
+                hint="Ask for a lower resolution or fewer frames, or run a smaller checkpoint or"
+                " a smaller QUANTIZATION.",
+            )
+
+    def _granted(self) -> str | None:
+        """Take the memory, or say in words and numbers why not yet."""
+        if self.must_leave():
+            raise JobReleased
+        with self._ledger.deciding():
+            situation = self._situation()
+            decision = decide(situation, self._lease.model)
+            if isinstance(decision, Grant):
+                self._reserve()
+                return None
+            if isinstance(decision, Evict):
+                for model in decision.models:
+                    self._ledger.evict(situation.lease(model), self._lease.model)
+        return self._words(situation, decision)
+
+    def _reserve(self) -> None:
+        ticket = self._lease.ticket
+        assert ticket is not None  # noqa: S101  # only tickets are granted
+        granted = ticket.model_copy(update={"stage": Stage.GRANTED, "since": self._clock()})
+        total = max(ticket.total_bytes, self._lease.held_bytes)
+        self._write(ticket=granted, reserved_bytes=total, last_used=self._clock())
+
+    def _on_gpu(self) -> str | None:
+        with self._ledger.deciding():
+            wait = take_turn(self._situation(), self._lease.model)
+            if wait is not None:
+                return wait.why
+            self._stage(Stage.ON_GPU)
+        return None
+
+    def _stage(self, stage: Stage) -> None:
+        ticket = self._lease.ticket
+        if ticket is not None:
+            self._write(ticket=ticket.model_copy(update={"stage": stage, "since": self._clock()}))
+
+    def _situation(self) -> Situation:
+        reading = self._probe.read()
+        self._ledger.bury(reading.available_bytes)
+        leases = self._ledger.leases()
+        return Situation(
+            free_bytes=free_bytes(reading, leases, self._rules),
+            coming_bytes=self._ledger.coming_bytes(reading.available_bytes),
+            leases=leases,
+            now=self._clock(),
+            rules=self._rules,
+        )
+
+    def _words(self, situation: Situation, decision: Wait | Evict) -> str:
+        need = in_gb(missing_bytes(situation.lease(self._lease.model)))
+        free = in_gb(max(0, situation.free_bytes))
+        if isinstance(decision, Evict):
+            return f"needs {need}, {free} free, waiting for {_list(decision.models)} to make room"
+        return f"needs {need}, {free} free, waiting for {decision.why}"
+
+    def _write(self, **changes: object) -> None:
+        with self._writing:
+            self._lease = self._lease.model_copy(update=changes)
+            self._ledger.write(self._lease)
+
+
+def _list(models: tuple[str, ...]) -> str:
+    return " and ".join(models)

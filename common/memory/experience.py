@@ -1,0 +1,133 @@
+"""What jobs really took on this machine: corrects the estimates of the next ones.
+
+One small file a service, ``memory.json`` in its state folder, written after every job. An estimate
+comes from the model's geometry; the measured bytes of the same shape replace it, those of other
+shapes scale it.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from common.contract import Memory
+from common.requests import ResolvedRequest
+
+HEADROOM = 1.05
+"""On measured bytes: allocators do not repeat themselves exactly."""
+LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
+"""How far other shapes may move an estimate: another shape may hit another peak."""
+SHAPES_KEPT = 200
+
+
+class _Run(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    estimated: int
+    measured: int
+
+
+class _Record(BaseModel):
+    """Measured bytes by checkpoint and scheme, and by shape below that."""
+
+    model_config = ConfigDict(frozen=True)
+
+    loads: dict[str, int] = {}
+    runs: dict[str, _Run] = {}
+    paces: tuple[float, ...] = ()
+    """Seconds for each unit of cost, of the last jobs."""
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """An estimate with all that is known, and whether this very shape was measured."""
+
+    memory: Memory
+    measured: bool
+
+
+class Experience:
+    """Reads and writes the file; a damaged one is forgotten, estimates are then uncorrected."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[tuple[int, int], _Record] | None = None
+
+    def corrected(self, weights: str, request: ResolvedRequest, estimate: Memory) -> Corrected:
+        """The estimate, corrected; ``weights`` names the checkpoint and its scheme."""
+        record, shape = self._read(), shape_of(weights, request)
+        load = record.loads.get(weights, estimate.load_bytes)
+        run = record.runs.get(shape)
+        if run is not None:
+            return Corrected(Memory(load, int(run.measured * HEADROOM)), weights in record.loads)
+        known = [r for key, r in record.runs.items() if key.startswith(f"{weights} ")]
+        ratios = [r.measured / max(1, r.estimated) for r in known]
+        factor = min(max(median(ratios), LEAST_FACTOR), MOST_FACTOR) if ratios else 1.0
+        return Corrected(Memory(load, int(estimate.run_bytes * factor)), False)
+
+    def seconds(self, cost: float) -> float | None:
+        """How long a job of this cost takes here once it runs; None before the first."""
+        paces = self._read().paces
+        return median(paces) * cost if paces else None
+
+    def loaded(self, weights: str, measured: int) -> None:
+        """Note what the weights really hold."""
+        record = self._read()
+        loads = {**record.loads, weights: measured}
+        self._write(record.model_copy(update={"loads": loads}))
+
+    def ran(
+        self, weights: str, request: ResolvedRequest, estimated: int, measured: int, pace: float
+    ) -> None:
+        """Note a job's peak above what was held before it, and its seconds a unit of cost."""
+        record, shape = self._read(), shape_of(weights, request)
+        runs = dict(record.runs)
+        runs.pop(shape, None)  # the latest comes last, the oldest goes first
+        runs[shape] = _Run(estimated=estimated, measured=measured)
+        kept = dict(list(runs.items())[-SHAPES_KEPT:])
+        paces = (*record.paces, pace)[-10:]
+        self._write(record.model_copy(update={"runs": kept, "paces": paces}))
+
+    def outgrew(self, weights: str, request: ResolvedRequest, asked: int, held: int) -> None:
+        """A job was stopped by the watchdog: next time it asks for a quarter more than it had."""
+        record, shape = self._read(), shape_of(weights, request)
+        more = _Run(estimated=asked, measured=max(asked, held) * 5 // 4)
+        runs = {**record.runs, shape: more}
+        self._write(record.model_copy(update={"runs": runs}))
+
+    def _read(self) -> _Record:
+        """The file, parsed again only when it was replaced: every submit asks."""
+        try:
+            status = self._path.stat()
+            version = (status.st_ino, status.st_mtime_ns)
+            if self._seen is None or self._seen[0] != version:
+                record = _Record.model_validate_json(self._path.read_bytes())
+                self._seen = (version, record)
+            return self._seen[1]
+        except (OSError, ValidationError):
+            return _Record()
+
+    def _write(self, record: _Record) -> None:
+        """Whole or not at all; a full disk costs the lesson and no more."""
+        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            draft.write_text(record.model_dump_json(), encoding="utf-8")
+            draft.replace(self._path)
+
+
+def shape_of(weights: str, request: ResolvedRequest) -> str:
+    """All that decides a job's peak; prompts and seeds do not."""
+    options = json.dumps(request.options, sort_keys=True, default=str)
+    flags = [
+        "image" if request.image else "",
+        "audio" if request.generate_audio else "",
+        "guided" if request.guidance_scale > 1 else "",
+        hashlib.sha256(options.encode()).hexdigest()[:8],
+    ]
+    size = f"{request.width}x{request.height}x{request.num_frames}"
+    return " ".join([weights, size, *filter(None, flags)])

@@ -1,0 +1,82 @@
+"""Whether a request can ever fit into this machine's pool, and what would if it cannot."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from common.contract import Quantization, Variant
+from common.errors import NotEnoughMemory
+from common.hub import Checkpoint
+from common.memory.demand import Appraiser
+from common.memory.words import in_gb
+from common.requests import ResolvedRequest
+
+_SMALLER = (0.75, 0.5, 0.25)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Measures requests against ``capacity_bytes``, the most that one job could ever get."""
+
+    appraiser: Appraiser
+    checkpoint: Checkpoint
+    variant: Variant
+    capacity_bytes: int
+
+    def check(self, request: ResolvedRequest) -> None:
+        """Refuse what no waiting would help.
+
+        Raises:
+            NotEnoughMemory: with the numbers and what would fit.
+        """
+        demand = self.appraiser.demand(self.checkpoint, request)
+        if demand.total_bytes <= self.capacity_bytes:
+            return
+        weights, running = in_gb(demand.load_bytes), in_gb(demand.run_bytes)
+        raise NotEnoughMemory(
+            f"This needs {in_gb(demand.total_bytes)} of memory ({weights} for the weights,"
+            f" {running} to run), and this machine has {in_gb(self.capacity_bytes)} for all.",
+            param="resolution" if demand.loading_bytes <= self.capacity_bytes else None,
+            hint=self._hint(request),
+        )
+
+    def _hint(self, request: ResolvedRequest) -> str:
+        ways = [*self._sizes(request), *self._lengths(request), *self._schemes(request)]
+        if not ways:
+            return "Run the service with a smaller checkpoint, or on a machine with more memory."
+        return f"These would fit: {'; '.join(ways)}."
+
+    def _fits(self, request: ResolvedRequest, appraiser: Appraiser | None = None) -> bool:
+        demand = (appraiser or self.appraiser).demand(self.checkpoint, request)
+        return demand.total_bytes <= self.capacity_bytes
+
+    def _sizes(self, request: ResolvedRequest) -> Iterator[str]:
+        limits = self.variant.limits
+        for share in _SMALLER:
+            size = [
+                max(
+                    limits.min_side,
+                    int(side * share) // limits.size_multiple * limits.size_multiple,
+                )
+                for side in (request.width, request.height)
+            ]
+            smaller = request.model_copy(update={"width": size[0], "height": size[1]})
+            if self._fits(smaller):
+                yield f"resolution {size[0]}x{size[1]}"
+                return
+
+    def _lengths(self, request: ResolvedRequest) -> Iterator[str]:
+        limits = self.variant.limits
+        for share in _SMALLER:
+            steps = int((request.num_frames - limits.frames_offset) * share) // limits.frames_step
+            count = max(limits.min_frames, steps * limits.frames_step + limits.frames_offset)
+            if self._fits(request.model_copy(update={"num_frames": count})):
+                yield f"num_frames {count}"
+                return
+
+    def _schemes(self, request: ResolvedRequest) -> Iterator[str]:
+        for scheme in (Quantization.FP8, Quantization.NF4):
+            if scheme is not self.appraiser.scheme:
+                other = replace(self.appraiser, scheme=scheme)
+                if self._fits(request, other):
+                    yield f"QUANTIZATION={scheme.value} for the service"
+                    return

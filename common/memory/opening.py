@@ -1,0 +1,34 @@
+"""Puts the pool together from the settings, for workers and API processes alike."""
+
+from dataclasses import dataclass
+
+from common.memory.ledger import Ledger
+from common.memory.pool import Rules, capacity_bytes
+from common.memory.probe import Probe, detect, floor_bytes
+from common.settings import GIB, Settings
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The memory that all services of this machine share."""
+
+    ledger: Ledger
+    probe: Probe
+    rules: Rules
+    capacity_bytes: int
+    """The most that one job could ever get."""
+
+
+def open_pool(settings: Settings) -> Pool:
+    """Open the ledger on the state volume, and find out what memory this machine has."""
+    probe = detect(settings.device, settings.memory_kind, settings.memory_source)
+    most = settings.memory_pool_gb
+    total = probe.read().total_bytes
+    rules = Rules(
+        floor_bytes=floor_bytes(settings.memory_floor_gb, total),
+        pool_bytes=None if most is None else int(most * GIB),
+        gpu_jobs=settings.gpu_concurrent_jobs,
+        residence_seconds=settings.min_residence_seconds,
+    )
+    ledger = Ledger(settings.state_dir / "memory")
+    return Pool(ledger, probe, rules, capacity_bytes(total, rules))

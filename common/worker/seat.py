@@ -1,0 +1,139 @@
+"""A job's way through the shared pool: its memory, its turn on the GPU, and what was learnt."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from common.contract import ModelSpec
+from common.hub import Checkpoint, choose_variant, locate
+from common.jobs.model import Job
+from common.memory.arbiter import Arbiter, Ask, OnWait
+from common.memory.demand import Appraiser, Demand
+from common.memory.opening import open_pool
+from common.memory.probe import PeakMeter, process_bytes
+from common.requests import ResolvedRequest
+from common.settings import Settings
+
+
+@dataclass
+class Seat:
+    """One worker's place in the pool. Used by the thread that runs the jobs."""
+
+    arbiter: Arbiter
+    appraiser: Appraiser
+    meter: PeakMeter
+    locate: Callable[[], Checkpoint]
+    used_bytes: Callable[[], int]
+    clock: Callable[[], float] = time.monotonic
+
+    @contextmanager
+    def memory(self, job: Job, *, loaded: bool, on_wait: OnWait) -> Iterator[Demand]:
+        """Hold the memory of a job: all that it needs is granted before anything is taken.
+
+        Raises:
+            CheckpointError: the checkpoint is not there, or damaged.
+            NotEnoughMemory: no pool of this size could hold it.
+            JobReleased: this worker has been asked to make room.
+        """
+        demand = self.appraiser.demand(self.locate(), job.resolved)
+        ask = Ask(
+            accepted_at=job.created_at,
+            number=job.number,
+            job_id=job.id,
+            more_bytes=demand.run_bytes if loaded else demand.total_bytes,
+            run_bytes=demand.run_bytes,
+            seconds=demand.seconds,
+        )
+        with self._asked(ask, on_wait):
+            yield demand
+
+    @contextmanager
+    def warmth(self, request: ResolvedRequest, on_wait: OnWait) -> Iterator[None]:
+        """Hold the memory that loading takes, without a job. Raises like ``memory``."""
+        demand = self.appraiser.demand(self.locate(), request)
+        with self._asked(Ask(time.time(), 0, None, demand.loading_bytes), on_wait):
+            yield
+
+    @contextmanager
+    def turn(self, job: Job, on_wait: OnWait) -> Iterator[Callable[[], None]]:
+        """Hold the GPU; what it gives ends the turn, after the last decoded frame.
+
+        A job that goes all the way leaves what it took as experience.
+        """
+        self.arbiter.take_turn(on_wait)
+        checkpoint, before, started = self.locate(), self.used_bytes(), self.clock()
+        self.meter.reset()
+
+        def end() -> None:
+            self.arbiter.end_turn()
+            spent = self.clock() - started
+            peak = max(0, self.meter.peak_bytes() - before)
+            self._learn(checkpoint, job.resolved, peak, spent)
+
+        yield end
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Around a load: what it leaves is measured."""
+        before = self.used_bytes()
+        yield
+        self.arbiter.loaded()
+        weights = self.appraiser.weights(self.locate())
+        self.appraiser.experience.loaded(weights, max(0, self.used_bytes() - before))
+
+    @contextmanager
+    def _asked(self, ask: Ask, on_wait: OnWait) -> Iterator[None]:
+        self.arbiter.ask(ask, on_wait)
+        try:
+            yield
+        finally:
+            self.arbiter.finish()
+
+    def _learn(
+        self, checkpoint: Checkpoint, request: ResolvedRequest, peak: int, spent: float
+    ) -> None:
+        appraiser = self.appraiser
+        estimated = appraiser.estimate(checkpoint, request).run_bytes
+        pace = spent / appraiser.spec.cost(request)
+        weights = appraiser.weights(checkpoint)
+        appraiser.experience.ran(weights, request, estimated, peak, pace)
+
+
+def open_seat(settings: Settings, spec: ModelSpec) -> Seat:
+    """Take this worker's place in the pool of its machine."""
+    pool = open_pool(settings)
+    kind = pool.probe.read().kind
+    used_bytes = partial(process_bytes, kind)
+    variant = choose_variant(spec, settings.checkpoint)
+    return Seat(
+        arbiter=Arbiter(
+            pool.ledger,
+            pool.probe,
+            pool.rules,
+            spec.id,
+            used_bytes=used_bytes,
+            pinned=settings.pinned,
+        ),
+        appraiser=Appraiser.of(spec, settings),
+        meter=PeakMeter(kind),
+        locate=partial(locate, settings.models_dir, variant),
+        used_bytes=used_bytes,
+    )
+
+
+def plain_request(spec: ModelSpec, checkpoint: str | None) -> ResolvedRequest:
+    """What a model is warmed for: its own defaults."""
+    defaults = choose_variant(spec, checkpoint).defaults
+    return ResolvedRequest(
+        prompt="",
+        negative_prompt=defaults.negative_prompt,
+        width=defaults.width,
+        height=defaults.height,
+        num_frames=defaults.num_frames,
+        fps=defaults.fps,
+        seed=0,
+        num_inference_steps=defaults.num_inference_steps,
+        guidance_scale=defaults.guidance_scale,
+    )

@@ -1,0 +1,140 @@
+"""What past jobs teach: estimates replaced by what was measured, or moved by it, within bounds."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from common.contract import Memory, Quantization
+from common.errors import NotEnoughMemory
+from common.hub import Checkpoint
+from common.memory.demand import BESIDE_TENSORS, SCHEME_SHARES, Appraiser
+from common.memory.experience import HEADROOM, Experience
+from common.memory.fitting import Fitting
+from common.requests import ResolvedRequest
+from tests.toy.model_config import MIB, SPEC, VARIANT, make_checkpoint
+
+ESTIMATE = Memory(load_bytes=1000 * MIB, run_bytes=100 * MIB)
+REQUEST = ResolvedRequest(
+    prompt="a bar",
+    negative_prompt="",
+    width=640,
+    height=480,
+    num_frames=81,
+    fps=8,
+    seed=1,
+    num_inference_steps=3,
+    guidance_scale=1,
+)
+
+
+@pytest.fixture
+def experience(tmp_path: Path) -> Experience:
+    return Experience(tmp_path / "memory.json")
+
+
+def test_nothing_is_known_at_first(experience: Experience):
+    known = experience.corrected("w", REQUEST, ESTIMATE)
+    assert (known.memory, known.measured) == (ESTIMATE, False)
+    assert experience.seconds(5.0) is None
+
+
+def test_the_same_shape_is_what_was_measured(experience: Experience, tmp_path: Path):
+    experience.loaded("w", 900 * MIB)
+    experience.ran("w", REQUEST, ESTIMATE.run_bytes, 250 * MIB, pace=2.0)
+    again = Experience(tmp_path / "memory.json")  # another process, a restart
+    other_words = REQUEST.model_copy(update={"prompt": "another", "seed": 9})
+    known = again.corrected("w", other_words, ESTIMATE)
+    assert known.memory == Memory(900 * MIB, int(250 * MIB * HEADROOM))
+    assert known.measured
+    assert again.seconds(5.0) == 10.0
+
+
+@pytest.mark.parametrize(("measured", "factor"), [(150, 1.5), (900, 2.0), (10, 0.5)])
+def test_other_shapes_are_moved_within_bounds(experience: Experience, measured: int, factor: float):
+    experience.ran("w", REQUEST, ESTIMATE.run_bytes, measured * MIB, pace=1)
+    larger = REQUEST.model_copy(update={"width": 1280})
+    known = experience.corrected("w", larger, ESTIMATE)
+    assert (known.memory.run_bytes, known.measured) == (ESTIMATE.run_bytes * factor, False)
+
+
+def test_other_weights_learn_nothing_from_it(experience: Experience):
+    experience.ran("w", REQUEST, ESTIMATE.run_bytes, 300 * MIB, pace=1)
+    assert experience.corrected("v", REQUEST, ESTIMATE).memory == ESTIMATE
+
+
+def test_a_damaged_file_is_forgotten(experience: Experience, tmp_path: Path):
+    (tmp_path / "memory.json").write_text("{")
+    assert experience.corrected("w", REQUEST, ESTIMATE).memory == ESTIMATE
+    experience.loaded("w", 5)
+    assert experience.corrected("w", REQUEST, ESTIMATE).memory.load_bytes == 5
+
+
+def test_what_outgrew_its_memory_asks_for_more_each_time(experience: Experience):
+    asked = [experience.corrected("w", REQUEST, ESTIMATE).memory.run_bytes]
+    for _ in range(3):
+        experience.outgrew("w", REQUEST, asked[-1], held=60 * MIB)
+        asked.append(experience.corrected("w", REQUEST, ESTIMATE).memory.run_bytes)
+    assert all(later >= earlier * 1.25 for earlier, later in pairwise(asked))
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Checkpoint:
+    make_checkpoint(tmp_path, megabytes=400)
+    path = tmp_path / "models--videosdgx--toy" / "snapshots" / "toy-revision"
+    return Checkpoint("videosdgx/toy", "toy-revision", path)
+
+
+def appraiser(experience: Experience, scheme: Quantization = Quantization.NONE) -> Appraiser:
+    return Appraiser(SPEC, experience, scheme)
+
+
+def test_a_scheme_shrinks_the_weights_and_not_the_run(
+    experience: Experience, checkpoint: Checkpoint
+):
+    plain = appraiser(experience).demand(checkpoint, REQUEST)
+    small = appraiser(experience, Quantization.NF4).demand(checkpoint, REQUEST)
+    assert plain.load_bytes == 400 * MIB
+    assert small.load_bytes == int(400 * MIB * SCHEME_SHARES[Quantization.NF4])
+    assert plain.run_bytes == small.run_bytes == 640 * 480 * 3 * 8 + BESIDE_TENSORS
+
+
+def fitting(experience: Experience, checkpoint: Checkpoint, megabytes: int) -> Fitting:
+    return Fitting(appraiser(experience), checkpoint, VARIANT, megabytes * MIB)
+
+
+def test_what_fits_passes(experience: Experience, checkpoint: Checkpoint):
+    fitting(experience, checkpoint, 500).check(REQUEST)
+
+
+def test_a_large_picture_is_refused_with_one_that_fits(
+    experience: Experience, checkpoint: Checkpoint
+):
+    huge = REQUEST.model_copy(update={"width": 1280, "height": 720, "options": {"hold_mb": 25}})
+    with pytest.raises(NotEnoughMemory) as refused:
+        fitting(experience, checkpoint, 465).check(huge)
+    assert refused.value.body.param == "resolution"
+    assert "This needs 0.5 GB of memory" in refused.value.body.message
+    assert "resolution 640x352" in (refused.value.body.hint or "")
+    assert "QUANTIZATION=fp8 for the service" in (refused.value.body.hint or "")
+
+
+def test_where_nothing_helps_it_says_so(experience: Experience, checkpoint: Checkpoint):
+    with pytest.raises(NotEnoughMemory) as refused:
+        fitting(experience, checkpoint, 20).check(REQUEST)
+    assert refused.value.body.param is None
+    assert "smaller checkpoint" in (refused.value.body.hint or "")
+
+
+def test_the_headers_are_read_once_for_each_shape(experience: Experience, checkpoint: Checkpoint):
+    reads = []
+
+    def counting(path: Path, request: ResolvedRequest) -> Memory:
+        reads.append(request.width)
+        return Memory(1, 1)
+
+    one = Appraiser(replace(SPEC, memory=counting), experience, Quantization.NONE)
+    for width in (640, 640, 320, 640):
+        one.demand(checkpoint, REQUEST.model_copy(update={"width": width}))
+    assert reads == [640, 320]

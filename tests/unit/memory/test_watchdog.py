@@ -1,0 +1,94 @@
+"""Who is stopped when memory runs out, by whom, and when not."""
+
+from pathlib import Path
+
+import pytest
+
+from common.memory.arbiter import Ask
+from common.memory.opening import Pool
+from common.memory.pool import Rules
+from common.memory.watchdog import COOLDOWN_SECONDS, Watchdog
+from tests.unit.memory.pools import GB, Machine, Worker, join
+
+RULES = Rules(floor_bytes=8 * GB)
+
+
+class Room:
+    """Two workers, and the watchdogs of their two services."""
+
+    def __init__(self, folder: Path) -> None:
+        self.machine = Machine()
+        self.a, self.b = (join(self.machine, folder, name, RULES) for name in ("ltx2", "wan21"))
+        self.dogs = [self._dog(self.a, "ltx2"), self._dog(self.b, "wan21")]
+
+    def _dog(self, worker: Worker, name: str) -> Watchdog:
+        return Watchdog(Pool(worker.ledger, self.machine, RULES, 90 * GB), name, self.machine.clock)
+
+    def shot(self) -> list[str]:
+        """Whom the watchdogs stop if all look now."""
+        alarms = [dog.look() for dog in self.dogs]
+        return [alarm.lease.model for alarm in alarms if alarm]
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path)
+
+
+def load(worker: Worker, gigabytes: int, at: float) -> None:
+    ask(worker, gigabytes, at)
+    worker.hold(gigabytes * GB)
+    worker.arbiter.loaded()
+
+
+def ask(worker: Worker, gigabytes: int, at: float) -> None:
+    worker.arbiter.ask(Ask(at, 1, "job", gigabytes * GB), lambda reason: pytest.fail(reason))
+
+
+def test_nobody_while_the_floor_is_free(room: Room):
+    load(room.a, 40, at=1)
+    room.machine.available = 8 * GB
+    assert room.shot() == []
+
+
+def test_the_newest_load_goes_first(room: Room):
+    load(room.a, 40, at=1)
+    ask(room.b, 20, at=2)
+    room.machine.available = 7 * GB
+    assert room.shot() == ["wan21"]
+
+
+def test_else_the_largest_job(room: Room):
+    load(room.a, 40, at=1)
+    load(room.b, 20, at=2)
+    room.machine.available = 7 * GB
+    assert room.shot() == ["ltx2"]
+
+
+def test_a_job_before_an_idle_model(room: Room):
+    load(room.a, 40, at=1)
+    room.a.arbiter.finish()
+    load(room.b, 20, at=2)
+    room.machine.available = 7 * GB
+    assert room.shot() == ["wan21"]
+
+
+def test_one_shot_and_then_time_for_it_to_help(room: Room):
+    load(room.a, 40, at=1)
+    load(room.b, 20, at=2)
+    room.machine.available = 7 * GB
+    assert room.shot() == ["ltx2"]
+    assert room.shot() == [], "it takes a moment until memory is back"
+    room.machine.now += COOLDOWN_SECONDS
+    for worker in (room.a, room.b):
+        worker.arbiter.beat()
+    assert room.shot() == ["ltx2"], "it did not help"
+
+
+def test_a_paused_container_is_not_the_victim(room: Room):
+    load(room.a, 40, at=1)
+    load(room.b, 20, at=2)
+    room.machine.now += 60
+    room.b.arbiter.beat()
+    room.machine.available = 7 * GB
+    assert room.shot() == ["wan21"], "who is paused takes no more, and its service is paused too"
