@@ -1,13 +1,16 @@
 """The entry point of a service: ``serve("wan21.model_config:SPEC")`` is a model's whole app.py."""
 
 import signal
+import socket
 import sys
 from dataclasses import replace
 from functools import partial
 
 import uvicorn
+from fastapi import FastAPI
 
 from common.api.app import create_app
+from common.api.feed import Feeds
 from common.api.service import Service
 from common.api.supervisor import Supervisor
 from common.api.worker_process import ChildWorker
@@ -52,7 +55,7 @@ def _serve(address: str) -> None:
     settings.inputs_of(spec.id).mkdir(parents=True, exist_ok=True)
     app = create_app(spec, settings.max_body_mb, partial(build_service, address, spec, settings))
     with held(settings.state_of(spec.id) / "api.lock", timeout=5):
-        uvicorn.run(
+        config = uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port or spec.port,
@@ -60,6 +63,21 @@ def _serve(address: str) -> None:
             access_log=False,
             timeout_graceful_shutdown=CONNECTIONS_GRACE_SECONDS,
         )
+        _Server(config, app).run()
+
+
+class _Server(uvicorn.Server):
+    """Ends event streams when it is told to stop; the server waits for open connections first."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        feeds: Feeds | None = getattr(self._app.state, "feeds", None)
+        if feeds is not None:
+            feeds.close()
+        await super().shutdown(sockets)
 
 
 def _within(variant: Variant, max_seconds: float | None) -> Variant:

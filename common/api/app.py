@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
 from common import __version__
-from common.api import error_handlers, routes_generate, routes_jobs, routes_service
+from common.api import error_handlers, routes_events, routes_generate, routes_jobs, routes_service
+from common.api.feed import Feeds
 from common.api.guard import keep_guard
 from common.api.limits import BodyLimit
 from common.api.orphans import end_orphan
+from common.api.reading import view_of
 from common.api.service import Service
 from common.api.sweep import sweep_files
 from common.contract import ModelSpec
@@ -29,6 +32,7 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = make_service()
+        app.state.feeds = Feeds(partial(view_of, service))
         app.state.picture_turn = asyncio.Semaphore(1)
         await sweep_files(service)
         state = service.settings.state_of(spec.id)
@@ -50,7 +54,7 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     )
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
     error_handlers.install(app)
-    for routes in (routes_generate, routes_jobs, routes_service):
+    for routes in (routes_generate, routes_jobs, routes_events, routes_service):
         app.include_router(routes.router)
     return app
 

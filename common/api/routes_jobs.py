@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
+from common.api.reading import view_of
 from common.api.service import Service, service_of
 from common.api.views import ErrorView, JobListView, JobView, file_name, job_view
 from common.errors import FileGone, JobConflict
@@ -45,11 +46,7 @@ async def list_jobs(
 @router.get("/{job_id}", responses=_UNKNOWN, summary="Read a job")
 async def read_job(job_id: str, service: ServiceParam) -> JobView:
     """State, progress and, at the end, the result or the reason why there is none."""
-    job = await _get(service, job_id)
-    position = None
-    if job.state is JobState.QUEUED:
-        position = await service.queue.call(service.queue.store.position, job)
-    return job_view(job, service.supervisor.live.get(job_id), position)
+    return await view_of(service, job_id)
 
 
 @router.post("/{job_id}/cancel", responses=_UNKNOWN | _CONFLICT, summary="Cancel a job")

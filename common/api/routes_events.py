@@ -1,0 +1,48 @@
+"""``GET /jobs/{id}/events``: a job as it happens."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from common.api.feed import Feeds, Happening
+from common.api.service import Service, service_of
+from common.api.views import ErrorView
+
+router = APIRouter(prefix="/jobs", tags=["Jobs"])
+
+
+async def _watched(
+    job_id: str,
+    request: Request,
+    service: Annotated[Service, Depends(service_of)],
+    last_event_id: Annotated[
+        str | None, Header(description="Only later events; browsers send it by themselves.")
+    ] = None,
+) -> AsyncIterator[Happening]:
+    """Before the stream begins: an unknown job is a 404, as everywhere."""
+    await service.queue.call(service.queue.store.get, job_id)
+    feeds = request.app.state.feeds
+    assert isinstance(feeds, Feeds)  # noqa: S101  # set by create_app
+    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
+    return feeds.follow(job_id, after)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses={404: {"model": ErrorView, "description": "No such job."}},
+    summary="Watch a job",
+)
+async def watch_job(
+    events: Annotated[AsyncIterator[Happening], Depends(_watched)],
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: the job at once, and again at each change, until it has ended.
+
+    `event` is `state` where the state is new, else `progress`; `data` is the job as
+    `GET /jobs/{id}` gives it. A client that comes back with `Last-Event-ID` gets what it missed.
+    """
+    async for happening in events:
+        data = happening.job.model_dump_json()
+        yield ServerSentEvent(raw_data=data, event=happening.kind, id=str(happening.number))

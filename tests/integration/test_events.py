@@ -1,0 +1,60 @@
+"""Server-sent events of a real service, read as a browser reads them."""
+
+import json
+from typing import Any
+
+from tests.integration.fleet import Fleet
+from tests.live import LiveService
+
+
+def events(service: LiveService, job_id: str, **headers: str) -> list[dict[str, Any]]:
+    """The whole stream: it ends by itself with the job."""
+    found: list[dict[str, Any]] = []
+    with service.client.stream("GET", f"/jobs/{job_id}/events", headers=headers) as stream:
+        assert stream.status_code == 200
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        event: dict[str, Any] = {}
+        for line in stream.iter_lines():
+            name, _, value = line.partition(": ")
+            if name:
+                event[name] = value
+            elif event:
+                found.append(event)
+                event = {}
+    return found
+
+
+def test_a_job_from_start_to_end(service: LiveService):
+    job_id = service.submit({"step_seconds": 0.3})
+    found = events(service, job_id)
+    jobs = [json.loads(event["data"]) for event in found]
+    assert jobs[-1]["state"] == "completed"
+    assert jobs[-1] == service.job(job_id)
+    assert {event["event"] for event in found} == {"state", "progress"}
+    assert [int(event["id"]) for event in found] == sorted(int(event["id"]) for event in found)
+    assert any(job["progress"]["phase"] == "denoising" for job in jobs)
+
+
+def test_only_what_was_missed(service: LiveService):
+    job_id = service.submit({"step_seconds": 0.2})
+    found = events(service, job_id)
+    again = events(service, job_id, **{"Last-Event-ID": found[-2]["id"]})
+    assert again == found[-1:]
+
+
+def test_an_unknown_job_is_not_found(service: LiveService):
+    answer = service.client.get("/jobs/nothing/events")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "job_not_found")
+
+
+def test_an_open_stream_does_not_hold_up_the_end(fleet: Fleet):
+    service = fleet.start(drain_seconds=0.1)
+    job_id = service.submit({"step_seconds": 30})
+    service.wait_for(job_id, "running")
+    with service.client.stream("GET", f"/jobs/{job_id}/events") as stream:
+        lines = stream.iter_lines()
+        assert next(lines)
+        service.process.terminate()
+        assert "" in list(lines), "the last event is whole"
+    assert service.exit_code() == 0
+    assert "Traceback" not in service.log()
