@@ -45,7 +45,7 @@ def check_beginning(variant: Variant, beginning: Beginning) -> None:
         raise Unresolvable(
             f"{variant.name} starts from a picture, and none was given.",
             param="image",
-            hint="Send image (base64), or upload it as the multipart field image.",
+            hint="Send image as base64 or as an upload; on /v1/videos it is input_reference.",
         )
 
 

@@ -6,6 +6,7 @@ VideosDGXError
 ├── UnsupportedMediaType    415
 ├── BodyTooLarge            413
 ├── JobNotFound             404  also somebody else's job
+├── ModelNotFound           404  this service has another model
 ├── JobConflict             409  the job's state does not allow this
 ├── FileGone                410  a completed job's file was removed from disk
 ├── QueueFull               429  with seconds to wait
@@ -78,6 +79,13 @@ class JobNotFound(VideosDGXError):
     """No such job."""
 
     code = "job_not_found"
+    status = 404
+
+
+class ModelNotFound(VideosDGXError):
+    """A client named a model that this service does not have."""
+
+    code = "model_not_found"
     status = 404
 
 

@@ -9,6 +9,14 @@ MAX_PROMPT_CHARS = 5000
 """Longer than any text encoder here reads (512 to 1024 tokens), short enough to store."""
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+FrameCount = Annotated[int, Field(gt=0, le=100_000)]
+FrameRate = Annotated[float, Field(gt=0, le=240)]
+Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$")]
+"""Width x height in pixels."""
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Steps = Annotated[int, Field(ge=1)]
+GuidanceScale = Annotated[float, Field(ge=0)]
 
 
 class GenerateRequest(BaseModel):
@@ -36,27 +44,25 @@ class GenerateRequest(BaseModel):
     negative_prompt: Prompt | None = Field(
         None, description="What it should not show. Left out: the model's own default."
     )
-    duration: Annotated[float, Field(gt=0, le=3600)] | None = Field(
+    duration: Seconds | None = Field(
         None,
         description="Length in seconds. Give this or `num_frames`, not both. "
         "Where a video is continued, the length of what is new.",
     )
-    num_frames: Annotated[int, Field(gt=0, le=100_000)] | None = Field(
+    num_frames: FrameCount | None = Field(
         None, description="Length in frames. The nearest count that the model can make is taken."
     )
-    resolution: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$")] | None = Field(
-        None, description="Width x height in pixels, as in `1024x576`."
-    )
-    fps: Annotated[float, Field(gt=0, le=240)] | None = Field(
+    resolution: Size | None = Field(None, description="Width x height in pixels, as in `1024x576`.")
+    fps: FrameRate | None = Field(
         None, description="Frames a second. Models with one native rate take that, and say so."
     )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
+    seed: Seed | None = Field(
         None, description="Same seed, same parameters, same video. Drawn and recorded when absent."
     )
-    num_inference_steps: Annotated[int, Field(ge=1)] | None = Field(
+    num_inference_steps: Steps | None = Field(
         None, description="Denoising steps: more is slower and finer."
     )
-    guidance_scale: Annotated[float, Field(ge=0)] | None = Field(
+    guidance_scale: GuidanceScale | None = Field(
         None, description="How strictly the prompt is followed. 1 is off and twice as fast."
     )
     image: str | None = Field(

@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     encoding_timeout_seconds: float = Field(900, gt=0)
     """The tail of the encoder after the last frame may take so long."""
 
+    sync_seconds: float = Field(1800, gt=0)
+    """POST /v1/videos/sync waits so long, then it answers 504; the job goes on."""
+
     max_duration_seconds: float | None = Field(None, gt=0)
     """Longest video that is accepted; the model's own limit when empty, which may be minutes."""
     max_body_mb: float = Field(64, gt=0)

@@ -12,6 +12,7 @@ from common.api import error_handlers, routes_events, routes_generate, routes_jo
 from common.api.feed import Feeds
 from common.api.guard import keep_guard
 from common.api.limits import BodyLimit
+from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.orphans import end_orphan
 from common.api.reading import view_of
 from common.api.service import Service
@@ -21,6 +22,7 @@ from common.contract import ModelSpec
 _TAGS = [
     {"name": "Generate", "description": "Send a prompt; a video is queued."},
     {"name": "Jobs", "description": "Follow, cancel, download and remove jobs."},
+    {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
     {"name": "Memory", "description": "Bring the model into memory, or free it."},
     {"name": "Service", "description": "What this service is, how it is and what it did."},
 ]
@@ -34,6 +36,7 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
         service = app.state.service = make_service()
         app.state.feeds = Feeds(partial(view_of, service))
         app.state.picture_turn = asyncio.Semaphore(1)
+        app.state.sheet_turn = asyncio.Semaphore(1)
         await sweep_files(service)
         state = service.settings.state_of(spec.id)
         await asyncio.to_thread(end_orphan, state / "worker.lock")
@@ -54,7 +57,8 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     )
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
     error_handlers.install(app)
-    for routes in (routes_generate, routes_jobs, routes_events, routes_service):
+    openai = (routes_videos, routes_content, routes_sync, routes_models)
+    for routes in (routes_generate, routes_jobs, routes_events, routes_service, *openai):
         app.include_router(routes.router)
     return app
 

@@ -1,16 +1,16 @@
-"""Reads the body of ``POST /generate``: JSON, or multipart with an image or a video."""
+"""Reads the body that asks for a video: JSON, or multipart with an image or a video."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO
 
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from common.api.service import Service
@@ -39,26 +39,43 @@ class Body:
 
     request: GenerateRequest
     upload: Upload | None
+    remix_of: str | None = None
+    """The job whose prompt was changed to make this one."""
+
+    @property
+    def media(self) -> Picture | Clip | None:
+        """What the video begins with."""
+        return self.upload.media if self.upload else None
 
     def as_requested(self) -> dict[str, Any]:
         """What was sent, for the record; an upload by its size and format only."""
         sent = self.request.model_dump(mode="json", exclude_unset=True, exclude={"image"})
         if self.upload:
             sent[self.upload.media.field] = self.upload.summary
+        if self.remix_of:
+            sent["remix_of"] = self.remix_of
         return sent
 
 
 @dataclass(frozen=True)
-class _Parsed:
+class Parsed:
+    """A body that was read. Its files are named ``image`` or ``video``, and not looked at yet."""
+
     request: GenerateRequest
-    files: dict[str, UploadFile] = field(default_factory=dict)
+    files: Mapping[str, UploadFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One vocabulary of bodies. Both functions raise InvalidRequest, naming the wrong field."""
+
+    from_json: Callable[[bytes], Parsed]
+    from_form: Callable[[FormData], Parsed]
 
 
 @asynccontextmanager
-async def read_body(request: Request, service: Service, job_id: str) -> AsyncIterator[Body]:
-    """Parse and check a body. A large upload is a file on disk, and open inside the block only.
-
-    The upload is named after the job, never by the client.
+async def read_body(request: Request, reader: Reader) -> AsyncIterator[Parsed]:
+    """Parse a body. A large upload is a file on disk, and open inside the block only.
 
     Raises:
         UnsupportedMediaType: neither JSON nor multipart.
@@ -66,28 +83,34 @@ async def read_body(request: Request, service: Service, job_id: str) -> AsyncIte
         BodyTooLarge: from the transport, while reading.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    async with AsyncExitStack() as stack:
-        if kind == "application/json":
-            parsed = _Parsed(_from_json(await request.body()))
-        elif kind == "multipart/form-data":
-            parsed = _from_form(await stack.enter_async_context(request.form()))
-        else:
-            raise UnsupportedMediaType(
-                f"The body is {kind or 'of no stated type'}.",
-                hint="Send application/json, or multipart/form-data with an image or a video.",
-            )
-        check = await _check_of(parsed, service, job_id)
-        if check is None:
-            yield Body(parsed.request, None)
-            return
-        # Decoding takes a good part of a second and 4 bytes a pixel: not in the event loop, and
-        # not many at once.
-        async with _one_at_a_time(request):
-            upload = await asyncio.to_thread(check)
-        yield Body(parsed.request, upload)
+    if kind == "application/json":
+        yield reader.from_json(await request.body())
+    elif kind == "multipart/form-data":
+        async with request.form() as form:
+            yield reader.from_form(form)
+    else:
+        raise UnsupportedMediaType(
+            f"The body is {kind or 'of no stated type'}.",
+            hint="Send application/json, or multipart/form-data with an image or a video.",
+        )
 
 
-async def _check_of(parsed: _Parsed, service: Service, job_id: str) -> Callable[[], Upload] | None:
+async def checked_body(request: Request, parsed: Parsed, service: Service, job_id: str) -> Body:
+    """Look at what the video begins with, which is named after the job, never by the client.
+
+    Raises:
+        InvalidRequest: it is no picture or video, or over a limit.
+    """
+    check = await _check_of(parsed, service, job_id)
+    if check is None:
+        return Body(parsed.request, None)
+    # Decoding takes a good part of a second and 4 bytes a pixel: not in the event loop, and
+    # not many at once.
+    async with _one_at_a_time(request):
+        return Body(parsed.request, await asyncio.to_thread(check))
+
+
+async def _check_of(parsed: Parsed, service: Service, job_id: str) -> Callable[[], Upload] | None:
     """How to look at what the video begins with; None where it begins with nothing."""
     image, video = parsed.files.get("image"), parsed.files.get("video")
     data = parsed.request.image
@@ -133,19 +156,19 @@ def _one_at_a_time(request: Request) -> asyncio.Semaphore:
     return turn
 
 
-def _from_json(text: bytes) -> GenerateRequest:
+def _from_json(text: bytes) -> Parsed:
     try:
-        return GenerateRequest.model_validate_json(text)
+        return Parsed(GenerateRequest.model_validate_json(text))
     except ValidationError as exc:
         raise as_invalid_request(exc) from exc
 
 
-def _from_form(form: FormData) -> _Parsed:
+def _from_form(form: FormData) -> Parsed:
     fields: dict[str, Any] = {}
     files: dict[str, UploadFile] = {}
     for name, value in form.multi_items():
         if not isinstance(value, UploadFile):
-            fields[name] = _json_object(name, value) if name == "options" else value
+            fields[name] = json_object(name, value) if name == "options" else value
         elif name in ("image", "video"):
             files[name] = value
         else:
@@ -155,12 +178,21 @@ def _from_form(form: FormData) -> _Parsed:
                 hint="Use image or video.",
             )
     try:
-        return _Parsed(GenerateRequest.model_validate(fields), files)
+        return Parsed(GenerateRequest.model_validate(fields), files)
     except ValidationError as exc:
         raise as_invalid_request(exc) from exc
 
 
-def _json_object(name: str, text: str) -> Mapping[str, Any]:
+GENERATE = Reader(_from_json, _from_form)
+"""The bodies of ``POST /generate``."""
+
+
+def json_object(name: str, text: str) -> dict[str, Any]:
+    """The JSON object that a form's text field holds.
+
+    Raises:
+        InvalidRequest: it holds something else.
+    """
     try:
         value = json.loads(text)
     except ValueError:
@@ -172,25 +204,30 @@ def _json_object(name: str, text: str) -> Mapping[str, Any]:
     return value
 
 
-def as_invalid_request(exc: ValidationError) -> InvalidRequest:
-    """The first thing that is wrong, in words for the client."""
+def as_invalid_request(
+    exc: ValidationError, body: type[BaseModel] = GenerateRequest
+) -> InvalidRequest:
+    """The first thing that is wrong with a ``body``, in words for the client."""
     first = exc.errors(include_url=False)[0]
     param = ".".join(map(str, first["loc"])) or None
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = "can only be uploaded" if param == "video" else "there is no such field"
+        uploaded = body is GenerateRequest and param == "video"
+        message = "can only be uploaded" if uploaded else "there is no such field"
     elif first["type"] == "string_too_long":
         message += f"; it has {len(first['input'])}"
     prefix = f"{param}: " if param else ""
-    return InvalidRequest(f"{prefix}{message}.", param=param, hint=_hint(first["type"], param))
+    return InvalidRequest(
+        f"{prefix}{message}.", param=param, hint=_hint(first["type"], param, body)
+    )
 
 
-def _hint(kind: str, param: str | None) -> str:
-    if param == "video":
+def _hint(kind: str, param: str | None, body: type[BaseModel]) -> str:
+    if param == "video" and body is GenerateRequest:
         return "Send multipart/form-data, with the video's file as the field video."
     if kind == "extra_forbidden":
-        return f"The fields are: {', '.join(GenerateRequest.model_fields)}."
-    if param == "resolution":
+        return f"The fields are: {', '.join(body.model_fields)}."
+    if param in ("resolution", "size"):
         return 'Width x height in pixels, as in "1024x576".'
     if kind == "json_invalid":
         return "Send a JSON object."

@@ -1,4 +1,4 @@
-"""Errors leave through here: one shape for clients, one log line for operators."""
+"""Errors leave through here: one shape for clients (OpenAI's below /v1), one log line."""
 
 from http import HTTPStatus
 
@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from common.api.openai.errors import openai_answer, speaks_openai
 from common.errors import ErrorBody, QueueFull, VideosDGXError
 from common.logs import get_logger
 
@@ -21,19 +22,23 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _answer(status: int, body: ErrorBody, headers: dict[str, str] | None = None) -> JSONResponse:
+def _answer(
+    request: Request, status: int, body: ErrorBody, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    if speaks_openai(request.url.path):
+        return openai_answer(status, body, headers)
     return JSONResponse({"error": body.model_dump()}, status, headers)
 
 
-async def _ours(_request: Request, exc: Exception) -> JSONResponse:
+async def _ours(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, VideosDGXError)  # noqa: S101  # registered for this type
     if exc.status >= 500:
         log.error("request failed", exc_info=exc, extra={"code": exc.code})
     headers = {"Retry-After": str(exc.retry_after)} if isinstance(exc, QueueFull) else None
-    return _answer(exc.status, exc.body, headers)
+    return _answer(request, exc.status, exc.body, headers)
 
 
-async def _parameters(_request: Request, exc: Exception) -> JSONResponse:
+async def _parameters(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)  # noqa: S101  # registered for this type
     first = exc.errors()[0]
     param = next(part for part in reversed(first["loc"]) if isinstance(part, str))
@@ -43,7 +48,7 @@ async def _parameters(_request: Request, exc: Exception) -> JSONResponse:
         param=param,
         hint="See /docs for every parameter and its range.",
     )
-    return _answer(422, body)
+    return _answer(request, 422, body)
 
 
 async def _http(request: Request, exc: Exception) -> JSONResponse:
@@ -56,7 +61,7 @@ async def _http(request: Request, exc: Exception) -> JSONResponse:
         message=f"{request.method} {request.url.path}: {HTTPStatus(exc.status_code).phrase}.",
         hint="GET / lists the routes.",
     )
-    return _answer(exc.status_code, body, dict(exc.headers or {}))
+    return _answer(request, exc.status_code, body, dict(exc.headers or {}))
 
 
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
@@ -66,4 +71,4 @@ async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
         message="Something went wrong on our side.",
         hint="The service's log has the details.",
     )
-    return _answer(500, body)
+    return _answer(request, 500, body)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, BinaryIO
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from common.api.body import Body, read_body
+from common.api.body import GENERATE, Body, checked_body, read_body
 from common.api.estimate import estimate
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView, job_view
@@ -79,9 +79,9 @@ async def generate(
     the job is on disk: it survives crashes and restarts.
     """
     job_id = token_hex(16)
-    async with read_body(request, service, job_id) as body:
-        media = body.upload.media if body.upload else None
-        resolution = resolve(body.request, service.spec, service.variant, media)
+    async with read_body(request, GENERATE) as parsed:
+        body = await checked_body(request, parsed, service, job_id)
+        resolution = resolve(body.request, service.spec, service.variant, body.media)
         if body.request.dry_run:
             dry_run = await _dry_run(service, body, resolution)
             return Response(dry_run.model_dump_json(), media_type="application/json")

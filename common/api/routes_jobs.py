@@ -1,19 +1,15 @@
 """``/jobs``: list, read, cancel, download, remove."""
 
-import contextlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
+from common.api.jobs import cancel, find, published_file, remove
 from common.api.reading import view_of
 from common.api.service import Service, service_of
 from common.api.views import ErrorView, JobListView, JobView, file_name, job_view
-from common.errors import FileGone, JobConflict
-from common.jobs.model import Job
 from common.jobs.states import JobState
 from common.media.storage import THUMBNAIL, VIDEO
 
@@ -52,18 +48,14 @@ async def read_job(job_id: str, service: ServiceParam) -> JobView:
 @router.post("/{job_id}/cancel", responses=_UNKNOWN | _CONFLICT, summary="Cancel a job")
 async def cancel_job(job_id: str, service: ServiceParam) -> JobView:
     """A queued job ends at once. A running one is `cancelling` until the GPU is really free."""
-    job = await service.queue.call(service.queue.store.cancel, job_id)
-    service.supervisor.cancel(job)
-    if job.ended:
-        await run_in_threadpool(_remove_files, service, job)
+    job = await cancel(service, job_id)
     return job_view(job, service.supervisor.live.get(job_id))
 
 
 @router.delete("/{job_id}", status_code=204, responses=_UNKNOWN | _CONFLICT, summary="Remove a job")
 async def delete_job(job_id: str, service: ServiceParam) -> None:
     """Forget an ended job and delete its files."""
-    job = await service.queue.call(service.queue.store.delete, job_id)
-    await run_in_threadpool(_remove_files, service, job)
+    await remove(service, job_id)
 
 
 _MP4: dict[int | str, dict[str, Any]] = {
@@ -86,8 +78,9 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 )
 async def download(job_id: str, service: ServiceParam) -> Response:
     """The MP4. `Range` works, so players can seek and downloads can go on."""
-    job = await _get(service, job_id)
-    return FileResponse(_file(service, job, VIDEO), media_type="video/mp4", filename=file_name(job))
+    job = await find(service, job_id)
+    video = published_file(service, job, VIDEO)
+    return FileResponse(video, media_type="video/mp4", filename=file_name(job))
 
 
 @router.api_route(
@@ -99,28 +92,5 @@ async def download(job_id: str, service: ServiceParam) -> Response:
 )
 async def thumbnail(job_id: str, service: ServiceParam) -> Response:
     """The middle frame as a JPEG, at most 512 pixels wide or high."""
-    job = await _get(service, job_id)
-    return FileResponse(_file(service, job, THUMBNAIL), media_type="image/jpeg")
-
-
-async def _get(service: Service, job_id: str) -> Job:
-    return await service.queue.call(service.queue.store.get, job_id)
-
-
-def _file(service: Service, job: Job, name: str) -> Path:
-    if job.result is None:
-        reason = job.error.message if job.error else "There is no video yet."
-        hint = "Poll GET /jobs/{id} until it is completed." if not job.ended else None
-        raise JobConflict(f"The job is {job.state}. {reason}", hint=hint)
-    path = service.storage.path(job.result.folder, name)
-    if not path.is_file():
-        raise FileGone("The file is no longer on disk.", hint="Make the video again.")
-    return path
-
-
-def _remove_files(service: Service, job: Job) -> None:
-    """Whatever of it is on disk: an attempt that died may have left something, too."""
-    service.storage.remove(job.id)
-    for name in job.resolved.uploads.values():
-        with contextlib.suppress(FileNotFoundError):
-            (service.inputs / name).unlink()
+    job = await find(service, job_id)
+    return FileResponse(published_file(service, job, THUMBNAIL), media_type="image/jpeg")

@@ -110,6 +110,7 @@ async def root(service: ServiceParam) -> RootView:
             "POST /generate": "make a video",
             "GET /jobs/{id}": "follow a job",
             "GET /jobs/{id}/download": "fetch the MP4",
+            "POST /v1/videos": "the same for clients of OpenAI's Videos API",
             "GET /info": "the model, its limits and defaults",
             "GET /docs": "every route, to try in the browser",
         },

@@ -97,7 +97,7 @@ def job_view(job: Job, live: Progress | None = None, position: int | None = None
         id=job.id,
         model=job.model,
         state=job.state,
-        progress=live if live and not job.ended else job.progress,
+        progress=progress_of(job, live),
         queue_position=position,
         created_at=_moment(job.created_at),
         started_at=_moment(job.started_at),
@@ -115,6 +115,11 @@ def job_view(job: Job, live: Progress | None = None, position: int | None = None
             thumbnail=f"{base}/thumbnail",
         ),
     )
+
+
+def progress_of(job: Job, live: Progress | None) -> Progress:
+    """How far a job is: what its worker said last, or at its end what was recorded."""
+    return live if live and not job.ended else job.progress
 
 
 def file_name(job: Job) -> str:

@@ -74,7 +74,7 @@ class Job(NewJob):
 
 
 class JobPage(_Record):
-    """Jobs, newest first; ``next_cursor`` continues the list, None at its end."""
+    """Jobs, in order; ``next_cursor`` continues the list, None at its end."""
 
     jobs: tuple[Job, ...]
     next_cursor: str | None

@@ -32,7 +32,7 @@ from common.jobs.database import open_database, translated_errors
 from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
 from common.jobs.rows import from_row, to_row
 from common.jobs.schema import jobs
-from common.jobs.statements import DONE, cursor_number, held, kept, move, worker_died
+from common.jobs.statements import DONE, held, in_page, kept, move, worker_died
 from common.jobs.states import CLAIMED, ENDED, UNFINISHED, Event, JobState
 
 RETRY_AFTER_SECONDS = 30
@@ -70,15 +70,20 @@ class SqlJobStore:
             return self._one(connection, job_id)
 
     def page(
-        self, *, states: Sequence[JobState] = (), cursor: str | None = None, limit: int = 20
+        self,
+        *,
+        states: Sequence[JobState] = (),
+        cursor: str | None = None,
+        limit: int = 20,
+        oldest_first: bool = False,
     ) -> JobPage:
-        query = select(jobs).where(self._mine()).order_by(jobs.c.number.desc()).limit(limit + 1)
+        query = select(jobs).where(self._mine(), *in_page(cursor, oldest_first=oldest_first))
         if states:
             query = query.where(jobs.c.state.in_(states))
-        if cursor is not None:
-            query = query.where(jobs.c.number < cursor_number(cursor))
+        order = jobs.c.number.asc() if oldest_first else jobs.c.number.desc()
         with self._reading() as connection:
-            found = [from_row(row) for row in connection.execute(query)]
+            rows = connection.execute(query.order_by(order).limit(limit + 1))
+            found = [from_row(row) for row in rows]
         more = len(found) > limit
         return JobPage(
             jobs=tuple(found[:limit]), next_cursor=str(found[limit - 1].number) if more else None

@@ -63,8 +63,15 @@ def _cleared_claim(table: dict[JobState, JobState]) -> dict[str, Any]:
     }
 
 
-def cursor_number(cursor: str) -> int:
-    """The place in the list that a cursor names. Raises InvalidRequest."""
+def in_page(cursor: str | None, *, oldest_first: bool) -> list[ColumnElement[bool]]:
+    """What holds for the jobs that come after ``cursor``. Raises InvalidRequest."""
+    if cursor is None:
+        return []
+    last = _cursor_number(cursor)
+    return [jobs.c.number > last if oldest_first else jobs.c.number < last]
+
+
+def _cursor_number(cursor: str) -> int:
     if re.fullmatch(r"[0-9]{1,18}", cursor):  # more digits would not fit the column
         return int(cursor)
     raise InvalidRequest(

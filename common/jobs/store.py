@@ -29,9 +29,18 @@ class JobStore(Protocol):
         """Read one job. Raises JobNotFound."""
 
     def page(
-        self, *, states: Sequence[JobState] = (), cursor: str | None = None, limit: int = 20
+        self,
+        *,
+        states: Sequence[JobState] = (),
+        cursor: str | None = None,
+        limit: int = 20,
+        oldest_first: bool = False,
     ) -> JobPage:
-        """List jobs, newest first. Raises InvalidRequest for a cursor that is not one."""
+        """List jobs, newest first or oldest first.
+
+        Raises:
+            InvalidRequest: the cursor is not one.
+        """
 
     def cancel(self, job_id: str) -> Job:
         """Cancel: at once when queued, else ``cancelling`` until its worker confirms.

@@ -20,6 +20,8 @@ from common.media.disk import full_disk_named
 
 VIDEO = "video.mp4"
 THUMBNAIL = "thumbnail.jpg"
+SPRITESHEET = "spritesheet.jpg"
+"""Made when somebody first asks for it."""
 MANIFEST = "manifest.json"
 
 _PARTIAL = ".partial"
@@ -153,9 +155,9 @@ class Storage:
         """The path of one published file, which may be missing.
 
         Raises:
-            ValueError: not the name of a folder of ours, or not one of its three files.
+            ValueError: not the name of a folder of ours, or not one of its files.
         """
-        if not _FOLDER.fullmatch(folder) or name not in (VIDEO, THUMBNAIL, MANIFEST):
+        if not _FOLDER.fullmatch(folder) or name not in (VIDEO, THUMBNAIL, SPRITESHEET, MANIFEST):
             raise ValueError("no such file in the outputs folder")
         return self._root / folder / name
 

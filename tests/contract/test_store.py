@@ -305,6 +305,14 @@ def test_pages_run_from_new_to_old_without_gaps(store: SqlJobStore):
         store.page(cursor="nonsense")
 
 
+def test_the_list_can_begin_with_the_oldest(store: SqlJobStore):
+    ids = [submit(store).id for _ in range(5)]
+    first = store.page(limit=3, oldest_first=True)
+    second = store.page(limit=3, oldest_first=True, cursor=first.next_cursor)
+    assert [job.id for job in first.jobs + second.jobs] == ids
+    assert second.next_cursor is None
+
+
 def test_pages_can_be_of_some_states_only(store: SqlJobStore):
     job_id, _ = running(store)
     submit(store)

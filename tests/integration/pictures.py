@@ -1,5 +1,6 @@
 """Pictures as clients send them, honest and not."""
 
+import base64
 import struct
 import zlib
 from io import BytesIO
@@ -13,6 +14,11 @@ def png(width: int = 64, height: int = 48) -> bytes:
     """A small honest picture."""
     pixels = np.linspace(0, 255, width * height * 3).reshape(height, width, 3).astype(np.uint8)
     return bytes(cv2.imencode(".png", pixels)[1].tobytes())
+
+
+def data_url() -> str:
+    """The same, inside a text."""
+    return f"data:image/png;base64,{base64.b64encode(png()).decode()}"
 
 
 def bomb(side: int = 30_000) -> bytes:

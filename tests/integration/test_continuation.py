@@ -205,3 +205,19 @@ def test_a_model_that_cannot_says_so_before_it_looks(service: LiveService, tmp_p
     assert error_of(answer)["param"] == "video"
     assert "does not continue videos" in error_of(answer)["message"]
     assert "video_continuation" in error_of(answer)["hint"]
+
+
+def test_clients_of_openai_send_it_as_the_reference_and_remix_it(
+    magi1: LiveService, tmp_path: Path
+):
+    data = {"prompt": "a cat", "size": "128x128", "num_inference_steps": "8", "seconds": "1"}
+    with film(tmp_path / "a.mp4", 48).open("rb") as file:
+        upload = {"input_reference": ("a.mp4", file, "video/mp4")}
+        source = magi1.client.post("/v1/videos", data=data, files=upload).json()
+    before = magi1.wait_for(source["id"], "completed", timeout=240)["resolved"]
+    assert (before["video_frames"], before["num_frames"]) == (32, 16)
+    remix = magi1.client.post(f"/v1/videos/{source['id']}/remix", json={"prompt": "a dog"})
+    assert remix.status_code == 200, remix.text
+    after = magi1.job(remix.json()["id"])["resolved"]
+    assert after == before | {"prompt": "a dog", "video": f"{remix.json()['id']}.mp4"}
+    assert (magi1.state / "inputs" / after["video"]).is_file()

@@ -1,0 +1,68 @@
+"""What every vocabulary of routes does with a job: find, cancel, remove, open its files."""
+
+import contextlib
+from pathlib import Path
+
+from fastapi.concurrency import run_in_threadpool
+
+from common.api.service import Service
+from common.errors import FileGone, JobConflict
+from common.jobs.model import Job
+
+
+async def find(service: Service, job_id: str) -> Job:
+    """Read a job. Raises JobNotFound."""
+    return await service.queue.call(service.queue.store.get, job_id)
+
+
+async def cancel(service: Service, job_id: str) -> Job:
+    """Cancel a job: at once while it is queued, else as soon as its worker lets go.
+
+    Raises:
+        JobNotFound, JobConflict: unknown, or ended otherwise.
+    """
+    job = await service.queue.call(service.queue.store.cancel, job_id)
+    service.supervisor.cancel(job)
+    if job.ended:
+        await run_in_threadpool(_remove_files, service, job)
+    return job
+
+
+async def remove(service: Service, job_id: str) -> None:
+    """Forget an ended job and delete its files. Raises JobNotFound, JobConflict."""
+    job = await service.queue.call(service.queue.store.delete, job_id)
+    await run_in_threadpool(_remove_files, service, job)
+
+
+def published_file(service: Service, job: Job, name: str) -> Path:
+    """The path of a file of a completed job.
+
+    Raises:
+        JobConflict: it is not completed.
+        FileGone: somebody removed the file.
+    """
+    path = published_path(service, job, name)
+    if not path.is_file():
+        raise FileGone("The file is no longer on disk.", hint="Make the video again.")
+    return path
+
+
+def published_path(service: Service, job: Job, name: str) -> Path:
+    """Where a file of a completed job belongs, whether it is there or not.
+
+    Raises:
+        JobConflict: it is not completed.
+    """
+    if job.result is None:
+        reason = job.error.message if job.error else "There is no video yet."
+        hint = f"Poll GET /jobs/{job.id} until it is completed." if not job.ended else None
+        raise JobConflict(f"The job is {job.state}. {reason}", hint=hint)
+    return service.storage.path(job.result.folder, name)
+
+
+def _remove_files(service: Service, job: Job) -> None:
+    """Whatever of it is on disk: an attempt that died may have left something, too."""
+    service.storage.remove(job.id)
+    for name in job.resolved.uploads.values():
+        with contextlib.suppress(FileNotFoundError):
+            (service.inputs / name).unlink()

@@ -1,0 +1,69 @@
+"""``/v1/videos/{id}/content``: the MP4, its thumbnail, or many of its frames on one sheet."""
+
+import asyncio
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from common.api.jobs import find, published_file, published_path
+from common.api.openai.errors import PREFIX, described
+from common.api.openai.routes_videos import CONFLICT, UNKNOWN
+from common.api.service import Service, service_of
+from common.api.views import file_name
+from common.jobs.model import Job
+from common.media.spritesheet import make_spritesheet
+from common.media.storage import SPRITESHEET, THUMBNAIL, VIDEO
+
+router = APIRouter(prefix=f"{PREFIX}/videos", tags=["OpenAI"])
+
+
+class Asset(StrEnum):
+    """What of a video is wanted."""
+
+    VIDEO = "video"
+    THUMBNAIL = "thumbnail"
+    SPRITESHEET = "spritesheet"
+
+
+@router.api_route(
+    "/{video_id}/content",
+    methods=["GET", "HEAD"],
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "The file."},
+        206: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "A part, by `Range`."},
+        **UNKNOWN,
+        **CONFLICT,
+        **described(_400="There is no such variant.", _410="The file is no longer on disk."),
+    },
+    summary="Download a video",
+)
+async def content(
+    video_id: str,
+    request: Request,
+    service: Annotated[Service, Depends(service_of)],
+    variant: Annotated[Asset, Query(description="A spritesheet is a grid of frames.")] = (
+        Asset.VIDEO
+    ),
+) -> Response:
+    """The MP4, or a JPEG of it. `Range` works, so players can seek and downloads can go on."""
+    job = await find(service, video_id)
+    if variant is Asset.VIDEO:
+        video = published_file(service, job, VIDEO)
+        return FileResponse(video, media_type="video/mp4", filename=file_name(job))
+    if variant is Asset.SPRITESHEET:
+        await _make_once(request, service, job)
+    name = THUMBNAIL if variant is Asset.THUMBNAIL else SPRITESHEET
+    return FileResponse(published_file(service, job, name), media_type="image/jpeg")
+
+
+async def _make_once(request: Request, service: Service, job: Job) -> None:
+    sheet = published_path(service, job, SPRITESHEET)
+    turn = request.app.state.sheet_turn
+    assert isinstance(turn, asyncio.Semaphore)  # noqa: S101  # set by create_app
+    async with turn:  # whoever waited here finds it made
+        if not sheet.is_file():
+            video = published_file(service, job, VIDEO)
+            await asyncio.to_thread(make_spritesheet, video, sheet)
