@@ -195,6 +195,7 @@ class Arbiter:
         assert ticket is not None  # noqa: S101  # only tickets are granted
         granted = ticket.model_copy(update={"stage": Stage.GRANTED, "since": self._clock()})
         total = max(ticket.total_bytes, self._lease.held_bytes)
+        self._ledger.spare(self._lease.model)  # who asked for room since we looked asks again
         self._write(ticket=granted, reserved_bytes=total, last_used=self._clock())
 
     def _on_gpu(self) -> str | None:

@@ -96,12 +96,11 @@ class Ledger:
 
     def coming_bytes(self, available_bytes: int) -> int:
         """What the recently dead still owe: counted until it is back, or given up as lost."""
-        now = self._clock()
-        return sum(
-            max(0, gone.held_bytes - max(0, available_bytes - gone.available_bytes))
-            for gone in self._departures()
-            if now - gone.at < SETTLE_SECONDS
-        )
+        gone = self._departures()
+        if not gone:
+            return 0
+        back = max(0, available_bytes - gone[0].available_bytes)  # since the first of them
+        return max(0, sum(departure.held_bytes for departure in gone) - back)
 
     # Evictions
 

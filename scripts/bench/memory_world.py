@@ -158,4 +158,4 @@ class World:
         worker.asked, worker.paused_until = False, None
         self.departures = (*self.departures, Departure(held, self.now, self.available_bytes))
         self.plan(self.now + self.delays.memory_returns, Act.RETURN, worker.service.name, used)
-        self.plan(self.now + SETTLE_SECONDS, Act.LOOK, worker.service.name)
+        self.plan(self.now + SETTLE_SECONDS + 0.01, Act.LOOK, worker.service.name)

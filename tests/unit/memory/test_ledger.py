@@ -71,6 +71,15 @@ def test_what_the_dead_held_is_expected_back(tmp_path: Path):
     assert ledger.coming_bytes(10 * GB) == 0, "it is given up as lost"
 
 
+def test_what_two_owe_is_counted_together(tmp_path: Path):
+    ledger, process = Ledger(tmp_path), child(JOIN, tmp_path)
+    end(process)
+    ledger.bury(available_bytes=10 * GB)
+    end(child(JOIN, tmp_path))
+    ledger.bury(available_bytes=10 * GB)
+    assert ledger.coming_bytes(11 * GB) == GB, "one of two is back"
+
+
 def test_a_new_worker_takes_the_place_of_a_dead_one(tmp_path: Path):
     ledger, process = Ledger(tmp_path), child(JOIN, tmp_path)
     ledger.evict(ledger.leases()[0], by="wan21")

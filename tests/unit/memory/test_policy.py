@@ -93,6 +93,14 @@ def test_a_younger_job_may_not_begin_in_a_model_that_the_older_one_could_ask_to_
     assert decide(pool(older, younger), "a") == Wait("b, whose job came first", ("b",))
 
 
+def test_a_younger_job_may_not_take_what_two_older_ones_need_together():
+    """80 are about to come back. Either of the two would have enough beside it, not both."""
+    gone = lease("p", 80, leaving=True)
+    first, second = lease("b", asks=waits(1, 60)), lease("c", asks=waits(2, 40))
+    situation = pool(gone, first, second, lease("a", asks=waits(3, 20)))
+    assert decide(situation, "a") == Wait("b, whose job came first", ("b",))
+
+
 # Eviction
 
 
@@ -122,8 +130,8 @@ def test_nobody_leaves_while_enough_is_leaving_or_on_its_way_back():
 
 
 def test_what_a_stopped_process_was_about_to_give_back_is_not_waited_for():
-    gone, idle = lease("p", 40, leaving=True, beat=NOW - 60), lease("q", 60)
-    assert decide(pool(gone, idle, lease("a", asks=waits(1, 60))), "a") == Evict(("q",))
+    gone, idle = lease("p", 60, leaving=True, beat=NOW - 60), lease("q", 40)
+    assert decide(pool(gone, idle, lease("a", asks=waits(1, 40))), "a") == Evict(("q",))
 
 
 @pytest.mark.parametrize(
@@ -227,6 +235,13 @@ def test_a_short_job_runs_while_an_older_one_waits_for_something_else():
         short = lease("a", 20, granted(2, 20, seconds=seconds))
         situation = pool(stays, older, short, residence_seconds=30)
         assert (take_turn(situation, "a") is None) is may
+
+
+def test_who_waits_for_the_gpu_behind_a_short_job_does_not_hold_it_up():
+    """The older one could do with ``behind``, but that one cannot end before the short job has."""
+    stays, behind = lease("stays", 40, loaded_at=NOW - 10), lease("behind", 20, granted(3, 20))
+    older, short = lease("p", asks=waits(1, 40)), lease("a", 20, granted(2, 20, seconds=10))
+    assert take_turn(pool(stays, behind, older, short, residence_seconds=30), "a") is None
 
 
 # The watchdog's choice
