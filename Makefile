@@ -5,14 +5,30 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 MODELS := ltx2 wan21 magi1
 
+# Containers. `make base CPU=1` is for a machine without a GPU.
+DOCKER ?= docker
+COMPOSE ?= $(shell $(DOCKER) compose version >/dev/null 2>&1 && echo $(DOCKER) compose || echo docker-compose)
+STACK ?= videosdgx
+TAG ?= latest
+BUILD_NETWORK ?= default
+export STACK TAG BUILD_NETWORK
+ifdef CPU
+BASE_IMAGE ?= ubuntu:24.04
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+endif
+BACKUPS ?= backups
+IN_A_CONTAINER = $(COMPOSE) run --rm --no-deps -T $(firstword $(MODELS))
+BASE_ARGS := $(foreach name,BASE_IMAGE TORCH_INDEX,$(if $($(name)),--build-arg $(name)=$($(name))))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve health test check chaos benchmark clean
+.PHONY: base build up down restart logs ps backup restore test-containers
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / {sub("%", "<model>", $$1); printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/ready ## install everything into .venv
-	@[ -f .env ] || cp .env.example .env
+setup: $(VENV)/ready ## install everything into .venv, and write .env for this machine
+	@scripts/compose_env.sh
 
 # torch comes first and by its exact version: a range, or another package's wish for torch, would
 # take the newest build, which is for a CUDA that the Spark's driver does not know.
@@ -48,6 +64,45 @@ chaos: setup ## kill workers and services at random over 500 jobs, and count wha
 benchmark: setup ## measure the service's own cost, and long videos (tiny random weights)
 	$(BIN)/python -m scripts.benchmark service
 	$(BIN)/python -m scripts.benchmark magi1
+
+base: ## build the image that all services stand on (CPU=1: without CUDA)
+	$(DOCKER) build --network $(BUILD_NETWORK) $(BASE_ARGS) --file common/base.Dockerfile --tag localhost/$(STACK)/base:$(TAG) .
+
+build: compose-env ## build the images of the services, after `make base`
+	$(COMPOSE) build
+
+up: compose-env ## start the services; `make health` shows when they are there
+	$(COMPOSE) up --detach --no-build
+
+down: ## stop the services; running jobs may end within DRAIN_SECONDS, all jobs and files stay
+	$(COMPOSE) down
+
+restart: compose-env ## stop and start the services, with the settings in .env as they are now
+	$(COMPOSE) up --detach --no-build --force-recreate
+
+logs: ## follow what the services say
+	$(COMPOSE) logs --follow --tail 100
+
+ps: ## show the containers
+	$(COMPOSE) ps
+
+shell-%: ## a shell in a service's container
+	$(COMPOSE) exec $* bash
+
+backup: compose-env ## write the job databases, uploads and videos to a file in BACKUPS (backups)
+	@mkdir -p $(BACKUPS)
+	@file=$(BACKUPS)/videosdgx-$$(date +%Y%m%d-%H%M%S).tar; \
+	  $(IN_A_CONTAINER) python -m scripts.backup > $$file.part && mv $$file.part $$file && echo $$file
+
+restore: compose-env ## bring back what BACKUP=file holds, after `make down`
+	$(IN_A_CONTAINER) tar --extract --directory / < $(BACKUP)
+
+.PHONY: compose-env
+compose-env:
+	@scripts/compose_env.sh
+
+test-containers: setup ## build and try the containers on the CPU, apart from the real ones; needs Docker
+	TEST_CONTAINERS=1 $(BIN)/python -m pytest -s tests/containers
 
 clean: ## remove the environment, caches and the demo's files
 	rm -rf $(VENV) .demo .benchmark .pytest_cache .mypy_cache .ruff_cache *.egg-info

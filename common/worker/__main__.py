@@ -1,8 +1,10 @@
 """``python -m common.worker wan21.model_config:SPEC``: one worker process."""
 
 import argparse
+import contextlib
 import os
 import sys
+from pathlib import Path
 
 from common.errors import VideosDGXError
 from common.jobs.opening import open_store
@@ -15,6 +17,9 @@ from common.worker.loop import Worker
 
 LOCK_PATIENCE_SECONDS = 30
 """A worker whose API process died exits within a moment; its follower waits for that."""
+OOM_SCORE_ADJ = 800
+"""How gladly the kernel should end this process when memory runs out, up to 1000. The worker holds
+the gigabytes and can be started again; what else runs on the machine is left alone."""
 
 
 def main() -> int:
@@ -27,10 +32,20 @@ def main() -> int:
     settings = load_settings(spec.id)
     configure_logs(settings.log_level, settings.log_format, f"{spec.id}-worker")
     os.nice(settings.worker_niceness)
+    volunteer()
     control = Control(open_pipe(arguments.control_fd))
     with held(settings.state_of(spec.id) / "worker.lock", LOCK_PATIENCE_SECONDS):
         store = open_store(settings, spec.id)
         return Worker(spec, settings, store, control).run()
+
+
+def volunteer(oom_score_adj: Path = Path("/proc/self/oom_score_adj")) -> None:
+    """Be the first to go when the kernel must end a process (man 5 proc_pid_oom_score_adj).
+
+    Anybody may raise his own figure. Where it cannot be written, nothing is lost but that.
+    """
+    with contextlib.suppress(OSError):
+        oom_score_adj.write_text(str(OOM_SCORE_ADJ))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,201 @@
+"""The stack as its owner meets it: real images, real containers, a job through each service."""
+
+import re
+import shutil
+import subprocess
+import tarfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.services import MODELS
+from tests.containers.stack import JOB_SECONDS, ROOT, STACK, Stack
+from tests.live import wait_until
+from tests.unit.media.ffprobe import probe, stream
+
+SHORT: dict[str, dict[str, Any]] = {
+    "ltx2": {"duration": 1, "resolution": "256x256", "fps": 24, "num_inference_steps": 4},
+    "wan21": {"num_frames": 5, "resolution": "640x352", "num_inference_steps": 4},
+    "magi1": {"num_frames": 24, "resolution": "256x256", "num_inference_steps": 8},
+}
+LONG = {"prompt": "x", "num_frames": 17, "resolution": "640x352", "num_inference_steps": 40}
+"""For wan21: a minute or two on a CPU, longer than DRAIN_SECONDS."""
+GIB = 2**30
+
+
+def short(model: str) -> dict[str, Any]:
+    return {"prompt": "A cat on a beach", "seed": 1} | SHORT.get(model, {})
+
+
+def finished(stack: Stack, model: str) -> dict[str, Any]:
+    return stack.wait_for(model, stack.submit(model, short(model)), "completed")
+
+
+def test_the_images_and_their_sizes(built: Stack):
+    print()
+    for name in ("base", *MODELS):
+        image = built.inspect(f"localhost/{STACK}/{name}:latest")
+        print(f"  {name:6} {image['Size'] / 1e9:.2f} GB, {len(image['RootFS']['Layers'])} layers")
+        assert image["Config"]["User"] == "10001:10001"
+        assert not re.search(r"token|secret|password", str(image["Config"]["Env"]), re.I)
+
+
+def test_a_change_of_the_code_rebuilds_one_small_layer(built: Stack, tmp_path: Path):
+    image = f"localhost/{STACK}/wan21:latest"
+    before = built.inspect(image)["RootFS"]["Layers"]
+    _copy_repository(tmp_path / "copy")
+    with (tmp_path / "copy/wan21/pipeline.py").open("a") as code:
+        code.write("# changed\n")
+    started = time.monotonic()
+    built.make("build", folder=tmp_path / "copy")
+    seconds = time.monotonic() - started
+    try:
+        after = built.inspect(image)["RootFS"]["Layers"]
+        sizes = built.docker_run("history", "--human=false", "--format={{.Size}}", image).split()
+    finally:
+        built.make("build")
+    new = [layer for layer in after if layer not in before]
+    newest = sum([int(size) for size in sizes if int(size)][: len(new)])
+    print(f"\n  a changed file, `make build`: {seconds:.1f} s, {len(new)} layer, {newest} bytes")
+    assert (len(new), newest < 10**6) == (1, True)
+
+
+def _copy_repository(target: Path) -> None:
+    for name in ("common", "scripts", *MODELS):
+        shutil.copytree(ROOT / name, target / name)
+    files = ("pyproject.toml", "constraints.txt", ".dockerignore", ".env.example")
+    for name in (*files, "Makefile", "docker-compose.yml"):
+        shutil.copy2(ROOT / name, target / name)
+
+
+def test_a_container_can_do_little_and_is_nobody(stack: Stack):
+    for model in MODELS:
+        assert stack.inside(model, "id", "-u") == "10001"
+        status = stack.inside(model, "cat", "/proc/1/status")
+        assert re.search(r"CapBnd:\s0+\n", status)
+        assert re.search(r"NoNewPrivs:\s1\n", status)
+        assert "Read-only" in _error(stack, model, "touch", "/app/x")
+        host = stack.inspect(stack.container(model))["HostConfig"]
+        assert host["Memory"] == 0
+        assert host["PidsLimit"] > 0
+        assert {b["HostIp"] for bs in host["PortBindings"].values() for b in bs} == {"127.0.0.1"}
+
+
+def _error(stack: Stack, model: str, *command: str) -> str:
+    words = [stack.docker, "exec", stack.container(model), *command]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stderr
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_job_goes_through_from_the_host(stack: Stack, model: str, tmp_path: Path):
+    job = finished(stack, model)
+    film = tmp_path / "film.mp4"
+    film.write_bytes(stack.ask("GET", model, job["links"]["download"]).content)
+    video = stream(probe(film), "video")
+    assert int(video["nb_read_frames"]) == job["resolved"]["num_frames"]
+    assert (video["width"], video["height"]) == (job["result"]["width"], job["result"]["height"])
+    for other in MODELS:  # one outputs volume
+        assert stack.inside(other, "find", f"/outputs/{model}", "-path", f"*{job['id']}*.mp4")
+
+
+def test_health_is_green(stack: Stack):
+    answer = stack.make("health")
+    print(f"\n{answer.stdout}")
+    assert all(re.search(rf"^{model} +ok", answer.stdout, re.M) for model in MODELS)
+
+
+def test_a_worker_volunteers_to_be_ended_first(stack: Stack):
+    finished(stack, "wan21")
+    pid = stack.get("wan21", "/info")["loaded"]["worker_pid"]
+    assert stack.inside("wan21", "cat", f"/proc/{pid}/oom_score_adj") == "800"
+
+
+def test_all_files_belong_to_the_containers_user(stack: Stack):
+    finished(stack, "wan21")
+    folders = ("/models", "/outputs", "/state")
+    assert stack.inside("wan21", "find", *folders, "!", "-user", "10001") == ""
+    assert stack.inside("wan21", "find", *folders, "-type", "f")
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_a_container_that_goes_in_mid_job_loses_nothing(stack: Stack, how: str):
+    behind = stack.submit("wan21", LONG), stack.submit("wan21", short("wan21"))
+    stack.wait_for("wan21", behind[0], "denoising")
+    if how == "restart":
+        stack.docker_run("restart", stack.container("wan21"))
+    else:  # not `docker kill`, which counts as an order to stay down
+        code = f"import os; os.kill({stack.inside('wan21', 'cat', '/state/wan21/api.lock')}, 9)"
+        stack.inside("wan21", "python", "-c", code)
+    jobs = [stack.wait_for("wan21", job, "completed") for job in behind]
+    assert jobs[0]["attempts"] == (1 if how == "restart" else 2)
+    for job in jobs:
+        assert stack.inside("wan21", "find", "/outputs/wan21", "-path", f"*{job['id']}*.mp4")
+
+
+def test_down_drains_and_up_has_the_jobs_again(stack: Stack):
+    kept = finished(stack, "magi1")
+    running = stack.submit("wan21", LONG | {"num_inference_steps": 4})
+    waiting = stack.submit("wan21", short("wan21"))
+    stack.wait_for("wan21", running, "denoising")
+    started = time.monotonic()
+    stack.make("down")
+    print(f"\n  make down with a running job: {time.monotonic() - started:.0f} s")
+    assert not stack.container("wan21")
+    again = time.time()
+    stack.up()
+    drained = stack.job("wan21", running)
+    assert (drained["state"], drained["attempts"]) == ("completed", 1)
+    assert _timestamp(drained["finished_at"]) < again
+    assert stack.wait_for("wan21", waiting, "completed")
+    assert stack.job("magi1", kept["id"]) == kept
+
+
+def _timestamp(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_a_paused_container_keeps_its_memory_and_is_named(stack: Stack):
+    finished(stack, "ltx2")  # what it takes is known from now on
+    need = stack.post("ltx2", "/generate", short("ltx2") | {"dry_run": True})["memory"]
+    stack.configure(MEMORY_POOL_GB=round((need["total_bytes"] + 0.2 * GIB) / GIB, 3))
+    stack.make("restart")
+    for model in MODELS:
+        stack.wait_healthy(model)
+    finished(stack, "wan21")
+    stack.docker_run("pause", stack.container("wan21"))
+    try:
+        job = stack.submit("ltx2", short("ltx2"))
+        reason = wait_until(lambda: _names(stack, job, "has not answered"), JOB_SECONDS, "a reason")
+        print(f"\n  {reason}")
+        assert "waiting for wan21, which has not answered for " in reason
+        leases = {one["model"]: one for one in stack.get("ltx2", "/info")["pool"]["leases"]}
+        assert (leases["wan21"]["answers"], leases["wan21"]["used_bytes"] > 10**8) == (False, True)
+        assert stack.make("health", check=False).returncode != 0
+    finally:
+        stack.docker_run("unpause", stack.container("wan21"))
+    stack.wait_for("ltx2", job, "completed")
+    finished(stack, "wan21")
+
+
+def _names(stack: Stack, job: str, words: str) -> str | None:
+    reason = stack.job("ltx2", job)["progress"]["waiting_for"]
+    return reason if reason and words in reason else None
+
+
+def test_a_backup_brings_everything_back(stack: Stack, tmp_path: Path):
+    kept = finished(stack, "wan21")
+    stack.make("backup", f"BACKUPS={tmp_path}")
+    (file,) = tmp_path.glob("*.tar")
+    with tarfile.open(file) as tar:
+        names = tar.getnames()
+    assert "state/wan21/jobs.db" in names
+    assert not [name for name in names if name.startswith("state/memory/")]
+    stack.make("down")
+    stack.docker_run("volume", "rm", f"{STACK}_state", f"{STACK}_outputs")
+    stack.make("restore", f"BACKUP={file}")
+    stack.up()
+    assert stack.job("wan21", kept["id"]) == kept
+    assert stack.ask("GET", "wan21", kept["links"]["download"]).content
