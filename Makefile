@@ -21,7 +21,7 @@ IN_A_CONTAINER = $(COMPOSE) run --rm --no-deps -T $(firstword $(MODELS))
 BASE_ARGS := $(foreach name,BASE_IMAGE TORCH_INDEX,$(if $($(name)),--build-arg $(name)=$($(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve health test check chaos benchmark clean
+.PHONY: help setup demo serve health test check check-arm64 chaos benchmark clean
 .PHONY: base build up down restart logs ps backup restore test-containers
 
 help: ## show this list
@@ -56,6 +56,9 @@ check: setup ## format, lint, types, imports and tests: what to run while workin
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+check-arm64: setup ## see that every requirement has a wheel for a Spark (asks the package index)
+	$(BIN)/python -m scripts.check_arm64
 
 chaos: setup ## kill workers and services at random over 500 jobs, and count what became of them
 	$(BIN)/python -m tests.chaos --jobs 200

@@ -4,11 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.bench import gpu, load, magi1, memory, quantization, service
+from scripts.bench import gpu, load, magi1, memory, quantization, service, stack
 from scripts.bench.report import Report
 
 MODULES = {
     "service": service,
+    "stack": stack,
     "load": load,
     "quantization": quantization,
     "magi1": magi1,

@@ -1,89 +1,43 @@
 """How the services are: one table of all of them, their queues, the memory pool and the disk.
 
-``python scripts/health_check.py [--json] [--watch [SECONDS]] [--host HOST]``. Needs nothing but
-Python. Exit status: 0 all well, 1 something is wrong, 2 no service answers at all.
+``python scripts/health_check.py [--json] [--watch [SECONDS]] [--host HOST]
+[--service NAME=URL ...]``. Needs nothing but Python. Exit status: 0 all well, 1 something is wrong,
+2 no service answers at all.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import time
-import urllib.error
-import urllib.request
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PORTS = {"ltx2": 8001, "wan21": 8002, "magi1": 8003}
-"""Every service and its port; ``WAN21_PORT`` in the environment or in .env moves one."""
-TIMEOUT_SECONDS = 5
-LOW_DISK_BYTES = 20 * 10**9
+# A plain file that any Python runs, from any folder, without an installation.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.health_ask import Health, check_all, in_gb, urls_on
+
 CLEAR = "\033[2J\033[H"
 COLOURS = {"ok": "\033[32m", "busy": "\033[36m", "warn": "\033[33m", "down": "\033[31m"}
 
 
-@dataclass(frozen=True)
-class Health:
-    """One service, as far as it answered."""
-
-    name: str
-    url: str
-    state: str
-    """ok, warn (it answers, and something is wrong) or down."""
-    problems: tuple[str, ...] = ()
-    ready: dict[str, Any] = field(default_factory=dict)
-    info: dict[str, Any] = field(default_factory=dict)
-    queue: dict[str, Any] = field(default_factory=dict)
-
-
 def main() -> int:
-    """Print once, or again and again; answers the exit status."""
+    """Print once, or again and again until Ctrl-C; answers the exit status."""
     arguments = _parse()
-    while True:
-        found = check_all(arguments.host)
-        text = as_json(found) if arguments.json else as_table(found, colour=_coloured())
-        print(CLEAR + text if arguments.watch and not arguments.json else text, flush=True)
-        if not arguments.watch:
-            return status_of(found)
-        try:
+    urls = dict(arguments.service) or urls_on(arguments.host)
+    status = 2
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            found = check_all(urls)
+            status = status_of(found)
+            text = as_json(found) if arguments.json else as_table(found, colour=_coloured())
+            print(CLEAR + text if arguments.watch and not arguments.json else text, flush=True)
+            if not arguments.watch:
+                break
             time.sleep(arguments.watch)
-        except KeyboardInterrupt:
-            return status_of(found)
-
-
-def check_all(host: str, ports: dict[str, int] | None = None) -> list[Health]:
-    """Ask every service, all at once."""
-    urls = {name: f"http://{host}:{port}" for name, port in (ports or _ports()).items()}
-    with ThreadPoolExecutor(len(urls)) as pool:
-        return list(pool.map(lambda item: check(*item), urls.items()))
-
-
-def check(name: str, url: str) -> Health:
-    """Ask one service for everything."""
-    try:
-        _get(f"{url}/health")
-    except _Unreachable as exc:
-        fix = f"Start it with `docker compose up -d {name}` or `make serve`; `make logs` says why."
-        return Health(name, url, "down", (f"{exc} {fix}",))
-    problems, answers = [], {}
-    for part in ("ready", "info", "queue/status"):
-        try:
-            answers[part] = _get(f"{url}/{part}")
-        except _Unreachable as exc:
-            problems.append(f"/{part}: {exc}")
-    problems += answers.get("ready", {}).get("reasons", [])
-    problems += _problems(answers.get("info", {}))
-    return Health(
-        name,
-        url,
-        "warn" if problems else "ok",
-        tuple(problems),
-        answers.get("ready", {}),
-        answers.get("info", {}),
-        answers.get("queue/status", {}),
-    )
+    return status
 
 
 def status_of(found: list[Health]) -> int:
@@ -120,7 +74,7 @@ def _row(one: Health) -> tuple[str, ...]:
     counts = ", ".join(f"{count} {name}" for name, count in busy.items() if count) or "empty"
     model = one.info.get("loaded", {}).get("state", "?")
     doing = queue.get("waiting_for") or (lease.get("ticket") or {}).get("stage", "")
-    return (one.name, one.state, model, counts, _gb(lease.get("used_bytes", 0)), doing)
+    return (one.name, one.state, model, counts, in_gb(lease.get("used_bytes", 0)), doing)
 
 
 def _machine(found: list[Health]) -> list[str]:
@@ -129,28 +83,14 @@ def _machine(found: list[Health]) -> list[str]:
     if info is None:
         return []
     pool, disk = info["pool"], info["system"]["disk_free_bytes"]
-    limit = f", at most {_gb(pool['limit_bytes'])} handed out" if pool["limit_bytes"] else ""
+    limit = f", at most {in_gb(pool['limit_bytes'])} handed out" if pool["limit_bytes"] else ""
     return [
         "",
-        f"pool   {_gb(pool['free_bytes'])} to hand out of {_gb(pool['total_bytes'])}"
-        f" ({pool['kind']}: {_gb(pool['available_bytes'])} available,"
-        f" {_gb(pool['floor_bytes'])} always kept free{limit})",
-        f"disk   {_gb(disk)} free",
+        f"pool   {in_gb(pool['free_bytes'])} to hand out of {in_gb(pool['total_bytes'])}"
+        f" ({pool['kind']}: {in_gb(pool['available_bytes'])} available,"
+        f" {in_gb(pool['floor_bytes'])} always kept free{limit})",
+        f"disk   {in_gb(disk)} free",
     ]
-
-
-def _problems(info: dict[str, Any]) -> list[str]:
-    problems = []
-    if info and info["system"]["disk_free_bytes"] < LOW_DISK_BYTES:
-        free = _gb(info["system"]["disk_free_bytes"])
-        problems.append(f"The disk has {free} left. Delete old jobs (DELETE /jobs/{{id}}).")
-    if info and info["checkpoint"]["revision"] is None:
-        name = info["model"]
-        problems.append(f"No checkpoint on disk. Run `scripts/download_models.sh {name}`.")
-    for lease in info.get("pool", {}).get("leases", []):
-        if lease["model"] == info["model"] and not lease["answers"]:
-            problems.append("Its worker does not answer: stopped, or its container is paused.")
-    return problems
 
 
 def _lease(one: Health) -> dict[str, Any]:
@@ -158,37 +98,11 @@ def _lease(one: Health) -> dict[str, Any]:
     return next((lease for lease in leases if lease["model"] == one.name), {})
 
 
-class _Unreachable(Exception):
-    """No answer, or none that can be read."""
-
-
-def _get(url: str) -> dict[str, Any]:
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  # http
-            found: dict[str, Any] = json.load(answer)
-    except urllib.error.HTTPError as exc:
-        if exc.code != 503:  # /ready says why
-            raise _Unreachable(f"It answers {exc.code}.") from exc
-        found = json.load(exc)
-    except (OSError, ValueError) as exc:
-        raise _Unreachable("Nothing answers.") from exc
-    return found
-
-
-def _ports() -> dict[str, int]:
-    settings = _env_file() | os.environ
-    return {name: int(settings.get(f"{name.upper()}_PORT") or port) for name, port in PORTS.items()}
-
-
-def _env_file() -> dict[str, str]:
-    path = Path(".env")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, value in pairs}
-
-
-def _gb(count: float) -> str:
-    return f"{count / 2**30:.1f} GB"
+def _named_url(text: str) -> tuple[str, str]:
+    name, separator, url = text.partition("=")
+    if not (separator and url.startswith(("http://", "https://"))):
+        raise argparse.ArgumentTypeError(f"{text} is not like ltx2=http://spark:8001")
+    return name, url.rstrip("/")
 
 
 def _coloured() -> bool:
@@ -200,6 +114,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--watch", nargs="?", type=float, const=2.0, help="again every SECONDS")
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument(
+        "--service", action="append", default=[], type=_named_url, metavar="NAME=URL"
+    )
     return parser.parse_args()
 
 

@@ -12,10 +12,20 @@ from pathlib import Path
 
 from common.settings import Settings
 
-MODELS = ("ltx2", "wan21", "magi1")
+ROOT = Path(__file__).resolve().parent.parent
+LIST = Path(__file__).with_name("services.txt")
+
+PORTS = {
+    name: int(port)
+    for name, port in (
+        line.split() for line in LIST.read_text().splitlines() if line and line[0] != "#"
+    )
+}
+"""Every service and its port, as ``services.txt`` has them."""
+
+MODELS = tuple(PORTS)
 """Every folder with an ``app.py`` and a ``SPEC`` in its ``model_config``."""
 
-ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 STOP_SECONDS = 30
 POLL_SECONDS = 0.005

@@ -1,0 +1,160 @@
+"""Asks the services how they are, and names what is wrong. Needs nothing but Python."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+LIST = Path(__file__).with_name("services.txt")
+"""Every service and its port; ``WAN21_PORT`` in the environment or in .env moves one."""
+TIMEOUT_SECONDS = 5
+LOW_DISK_BYTES = 20 * 10**9
+_MOVE = "Stop it, or set {}_PORT in .env to a free port."
+
+
+@dataclass(frozen=True)
+class Health:
+    """One service, as far as it answered."""
+
+    name: str
+    url: str
+    state: str
+    """ok, warn (it answers, and something is wrong) or down."""
+    problems: tuple[str, ...] = ()
+    ready: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+    queue: dict[str, Any] = field(default_factory=dict)
+
+
+def urls_on(host: str) -> dict[str, str]:
+    """Every service of the list, and where it is on ``host``."""
+    settings = _env_file() | os.environ
+    lines = (line.split() for line in LIST.read_text().splitlines() if line and line[0] != "#")
+    ports = {name: settings.get(f"{name.upper()}_PORT") or port for name, port in lines}
+    return {name: f"http://{host}:{port}" for name, port in ports.items()}
+
+
+def check_all(urls: dict[str, str]) -> list[Health]:
+    """Ask every service, all at once."""
+    with ThreadPoolExecutor(len(urls)) as pool:
+        return list(pool.map(lambda item: check(*item), urls.items()))
+
+
+def check(name: str, url: str) -> Health:
+    """Ask one service for everything."""
+    try:
+        _get(f"{url}/health")
+        _recognise(name, _get(f"{url}/"))
+    except _Unreachable as exc:
+        fix = exc.fix or (
+            f"Start it with `docker compose up -d {name}` or `make serve`; `make logs` says why."
+        )
+        return Health(name, url, "down", (f"{exc} {fix}",))
+    problems, answers = [], {}
+    for part, usable in (("ready", bool), ("info", _is_info), ("queue/status", bool)):
+        try:
+            answer = _get(f"{url}/{part}")
+            if not usable(answer):
+                raise _Unreachable("An answer of another version. Run `make build up`.")
+            answers[part] = answer
+        except _Unreachable as exc:
+            problems.append(f"/{part}: {exc}")
+    ready, info, queue = (answers.get(part, {}) for part in ("ready", "info", "queue/status"))
+    problems += [*ready.get("reasons", []), *_problems(info), *_queue_problems(queue)]
+    state = "warn" if problems else "ok"
+    return Health(name, url, state, tuple(problems), ready, info, queue)
+
+
+def _recognise(name: str, root: dict[str, Any]) -> None:
+    """Raises _Unreachable: it is not this service that answers."""
+    if root.get("name") != "VideosDGX":
+        raise _Unreachable("Another program answers there.", _MOVE.format(name.upper()))
+    if root.get("model") != name:
+        raise _Unreachable(f"It is {root.get('model')} that answers.", _MOVE.format(name.upper()))
+
+
+def _is_info(info: dict[str, Any]) -> bool:
+    """Whether everything is there that the table shows."""
+    pool = {"kind", "total_bytes", "available_bytes", "free_bytes", "floor_bytes", "limit_bytes"}
+    try:
+        return bool(
+            pool <= info["pool"].keys()
+            and info["system"]["disk_free_bytes"] >= 0
+            and {"id", "revision"} <= info["checkpoint"].keys()
+            and "model" in info
+            and all({"model", "answers"} <= lease.keys() for lease in info["pool"]["leases"])
+        )
+    except (AttributeError, KeyError, TypeError):
+        return False
+
+
+def _problems(info: dict[str, Any]) -> list[str]:
+    problems = []
+    if info and info["system"]["disk_free_bytes"] < LOW_DISK_BYTES:
+        free = in_gb(info["system"]["disk_free_bytes"])
+        problems.append(f"The disk has {free} left. Delete old jobs (DELETE /jobs/{{id}}).")
+    if info and info["checkpoint"]["revision"] is None:
+        name = info["model"]
+        problems.append(f"No checkpoint on disk. Run `scripts/download_models.sh {name}`.")
+    pool = info.get("pool", {})
+    if pool and pool["available_bytes"] < pool["floor_bytes"]:
+        free = in_gb(pool["available_bytes"])
+        problems.append(f"Only {free} of memory available: end other programs, or POST /unload.")
+    for lease in info.get("pool", {}).get("leases", []):
+        if lease["model"] == info["model"] and not lease["answers"]:
+            problems.append("Its worker does not answer: stopped, or its container is paused.")
+    return problems
+
+
+def _queue_problems(queue: dict[str, Any]) -> list[str]:
+    unfinished = sum(queue.get(name, 0) for name in ("queued", "waiting", "running", "cancelling"))
+    if queue and unfinished >= queue.get("max_queue", unfinished + 1):
+        return ["The queue is full: new jobs get 429 until one ends, or raise MAX_QUEUE."]
+    return []
+
+
+class _Unreachable(Exception):
+    """No answer, or none that can be read."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+def _get(url: str) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  # http
+            return _object(answer.read())
+    except urllib.error.HTTPError as exc:
+        if exc.code != 503:  # /ready says why
+            raise _Unreachable(f"It answers {exc.code}.") from exc
+        return _object(exc.read())
+    except (OSError, HTTPException) as exc:
+        raise _Unreachable("Nothing answers.") from exc
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise _Unreachable("What answers is no service of ours.", "Look who has the port.")
+    return found
+
+
+def _env_file() -> dict[str, str]:
+    path = LIST.parent.parent / ".env"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def in_gb(count: float) -> str:
+    """``31.2 GB``."""
+    return f"{count / 2**30:.1f} GB"

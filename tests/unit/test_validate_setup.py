@@ -1,0 +1,196 @@
+"""``validate_setup.sh`` on machines that lack something, and on one that lacks nothing.
+
+docker, nvidia-smi and df are made up; ports, folders and everything else are real.
+"""
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from scripts.services import PORTS
+from tests.live import ROOT
+from tests.machines import Machine
+
+SPARK_MEMINFO = ROOT / "tests" / "unit" / "memory" / "recorded" / "spark_meminfo.txt"
+
+DOCKER = """
+case "$*" in
+  *DockerRootDir*) echo /tmp ;;
+  *Runtimes*) echo "io.containerd.runc.v2 nvidia runc " ;;
+  info*) echo 28.3.3 ;;
+  "compose version --short") echo 2.39.1 ;;
+  volume*) ;;
+  *) exit 1 ;;
+esac"""
+
+SMI = """echo "| NVIDIA-SMI {driver}    Driver Version: {driver}    CUDA Version: {cuda}     |" """
+
+DF = """echo "Filesystem 1024-blocks Used Available Capacity Mounted on"
+echo "/dev/nvme0n1p2 3844511104 1 {kilobytes} 1% /" """
+
+
+@pytest.fixture
+def spark(tmp_path: Path) -> Machine:
+    """A machine on which all is well; the tests take away from it."""
+    machine = Machine(tmp_path)
+    for folder in ("models", "outputs", "state"):
+        (tmp_path / folder).mkdir()
+        machine.settings[f"{folder.upper()}_DIR"] = str(tmp_path / folder)
+    machine.settings |= {f"{name.upper()}_PORT": str(_free_port()) for name in PORTS}
+    machine.settings["MEMINFO"] = str(SPARK_MEMINFO)
+    machine.fake("docker", DOCKER)
+    machine.fake("nvidia-smi", SMI.format(driver="580.159.03", cuda="13.0"))
+    machine.fake("df", DF.format(kilobytes=3 * 10**9))
+    machine.fake("python3", "echo Python 3.12.3")
+    machine.fake("make", "")
+    return machine
+
+
+def check(machine: Machine, *arguments: str) -> "tuple[int, dict[str, str]]":
+    """Exit status, and what failed or was warned of, with its fix."""
+    done = machine.run("validate_setup.sh", *arguments)
+    assert done.stderr == ""
+    found = re.findall(r"^(?:FAIL|warn)  (\w+) +(.*\n +fix: .+)$", done.stdout, re.MULTILINE)
+    return done.returncode, dict(found)
+
+
+def test_a_spark_is_ready(spark: Machine):
+    done = spark.run("validate_setup.sh")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "FAIL" not in done.stdout
+    assert "warn" not in done.stdout
+    for service in PORTS:
+        assert f"is free for {service}" in done.stdout
+
+
+def test_a_machine_with_nothing(tmp_path: Path):
+    status, problems = check(Machine(tmp_path))
+    assert status == 1
+    assert {"docker", "compose", "driver", "python", "make"} <= problems.keys()
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda", "named"),
+    [("570.195.03", "12.8", {"driver", "cuda"}), ("580.65", "12.9", {"cuda"})],
+)
+def test_an_old_driver(spark: Machine, driver: str, cuda: str, named: set[str]):
+    spark.fake("nvidia-smi", SMI.format(driver=driver, cuda=cuda))
+    status, problems = check(spark)
+    assert (status, problems.keys()) == (1, named)
+    assert "2.13.0" in problems["cuda"]
+
+
+@pytest.mark.parametrize(("driver", "cuda"), [("595.84", "13.1"), ("1000.2", "14.0")])
+def test_a_newer_driver(spark: Machine, driver: str, cuda: str):
+    spark.fake("nvidia-smi", SMI.format(driver=driver, cuda=cuda))
+    assert check(spark) == (0, {})
+
+
+def test_a_driver_that_does_not_answer(spark: Machine):
+    spark.fake("nvidia-smi", "echo 'NVIDIA-SMI has failed: no driver'; exit 9")
+    status, problems = check(spark)
+    assert status == 1
+    assert "NVIDIA-SMI has failed" in problems["driver"]
+
+
+def test_a_machine_without_a_gpu_says_so(spark: Machine):
+    spark.fake("docker", DOCKER.replace("nvidia ", ""))
+    (spark.bin / "nvidia-smi").unlink()
+    assert check(spark)[0] == 1
+    assert check(spark, "--no-gpu") == (0, {})
+
+
+def test_docker_without_the_nvidia_runtime(spark: Machine):
+    spark.fake("docker", DOCKER.replace("nvidia ", ""))
+    _, problems = check(spark)
+    assert "install nvidia-container-toolkit" in problems["runtime"]
+    spark.fake("nvidia-ctk", "")
+    _, problems = check(spark)
+    assert "nvidia-ctk runtime configure" in problems["runtime"]
+    assert "install" not in problems["runtime"]
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ("permission denied while trying to connect", "usermod -aG docker"),
+        ("Cannot connect to the Docker daemon", "systemctl enable --now docker"),
+    ],
+)
+def test_an_engine_that_does_not_answer(spark: Machine, words: str, fix: str):
+    spark.fake("docker", f"echo '{words}' >&2; exit 1")
+    status, problems = check(spark)
+    assert status == 1
+    assert fix in problems["docker"]
+    assert "compose" in problems
+
+
+def test_the_old_compose_is_enough(spark: Machine):
+    spark.fake("docker", DOCKER.replace('"compose version --short") echo 2.39.1 ;;', ""))
+    assert check(spark)[0] == 1
+    spark.fake("docker-compose", "echo 1.29.2")
+    status, problems = check(spark)
+    assert (status, problems.keys()) == (0, {"compose"})
+
+
+def test_a_full_disk(spark: Machine):
+    spark.fake("df", DF.format(kilobytes=40 * 2**20))
+    status, problems = check(spark)
+    assert (status, problems.keys()) == (1, {"disk"})
+    assert "40 GB free" in problems["disk"]
+    spark.settings["MIN_DISK_GB"] = "40"
+    assert check(spark) == (0, {})
+
+
+def test_little_memory_is_a_warning(spark: Machine):
+    spark.settings["MEMINFO"] = str(SPARK_MEMINFO.with_name("workstation_meminfo.txt"))
+    status, problems = check(spark)
+    assert (status, problems.keys()) == (0, {"memory"})
+
+
+def test_a_taken_port(spark: Machine):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        spark.settings["WAN21_PORT"] = str(port)
+        status, problems = check(spark)
+    assert (status, problems.keys()) == (1, {"port"})
+    assert f"{port}, for wan21, is taken" in problems["port"]
+    assert "WAN21_PORT" in problems["port"]
+
+
+def test_folders_that_cannot_be_written(spark: Machine):
+    # A file is in the way: the one obstacle that root meets, too.
+    file = spark.folder / "file"
+    file.write_text("")
+    spark.settings["STATE_DIR"] = str(file / "state")
+    status, problems = check(spark)
+    assert (status, problems.keys()) == (1, {"folder"})
+    assert "STATE_DIR" in problems["folder"]
+
+
+def test_a_network_disk_for_the_state(spark: Machine):
+    spark.fake("stat", "echo nfs4")
+    status, problems = check(spark)
+    assert (status, problems.keys()) == (1, {"state"})
+
+
+def test_docker_that_makes_no_volume(spark: Machine):
+    spark.fake("docker", DOCKER.replace("volume*) ;;", "volume*) exit 1 ;;"))
+    status, problems = check(spark)
+    assert (status, problems.keys()) == (1, {"volumes"})
+
+
+def test_an_unknown_argument(spark: Machine):
+    done = spark.run("validate_setup.sh", "--gpu")
+    assert done.returncode == 2
+    assert "--help" in done.stderr
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
