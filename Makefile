@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-MODELS := ltx2 wan21 magi1
+MODELS := ltx2 wan21 magi1 waver
 
 # Containers. `make base CPU=1` is for a machine without a GPU.
 DOCKER ?= docker

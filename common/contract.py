@@ -59,6 +59,10 @@ class ModelOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def adjusted(self, defaults: Defaults) -> Defaults:
+        """What a request gets under these options that does not say; an option may change it."""
+        return defaults
+
 
 @dataclass(frozen=True)
 class Memory:

@@ -1,6 +1,7 @@
 """Finds checkpoints on disk, in the layout of the Hugging Face hub's cache. Downloads nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from common.contract import Adapter, ModelSpec, Variant
@@ -20,6 +21,7 @@ class Checkpoint:
     path: Path
     adapter: Path | None = None
     """The adapter's file."""
+    stands_in_for: str | None = None
 
 
 def download_command(repository: str) -> str:
@@ -39,6 +41,8 @@ def choose_variant(spec: ModelSpec, checkpoint: str | None) -> Variant:
     for variant in spec.variants:
         if variant.name == checkpoint:
             return variant
+        if "*" in variant.checkpoint and fnmatchcase(checkpoint, variant.checkpoint):
+            return replace(variant, checkpoint=checkpoint)
     known = ", ".join(variant.name for variant in spec.variants)
     name = f"{spec.id.upper()}_CHECKPOINT"
     raise SettingsError(
@@ -61,7 +65,12 @@ def locate(models_dir: Path, variant: Variant) -> Checkpoint:
             f"The checkpoint {variant.folder_name} is not in the models folder.",
             hint=f"Run: {download_command(variant.checkpoint)}",
         )
-    found = Checkpoint(id=variant.folder_name, revision=snapshot.name, path=path)
+    found = Checkpoint(
+        id=variant.folder_name,
+        revision=snapshot.name,
+        path=path,
+        stands_in_for=variant.stands_in_for,
+    )
     return _with_adapter(found, models_dir, variant.adapter) if variant.adapter else found
 
 
@@ -73,10 +82,10 @@ def _with_adapter(base: Checkpoint, models_dir: Path, adapter: Adapter) -> Check
             f"The adapter {adapter.repository}/{adapter.file} is not in the models folder.",
             hint=f"Run: hf download {adapter.repository} {adapter.file} --cache-dir $MODELS_DIR",
         )
-    return Checkpoint(
+    return replace(
+        base,
         id=f"{base.id} + {adapter.repository}/{adapter.file}",
         revision=f"{base.revision} + {folder.name}",
-        path=base.path,
         adapter=file,
     )
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from common.beginnings import Beginning, Clip, changes_of, check_beginning, limits_after
-from common.contract import Capability, Defaults, Limits, ModelSpec, Variant
+from common.contract import Capability, Defaults, Limits, ModelOptions, ModelSpec, Variant
 from common.errors import InvalidRequest, Unresolvable
 from common.frame_size import Picture, default_size, legal_size
 from common.requests import Adjustment, GenerateRequest, ResolvedRequest
@@ -56,7 +56,9 @@ def resolve(
         Unresolvable: a field is outside what the checkpoint can do.
         InvalidRequest: ``options`` do not fit the model's own options.
     """
-    limits, defaults, report = variant.limits, variant.defaults, _Report()
+    options, limits, report = _options(request, spec), variant.limits, _Report()
+    defaults = options.adjusted(variant.defaults)
+    _note_stand_in(variant, report)
     check_beginning(variant, beginning)
     _check_negative_prompt(request, variant)
     width, height = _size(request, limits, defaults, beginning, report)
@@ -84,7 +86,7 @@ def resolve(
         image=Path(beginning.name) if beginning and not clip else None,
         video=Path(clip.name) if clip else None,
         video_frames=clip.num_frames if clip else 0,
-        options=_options(request, spec),
+        options=options.model_dump(mode="json"),
     )
     return Resolution(resolved, tuple(report.adjustments))
 
@@ -214,9 +216,18 @@ def _generate_audio(request: GenerateRequest, variant: Variant) -> bool:
     return _or(request.generate_audio, can)
 
 
-def _options(request: GenerateRequest, spec: ModelSpec) -> dict[str, object]:
+def _note_stand_in(variant: Variant, report: _Report) -> None:
+    """Whoever asks a service for its model is told where another one makes the video."""
+    if variant.stands_in_for:
+        reason = (
+            f"it stands in for {variant.stands_in_for}, whose weights this service does not have"
+        )
+        report.note("checkpoint", variant.stands_in_for, variant.name, reason)
+
+
+def _options(request: GenerateRequest, spec: ModelSpec) -> ModelOptions:
     try:
-        return spec.options(**request.options).model_dump(mode="json")
+        return spec.options(**request.options)
     except ValidationError as exc:
         first = exc.errors()[0]
         path = ".".join(map(str, ("options", *first["loc"])))

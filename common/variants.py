@@ -90,7 +90,7 @@ class Variant:
     """One checkpoint that a service can serve, and what that checkpoint can do."""
 
     checkpoint: str
-    """Hub id, ``org/name``."""
+    """Hub id, ``org/name``; of one not yet published, a shell pattern for the id it may get."""
     revision: str
     """Commit, tag or branch to look for below the models folder."""
     capabilities: frozenset[Capability]
@@ -101,6 +101,8 @@ class Variant:
     """Where it lies, in a repository that holds several: ``load`` is given this folder."""
     shared_folders: tuple[str, ...] = ()
     """Of such a repository, what several variants use."""
+    stands_in_for: str | None = None
+    """The model that people expect of the service, where this checkpoint is not that model."""
 
     @property
     def folder_name(self) -> str:

@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-MODELS = ("ltx2", "wan21", "magi1")
+MODELS = ("ltx2", "wan21", "magi1", "waver")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

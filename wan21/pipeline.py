@@ -15,12 +15,13 @@ from PIL import Image
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
 from common.errors import InvalidRequest
 from common.requests import ResolvedRequest
+from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.images import load_image
 from common.runtime.sampling import generator_for, step_callback
-from wan21.decoding import check_decoder, decode
 from wan21.distilled import DistilledScheduler
+from wan21.estimates import decoding_bytes
 from wan21.flow_shift import flow_shift_for
 from wan21.lora import open_lora
 from wan21.options import Wan21Options
@@ -60,8 +61,9 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     context.raise_if_cancelled()
     with memory_errors():
         latents = _denoise(pipeline, request, context)
+    needed = decoding_bytes(request.width, request.height, pipeline.vae.config.base_dim)
     return VideoClip(
-        frames=decode(pipeline.vae, latents, context),
+        frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
         num_frames=request.num_frames,
         width=request.width,
         height=request.height,

@@ -68,6 +68,7 @@ class InfoView(BaseModel):
     licence: str
     version: str
     checkpoint: CheckpointView = Field(description="What is configured, and found on disk.")
+    stands_in_for: str | None = Field(description="The model that this checkpoint is not.")
     loaded: LoadedView = Field(description="What is really in memory.")
     capabilities: list[str]
     limits: dict[str, Any]
@@ -90,6 +91,7 @@ async def info_view(service: Service) -> InfoView:
         licence=spec.licence,
         version=__version__,
         checkpoint=await run_in_threadpool(_checkpoint, service),
+        stands_in_for=variant.stands_in_for,
         loaded=_loaded(service),
         capabilities=sorted(variant.capabilities),
         limits=asdict(variant.limits),

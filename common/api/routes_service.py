@@ -27,6 +27,8 @@ class RootView(BaseModel):
     version: str
     model: str
     title: str
+    checkpoint: str
+    stands_in_for: str | None = Field(description="The model that this checkpoint is not.")
     routes: dict[str, str]
 
 
@@ -106,6 +108,8 @@ async def root(service: ServiceParam) -> RootView:
         version=__version__,
         model=service.spec.id,
         title=service.spec.title,
+        checkpoint=service.variant.name,
+        stands_in_for=service.variant.stands_in_for,
         routes={
             "POST /generate": "make a video",
             "GET /jobs/{id}": "follow a job",

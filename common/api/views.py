@@ -30,6 +30,7 @@ class ResultView(BaseModel):
     has_audio: bool
     checkpoint: str = Field(description="The checkpoint that really made it.")
     revision: str
+    stands_in_for: str | None = Field(None, description="The model that this checkpoint is not.")
     timings: dict[str, float] = Field(description="Seconds spent in each phase.")
 
 
@@ -124,9 +125,10 @@ def progress_of(job: Job, live: Progress | None) -> Progress:
 
 def file_name(job: Job) -> str:
     """A name that a person recognises in a downloads folder: model, prompt, day, id."""
+    model = f"{job.model}-stand-in" if job.result and job.result.stands_in_for else job.model
     words = re.sub(r"[^a-z0-9]+", "-", job.resolved.prompt.lower()).strip("-")
     day = _moment(job.created_at).strftime("%Y-%m-%d")
-    return "_".join(filter(None, (job.model, words[:48].strip("-"), day, job.id[:8]))) + ".mp4"
+    return "_".join(filter(None, (model, words[:48].strip("-"), day, job.id[:8]))) + ".mp4"
 
 
 def _moment(seconds: float | None) -> Any:

@@ -27,6 +27,7 @@ class JobResult(_Record):
     has_audio: bool
     checkpoint: str
     revision: str
+    stands_in_for: str | None = None
     timings: dict[str, float] = {}
     """Seconds by phase."""
 

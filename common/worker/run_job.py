@@ -171,6 +171,7 @@ class JobRunner:
             has_audio=encoded.has_audio,
             checkpoint=checkpoint.id,
             revision=checkpoint.revision,
+            stands_in_for=checkpoint.stands_in_for,
             timings=running.timings,
         )
         draft.publish(_manifest(running.job, result))
@@ -241,6 +242,7 @@ def _manifest(job: Job, result: JobResult) -> dict[str, Any]:
 def _tags(job: Job, checkpoint: Checkpoint) -> dict[str, str]:
     """The MP4's metadata: enough to make the same video again."""
     resolved = job.resolved
+    stand_in = {"stands_in_for": checkpoint.stands_in_for} if checkpoint.stands_in_for else {}
     return {
         "title": resolved.prompt[:80],
         "prompt": resolved.prompt,
@@ -248,5 +250,6 @@ def _tags(job: Job, checkpoint: Checkpoint) -> dict[str, str]:
         "model": job.model,
         "checkpoint": checkpoint.id,
         "revision": checkpoint.revision,
+        **stand_in,
         "parameters": resolved.model_dump_json(exclude={"prompt"}),
     }

@@ -19,6 +19,7 @@ from tests.unit.media.ffprobe import probe, stream
 SHORT: dict[str, dict[str, Any]] = {
     "ltx2": {"duration": 1, "resolution": "256x256", "fps": 24, "num_inference_steps": 4},
     "wan21": {"num_frames": 5, "resolution": "640x352", "num_inference_steps": 4},
+    "waver": {"num_frames": 5, "resolution": "256x256", "num_inference_steps": 4},
     "magi1": {"num_frames": 24, "resolution": "256x256", "num_inference_steps": 8},
 }
 LONG = {"prompt": "x", "num_frames": 17, "resolution": "640x352", "num_inference_steps": 40}

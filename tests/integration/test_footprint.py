@@ -30,7 +30,7 @@ def test_an_idle_service_is_small(fleet: Fleet) -> None:
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="there is no torch to stay away from")
-@pytest.mark.parametrize("model", ["wan21", "ltx2"])
+@pytest.mark.parametrize("model", ["wan21", "ltx2", "waver"])
 def test_a_real_models_service_is_small_too(fleet: Fleet, model: str) -> None:
     service = fleet.start(module=f"{model}.app", model=model)
     service.get("/info")

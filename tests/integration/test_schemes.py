@@ -14,13 +14,20 @@ from common.spec import load_spec
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import magi1 as tiny_magi1
 from scripts.tiny import wan21 as tiny_wan21
+from scripts.tiny import waver as tiny_waver
 
 SCHEMES = [scheme for scheme, why in runnable_schemes(torch.device("cpu")).items() if why is None]
-BUILDERS = {"ltx2": tiny_ltx2.build, "magi1": tiny_magi1.build, "wan21": tiny_wan21.build}
+BUILDERS = {
+    "ltx2": tiny_ltx2.build,
+    "magi1": tiny_magi1.build,
+    "wan21": tiny_wan21.build,
+    "waver": tiny_waver.build,
+}
 ASKED = {
     "ltx2": {"num_frames": 9, "num_inference_steps": 2},
     "magi1": {"num_frames": 24, "num_inference_steps": 8},
     "wan21": {"num_frames": 9, "num_inference_steps": 2},
+    "waver": {"num_frames": 9, "num_inference_steps": 2},
 }
 """The shortest video, or nearly: MAGI-1 is distilled to 8 steps and works in chunks of 24."""
 

@@ -60,7 +60,7 @@ def test_every_setting_is_in_the_example_with_its_default_and_a_word():
 
 def test_the_example_names_no_setting_that_does_not_exist():
     names = re.findall(r"^#? ?([A-Z][A-Z_0-9]+)=", EXAMPLE.read_text(), flags=re.M)
-    own = {"WAN21_CHECKPOINT", "LTX2_CHECKPOINT"}
+    own = {"WAN21_CHECKPOINT", "LTX2_CHECKPOINT", "WAVER_CHECKPOINT"}
     compose = "".join(path.read_text() for path in EXAMPLE.parent.glob("docker-compose*.yml"))
     own |= set(re.findall(r"\$\{([A-Z0-9_]+)", compose)) | {"COMPOSE_FILE", "COMPOSE_PROFILES"}
     assert set(names) - own == {name.upper() for name in Settings.model_fields}

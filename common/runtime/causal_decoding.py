@@ -1,4 +1,4 @@
-"""Decodes Wan's latents a few frames at a time, exactly as the VAE would decode them at once.
+"""Decodes a causal VAE's latents a few frames at a time, exactly as it would decode them at once.
 
 ``AutoencoderKLWan`` decodes latent frame by latent frame already, carrying the last frames of
 every causal convolution along, but hands out the video as a whole. The same loop here hands
@@ -20,7 +20,6 @@ from common.runtime.acceleration import fit_decoder
 from common.runtime.available import available_bytes
 from common.runtime.devices import memory_errors
 from common.runtime.sampling import to_uint8
-from wan21.estimates import decoding_bytes
 
 
 def check_decoder(vae: Any) -> None:
@@ -37,7 +36,12 @@ def check_decoder(vae: Any) -> None:
 
 @torch.no_grad()
 def decode(
-    vae: Any, latents: torch.Tensor, context: JobContext, available: int | None = None
+    vae: Any,
+    latents: torch.Tensor,
+    context: JobContext,
+    *,
+    needed_bytes: int,
+    available: int | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield uint8 chunks [T, H, W, 3]: the first of one frame, the others of four.
 
@@ -45,8 +49,9 @@ def decode(
 
     Args:
         vae: an ``AutoencoderKLWan``.
-        latents: normalised, shape [1, 16, T', H / 8, W / 8].
+        latents: normalised, shape [1, C, T', H', W'].
         context: told after every latent frame, asked before.
+        needed_bytes: estimate of decoding without tiles.
         available: bytes that it may take; what the device has when the first chunk is drawn,
             where it is left out.
 
@@ -55,7 +60,7 @@ def decode(
         OutOfMemory: a chunk did not fit.
     """
     room = available_bytes(vae.device) if available is None else available
-    tiles = fit_decoder(vae, _needed_bytes(vae, latents), room)
+    tiles = fit_decoder(vae, needed_bytes, room)
     steps = 1 if tiles else latents.shape[2]
     context.progress(Phase.DECODING, 0, steps)
     context.raise_if_cancelled()
@@ -66,11 +71,6 @@ def decode(
             context.progress(Phase.DECODING, step, steps)
             yield frames
             context.raise_if_cancelled()
-
-
-def _needed_bytes(vae: Any, latents: torch.Tensor) -> int:
-    height, width = (side * vae.spatial_compression_ratio for side in latents.shape[3:])
-    return decoding_bytes(width, height, vae.config.base_dim)
 
 
 def _denormalized(vae: Any, latents: torch.Tensor) -> torch.Tensor:

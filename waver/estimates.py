@@ -1,0 +1,127 @@
+"""What a request costs in bytes and in floating-point operations. No torch here.
+
+Architecture: Wan-Video/Wan2.2, wan/configs/wan_ti2v_5B.py. Bytes are the most tensors alive at
+once in bfloat16 with fused attention, counted on the meta device with the published
+configurations; no GPU has measured them yet.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.contract import Memory
+from common.requests import ResolvedRequest
+from common.runtime.weights import parameter_count, read_config
+
+BYTES_PER_WEIGHT = 2
+"""bfloat16."""
+
+TEXT_TOKENS = 512
+"""Prompts are padded to this length (text_len in wan/configs/shared_config.py)."""
+
+FREQUENCIES = 256
+"""Width of a timestep's first embedding (freq_dim)."""
+
+HEADROOM = 1.5
+"""Fragmentation and the kernels' workspaces. An estimate, not yet measured on a GPU."""
+
+DECODE_FLOPS = 18.5e6
+ENCODE_FLOPS = 4.6e6
+"""Per pixel and frame. Counted on ``AutoencoderKLWan`` with torch's FlopCounterMode; a picture is
+encoded as one frame."""
+
+
+@dataclass(frozen=True)
+class Compression:
+    """What a VAE makes of pixels, and the bytes that follow from it."""
+
+    token_side: int
+    """Pixels; a token is square, and one latent frame long."""
+    denoise_bytes: float
+    """Per token and unit of the transformer's width, whatever the number of layers."""
+    decode_bytes: float
+    """Per pixel of one frame and channel of the decoder's first width, whatever the length."""
+
+
+WAN_2_2 = Compression(token_side=32, denoise_bytes=65, decode_bytes=42)
+"""16x16 pixels a latent. Every token has its own timestep, and so its own scales and shifts in
+float32: twice what else is alive."""
+WAN_2_1 = Compression(token_side=16, denoise_bytes=32, decode_bytes=106)
+"""8x8 pixels a latent, one timestep. At the 1.3B's width, where rotary tables weigh more."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of a transformer."""
+
+    dim: int
+    ffn_dim: int
+    num_layers: int
+
+
+TI2V_5B = Architecture(dim=3072, ffn_dim=14336, num_layers=30)
+
+
+def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
+    """Weights in bfloat16, and the larger of denoising and decoding: they follow each other.
+
+    Raises:
+        CheckpointError: a configuration or a weights file is damaged.
+    """
+    transformer, vae = read_config(checkpoint, "transformer"), read_config(checkpoint, "vae")
+    compression = compression_of(vae)
+    heads, head_dim = (
+        transformer.get(name, usual)  # 24 heads of 128: the 5B's, and those of Waver's report
+        for name, usual in (("num_attention_heads", 24), ("attention_head_dim", 128))
+    )
+    tokens = num_tokens(request, compression)
+    denoising = int(tokens * heads * head_dim * compression.denoise_bytes * HEADROOM)
+    return Memory(
+        load_bytes=parameter_count(checkpoint) * BYTES_PER_WEIGHT,
+        run_bytes=max(denoising, decoding_bytes(request.width, request.height, vae)),
+    )
+
+
+def compression_of(vae: dict[str, object]) -> Compression:
+    """Of a VAE's configuration: only Wan 2.2's makes patches of pixels first."""
+    return WAN_2_2 if vae.get("patch_size") else WAN_2_1
+
+
+def decoding_bytes(width: int, height: int, vae: dict[str, object]) -> int:
+    """Bytes to decode a video of this size in pixels without tiles, four frames at a time."""
+    channels = vae.get("decoder_base_dim") or vae.get("base_dim") or 96
+    assert isinstance(channels, int)  # noqa: S101  # a width, in a file that the library wrote
+    return int(width * height * channels * compression_of(vae).decode_bytes * HEADROOM)
+
+
+def flops_of(request: ResolvedRequest) -> float:
+    """Operations of a request on the 5B: every pass of every step, and the VAE.
+
+    Both kinds of guidance take two passes. The 1.3B differs by a factor, which past runs correct.
+    """
+    passes = 2 if request.guidance_scale > 1 else 1
+    forward = forward_flops(num_tokens(request, WAN_2_2), TI2V_5B)
+    frame = request.width * request.height
+    vae = DECODE_FLOPS * frame * request.num_frames + (ENCODE_FLOPS * frame if request.image else 0)
+    return forward * passes * request.num_inference_steps + vae
+
+
+def num_tokens(request: ResolvedRequest, compression: Compression) -> int:
+    """Length of the transformer's sequence: 4 frames a latent, after a first one of its own."""
+    latent_frames = (request.num_frames - 1) // 4 + 1
+    columns, rows = (side // compression.token_side for side in (request.width, request.height))
+    return latent_frames * columns * rows
+
+
+def forward_flops(tokens: int, model: Architecture) -> float:
+    """Operations of one forward pass with a timestep for each token, two for each multiply-add.
+
+    A layer has six projections of dim x dim over the video's tokens (self-attention q, k, v, out;
+    cross-attention q, out), two over the text's (k, v), and the two matrices of its MLP. Attention
+    is two products with every token of the video, and with every token of the text. Once a pass,
+    every token's timestep becomes six scales and shifts.
+    """
+    linear = 2 * tokens * (6 * model.dim**2 + 2 * model.dim * model.ffn_dim)
+    text = 2 * TEXT_TOKENS * 2 * model.dim**2
+    attention = 4 * tokens * (tokens + TEXT_TOKENS) * model.dim
+    timesteps = 2 * tokens * (FREQUENCIES * model.dim + 7 * model.dim**2)
+    return float(model.num_layers * (linear + text + attention) + timesteps)

@@ -1,0 +1,119 @@
+"""Waver as a service: what stands in for it, limits and defaults, and what a job costs.
+
+The weights of Waver 1.0 (arXiv 2508.15761, github.com/FoundationVision/Waver) are not public. Open
+Wan checkpoints stand in for it, and every variant that does says so
+(docs/decisions/0011-waver-is-a-stand-in.md). Imports no torch: the API process reads this too.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from common.contract import (
+    Capability,
+    Defaults,
+    JobContext,
+    Limits,
+    LoadOptions,
+    ModelSpec,
+    Quantization,
+    Variant,
+    VideoClip,
+)
+from common.requests import ResolvedRequest
+from waver.estimates import flops_of, memory_of
+from waver.options import WaverOptions
+from waver.prompts import NEGATIVE_PROMPT
+
+WAVER = "Waver 1.0"
+
+_TEXT = frozenset({Capability.TEXT_TO_VIDEO})
+_BOTH = _TEXT | {Capability.IMAGE_TO_VIDEO}
+
+TI2V_5B = Variant(
+    checkpoint="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
+    revision="main",
+    capabilities=_BOTH,
+    limits=Limits(
+        size_multiple=32,  # 16x16 pixels a latent, 2x2 latents a token
+        min_side=128,
+        max_side=1280,
+        max_pixels=1280 * 704,
+        frames_step=4,  # 4 frames a latent, after a first one of its own
+        min_frames=5,
+        max_frames=241,  # trained on 121; beyond, motion repeats and the cost grows
+        fixed_fps=24,
+    ),
+    defaults=Defaults(
+        width=1280,
+        height=704,
+        num_frames=121,
+        fps=24,
+        num_inference_steps=50,
+        guidance_scale=5.0,
+        negative_prompt=NEGATIVE_PROMPT,
+    ),
+    stands_in_for=WAVER,
+)
+"""Numbers: Wan-Video/Wan2.2, wan/configs/wan_ti2v_5B.py; sizes: its model card."""
+
+T2V_1_3B = Variant(
+    checkpoint="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+    revision="main",
+    capabilities=_TEXT,
+    limits=replace(
+        TI2V_5B.limits,
+        size_multiple=16,  # 8x8 pixels a latent
+        max_pixels=832 * 480,  # its model card calls 720p unstable
+        max_frames=161,
+        fixed_fps=16,
+    ),
+    defaults=replace(
+        TI2V_5B.defaults, width=832, height=480, num_frames=81, fps=16, guidance_scale=6.0
+    ),
+    stands_in_for=WAVER,
+)
+"""For speed. Numbers: Wan-Video/Wan2.1, wan/configs, and the model card."""
+
+WAVER_1_0 = replace(
+    TI2V_5B,
+    checkpoint="*/[Ww]aver*",
+    limits=replace(TI2V_5B.limits, size_multiple=16, max_pixels=1280 * 720),
+    defaults=replace(TI2V_5B.defaults, height=720),
+    stands_in_for=None,
+)
+"""The real one, once it is published in a diffusers layout: ``WAVER_CHECKPOINT=<its hub id>``.
+
+720p, up to ten seconds and Wan 2.1's VAE (8x8 pixels a latent) are in its report; rate and steps
+are not, and are to be looked at on that day."""
+
+STAND_INS = (TI2V_5B, T2V_1_3B)
+
+
+def load(checkpoint: Path, options: LoadOptions) -> Any:
+    """Load a checkpoint. See ``waver.pipeline.load``."""
+    from waver import pipeline
+
+    return pipeline.load(checkpoint, options)
+
+
+def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> VideoClip:
+    """Make a video. See ``waver.pipeline.generate``."""
+    from waver import pipeline as waver
+
+    return waver.generate(pipeline, request, context)
+
+
+SPEC = ModelSpec(
+    id="waver",
+    title="Waver 1.0, or what stands in for it",
+    licence="Apache-2.0, of the Wan checkpoints that stand in for Waver 1.0",
+    port=8004,
+    variants=(*STAND_INS, WAVER_1_0),
+    options=WaverOptions,
+    load=load,
+    generate=generate,
+    memory=memory_of,
+    cost=flops_of,
+    quantization=Quantization.FP8,
+)

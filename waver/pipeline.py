@@ -1,0 +1,168 @@
+"""Runs what stands in for Waver 1.0 through diffusers: text and image to video.
+
+Frames equal those of a plain diffusers call bit for bit (tests/parity/test_waver.py). What differs
+is when: latents are decoded here, four frames at a time, while earlier frames are being encoded.
+"""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
+from PIL import Image
+
+from common.contract import JobContext, LoadOptions, Phase, VideoClip
+from common.errors import CheckpointError
+from common.requests import ResolvedRequest
+from common.runtime.causal_decoding import check_decoder, decode
+from common.runtime.checkpoints import find_class, load_pipeline
+from common.runtime.devices import memory_errors
+from common.runtime.images import load_image
+from common.runtime.sampling import generator_for, step_callback
+from common.runtime.weights import checkpoint_name
+from waver.estimates import TEXT_TOKENS, decoding_bytes
+from waver.guidance import projected_guidance
+from waver.model_config import STAND_INS
+from waver.options import Guidance, WaverOptions
+from waver.precision import KEEP_TEXT_ENCODER, KEEP_TRANSFORMER
+from waver.prompts import tagged_negative_prompt, tagged_prompt
+
+KEEP = {"transformer": KEEP_TRANSFORMER, "text_encoder": KEEP_TEXT_ENCODER}
+"""Only these two are quantized."""
+
+FLOW_SHIFT_5B = 5.0
+"""``sample_shift`` in Wan-Video/Wan2.2, wan/configs/wan_ti2v_5B.py."""
+
+FLOW_SHIFT_1_3B = 8.0
+"""Model card of Wan-AI/Wan2.1-T2V-1.3B: 8 to 12, with guidance_scale 6."""
+
+SHARED_PARTS = ("tokenizer", "text_encoder", "vae", "scheduler", "transformer")
+"""What text to video and image to video are both made of."""
+
+
+def load(checkpoint: Path, options: LoadOptions) -> Any:
+    """Load the diffusers pipeline that the checkpoint was saved from.
+
+    Raises:
+        CheckpointError: missing, incomplete, or of another model.
+        SettingsError: a setting asks for what this device does not have.
+    """
+    pipeline_class = _pipeline_class(checkpoint)
+    pipeline = load_pipeline(pipeline_class, checkpoint, options, keep=KEEP)
+    check_decoder(pipeline.vae)
+    return pipeline
+
+
+def _pipeline_class(checkpoint: Path) -> Any:
+    """A stand-in's is known. Of any other checkpoint it must be Waver's own, under any name."""
+    name = find_class(checkpoint)
+    if checkpoint_name(checkpoint) in {variant.checkpoint for variant in STAND_INS}:
+        find_class(checkpoint, known=[WanPipeline.__name__])
+        return WanPipeline
+    if not name.startswith("Waver"):
+        raise CheckpointError(
+            f"checkpoint {checkpoint_name(checkpoint)} is not Waver: it holds a {name}.",
+            hint="Set WAVER_CHECKPOINT to one that stands in for it, or leave it out.",
+        )
+    if not hasattr(diffusers, name):
+        raise CheckpointError(
+            f"diffusers {diffusers.__version__} has no {name}, which this checkpoint needs.",
+            hint="Raise diffusers in waver/requirements.txt to a release that has it.",
+        )
+    return getattr(diffusers, name)
+
+
+def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> VideoClip:
+    """Denoise now; decode as the frames are drawn from the clip.
+
+    Raises:
+        OutOfMemory: here, or while frames are drawn.
+    """
+    context.progress(Phase.ENCODING_PROMPT)
+    context.raise_if_cancelled()
+    with memory_errors():
+        latents = _denoise(pipeline, request, context)
+    needed = decoding_bytes(request.width, request.height, dict(pipeline.vae.config))
+    return VideoClip(
+        frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
+        num_frames=request.num_frames,
+        width=request.width,
+        height=request.height,
+        fps=request.fps,
+    )
+
+
+def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> torch.Tensor:
+    """Latents of shape [1, C, (num_frames - 1) / 4 + 1, height / S, width / S].
+
+    C and S are 48 and 16 for the 5B, 16 and 8 for the 1.3B.
+    """
+    options = WaverOptions(**request.options)
+    pipeline.scheduler = _scheduler(pipeline, options)
+    guidance, prompts = _guided(pipeline, request, options)
+    run = _for_pictures(pipeline) if request.image else pipeline
+    with guidance:
+        latents: torch.Tensor = run(
+            **prompts,
+            **_picture(request),
+            height=request.height,
+            width=request.width,
+            num_frames=request.num_frames,
+            num_inference_steps=request.num_inference_steps,
+            generator=generator_for(request.seed),
+            callback_on_step_end=step_callback(context, request.num_inference_steps),
+            output_type="latent",
+        ).frames
+    return latents
+
+
+def _guided(pipeline: Any, request: ResolvedRequest, options: WaverOptions) -> tuple[Any, Any]:
+    """What to guide inside of, and the arguments for the prompts.
+
+    With ``guidance_scale`` of 1 or less the negative prompt and its pass are skipped.
+    """
+    prompts = {
+        "prompt": tagged_prompt(request.prompt, options.style, options.quality),
+        "negative_prompt": tagged_negative_prompt(request.negative_prompt, options.quality),
+    }
+    scale = request.guidance_scale
+    if options.guidance is Guidance.CFG or scale <= 1:
+        return nullcontext(), {**prompts, "guidance_scale": scale}
+    with torch.no_grad():
+        embeds = pipeline.encode_prompt(**prompts, max_sequence_length=TEXT_TOKENS)
+    positive, negative = (each.to(pipeline.transformer.dtype) for each in embeds)
+    guidance = projected_guidance(
+        pipeline.transformer, negative, scale=scale, threshold=options.apg_threshold
+    )
+    return guidance, {"prompt_embeds": positive, "guidance_scale": 1.0}
+
+
+def _scheduler(pipeline: Any, options: WaverOptions) -> Any:
+    """A scheduler of this request's own: it keeps state."""
+    config = pipeline.scheduler.config
+    if not _stands_in(pipeline):
+        return type(pipeline.scheduler).from_config(config)
+    published = FLOW_SHIFT_5B if pipeline.config.expand_timesteps else FLOW_SHIFT_1_3B
+    return UniPCMultistepScheduler.from_config(config, flow_shift=options.flow_shift or published)
+
+
+def _stands_in(pipeline: Any) -> bool:
+    return type(pipeline) is WanPipeline
+
+
+def _for_pictures(pipeline: Any) -> Any:
+    """The same models in the pipeline that begins with a picture; the 5B is made for both."""
+    if not _stands_in(pipeline):
+        return pipeline
+    parts = {name: pipeline.components[name] for name in SHARED_PARTS}
+    run = WanImageToVideoPipeline(**parts, expand_timesteps=pipeline.config.expand_timesteps)
+    run.set_progress_bar_config(disable=True)
+    return run
+
+
+def _picture(request: ResolvedRequest) -> dict[str, Image.Image]:
+    if request.image is None:
+        return {}
+    return {"image": Image.fromarray(load_image(request.image, request.width, request.height))}
