@@ -92,7 +92,7 @@ menu() {
     *)
       for number in $answer; do
         chosen=
-        [[ $number =~ ^[0-9]+$ ]] && ((number > 0)) && chosen=${listed[0]}
+        [[ $number =~ ^[0-9]+$ ]] && ((number > 0)) && chosen=${listed[number - 1]:-}
         [ -n "$chosen" ] || stop "there is no number $number" "1 to ${#listed[@]}"
         models+=("$chosen")
       done ;;

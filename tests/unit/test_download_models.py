@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ LTX = "Lightricks/LTX-2"
 MAGI = "sand-ai/MAGI-1"
 WEIGHTS = bytes(range(256)) * 100_000
 """More than two of the pieces of 10 MB in which hf writes."""
+
+PATIENCE_SECONDS = 30
 
 T5 = "ckpt/t5/t5-v1_1-xxl"
 REPOSITORIES = {
@@ -212,11 +215,14 @@ def at_terminal(machine: Machine, answers: str) -> tuple[int, str]:
     shown = b""
     while piece := _read(ours):
         shown += piece
-    os.close(ours)
-    return child.wait(60), shown.decode(errors="replace")
+    os.close(ours)  # hangs up: a script that still waits for an answer ends
+    return child.wait(10), shown.decode(errors="replace")
 
 
 def _read(terminal: int) -> bytes:
+    """Nothing once the script has ended, or says nothing for long."""
+    if not select.select([terminal], [], [], PATIENCE_SECONDS)[0]:
+        return b""
     try:
         return os.read(terminal, 65536)
     except OSError:  # Linux says EIO when the other side is closed

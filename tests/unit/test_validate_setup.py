@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.services import PORTS
-from tests.live import ROOT
+from tests.live import ROOT, LiveService
 from tests.machines import Machine
 
 SPARK_MEMINFO = ROOT / "tests" / "unit" / "memory" / "recorded" / "spark_meminfo.txt"
@@ -160,6 +160,16 @@ def test_a_taken_port(spark: Machine):
     assert (status, problems.keys()) == (1, {"port"})
     assert f"{port}, for wan21, is taken" in problems["port"]
     assert "WAN21_PORT" in problems["port"]
+
+
+def test_a_port_that_is_taken_by_ourselves(spark: Machine):
+    service = LiveService(spark.folder / "service")
+    try:
+        spark.settings["LTX2_PORT"] = service.start().url.rpartition(":")[2]
+        assert "ltx2 runs already" in spark.run("validate_setup.sh").stdout
+        assert check(spark) == (0, {})
+    finally:
+        service.close()
 
 
 def test_folders_that_cannot_be_written(spark: Machine):
