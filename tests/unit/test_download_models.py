@@ -19,6 +19,7 @@ from tests.machines import Machine
 WAN = "Wan-AI/Wan2.1-T2V-14B-Diffusers"
 LTX = "Lightricks/LTX-2"
 MAGI = "sand-ai/MAGI-1"
+WAVER = "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
 WEIGHTS = bytes(range(256)) * 100_000
 """More than two of the pieces of 10 MB in which hf writes."""
 
@@ -33,6 +34,7 @@ REPOSITORIES = {
         "single_file.safetensors": b"the same again",
     },
     LTX: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
+    WAVER: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
     MAGI: {
         "ckpt/magi/4.5B_distill/model.safetensors": b"1",
         "ckpt/magi/24B_base/model.safetensors": b"1",
@@ -141,7 +143,7 @@ def test_a_gated_model_is_explained(machine: Machine, hub: Hub):
 def test_a_list_fetches_nothing(machine: Machine, hub: Hub):
     done = machine.run("download_models.sh", "--list")
     assert done.returncode == 0, done.stderr
-    assert all(name in done.stdout for name in (WAN, LTX, MAGI))
+    assert all(name in done.stdout for name in (WAN, LTX, MAGI, WAVER))
     assert hub.sent == {}
 
 
