@@ -69,9 +69,9 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.api_route(
+@router.head("/{job_id}/download", include_in_schema=False)
+@router.get(
     "/{job_id}/download",
-    methods=["GET", "HEAD"],
     response_class=FileResponse,
     responses=_MP4 | _UNKNOWN | _CONFLICT,
     summary="Download the video",
@@ -83,9 +83,9 @@ async def download(job_id: str, service: ServiceParam) -> Response:
     return FileResponse(video, media_type="video/mp4", filename=file_name(job))
 
 
-@router.api_route(
+@router.head("/{job_id}/thumbnail", include_in_schema=False)
+@router.get(
     "/{job_id}/thumbnail",
-    methods=["GET", "HEAD"],
     response_class=FileResponse,
     responses=_JPEG | _UNKNOWN | _CONFLICT,
     summary="The video's picture",

@@ -18,7 +18,7 @@ from tests.unit.media.ffprobe import stream
 ROOT = Path(__file__).parents[2]
 CHECKPOINT = "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
 SMALL_ONE = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
-STANDS_IN = re.compile(r"stand(s|ing)?[-_ ]in")
+STANDS_IN = re.compile(r"stand(s|ing)?[-_ ]in|no lugar d[oe]")
 ID_ONLY = ("/queue/status", "/metrics")
 """There ``waver`` is one service's id among others; no model is named."""
 PATIENCE = 240
@@ -122,7 +122,7 @@ def texts(service: LiveService, job: dict[str, Any]) -> Iterator[tuple[str, http
     get, post = service.client.get, service.client.post
     for path, methods in get("/openapi.json").json()["paths"].items():
         if "get" in methods:
-            yield path, get(path.format(job_id=job["id"]))
+            yield path, get(path.format(job_id=job["id"], video_id=job["id"], model_id="waver"))
     yield "/docs", get("/docs")
     yield "/openapi.json", get("/openapi.json")
     yield "/metrics", get("/metrics", headers={"Accept": "text/plain"})
@@ -149,8 +149,9 @@ def test_every_answer_that_names_waver_says_that_something_stands_in(
             assert STANDS_IN.search(answer.text), f"{route}: {answer.text}"
             if route not in ("/docs", "/openapi.json"):
                 assert CHECKPOINT in answer.text, f"{route}: {answer.text}"
-    jobs = {"/jobs", "/jobs/{job_id}", "accepted", "cancel", "dry_run"}
-    assert named == {"/", "/info", "/docs", "/openapi.json", *jobs}
+    jobs = {"/jobs", "/jobs/{job_id}", "/jobs/{job_id}/events", "accepted", "cancel", "dry_run"}
+    openai = {"/v1/videos", "/v1/videos/{video_id}", "/v1/models", "/v1/models/{model_id}"}
+    assert named == {"/", "/info", "/docs", "/openapi.json", *jobs, *openai}
 
 
 def documents() -> list[Path]:

@@ -196,12 +196,10 @@ class Alive(TorchDispatchMode):
 def test_the_peak_is_the_final_size_and_one_layers_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    sizes = {"LAYERS": 12, "DIM": 512, "FFN_DIM": 2048, "HEAD_DIM": 64, "CONDITION_DIM": 128}
-    for name, size in sizes.items():
-        monkeypatch.setattr(tiny, name, size)
+    geometry = tiny.Geometry(layers=12, dim=512, ffn_dim=2048, head_dim=64)
     monkeypatch.setattr(tiny, "SHARD_BYTES", 10**9)
     monkeypatch.setattr(safetensors_reader, "CHUNK_BYTES", MIB)
-    tiny._save_transformer(tmp_path, tiny.RECIPES["4.5B_distill"])
+    tiny._save_transformer(tmp_path, tiny.RECIPES["4.5B_distill"], geometry)
     rewrite(tmp_path, to_official_fp8)
     alive = Alive()
     with alive:

@@ -27,9 +27,9 @@ class Asset(StrEnum):
     SPRITESHEET = "spritesheet"
 
 
-@router.api_route(
+@router.head("/{video_id}/content", include_in_schema=False)
+@router.get(
     "/{video_id}/content",
-    methods=["GET", "HEAD"],
     response_class=FileResponse,
     responses={
         200: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "The file."},

@@ -10,6 +10,7 @@ from common.api.views import progress_of
 from common.errors import ErrorBody
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
+from common.requests import Adjustment
 
 Status = Literal["queued", "in_progress", "completed", "failed"]
 
@@ -51,6 +52,9 @@ class VideoView(BaseModel):
     seconds: str = Field(description="What is really made.")
     remixed_from_video_id: str | None
     error: VideoErrorView | None
+    adjustments: tuple[Adjustment, ...] = Field(
+        description="Where the video is not what was asked for, and why."
+    )
 
 
 class VideoListView(BaseModel):
@@ -79,6 +83,7 @@ class ModelView(BaseModel):
     created: int = Field(description="When this service started, in seconds since 1970.")
     owned_by: str = Field(description="Who published the checkpoint.")
     root: str = Field(description="The checkpoint; taken as a model's name, too.")
+    stands_in_for: str | None = Field(description="The model that this checkpoint is not.")
 
 
 class ModelListView(BaseModel):
@@ -105,6 +110,7 @@ def video_view(job: Job, live: Progress | None = None) -> VideoView:
         seconds=f"{seconds:g}",
         remixed_from_video_id=job.requested.get("remix_of"),
         error=_error(job),
+        adjustments=job.adjustments,
     )
 
 
@@ -120,6 +126,7 @@ def model_view(service: Service) -> ModelView:
         created=int(psutil.Process().create_time()),
         owned_by=service.variant.checkpoint.partition("/")[0],
         root=service.variant.name,
+        stands_in_for=service.variant.stands_in_for,
     )
 
 
