@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateColumn
 
 from common.errors import StorageFull, StoreUnavailable
 from common.jobs.schema import metadata
@@ -20,8 +21,28 @@ def open_database(url: str) -> Engine:
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         _make_sqlite_durable(engine)
-    metadata.create_all(engine)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # replicas open it together; SQLite queues them
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("videosdgx"))))
+        metadata.create_all(connection)
+        _add_what_is_missing(connection)
     return engine
+
+
+def _add_what_is_missing(connection: Connection) -> None:
+    """Bring the tables of an earlier version up to date; the rows stay as they are.
+
+    Columns are only ever added, and are nullable or have a default in the database: an older
+    version still runs on the result.
+    """
+    inspector = inspect(connection)
+    for table in metadata.sorted_tables:
+        known = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in (column for column in table.columns if column.name not in known):
+            text = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {text}")
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def sqlite_url(path: Path) -> str:

@@ -41,6 +41,12 @@ class NewJob(_Record):
     resolved: ResolvedRequest
     adjustments: tuple[Adjustment, ...] = ()
     owner: str = ""
+    priority: int = 0
+    """Steps ahead of the others, each worth ``schema.PLACES`` places in the queue."""
+    batch: str | None = None
+    """The batch that it is a part of."""
+    shape: str | None = None
+    """Jobs of one shape can be made together; None for those that cannot."""
 
 
 class Job(NewJob):

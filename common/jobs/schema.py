@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Float,
     Index,
     Integer,
@@ -22,6 +23,9 @@ jobs = Table(
     Column("model", String(64), nullable=False),
     Column("owner", String(64), nullable=False),
     Column("state", String(16), nullable=False),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("batch", String(32)),
+    Column("shape", String(64)),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
@@ -37,5 +41,12 @@ jobs = Table(
     Column("error", Text),
     Index("jobs_by_state", "model", "state", "number"),
     Index("jobs_by_owner", "owner", "number"),
+    Index("jobs_by_batch", "batch", "number"),
     sqlite_autoincrement=True,
 )
+
+PLACES = 50
+"""How many places in the queue one step of priority is worth."""
+
+RANK: ColumnElement[int] = jobs.c.number - jobs.c.priority * PLACES
+"""The order of the queue. A job is overtaken by a bounded number of later ones: none starves."""

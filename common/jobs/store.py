@@ -53,7 +53,10 @@ class JobStore(Protocol):
         """Forget an ended job. Raises JobNotFound, JobConflict while it is unfinished."""
 
     def claim(self, worker: str) -> Job | None:
-        """Take the oldest queued job under a fresh token; counts an attempt."""
+        """Take the first queued job under a fresh token; counts an attempt.
+
+        The first by rank: the order of arrival, moved by ``priority``.
+        """
 
     def advance(self, job_id: str, token: str, event: Event) -> JobState | None:
         """Apply WAIT, LOAD or RUN; answer the new state, None when it was not allowed."""

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from secrets import token_hex
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ RESULT = JobResult(
 ERROR = ErrorBody(code="generation_failed", message="It went wrong.")
 
 
-def new_job(model: str = "toy") -> NewJob:
+def new_job(model: str = "toy", **fields: Any) -> NewJob:
     adjustment = Adjustment(field="fps", requested=24, resolved=16, reason="native")
     return NewJob(
         id=token_hex(16),
@@ -51,11 +52,12 @@ def new_job(model: str = "toy") -> NewJob:
         requested={"prompt": "a cat", "fps": 24},
         resolved=RESOLVED,
         adjustments=(adjustment,),
+        **fields,
     )
 
 
-def submit(store: SqlJobStore, maximum: int = 100, job: NewJob | None = None) -> Job:
-    (outcome,) = store.submit([job or new_job(store.model)], maximum)
+def submit(store: SqlJobStore, maximum: int = 100, job: NewJob | None = None, **fields: Any) -> Job:
+    (outcome,) = store.submit([job or new_job(store.model, **fields)], maximum)
     if isinstance(outcome, QueueFull):
         raise outcome
     return outcome
@@ -358,14 +360,6 @@ def test_work_is_what_is_queued_or_ones_own(store: SqlJobStore):
     assert not store.has_work("other")
     store.complete(job_id, token, RESULT)
     assert not store.has_work("w")
-
-
-def test_position_counts_the_jobs_ahead(store: SqlJobStore):
-    claimed_first, last = submit(store), [submit(store) for _ in range(3)][-1]
-    assert store.position(last) == 3
-    claimed(store)
-    assert store.get(claimed_first.id).state is JobState.WAITING
-    assert store.position(last) == 2
 
 
 def test_statistics_are_of_the_whole_table(store: SqlJobStore, clock: Clock):

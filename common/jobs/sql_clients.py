@@ -1,0 +1,106 @@
+"""The clients' side of the job store: accept, read, list, cancel, forget, count."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, delete, func, insert, select, tuple_
+
+from common.errors import JobConflict, QueueFull
+from common.jobs.model import Job, JobPage, NewJob, Statistics
+from common.jobs.rows import from_row, to_row
+from common.jobs.schema import PLACES, RANK, jobs
+from common.jobs.sql_base import SqlBase
+from common.jobs.statements import in_page
+from common.jobs.states import ENDED, Event, JobState
+
+RETRY_AFTER_SECONDS = 30
+_INSERT = insert(jobs).returning(jobs)
+
+
+class SqlClients(SqlBase):
+    """See ``common.jobs.store.JobStore``."""
+
+    def submit(self, new: Sequence[NewJob], max_unfinished: int) -> list[Job | QueueFull]:
+        with self._writing() as connection:
+            self._one_writer(connection)
+            room = max_unfinished - connection.execute(self._unfinished).scalar_one()
+            accepted = [self._insert(connection, job) for job in new[: max(0, room)]]
+        refusal = QueueFull(
+            f"{max_unfinished} jobs are waiting already.",
+            retry_after=RETRY_AFTER_SECONDS,
+            hint="Try again later, or raise MAX_QUEUE.",
+        )
+        return [*accepted, *[refusal] * (len(new) - len(accepted))]
+
+    def get(self, job_id: str) -> Job:
+        with self._reading() as connection:
+            return self._one(connection, job_id)
+
+    def page(
+        self,
+        *,
+        states: Sequence[JobState] = (),
+        cursor: str | None = None,
+        limit: int = 20,
+        oldest_first: bool = False,
+    ) -> JobPage:
+        query = select(jobs).where(self._mine(), *in_page(cursor, oldest_first=oldest_first))
+        if states:
+            query = query.where(jobs.c.state.in_(states))
+        order = jobs.c.number.asc() if oldest_first else jobs.c.number.desc()
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(order).limit(limit + 1))
+            found = [from_row(row) for row in rows]
+        more = len(found) > limit
+        return JobPage(
+            jobs=tuple(found[:limit]), next_cursor=str(found[limit - 1].number) if more else None
+        )
+
+    def cancel(self, job_id: str) -> Job:
+        with self._writing() as connection:
+            row = self._move(connection, Event.CANCEL, jobs.c.id == job_id)
+            if row is not None:
+                return from_row(row)
+            job = self._one(connection, job_id)
+        raise JobConflict(
+            f"The job is {job.state} already.", hint="Only unfinished jobs can be cancelled."
+        )
+
+    def delete(self, job_id: str) -> Job:
+        statement = delete(jobs).where(self._mine(), jobs.c.id == job_id, jobs.c.state.in_(ENDED))
+        with self._writing() as connection:
+            row = connection.execute(statement.returning(jobs)).one_or_none()
+            if row is not None:
+                return from_row(row)
+            job = self._one(connection, job_id)
+        raise JobConflict(
+            f"The job is {job.state}.", hint=f"Cancel it first: POST /jobs/{job_id}/cancel."
+        )
+
+    def position(self, job: Job) -> int:
+        rank = job.number - job.priority * PLACES
+        before = tuple_(RANK, jobs.c.number) < (rank, job.number)
+        query = select(func.count()).where(self._mine(), jobs.c.state == JobState.QUEUED, before)
+        with self._reading() as connection:
+            return connection.execute(query).scalar_one()
+
+    def statistics(self) -> Statistics:
+        completed = and_(self._mine(), jobs.c.state == JobState.COMPLETED)
+        seconds = jobs.c.finished_at - jobs.c.started_at
+        by_state = select(jobs.c.state, func.count()).where(self._mine()).group_by(jobs.c.state)
+        durations = select(func.avg(seconds), func.min(seconds), func.max(seconds))
+        last = select(jobs).where(self._mine(), jobs.c.state.in_(ENDED))
+        with self._reading() as connection:
+            counts = connection.execute(by_state).all()
+            average, shortest, longest = connection.execute(durations.where(completed)).one()
+            rows = connection.execute(last.order_by(jobs.c.finished_at.desc()).limit(10)).all()
+        return Statistics(
+            by_state={JobState(state): count for state, count in counts},
+            avg_duration_seconds=average,
+            min_duration_seconds=shortest,
+            max_duration_seconds=longest,
+            last_10=tuple(from_row(row) for row in rows),
+        )
+
+    def _insert(self, connection: Connection, job: NewJob) -> Job:
+        row = to_row(job) | {"created_at": self._clock()}
+        return from_row(connection.execute(_INSERT, row).one())
