@@ -8,13 +8,20 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 MAX_PROMPT_CHARS = 5000
 """Longer than any text encoder here reads (512 to 1024 tokens), short enough to store."""
 
-Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS)]
+SAYS_SOMETHING = r"^[^\x00]*[^\x00\s][^\x00]*$"
+"""For the description of the API only: our own words name what is wrong."""
+
+Prompt = Annotated[
+    str,
+    Field(max_length=MAX_PROMPT_CHARS, json_schema_extra={"pattern": r"^[^\x00]*$"}),
+]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 FrameCount = Annotated[int, Field(gt=0, le=100_000)]
 FrameRate = Annotated[float, Field(gt=0, le=240)]
 Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$")]
 """Width x height in pixels."""
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""Up to where JSON numbers are exact in every client, a browser too."""
 Steps = Annotated[int, Field(ge=1)]
 GuidanceScale = Annotated[float, Field(ge=0)]
 
@@ -39,7 +46,12 @@ class GenerateRequest(BaseModel):
     )
 
     prompt: Annotated[
-        Prompt, Field(min_length=1, description="What the video shows, in plain words.")
+        Prompt,
+        Field(
+            min_length=1,
+            description="What the video shows, in plain words.",
+            json_schema_extra={"pattern": SAYS_SOMETHING},
+        ),
     ]
     negative_prompt: Prompt | None = Field(
         None, description="What it should not show. Left out: the model's own default."

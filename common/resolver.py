@@ -231,7 +231,7 @@ def _options(request: GenerateRequest, spec: ModelSpec) -> ModelOptions:
     except ValidationError as exc:
         first = exc.errors()[0]
         path = ".".join(map(str, ("options", *first["loc"])))
-        known = ", ".join(spec.options.model_fields) or "none"
-        raise InvalidRequest(
-            f"{path}: {first['msg']}.", param=path, hint=f"The options of {spec.id}: {known}."
-        ) from exc
+        hint = f"The options of {spec.id}: {', '.join(spec.options.model_fields) or 'none'}."
+        if first["type"] == "extra_forbidden":
+            raise Unresolvable(f"{path}: there is no such option.", param=path, hint=hint) from exc
+        raise InvalidRequest(f"{path}: {first['msg']}.", param=path, hint=hint) from exc

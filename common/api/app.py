@@ -13,6 +13,7 @@ from common.api.feed import Feeds
 from common.api.guard import keep_guard
 from common.api.limits import BodyLimit
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
+from common.api.openapi import describe_options
 from common.api.orphans import end_orphan
 from common.api.reading import view_of
 from common.api.service import Service
@@ -57,9 +58,10 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     )
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
     error_handlers.install(app)
-    openai = (routes_videos, routes_content, routes_sync, routes_models)
+    openai = (routes_sync, routes_videos, routes_content, routes_models)  # /sync is no id
     for routes in (routes_generate, routes_jobs, routes_events, routes_service, *openai):
         app.include_router(routes.router)
+    describe_options(app, spec)
     return app
 
 

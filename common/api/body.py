@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from common.api.service import Service
 from common.beginnings import Clip, video_input_of
-from common.errors import InvalidRequest, UnsupportedMediaType
+from common.errors import InvalidRequest, Unresolvable, UnsupportedMediaType
 from common.frame_size import Picture
 from common.media.inputs import decode_base64_image, inspect_image
 from common.media.videos import VideoLimits, inspect_video
@@ -217,9 +217,9 @@ def as_invalid_request(
     elif first["type"] == "string_too_long":
         message += f"; it has {len(first['input'])}"
     prefix = f"{param}: " if param else ""
-    return InvalidRequest(
-        f"{prefix}{message}.", param=param, hint=_hint(first["type"], param, body)
-    )
+    # Without a field it is several that contradict each other.
+    error = InvalidRequest if param or first["type"] == "json_invalid" else Unresolvable
+    return error(f"{prefix}{message}.", param=param, hint=_hint(first["type"], param, body))
 
 
 def _hint(kind: str, param: str | None, body: type[BaseModel]) -> str:

@@ -3,12 +3,14 @@
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from common.api.openai.errors import openai_answer, speaks_openai
-from common.errors import ErrorBody, QueueFull, VideosDGXError
+from common.api.openapi import methods_at
+from common.errors import ErrorBody, InvalidRequest, QueueFull, VideosDGXError
 from common.logs import get_logger
 
 log = get_logger("api")
@@ -55,13 +57,20 @@ async def _http(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)  # noqa: S101  # registered for this type
     if isinstance(exc.__cause__, VideosDGXError):  # ours, met by FastAPI while it read the body
         return await _ours(request, exc.__cause__)
+    headers = dict(exc.headers or {})
+    if exc.status_code == 400:  # the body is no text, or its form is broken
+        body = InvalidRequest("The body cannot be read.", hint="Send JSON in UTF-8.").body
+        return _answer(request, 422, body)
+    if exc.status_code == 405:
+        methods = await run_in_threadpool(methods_at, request.app, request.url.path)
+        headers["Allow"] = ", ".join(methods)
     codes = {404: "not_found", 405: "method_not_allowed"}
     body = ErrorBody(
         code=codes.get(exc.status_code, "http_error"),
         message=f"{request.method} {request.url.path}: {HTTPStatus(exc.status_code).phrase}.",
         hint="GET / lists the routes.",
     )
-    return _answer(request, exc.status_code, body, dict(exc.headers or {}))
+    return _answer(request, exc.status_code, body, headers)
 
 
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:

@@ -12,6 +12,9 @@ from common.api.views import ErrorView
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
 
+_ERROR = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorView.__name__}"}}}
+"""Said by hand: a ``model`` would be described as a stream of events, as the answer is."""
+
 
 async def _watched(
     job_id: str,
@@ -32,7 +35,7 @@ async def _watched(
 @router.get(
     "/{job_id}/events",
     response_class=EventSourceResponse,
-    responses={404: {"model": ErrorView, "description": "No such job."}},
+    responses={404: {"content": _ERROR, "description": "No such job."}},
     summary="Watch a job",
 )
 async def watch_job(

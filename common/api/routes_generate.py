@@ -14,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from common.api.body import GENERATE, Body, checked_body, read_body
 from common.api.estimate import estimate
+from common.api.openapi import without_null
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView, job_view
 from common.errors import CheckpointError
@@ -25,10 +26,11 @@ from common.resolver import Resolution, resolve
 router = APIRouter(tags=["Generate"])
 
 _SCHEMA = GenerateRequest.model_json_schema()
+_FORM = without_null(_SCHEMA)
 _MULTIPART: dict[str, Any] = {
-    **_SCHEMA,
+    **_FORM,
     "properties": {
-        **_SCHEMA["properties"],
+        **_FORM["properties"],
         "image": {"type": "string", "format": "binary", "description": "PNG, JPEG or WebP."},
         "video": {
             "type": "string",
@@ -36,7 +38,6 @@ _MULTIPART: dict[str, Any] = {
             "description": "MP4, MOV, MKV or WebM: goes on from its first frames, on models that"
             " list `video_continuation`. `duration` and `num_frames` count what is new.",
         },
-        "options": {"type": "string", "description": "A JSON object."},
     },
 }
 _BODY = {

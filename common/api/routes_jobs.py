@@ -11,6 +11,7 @@ from common.api.reading import view_of
 from common.api.service import Service, service_of
 from common.api.views import ErrorView, JobListView, JobView, file_name, job_view
 from common.jobs.states import JobState
+from common.jobs.store import CURSOR_PATTERN
 from common.media.storage import THUMBNAIL, VIDEO
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
@@ -28,7 +29,10 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 async def list_jobs(
     service: ServiceParam,
     state: Annotated[Sequence[JobState], Query(description="Only these; may be repeated.")] = (),
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[
+        str | None,
+        Query(description="`next_cursor` of the page before.", pattern=CURSOR_PATTERN),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> JobListView:
     """Jobs, newest first, a page at a time."""

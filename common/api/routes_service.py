@@ -4,7 +4,7 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from common import __version__
 from common.api.info import InfoView, info_view
@@ -72,7 +72,7 @@ class ModelView(BaseModel):
 class UnloadBody(BaseModel):
     """How urgent it is."""
 
-    force: bool = Field(False, description="Now: a running job goes back to the queue.")
+    force: StrictBool = Field(False, description="Now: a running job goes back to the queue.")
 
 
 class LastJob(BaseModel):

@@ -10,6 +10,7 @@ from common.errors import ErrorBody, InvalidRequest
 from common.jobs.model import Job, Progress
 from common.jobs.schema import jobs
 from common.jobs.states import CLAIMED, ENDED, Event, JobState, moves
+from common.jobs.store import CURSOR_PATTERN
 
 DONE = Progress(percent=100, seconds_left=0).model_dump_json()
 
@@ -72,7 +73,7 @@ def in_page(cursor: str | None, *, oldest_first: bool) -> list[ColumnElement[boo
 
 
 def _cursor_number(cursor: str) -> int:
-    if re.fullmatch(r"[0-9]{1,18}", cursor):  # more digits would not fit the column
+    if re.match(CURSOR_PATTERN, cursor):
         return int(cursor)
     raise InvalidRequest(
         "cursor is not one of ours.", param="cursor", hint="Use next_cursor of the last page."

@@ -7,6 +7,9 @@ from common.errors import ErrorBody, QueueFull
 from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
 from common.jobs.states import Event, JobState
 
+CURSOR_PATTERN = "^[0-9]{1,18}$"
+"""More digits would not fit the column."""
+
 
 class JobStore(Protocol):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from openai import BadRequestError, ConflictError, NotFoundError, OpenAI
+from openai import ConflictError, NotFoundError, OpenAI
 from openai.types import Video
 
 from tests.integration import pictures
@@ -270,6 +270,6 @@ def test_after_a_removed_video_the_list_does_not_go_on(
 ) -> None:
     job_id = service.finish()["id"]
     openai.videos.delete(job_id)
-    with pytest.raises(BadRequestError) as caught:
+    with pytest.raises(NotFoundError) as caught:
         openai.videos.list(after=job_id)
     assert caught.value.param == "after"

@@ -12,8 +12,9 @@ from starlette.datastructures import FormData, UploadFile
 from common.api.body import Parsed, Reader, as_invalid_request, json_object
 from common.api.openai.errors import in_their_names
 from common.api.service import Service
-from common.errors import InvalidRequest, ModelNotFound
+from common.errors import InvalidRequest, ModelNotFound, Unresolvable
 from common.requests import (
+    SAYS_SOMETHING,
     FrameCount,
     FrameRate,
     GenerateRequest,
@@ -56,7 +57,14 @@ class CreateVideo(BaseModel):
         json_schema_extra={"examples": [{"prompt": "A cat on a beach at sunset", "seconds": "4"}]},
     )
 
-    prompt: Annotated[Prompt, Field(min_length=1, description="What the video shows.")]
+    prompt: Annotated[
+        Prompt,
+        Field(
+            min_length=1,
+            description="What the video shows.",
+            json_schema_extra={"pattern": SAYS_SOMETHING},
+        ),
+    ]
     model: str | None = Field(None, description="One that `GET /v1/models` lists.")
     seconds: Seconds | None = Field(None, description="Length; a number, or text as in `4`.")
     size: Size | None = Field(None, description="Width x height in pixels, as in `1280x720`.")
@@ -85,7 +93,14 @@ class RemixVideo(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prompt: Annotated[Prompt, Field(min_length=1, description="What the new video shows.")]
+    prompt: Annotated[
+        Prompt,
+        Field(
+            min_length=1,
+            description="What the new video shows.",
+            json_schema_extra={"pattern": SAYS_SOMETHING},
+        ),
+    ]
 
 
 def reader_for(service: Service) -> Reader:
@@ -133,17 +148,17 @@ def as_generate_request(video: CreateVideo) -> GenerateRequest:
 
 def _check_pairs(video: CreateVideo) -> None:
     if video.seconds is not None and video.num_frames is not None:
-        raise InvalidRequest(
+        raise Unresolvable(
             "seconds and num_frames both say how long.", param="seconds", hint="Give one of them."
         )
     sides = (video.width, video.height)
     if video.size is not None and sides != (None, None):
-        raise InvalidRequest(
+        raise Unresolvable(
             "size is given, and width or height too.", param="size", hint="Give one of them."
         )
     if None in sides and sides != (None, None):
         missing = "width" if video.width is None else "height"
-        raise InvalidRequest(f"{missing} is missing.", param=missing, hint="Give both, or size.")
+        raise Unresolvable(f"{missing} is missing.", param=missing, hint="Give both, or size.")
 
 
 def _from_json(service: Service, text: bytes) -> Parsed:

@@ -9,8 +9,9 @@ from common.api.openai.create import create_job, remix_job
 from common.api.openai.errors import PREFIX, described
 from common.api.openai.requests import CreateVideo, RemixVideo
 from common.api.openai.views import DeletedView, VideoListView, VideoView, video_view
+from common.api.openapi import without_null
 from common.api.service import Service, service_of
-from common.errors import InvalidRequest, JobNotFound
+from common.errors import JobNotFound
 from common.jobs.model import Job
 
 router = APIRouter(prefix=f"{PREFIX}/videos", tags=["OpenAI"])
@@ -21,9 +22,10 @@ POLL_AFTER_MS = 500
 
 _SCHEMA = CreateVideo.model_json_schema(ref_template="#/components/schemas/{model}")
 _REFERENCE = _SCHEMA.pop("$defs")["ImageReference"]
-_SCHEMA["properties"]["input_reference"] = _REFERENCE
+_SCHEMA["properties"]["input_reference"] = {"anyOf": [_REFERENCE, {"type": "null"}]}
 _FILE = {"type": "string", "format": "binary", "description": "PNG, JPEG or WebP, or a video."}
-_FORM = {**_SCHEMA, "properties": {**_SCHEMA["properties"], "input_reference": _FILE}}
+_FIELDS = without_null(_SCHEMA)
+_FORM = {**_FIELDS, "properties": {**_FIELDS["properties"], "input_reference": _FILE}}
 CREATE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -43,6 +45,7 @@ CREATE_ERRORS = described(
     _507="Too little disk space is left.",
 )
 UNKNOWN = described(_404="No such video.")
+_LIST_ERRORS = described(_400="A parameter is wrong.", _404="There is no such `after`.")
 CONFLICT = described(_409="The video's status does not allow it.")
 
 
@@ -56,7 +59,7 @@ async def create(request: Request, response: Response, service: ServiceParam) ->
     return _shown(await create_job(request, service), service, response)
 
 
-@router.get("", responses=described(_400="A parameter is wrong."), summary="List videos")
+@router.get("", responses=_LIST_ERRORS, summary="List videos")
 async def list_videos(
     service: ServiceParam,
     after: Annotated[str | None, Query(description="`last_id` of the page before.")] = None,
@@ -114,7 +117,7 @@ async def _place(service: Service, after: str) -> str:
     try:
         return str((await find(service, after)).number)
     except JobNotFound as exc:
-        raise InvalidRequest(
+        raise JobNotFound(
             "after is no video of ours, or it was removed.",
             param="after",
             hint="Use last_id of the last page, or begin again without after.",

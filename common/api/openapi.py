@@ -1,0 +1,62 @@
+"""The description of the API, completed by what only this service knows: its model's options."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.routing import compile_path
+
+from common.contract import ModelSpec
+
+OPTIONS = "Options"
+_BODIES = ("GenerateRequest", "CreateVideo")
+
+
+def describe_options(app: FastAPI, spec: ModelSpec) -> None:
+    """Let ``/openapi.json`` say what ``options`` may hold, in every body that takes them."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            schema = spec.options.model_json_schema(ref_template="#/components/schemas/{model}")
+            parts = document["components"]["schemas"]
+            parts.update(schema.pop("$defs", {}))
+            parts[OPTIONS] = schema
+            _refer(document)
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it
+
+
+def methods_at(app: FastAPI, path: str) -> list[str]:
+    """All methods that a path takes, as it is described; the router itself names one route's."""
+    for template, methods in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(path):
+            return [method.upper() for method in methods]
+    return ["GET"]  # pages that are not described, as /docs
+
+
+def without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a form: what is left out is not sent, and no field can be null."""
+    properties = {name: _not_null(value) for name, value in schema["properties"].items()}
+    return {**schema, "properties": properties}
+
+
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {**rest, **choices[0]}
+
+
+def _refer(part: Any) -> None:
+    if isinstance(part, list):
+        for member in part:
+            _refer(member)
+    elif isinstance(part, dict):
+        if part.get("title") in _BODIES and "options" in part.get("properties", {}):
+            part["properties"]["options"] = {"$ref": f"#/components/schemas/{OPTIONS}"}
+        for member in part.values():
+            _refer(member)
