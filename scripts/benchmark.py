@@ -4,12 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.bench import gpu, load, magi1, memory, quantization, service, stack
+from scripts.bench import gpu, load, magi1, memory, quantization, service, stack, streams
 from scripts.bench.report import Report
 
 MODULES = {
     "service": service,
     "stack": stack,
+    "streams": streams,
     "load": load,
     "quantization": quantization,
     "magi1": magi1,
