@@ -76,6 +76,11 @@ class Feeds:
         self._feeds: dict[str, _Feed] = {}
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether the service is about to stop."""
+        return self._closed
+
     def close(self) -> None:
         """End all streams, so that the server can stop; browsers come back by themselves."""
         self._closed = True

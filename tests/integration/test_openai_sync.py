@@ -66,9 +66,12 @@ def test_a_service_that_stops_cancels_nothing(fleet: Fleet) -> None:
     service = fleet.start(drain_seconds=0)
     body = {"prompt": "x", "options": {"step_seconds": 0.2}, "num_inference_steps": 40}
     with ThreadPoolExecutor(1) as client:
-        client.submit(service.client.post, PATH, json=body, timeout=60)
+        waiting = client.submit(service.client.post, PATH, json=body, timeout=60)
         [job] = wait_until(service.jobs, what="the job is there")
         service.wait_for(job["id"], "denoising")
         service.stop()
+        error = envelope(waiting.result(), 503)
+    assert (error["code"], job["id"] in error["message"]) == ("stopping", True)
+    assert "Traceback" not in service.log()
     service.restart()
     assert service.wait_for(job["id"], "completed")["result"]

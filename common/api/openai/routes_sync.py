@@ -39,6 +39,7 @@ _CLIENT_CLOSED_REQUEST = 499
         **described(
             _409="The job was cancelled meanwhile.",
             _500="The job failed; the error says why.",
+            _503="The service stops, or its database does not answer.",
             _504="It takes longer than `SYNC_SECONDS`. The job goes on; the error names it.",
         ),
     },
@@ -57,6 +58,8 @@ async def create_and_wait(
             ended = await _end_of(job.id, request, service)
     except TimeoutError:
         return _late(job, service.settings.sync_seconds)
+    if ended is None and request.app.state.feeds.closed:
+        return _stopping(job)
     if ended is None:
         await _give_up(job, service)
         return Response(status_code=_CLIENT_CLOSED_REQUEST)
@@ -64,9 +67,9 @@ async def create_and_wait(
 
 
 async def _end_of(job_id: str, request: Request, service: Service) -> Job | None:
-    """The ended job; None as soon as its client has hung up."""
+    """The ended job; None as soon as its client has hung up, or the service is told to stop."""
     while not (job := await find(service, job_id)).ended:
-        if await request.is_disconnected():
+        if request.app.state.feeds.closed or await request.is_disconnected():
             return None
         await asyncio.sleep(LOOK_SECONDS)
     return job
@@ -85,6 +88,15 @@ def _late(job: Job, seconds: float) -> Response:
         hint=f"GET {PREFIX}/videos/{job.id} follows it. SYNC_SECONDS sets the limit.",
     )
     return openai_answer(504, error, {"X-Request-Id": job.id})
+
+
+def _stopping(job: Job) -> Response:
+    error = ErrorBody(
+        code="stopping",
+        message=f"The service stops. Video {job.id} is made when it runs again.",
+        hint=f"GET {PREFIX}/videos/{job.id} follows it then.",
+    )
+    return openai_answer(503, error, {"X-Request-Id": job.id, "x-should-retry": "false"})
 
 
 def _answer(job: Job, service: Service) -> Response:
