@@ -28,12 +28,15 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 async def list_jobs(
     service: ServiceParam,
     state: Annotated[Sequence[JobState], Query(description="Only these; may be repeated.")] = (),
+    batch: Annotated[str | None, Query(description="Only the jobs of this batch.")] = None,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> JobListView:
     """Jobs, newest first, a page at a time."""
     store = service.queue.store
-    page = await service.queue.call(store.page, states=state, cursor=cursor, limit=limit)
+    page = await service.queue.call(
+        store.page, states=state, batch=batch, cursor=cursor, limit=limit
+    )
     live = service.supervisor.live
     views = [job_view(job, live.get(job.id)) for job in page.jobs]
     return JobListView(jobs=views, next_cursor=page.next_cursor)

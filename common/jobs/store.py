@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from common.errors import ErrorBody, QueueFull
+from common.jobs.batch_store import BatchStore
 from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
 from common.jobs.states import Event, JobState
 
 
-class JobStore(Protocol):
+class JobStore(BatchStore, Protocol):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.
 
     Methods that take a ``token`` change nothing, and say so, when the job was claimed anew since.
@@ -32,11 +33,12 @@ class JobStore(Protocol):
         self,
         *,
         states: Sequence[JobState] = (),
+        batch: str | None = None,
         cursor: str | None = None,
         limit: int = 20,
         oldest_first: bool = False,
     ) -> JobPage:
-        """List jobs, newest first or oldest first.
+        """List jobs, newest first or oldest first; of one batch, where it is named.
 
         Raises:
             InvalidRequest: the cursor is not one.

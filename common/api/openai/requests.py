@@ -88,7 +88,7 @@ class RemixVideo(BaseModel):
     prompt: Annotated[Prompt, Field(min_length=1, description="What the new video shows.")]
 
 
-def reader_for(service: Service) -> Reader:
+def reader_for(service: Service) -> Reader[Parsed]:
     """Reads a ``CreateVideo`` for this service."""
     return Reader(partial(_from_json, service), partial(_from_form, service))
 
