@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from common.api.app import create_app
+from common.api.batches.feed import BatchFeeds
 from common.api.feed import Feeds
 from common.api.service import Service
 from common.api.supervisor import Supervisor
@@ -74,9 +75,10 @@ class _Server(uvicorn.Server):
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        feeds: Feeds | None = getattr(self._app.state, "feeds", None)
-        if feeds is not None:
-            feeds.close()
+        for name in ("feeds", "batch_feeds"):
+            feeds: Feeds | BatchFeeds | None = getattr(self._app.state, name, None)
+            if feeds is not None:
+                feeds.close()
         await super().shutdown(sockets)
 
 

@@ -9,6 +9,10 @@ from fastapi import FastAPI
 
 from common import __version__
 from common.api import error_handlers, routes_events, routes_generate, routes_jobs, routes_service
+from common.api.batches import routes_create, routes_files, routes_follow
+from common.api.batches.feed import BatchFeeds
+from common.api.batches.files import ARCHIVES_AT_ONCE
+from common.api.batches.reading import read_batch
 from common.api.feed import Feeds
 from common.api.guard import keep_guard
 from common.api.limits import BodyLimit
@@ -23,6 +27,7 @@ from common.contract import ModelSpec
 _TAGS = [
     {"name": "Generate", "description": "Send a prompt; a video is queued."},
     {"name": "Jobs", "description": "Follow, cancel, download and remove jobs."},
+    {"name": "Batches", "description": "Many videos with one request, followed as one."},
     {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
     {"name": "Memory", "description": "Bring the model into memory, or free it."},
     {"name": "Service", "description": "What this service is, how it is and what it did."},
@@ -36,6 +41,8 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = make_service()
         app.state.feeds = Feeds(partial(view_of, service))
+        app.state.batch_feeds = BatchFeeds(partial(read_batch, service))
+        app.state.archive_turn = asyncio.Semaphore(ARCHIVES_AT_ONCE)
         app.state.picture_turn = asyncio.Semaphore(1)
         app.state.sheet_turn = asyncio.Semaphore(1)
         await sweep_files(service)
@@ -59,7 +66,9 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
     error_handlers.install(app)
     openai = (routes_sync, routes_videos, routes_content, routes_models)  # /sync is no id
-    for routes in (routes_generate, routes_jobs, routes_events, routes_service, *openai):
+    batches = (routes_create, routes_follow, routes_files)
+    jobs = (routes_generate, routes_jobs, routes_events)
+    for routes in (*jobs, *batches, routes_service, *openai):
         app.include_router(routes.router)
     describe_options(app, spec)
     return app

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -22,6 +22,8 @@ from common.media.videos import VideoLimits, inspect_video
 from common.requests import GenerateRequest
 from common.settings import MIB, Settings
 from common.variants import VideoInput
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,15 @@ class Parsed:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(Generic[T]):
     """One vocabulary of bodies. Both functions raise InvalidRequest, naming the wrong field."""
 
-    from_json: Callable[[bytes], Parsed]
-    from_form: Callable[[FormData], Parsed]
+    from_json: Callable[[bytes], T]
+    from_form: Callable[[FormData], T]
 
 
 @asynccontextmanager
-async def read_body(request: Request, reader: Reader) -> AsyncIterator[Parsed]:
+async def read_body(request: Request, reader: Reader[T]) -> AsyncIterator[T]:
     """Parse a body. A large upload is a file on disk, and open inside the block only.
 
     Raises:

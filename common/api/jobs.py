@@ -24,14 +24,14 @@ async def cancel(service: Service, job_id: str) -> Job:
     job = await service.queue.call(service.queue.store.cancel, job_id)
     service.supervisor.cancel(job)
     if job.ended:
-        await run_in_threadpool(_remove_files, service, job)
+        await run_in_threadpool(remove_files, service, job)
     return job
 
 
 async def remove(service: Service, job_id: str) -> None:
     """Forget an ended job and delete its files. Raises JobNotFound, JobConflict."""
     job = await service.queue.call(service.queue.store.delete, job_id)
-    await run_in_threadpool(_remove_files, service, job)
+    await run_in_threadpool(remove_files, service, job)
 
 
 def published_file(service: Service, job: Job, name: str) -> Path:
@@ -60,7 +60,7 @@ def published_path(service: Service, job: Job, name: str) -> Path:
     return service.storage.path(job.result.folder, name)
 
 
-def _remove_files(service: Service, job: Job) -> None:
+def remove_files(service: Service, job: Job) -> None:
     """Whatever of it is on disk: an attempt that died may have left something, too."""
     service.storage.remove(job.id)
     for name in job.resolved.uploads.values():

@@ -95,22 +95,30 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
     """Store the job and its upload, and wake the worker."""
     service.check_disk()
     await run_in_threadpool(check_memory, service, resolution)
-    new = NewJob(
-        id=job_id,
-        model=service.spec.id,
-        requested=body.as_requested(),
-        resolved=resolution.request,
-        adjustments=resolution.adjustments,
-    )
+    new = new_job(service, job_id, body, resolution)
     if body.upload is None:
         job = await service.queue.submit(new)
     else:
         path = service.inputs / body.upload.media.name
         with _removed_on_failure(path):
-            await run_in_threadpool(_write, path, body.upload.file)
+            await run_in_threadpool(write_upload, path, body.upload.file)
             job = await service.queue.submit(new)
     service.supervisor.wake()
     return job
+
+
+def new_job(
+    service: Service, job_id: str, body: Body, resolution: Resolution, batch: str | None = None
+) -> NewJob:
+    """The job that a request becomes."""
+    return NewJob(
+        id=job_id,
+        model=service.spec.id,
+        requested=body.as_requested(),
+        resolved=resolution.request,
+        adjustments=resolution.adjustments,
+        batch=batch,
+    )
 
 
 def check_memory(service: Service, resolution: Resolution) -> None:
@@ -132,16 +140,21 @@ async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryR
     )
 
 
-def _write(path: Path, upload: BinaryIO) -> None:
-    """The upload is on disk before the job that needs it."""
+def write_upload(path: Path, upload: BinaryIO) -> None:
+    """The upload is on disk before the job that needs it. Raises StorageFull."""
     upload.seek(0)
     with full_disk_named(), path.open("wb") as file:
         shutil.copyfileobj(upload, file)
         file.flush()
         os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """The names in it are on disk, too."""
+    folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the name, too
+        os.fsync(folder)
     finally:
         os.close(folder)
 

@@ -29,6 +29,7 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 async def list_jobs(
     service: ServiceParam,
     state: Annotated[Sequence[JobState], Query(description="Only these; may be repeated.")] = (),
+    batch: Annotated[str | None, Query(description="Only the jobs of this batch.")] = None,
     cursor: Annotated[
         str | None,
         Query(description="`next_cursor` of the page before.", pattern=CURSOR_PATTERN),
@@ -37,7 +38,9 @@ async def list_jobs(
 ) -> JobListView:
     """Jobs, newest first, a page at a time."""
     store = service.queue.store
-    page = await service.queue.call(store.page, states=state, cursor=cursor, limit=limit)
+    page = await service.queue.call(
+        store.page, states=state, batch=batch, cursor=cursor, limit=limit
+    )
     live = service.supervisor.live
     views = [job_view(job, live.get(job.id)) for job in page.jobs]
     return JobListView(jobs=views, next_cursor=page.next_cursor)

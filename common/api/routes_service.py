@@ -112,6 +112,7 @@ async def root(service: ServiceParam) -> RootView:
         stands_in_for=service.variant.stands_in_for,
         routes={
             "POST /generate": "make a video",
+            "POST /generate/batch": "make many videos",
             "GET /jobs/{id}": "follow a job",
             "GET /jobs/{id}/download": "fetch the MP4",
             "POST /v1/videos": "the same for clients of OpenAI's Videos API",

@@ -48,6 +48,7 @@ class JobView(BaseModel):
 
     id: str
     model: str
+    batch: str | None = Field(None, description="The batch that it is a part of.")
     state: JobState
     progress: Progress
     queue_position: int | None = Field(None, description="Jobs ahead of it, while queued.")
@@ -97,6 +98,7 @@ def job_view(job: Job, live: Progress | None = None, position: int | None = None
     return JobView(
         id=job.id,
         model=job.model,
+        batch=job.batch,
         state=job.state,
         progress=progress_of(job, live),
         queue_position=position,

@@ -1,4 +1,4 @@
-"""The one table."""
+"""The tables: jobs, and the batches that some of them belong to."""
 
 from sqlalchemy import (
     Column,
@@ -42,6 +42,20 @@ jobs = Table(
     Index("jobs_by_state", "model", "state", "number"),
     Index("jobs_by_owner", "owner", "number"),
     Index("jobs_by_batch", "batch", "number"),
+    sqlite_autoincrement=True,
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("model", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("name", Text),
+    Column("created_at", Float, nullable=False),
+    Column("members", Text, nullable=False),
+    Index("batches_by_model", "model", "number"),
     sqlite_autoincrement=True,
 )
 

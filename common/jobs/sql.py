@@ -1,8 +1,8 @@
 """The job store on SQLAlchemy Core."""
 
-from common.jobs.sql_clients import SqlClients
+from common.jobs.sql_batches import SqlBatches
 from common.jobs.sql_workers import SqlWorkers
 
 
-class SqlJobStore(SqlClients, SqlWorkers):
+class SqlJobStore(SqlBatches, SqlWorkers):
     """See ``common.jobs.store.JobStore``. Holds the jobs of one model."""

@@ -24,11 +24,7 @@ class SqlClients(SqlBase):
             self._one_writer(connection)
             room = max_unfinished - connection.execute(self._unfinished).scalar_one()
             accepted = [self._insert(connection, job) for job in new[: max(0, room)]]
-        refusal = QueueFull(
-            f"{max_unfinished} jobs are waiting already.",
-            retry_after=RETRY_AFTER_SECONDS,
-            hint="Try again later, or raise MAX_QUEUE.",
-        )
+        refusal = queue_full(f"{max_unfinished} jobs are waiting already.")
         return [*accepted, *[refusal] * (len(new) - len(accepted))]
 
     def get(self, job_id: str) -> Job:
@@ -39,6 +35,7 @@ class SqlClients(SqlBase):
         self,
         *,
         states: Sequence[JobState] = (),
+        batch: str | None = None,
         cursor: str | None = None,
         limit: int = 20,
         oldest_first: bool = False,
@@ -46,6 +43,8 @@ class SqlClients(SqlBase):
         query = select(jobs).where(self._mine(), *in_page(cursor, oldest_first=oldest_first))
         if states:
             query = query.where(jobs.c.state.in_(states))
+        if batch is not None:
+            query = query.where(jobs.c.batch == batch)
         order = jobs.c.number.asc() if oldest_first else jobs.c.number.desc()
         with self._reading() as connection:
             rows = connection.execute(query.order_by(order).limit(limit + 1))
@@ -104,3 +103,10 @@ class SqlClients(SqlBase):
     def _insert(self, connection: Connection, job: NewJob) -> Job:
         row = to_row(job) | {"created_at": self._clock()}
         return from_row(connection.execute(_INSERT, row).one())
+
+
+def queue_full(message: str) -> QueueFull:
+    """The error for jobs that find no room."""
+    return QueueFull(
+        message, retry_after=RETRY_AFTER_SECONDS, hint="Try again later, or raise MAX_QUEUE."
+    )

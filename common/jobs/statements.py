@@ -66,10 +66,14 @@ def _cleared_claim(table: dict[JobState, JobState]) -> dict[str, Any]:
 
 def in_page(cursor: str | None, *, oldest_first: bool) -> list[ColumnElement[bool]]:
     """What holds for the jobs that come after ``cursor``. Raises InvalidRequest."""
-    if cursor is None:
-        return []
-    last = _cursor_number(cursor)
-    return [jobs.c.number > last if oldest_first else jobs.c.number < last]
+    if cursor is None or not oldest_first:
+        return before(jobs.c.number, cursor)
+    return [jobs.c.number > _cursor_number(cursor)]
+
+
+def before(number: ColumnElement[int], cursor: str | None) -> list[ColumnElement[bool]]:
+    """What holds for the rows that are older than ``cursor``. Raises InvalidRequest."""
+    return [] if cursor is None else [number < _cursor_number(cursor)]
 
 
 def _cursor_number(cursor: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from common.errors import ErrorBody, QueueFull
+from common.jobs.batch_store import BatchStore
 from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
 from common.jobs.states import Event, JobState
 
@@ -11,7 +12,7 @@ CURSOR_PATTERN = "^[0-9]{1,18}$"
 """More digits would not fit the column."""
 
 
-class JobStore(Protocol):
+class JobStore(BatchStore, Protocol):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.
 
     Methods that take a ``token`` change nothing, and say so, when the job was claimed anew since.
@@ -35,11 +36,12 @@ class JobStore(Protocol):
         self,
         *,
         states: Sequence[JobState] = (),
+        batch: str | None = None,
         cursor: str | None = None,
         limit: int = 20,
         oldest_first: bool = False,
     ) -> JobPage:
-        """List jobs, newest first or oldest first.
+        """List jobs, newest first or oldest first; of one batch, where it is named.
 
         Raises:
             InvalidRequest: the cursor is not one.

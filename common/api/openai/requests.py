@@ -103,7 +103,7 @@ class RemixVideo(BaseModel):
     ]
 
 
-def reader_for(service: Service) -> Reader:
+def reader_for(service: Service) -> Reader[Parsed]:
     """Reads a ``CreateVideo`` for this service."""
     return Reader(partial(_from_json, service), partial(_from_form, service))
 

@@ -1,0 +1,155 @@
+"""From a planned batch to jobs in the queue: all of them, or none."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+
+from fastapi.concurrency import run_in_threadpool
+
+from common.api.batches.body import BatchRequest
+from common.api.batches.planning import Candidate, Planned
+from common.api.body import Upload
+from common.api.routes_generate import new_job, sync_folder, write_upload
+from common.api.service import Service
+from common.errors import BatchConflict, FileGone, InvalidRequest
+from common.jobs.batches import Batch, Member, NewBatch
+from common.jobs.model import Job, NewJob
+from common.jobs.states import JobState
+from common.media.disk import full_disk_named
+
+
+async def accept_batch(service: Service, wanted: BatchRequest, planned: Sequence[Planned]) -> Batch:
+    """Store a batch with its jobs and their uploads, and wake the worker.
+
+    Raises:
+        QueueFull: there is no room for all of its jobs now.
+        InvalidRequest: there never is.
+        StorageFull, StoreUnavailable: nothing was made.
+    """
+    service.check_disk()
+    candidates = [one.candidate for one in planned if one.candidate is not None]
+    _check_room(service, len(candidates))
+    new = NewBatch(
+        id=token_hex(16),
+        model=service.spec.id,
+        name=wanted.name,
+        members=tuple(_member(one) for one in planned),
+    )
+    jobs = [_job(service, candidate, new.id) for candidate in candidates]
+    uploads = [candidate.body.upload for candidate in candidates if candidate.body.upload]
+    paths = [service.inputs / upload.media.name for upload in uploads]
+    with _removed_on_failure(paths):
+        await run_in_threadpool(_write_all, service.inputs, uploads)
+        store, most = service.queue.store, service.settings.max_queue
+        batch = await service.queue.call(store.submit_batch, new, jobs, most)
+    service.supervisor.wake()
+    return batch
+
+
+async def retry_failed(service: Service, batch: Batch, jobs: Sequence[Job]) -> Batch:
+    """Give every member whose job has failed a new one: same request, same seed, same beginning.
+
+    Raises:
+        BatchConflict: no job has failed, or the batch has changed meanwhile.
+        FileGone: what one of them began with is no longer on disk.
+        QueueFull, StorageFull, StoreUnavailable: nothing was made.
+    """
+    current = set(batch.job_ids)
+    failed = [job for job in jobs if job.id in current and job.state is JobState.FAILED]
+    if not failed:
+        raise BatchConflict(
+            "No job of the batch has failed.",
+            hint="Refused and cancelled requests are sent anew: POST /generate/batch.",
+        )
+    service.check_disk()
+    again = {job.id: _again(job) for job in failed}
+    links = [
+        (service.inputs / old, service.inputs / new)
+        for job in failed
+        for old, new in _uploads_of(job, again[job.id])
+    ]
+    with _removed_on_failure([new for _, new in links]):
+        await run_in_threadpool(_link_all, service.inputs, links)
+        store, most = service.queue.store, service.settings.max_queue
+        retried = await service.queue.call(store.retry_batch, batch.id, again, most)
+    service.supervisor.wake()
+    return retried
+
+
+def _check_room(service: Service, count: int) -> None:
+    """A client that is told to try again later must have a chance."""
+    most = service.settings.max_queue
+    if count > most:
+        raise InvalidRequest(
+            f"requests: {count} jobs never fit into a queue of {most}.",
+            param="requests",
+            hint="Send several batches, or raise MAX_QUEUE.",
+        )
+
+
+def _member(planned: Planned) -> Member:
+    job_id = planned.candidate.job_id if planned.candidate else None
+    return Member(prompt=planned.prompt, job=job_id, error=planned.error)
+
+
+def _job(service: Service, candidate: Candidate, batch_id: str) -> NewJob:
+    return new_job(service, candidate.job_id, candidate.body, candidate.resolution, batch_id)
+
+
+def _again(job: Job) -> NewJob:
+    new_id = token_hex(16)
+    names = {
+        field: path.with_name(path.name.replace(job.id, new_id))
+        for field, path in job.resolved.uploads.items()
+    }
+    values = job.model_dump(include=set(NewJob.model_fields))
+    resolved = job.resolved.model_copy(update=names)
+    return NewJob.model_validate(values | {"id": new_id, "resolved": resolved})
+
+
+def _uploads_of(old: Job, new: NewJob) -> list[tuple[Path, Path]]:
+    return [(path, new.resolved.uploads[field]) for field, path in old.resolved.uploads.items()]
+
+
+def _write_all(folder: Path, uploads: Sequence[Upload]) -> None:
+    """Every job has its own name for its file: it goes when that job goes, and no other loses it.
+
+    A file that several share is on disk once, under several names.
+    """
+    written: dict[int, Path] = {}
+    links = []
+    for upload in uploads:
+        path, known = folder / upload.media.name, written.get(id(upload.file))
+        if known is None:
+            write_upload(path, upload.file)
+            written[id(upload.file)] = path
+        else:
+            links.append((known, path))
+    _link_all(folder, links)
+
+
+def _link_all(folder: Path, links: Sequence[tuple[Path, Path]]) -> None:
+    if not links:
+        return
+    try:
+        with full_disk_named():
+            for old, new in links:
+                os.link(old, new)
+    except FileNotFoundError as exc:
+        raise FileGone(
+            "What a video begins with is no longer on disk.", hint="Send it anew."
+        ) from exc
+    sync_folder(folder)
+
+
+@contextmanager
+def _removed_on_failure(paths: Sequence[Path]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            with suppress(OSError):
+                path.unlink()
+        raise

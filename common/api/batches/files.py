@@ -1,0 +1,201 @@
+"""The finished videos of a batch: the list of them, and all of them as one ZIP."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+from zipstream import ZipStream
+
+from common.api.batches.views import BatchState, BatchView, MemberState, batch_view
+from common.api.service import Service
+from common.api.views import file_name
+from common.errors import BatchConflict, ErrorBody, FileGone
+from common.jobs.batches import Batch, Glance
+from common.jobs.model import Job
+from common.jobs.states import JobState
+from common.jobs.store import JobStore
+from common.media.storage import VIDEO
+from common.requests import ResolvedRequest
+
+ARCHIVES_AT_ONCE = 2
+"""Each has all of its clips open, 200 at most, and a process may have 1024 files open."""
+CHUNK_BYTES = 256 * 1024
+MANIFEST_NAME = "manifest.json"
+
+
+class ClipView(BaseModel):
+    """One finished video, and how to make it again."""
+
+    index: int = Field(description="Its place in the batch, from 0.")
+    file: str = Field(description="Its name in the ZIP.")
+    job_id: str
+    prompt: str
+    seed: int
+    resolved: ResolvedRequest = Field(description="Exactly what the model made.")
+    model: str
+    checkpoint: str = Field(description="The checkpoint that really made it.")
+    revision: str
+    stands_in_for: str | None = Field(description="The model that this checkpoint is not.")
+    duration_seconds: float
+    size_bytes: int
+
+
+class MissingView(BaseModel):
+    """A member without a video on disk."""
+
+    index: int
+    prompt: str
+    job_id: str | None
+    state: MemberState = Field(description="`completed`: its file was removed.")
+    error: ErrorBody | None
+
+
+class ManifestView(BaseModel):
+    """What a batch has made so far."""
+
+    batch_id: str
+    name: str | None
+    model: str
+    state: BatchState
+    created_at: datetime
+    clips: list[ClipView]
+    missing: list[MissingView]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A finished video on disk."""
+
+    view: ClipView
+    path: Path
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a batch has on disk at one moment."""
+
+    batch: Batch
+    view: BatchView
+    clips: tuple[Clip, ...]
+
+    @property
+    def archive_name(self) -> str:
+        """A name that a person recognises in a downloads folder: model, name, day, id."""
+        day = self.view.created_at.strftime("%Y-%m-%d")
+        words = re.sub(r"[^a-z0-9]+", "-", (self.batch.name or "batch").lower()).strip("-")[:48]
+        return f"{self.batch.model}_{words or 'batch'}_{day}_{self.batch.id[:8]}.zip"
+
+
+async def contents_of(service: Service, batch_id: str) -> Contents:
+    """Look at a batch and its files. Raises BatchNotFound."""
+    batch, jobs = await service.queue.call(batch_with_jobs, service.queue.store, batch_id)
+    return await run_in_threadpool(_contents, service, batch, jobs)
+
+
+def batch_with_jobs(store: JobStore, batch_id: str) -> tuple[Batch, list[Job]]:
+    """Both at once, in the store's thread. Raises BatchNotFound."""
+    return store.batch(batch_id), store.batch_jobs(batch_id)
+
+
+def check_finished(contents: Contents) -> None:
+    """Refuse to send an empty archive.
+
+    Raises:
+        BatchConflict: nothing is finished.
+        FileGone: it was, and somebody removed the files.
+    """
+    if contents.clips:
+        return
+    if contents.view.counts.get(JobState.COMPLETED):
+        raise FileGone("The files are no longer on disk.", hint="Make the videos again.")
+    raise BatchConflict(
+        f"The batch is {contents.view.state}: no video is finished.",
+        hint=f"GET {contents.view.links.self} says how far it is, and why.",
+    )
+
+
+def manifest_of(contents: Contents, clips: Sequence[Clip]) -> ManifestView:
+    """The manifest of a batch, with these of its videos."""
+    view, present = contents.view, {clip.view.index for clip in clips}
+    missing = [
+        MissingView.model_validate(member.model_dump(include=set(MissingView.model_fields)))
+        for member in view.members
+        if member.index not in present
+    ]
+    return ManifestView(
+        batch_id=view.id,
+        name=view.name,
+        model=view.model,
+        state=view.state,
+        created_at=view.created_at,
+        clips=[clip.view for clip in clips],
+        missing=missing,
+    )
+
+
+def _contents(service: Service, batch: Batch, jobs: Sequence[Job]) -> Contents:
+    glances = [Glance.model_validate(_glanced(batch, job)) for job in jobs]
+    clips = _clips(service, batch, {job.id: job for job in jobs})
+    return Contents(batch, batch_view(batch, glances, {}), tuple(clips))
+
+
+def _glanced(batch: Batch, job: Job) -> dict[str, object]:
+    shown = job.model_dump(include={"id", "state", "progress", "error"})
+    return shown | {"batch": batch.id}
+
+
+def _clips(service: Service, batch: Batch, jobs: dict[str, Job]) -> Iterator[Clip]:
+    for index, member in enumerate(batch.members):
+        job = jobs.get(member.job or "")
+        if job is None or job.result is None:
+            continue
+        path = service.storage.path(job.result.folder, VIDEO)
+        if path.is_file():
+            yield Clip(_clip_view(index, job), path)
+
+
+def _clip_view(index: int, job: Job) -> ClipView:
+    assert job.result is not None  # noqa: S101  # the caller looked
+    return ClipView(
+        index=index,
+        file=f"{index:03d}_{file_name(job)}",
+        job_id=job.id,
+        prompt=job.resolved.prompt,
+        seed=job.resolved.seed,
+        resolved=job.resolved,
+        model=job.model,
+        checkpoint=job.result.checkpoint,
+        revision=job.result.revision,
+        stands_in_for=job.result.stands_in_for,
+        duration_seconds=job.result.duration_seconds,
+        size_bytes=job.result.size_bytes,
+    )
+
+
+def archive_of(contents: Contents, opened: ExitStack) -> ZipStream:
+    """The ZIP, uncompressed since MP4s are; made while it is read, and its length known before.
+
+    Every file is open before the first byte is sent: one that is removed meanwhile is still whole.
+    One that was removed before that is left out, and ``manifest.json`` says so.
+    """
+    archive, present = ZipStream(sized=True), list[Clip]()
+    for clip in contents.clips:
+        with suppress(FileNotFoundError):
+            file = opened.enter_context(clip.path.open("rb"))
+            size = os.fstat(file.fileno()).st_size
+            archive.add(_chunks(file), clip.view.file, size=size)
+            present.append(clip)
+    archive.add(manifest_of(contents, present).model_dump_json(indent=2), MANIFEST_NAME)
+    return archive
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk

@@ -1,0 +1,129 @@
+"""What each request of a batch would become: a job, or an error that leaves the others alone."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from secrets import token_hex
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
+
+from common.api.batches.body import BatchBody, Wish
+from common.api.body import Body, Parsed, Upload, as_invalid_request, checked_body
+from common.api.service import Service
+from common.errors import (
+    CheckpointError,
+    ErrorBody,
+    InvalidRequest,
+    NotEnoughMemory,
+    VideosDGXError,
+)
+from common.jobs.batches import LABEL_CHARS
+from common.memory.fitting import Fitting
+from common.requests import GenerateRequest
+from common.resolver import Resolution, resolve
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A request that can be made."""
+
+    job_id: str
+    body: Body
+    resolution: Resolution
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One request of a batch; one of ``candidate`` and ``error`` is None."""
+
+    prompt: str
+    candidate: Candidate | None = None
+    error: ErrorBody | None = None
+
+
+async def plan(request: Request, service: Service, body: BatchBody) -> list[Planned]:
+    """Judge every request by itself, in order.
+
+    Raises:
+        InvalidRequest: the picture or video that all share is wrong.
+    """
+    shared = await _shared_upload(request, service, body)
+    fitting = await run_in_threadpool(service.fitting)
+    planned = []
+    for wish in body.batch.wishes():
+        try:
+            candidate = await _candidate(request, service, wish, shared)
+            await run_in_threadpool(_check_memory, fitting, candidate)
+            planned.append(Planned(_label(wish), candidate=candidate))
+        except (InvalidRequest, NotEnoughMemory) as exc:
+            planned.append(Planned(_label(wish), error=_placed(exc, wish)))
+    return planned
+
+
+async def _shared_upload(request: Request, service: Service, body: BatchBody) -> Upload | None:
+    """Look at it once, not once for each video."""
+    if not body.files:
+        return None
+    anything = Parsed(GenerateRequest(prompt="any"), body.files)
+    return (await checked_body(request, anything, service, token_hex(16))).upload
+
+
+async def _candidate(
+    request: Request, service: Service, wish: Wish, shared: Upload | None
+) -> Candidate:
+    job_id = token_hex(16)
+    wanted = _validated(wish)
+    if shared is None:
+        body = await checked_body(request, Parsed(wanted), service, job_id)
+    elif wanted.image is None:
+        body = Body(wanted, _named(shared, job_id))
+    else:
+        raise InvalidRequest(
+            "image: the batch has an upload for all of its videos already.",
+            param="image",
+            hint="Leave one of them out.",
+        )
+    resolution = resolve(body.request, service.spec, service.variant, body.media)
+    return Candidate(job_id, body, resolution)
+
+
+def _validated(wish: Wish) -> GenerateRequest:
+    try:
+        wanted = GenerateRequest.model_validate(wish.fields)
+    except ValidationError as exc:
+        raise as_invalid_request(exc) from exc
+    if wanted.dry_run:
+        raise InvalidRequest(
+            "dry_run: it holds for the whole batch only.",
+            param="dry_run",
+            hint='Send it beside the requests: {"requests": [...], "dry_run": true}.',
+        )
+    return wanted
+
+
+def _named(shared: Upload, job_id: str) -> Upload:
+    """The shared file under the name of one job."""
+    ending = shared.media.name.partition(".")[2]
+    return replace(shared, media=replace(shared.media, name=f"{job_id}.{ending}"))
+
+
+def _check_memory(fitting: Fitting | None, candidate: Candidate) -> None:
+    if fitting is not None:
+        with suppress(CheckpointError):  # the job fails later, with the reason
+            fitting.check(candidate.resolution.request)
+
+
+def _label(wish: Wish) -> str:
+    prompt = wish.fields.get("prompt") if isinstance(wish.fields, dict) else None
+    return prompt[:LABEL_CHARS] if isinstance(prompt, str) else ""
+
+
+def _placed(exc: VideosDGXError, wish: Wish) -> ErrorBody:
+    return exc.body.model_copy(update={"param": wish.param(exc.body.param)})
+
+
+def errors_of(planned: Sequence[Planned]) -> list[tuple[int, ErrorBody]]:
+    """The requests that cannot be made, by their index."""
+    return [(index, one.error) for index, one in enumerate(planned) if one.error is not None]

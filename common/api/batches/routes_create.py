@@ -1,0 +1,114 @@
+"""``POST /generate/batch``: judge every request, accept those that can be made, all at once."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from common.api.batches.accepting import accept_batch
+from common.api.batches.body import BATCH, BatchRequest, check_count
+from common.api.batches.planning import Planned, errors_of, plan
+from common.api.batches.reading import read_batch
+from common.api.batches.schema import batch_schema
+from common.api.batches.views import (
+    BatchDryRunView,
+    BatchRefusedView,
+    BatchView,
+    PlannedView,
+    RefusedView,
+)
+from common.api.body import read_body
+from common.api.estimate import estimate
+from common.api.service import Service, service_of
+from common.api.views import ErrorView
+from common.errors import BatchRefused
+
+router = APIRouter(tags=["Batches"])
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": BatchDryRunView, "description": "`dry_run`: no batch."},
+    413: {"model": ErrorView, "description": "The body is over the limit."},
+    415: {"model": ErrorView, "description": "Neither JSON nor multipart."},
+    422: {
+        "model": BatchRefusedView,
+        "description": "A field of the batch is wrong, every request is, or with `strict` one is:"
+        " `members` has each error. Without `members` the batch itself is wrong.",
+    },
+    429: {"model": ErrorView, "description": "The queue has no room for all; nothing was made."},
+    503: {"model": ErrorView, "description": "The job database does not answer."},
+    507: {"model": ErrorView, "description": "Too little disk space is left."},
+}
+
+
+@router.post(
+    "/generate/batch",
+    status_code=202,
+    response_model=BatchView,
+    responses=_RESPONSES,
+    openapi_extra={"requestBody": batch_schema()},
+    summary="Make many videos",
+)
+async def generate_batch(
+    request: Request, response: Response, service: Annotated[Service, Depends(service_of)]
+) -> Any:
+    """Queue many videos as one batch. Poll `GET /batches/{id}`, or watch its events.
+
+    Send whole `requests`, or one `request` with `prompts` and `seeds`: one video for each prompt
+    with each seed. Every request is judged by itself. One that cannot be made becomes a member
+    with an error and without a job, and the others are made; `strict` refuses the whole instead.
+    A 202 means that the batch and all its jobs are on disk; else nothing was made.
+    """
+    async with read_body(request, BATCH) as body:
+        check_count(body.batch, service.settings.max_batch_jobs)
+        planned = await plan(request, service, body)
+        if body.batch.dry_run:
+            return _json(await _dry_run(service, planned), 200)
+        errors = errors_of(planned)
+        if len(errors) == len(planned) or (errors and body.batch.strict):
+            return _json(_refusal(body.batch, planned), BatchRefused.status)
+        batch = await accept_batch(service, body.batch, planned)
+    response.headers["Location"] = f"/batches/{batch.id}"
+    return await read_batch(service, batch.id)
+
+
+def _json(view: BatchDryRunView | BatchRefusedView, status: int) -> Response:
+    return Response(view.model_dump_json(), status, media_type="application/json")
+
+
+def _refusal(batch: BatchRequest, planned: Sequence[Planned]) -> BatchRefusedView:
+    errors = errors_of(planned)
+    first = errors[0][1]
+    error = BatchRefused(
+        f"{len(errors)} of {len(planned)} requests cannot be made. The first: {first.message}",
+        param=first.param,
+        hint="Without strict the others are made." if len(errors) < len(planned) else first.hint,
+    )
+    members = [RefusedView(index=index, error=error) for index, error in errors]
+    return BatchRefusedView(error=error.body, members=members)
+
+
+async def _dry_run(service: Service, planned: Sequence[Planned]) -> BatchDryRunView:
+    members = [await _planned_view(service, index, one) for index, one in enumerate(planned)]
+    made = [one.resolved for one in members if one.resolved]
+    seconds = [one.seconds for one in members if one.seconds is not None]
+    return BatchDryRunView(
+        jobs=len(made),
+        refused=len(members) - len(made),
+        seconds=round(sum(seconds), 1) if made and len(seconds) == len(made) else None,
+        video_seconds=round(sum(one.duration for one in made), 3),
+        members=members,
+    )
+
+
+async def _planned_view(service: Service, index: int, planned: Planned) -> PlannedView:
+    if planned.candidate is None:
+        return PlannedView(index=index, error=planned.error)
+    resolution = planned.candidate.resolution
+    memory, seconds = await estimate(service, resolution.request)
+    return PlannedView(
+        index=index,
+        resolved=resolution.request,
+        adjustments=resolution.adjustments,
+        memory=memory,
+        seconds=seconds,
+    )
