@@ -8,7 +8,16 @@ from functools import partial
 from fastapi import FastAPI
 
 from common import __version__
-from common.api import error_handlers, routes_events, routes_generate, routes_jobs, routes_service
+from common.api import (
+    auth,
+    auth_openapi,
+    auth_session,
+    error_handlers,
+    routes_events,
+    routes_generate,
+    routes_jobs,
+    routes_service,
+)
 from common.api.feed import Feeds
 from common.api.guard import keep_guard
 from common.api.limits import BodyLimit
@@ -24,11 +33,14 @@ _TAGS = [
     {"name": "Jobs", "description": "Follow, cancel, download and remove jobs."},
     {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
     {"name": "Memory", "description": "Bring the model into memory, or free it."},
+    {"name": "Session", "description": "A browser's key for a cookie."},
     {"name": "Service", "description": "What this service is, how it is and what it did."},
 ]
 
 
-def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], Service]) -> FastAPI:
+def create_app(
+    spec: ModelSpec, max_body_mb: float, make_service: Callable[[], Service], access: auth.Access
+) -> FastAPI:
     """Build the app; ``make_service`` runs inside the event loop, at start-up."""
 
     @asynccontextmanager
@@ -56,9 +68,18 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
+    auth.install(app, access)
+    auth_openapi.install(app, access)
     error_handlers.install(app)
     openai = (routes_videos, routes_content, routes_sync, routes_models)
-    for routes in (routes_generate, routes_jobs, routes_events, routes_service, *openai):
+    for routes in (
+        routes_generate,
+        routes_jobs,
+        routes_events,
+        routes_service,
+        auth_session,
+        *openai,
+    ):
         app.include_router(routes.router)
     return app
 

@@ -20,9 +20,10 @@ class JobQueue:
     polling for its lock.
     """
 
-    def __init__(self, store: JobStore, max_queue: int) -> None:
+    def __init__(self, store: JobStore, max_queue: int, max_of_owner: int = 0) -> None:
         self.store = store
         self._max_queue = max_queue
+        self._max_of_owner = max_of_owner
         self._pending: list[tuple[NewJob, asyncio.Future[Job]]] = []
         self._flushing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job-store")
@@ -45,7 +46,8 @@ class JobQueue:
             jobs = [job for job, _ in batch]
             outcomes: Sequence[Job | Exception]
             try:
-                outcomes = await self.call(self.store.submit, jobs, self._max_queue)
+                limits = (self._max_queue, self._max_of_owner)
+                outcomes = await self.call(self.store.submit, jobs, *limits)
             except Exception as exc:  # each of the clients gets it; none is left waiting
                 outcomes = [exc] * len(batch)
             for (_, accepted), outcome in zip(batch, outcomes, strict=True):
@@ -60,6 +62,22 @@ class JobQueue:
         """Finish what was begun, and let go of the database."""
         self._thread.shutdown(wait=True)
         self.store.close()
+
+
+class OwnersQueue(JobQueue):
+    """A queue as one owner has it: their new jobs bear their name, and a view may hide the rest."""
+
+    def __init__(self, queue: JobQueue, owner: str, *, sees_all: bool) -> None:
+        self.store = queue.store if sees_all else queue.store.seen_by(owner)
+        self._queue = queue
+        self._owner = owner
+        self._thread = queue._thread
+
+    async def submit(self, job: NewJob) -> Job:
+        return await self._queue.submit(job.model_copy(update={"owner": self._owner}))
+
+    def close(self) -> None:
+        raise NotImplementedError("the queue itself is closed, not somebody's view of it")
 
 
 def _settle(accepted: "asyncio.Future[Job]", outcome: Job | Exception) -> None:
