@@ -10,11 +10,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from common.api.app import create_app
+from common.api.auth import open_access
 from common.api.batches.feed import BatchFeeds
 from common.api.feed import Feeds
 from common.api.service import Service
 from common.api.supervisor import Supervisor
 from common.api.worker_process import ChildWorker
+from common.auth.opening import check_exposure, open_authenticator
 from common.contract import ModelSpec, Variant
 from common.errors import VideosDGXError
 from common.hub import choose_variant
@@ -53,8 +55,12 @@ def _serve(address: str) -> None:
     settings = load_settings(spec.id)
     configure_logs(settings.log_level, settings.log_format, spec.id)
     choose_variant(spec, settings.checkpoint)  # a wrong setting stops us here, not at the first job
+    authenticator = open_authenticator(settings)
+    check_exposure(settings, authenticator)
+    access = open_access(settings, spec.id, authenticator)
     settings.inputs_of(spec.id).mkdir(parents=True, exist_ok=True)
-    app = create_app(spec, settings.max_body_mb, partial(build_service, address, spec, settings))
+    make_service = partial(build_service, address, spec, settings)
+    app = create_app(spec, settings.max_body_mb, make_service, access)
     with held(settings.state_of(spec.id) / "api.lock", timeout=5):
         config = uvicorn.Config(
             app,
@@ -93,7 +99,8 @@ def _within(variant: Variant, max_seconds: float | None) -> Variant:
 def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
     """Put the parts together."""
     pool = open_pool(settings)
-    queue = JobQueue(open_store(settings, spec.id), settings.max_queue)
+    store = open_store(settings, spec.id)
+    queue = JobQueue(store, settings.max_queue, settings.max_jobs_per_key)
     storage = Storage(settings.outputs_of(spec.id))
     spawn = partial(ChildWorker.spawn, address)
     return Service(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from common.errors import VideosDGXError
+from common.settings_auth import AuthSettings
 from common.settings_batch import BatchSettings
 
 GIB = 1024**3
@@ -24,7 +25,7 @@ class SettingsError(VideosDGXError):
     code = "bad_setting"
 
 
-class Settings(BatchSettings, BaseSettings):
+class Settings(AuthSettings, BatchSettings):
     """The settings of one service."""
 
     model_config = SettingsConfigDict(

@@ -24,7 +24,8 @@ set_once CPU_LIMIT "$((cpus > 2 ? cpus - 2 : cpus))"
 # ours, reads the files that are mounted from it.
 mkdir -p secrets
 chmod 700 secrets
-[ -f secrets/hf_token ] || : >secrets/hf_token
+for name in hf_token jwt_secret jwt_public_key; do [ -f "secrets/$name" ] || : >"secrets/$name"; done
+[ -f secrets/api_keys ] || echo '# name scope sha256:hash, a line each: python -m scripts.make_key NAME' >secrets/api_keys
 # Caddy does not start with a file that is quite empty.
 [ -f secrets/proxy_users ] || echo '# name hash, a line each' >secrets/proxy_users
 [ -f secrets/grafana_password ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >secrets/grafana_password

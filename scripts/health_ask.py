@@ -12,6 +12,8 @@ from typing import Any
 
 LIST = Path(__file__).with_name("services.txt")
 """Every service and its port; ``WAN21_PORT`` in the environment or in .env moves one."""
+KEY = "VIDEOSDGX_API_KEY"
+"""The variable of the environment with the key that the scripts of this folder send."""
 TIMEOUT_SECONDS = 5
 LOW_DISK_BYTES = 20 * 10**9
 _MOVE = "Stop it, or set {}_PORT in .env to a free port."
@@ -37,6 +39,12 @@ def urls_on(host: str) -> dict[str, str]:
     lines = (line.split() for line in LIST.read_text().splitlines() if line and line[0] != "#")
     ports = {name: settings.get(f"{name.upper()}_PORT") or port for name, port in lines}
     return {name: f"http://{host}:{port}" for name, port in ports.items()}
+
+
+def key_headers() -> dict[str, str]:
+    """What makes services that want a key answer."""
+    key = os.environ.get(KEY)
+    return {"X-API-Key": key} if key else {}
 
 
 def check_all(urls: dict[str, str]) -> list[Health]:
@@ -128,9 +136,12 @@ class _Unreachable(Exception):
 
 def _get(url: str) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  # http
+        request = urllib.request.Request(url, headers=key_headers())  # noqa: S310  # http
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
             return _object(answer.read())
     except urllib.error.HTTPError as exc:
+        if exc.code == 401:
+            raise _Unreachable(f"It wants a good API key: set {KEY} to one.") from exc
         if exc.code != 503:  # /ready says why
             raise _Unreachable(f"It answers {exc.code}.") from exc
         return _object(exc.read())

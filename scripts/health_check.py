@@ -1,8 +1,8 @@
 """How the services are: one table of all of them, their queues, the memory pool and the disk.
 
 ``python scripts/health_check.py [--json] [--watch [SECONDS]] [--host HOST]
-[--service NAME=URL ...]``. Needs nothing but Python. Exit status: 0 all well, 1 something is wrong,
-2 no service answers at all.
+[--service NAME=URL ...]``. Needs nothing but Python; sends the key in VIDEOSDGX_API_KEY, where
+there is one. Exit status: 0 all well, 1 something is wrong, 2 no service answers at all.
 """
 
 import argparse

@@ -10,6 +10,8 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh
+# shellcheck source=scripts/exposure.sh
+source scripts/exposure.sh
 
 # The pins, and why: PyTorch's arm64 wheel of 2.13.0 is built for CUDA 13.0, and the first driver
 # that runs CUDA 13.0 is r580 (docs/decisions, NVIDIA's compatibility table).
@@ -225,6 +227,7 @@ main() {
   check_memory
   check_ports
   check_folders
+  check_exposure
   if [ "$engine" = yes ]; then check_volumes; fi
   summary
 }

@@ -8,7 +8,16 @@ from functools import partial
 from fastapi import FastAPI
 
 from common import __version__
-from common.api import error_handlers, routes_events, routes_generate, routes_jobs, routes_service
+from common.api import (
+    auth,
+    auth_openapi,
+    auth_session,
+    error_handlers,
+    routes_events,
+    routes_generate,
+    routes_jobs,
+    routes_service,
+)
 from common.api.batches import routes_create, routes_files, routes_follow
 from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import ARCHIVES_AT_ONCE
@@ -30,11 +39,22 @@ _TAGS = [
     {"name": "Batches", "description": "Many videos with one request, followed as one."},
     {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
     {"name": "Memory", "description": "Bring the model into memory, or free it."},
+    {"name": "Session", "description": "A browser's key for a cookie."},
     {"name": "Service", "description": "What this service is, how it is and what it did."},
 ]
 
+_ROUTES = (
+    *(routes_generate, routes_jobs, routes_events),
+    *(routes_create, routes_follow, routes_files),
+    *(routes_service, auth_session),
+    *(routes_sync, routes_videos, routes_content, routes_models),
+)
+"""In the order in which paths are matched: /v1/videos/sync is no video's id."""
 
-def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], Service]) -> FastAPI:
+
+def create_app(
+    spec: ModelSpec, max_body_mb: float, make_service: Callable[[], Service], access: auth.Access
+) -> FastAPI:
     """Build the app; ``make_service`` runs inside the event loop, at start-up."""
 
     @asynccontextmanager
@@ -64,11 +84,10 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
+    auth.install(app, access)
+    auth_openapi.install(app, access)
     error_handlers.install(app)
-    openai = (routes_sync, routes_videos, routes_content, routes_models)  # /sync is no id
-    batches = (routes_create, routes_follow, routes_files)
-    jobs = (routes_generate, routes_jobs, routes_events)
-    for routes in (*jobs, *batches, routes_service, *openai):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     describe_options(app, spec)
     return app

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from common.api.openai.errors import openai_answer, speaks_openai
 from common.api.openapi import methods_at
-from common.errors import ErrorBody, InvalidRequest, QueueFull, VideosDGXError
+from common.errors import ErrorBody, InvalidRequest, VideosDGXError
 from common.logs import get_logger
 
 log = get_logger("api")
@@ -36,8 +36,12 @@ async def _ours(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, VideosDGXError)  # noqa: S101  # registered for this type
     if exc.status >= 500:
         log.error("request failed", exc_info=exc, extra={"code": exc.code})
-    headers = {"Retry-After": str(exc.retry_after)} if isinstance(exc, QueueFull) else None
-    return _answer(request, exc.status, exc.body, headers)
+    return refusal(request, exc)
+
+
+def refusal(request: Request, exc: VideosDGXError) -> JSONResponse:
+    """The answer that an error is, in the vocabulary of the request's path."""
+    return _answer(request, exc.status, exc.body, exc.headers)
 
 
 async def _parameters(request: Request, exc: Exception) -> JSONResponse:

@@ -117,6 +117,7 @@ def new_job(
         requested=body.as_requested(),
         resolved=resolution.request,
         adjustments=resolution.adjustments,
+        owner=service.queue.owner,
         batch=batch,
     )
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel, Field, StrictBool
 
 from common import __version__
+from common.api.auth import FORBIDDEN, admin_only, metrics_reader
 from common.api.info import InfoView, info_view
 from common.api.memory_views import PoolView, pool_view
 from common.api.prometheus import as_prometheus, wants_prometheus
@@ -18,6 +19,7 @@ from common.messages import ModelState
 
 router = APIRouter()
 ServiceParam = Annotated[Service, Depends(service_of)]
+ADMIN: dict[str, Any] = {"dependencies": [Depends(admin_only)], "responses": FORBIDDEN}
 
 
 class RootView(BaseModel):
@@ -184,8 +186,10 @@ def _reason(service: Service) -> str | None:
     "/metrics",
     tags=["Service"],
     summary="What was done",
+    dependencies=[Depends(metrics_reader)],
     response_model=MetricsView,
-    responses={200: {"content": {"text/plain": {}}, "description": "By the Accept header."}},
+    responses=FORBIDDEN
+    | {200: {"content": {"text/plain": {}}, "description": "By the Accept header."}},
 )
 async def metrics(service: ServiceParam, accept: Annotated[str, Header()] = "*/*") -> Any:
     """Counts and durations over all jobs, from the job table itself.
@@ -223,14 +227,14 @@ def _metrics(service: Service, statistics: Statistics) -> MetricsView:
     )
 
 
-@router.post("/load", status_code=202, tags=["Memory"], summary="Warm the model")
+@router.post("/load", status_code=202, tags=["Memory"], summary="Warm the model", **ADMIN)
 async def load(service: ServiceParam) -> ModelView:
     """Bring the model into memory before the first job; `GET /ready` says when it is there."""
     service.supervisor.load()
     return ModelView(state=service.supervisor.model.state, message="Loading begins.")
 
 
-@router.post("/unload", status_code=202, tags=["Memory"], summary="Free the memory")
+@router.post("/unload", status_code=202, tags=["Memory"], summary="Free the memory", **ADMIN)
 async def unload(service: ServiceParam, body: UnloadBody | None = None) -> ModelView:
     """Free the memory as soon as the queue is empty; with `force`, now.
 

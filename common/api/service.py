@@ -2,16 +2,18 @@
 
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fastapi import Request
 
+from common.api.auth import caller_of
 from common.api.supervisor import Supervisor
+from common.auth.caller import EVERYBODY, Caller
 from common.contract import ModelSpec, Variant
 from common.errors import CheckpointError, StorageFull
 from common.hub import locate
-from common.jobs.queue import JobQueue
+from common.jobs.queue import JobQueue, OwnersQueue
 from common.media.storage import Storage
 from common.memory.demand import Appraiser
 from common.memory.fitting import Fitting
@@ -32,6 +34,12 @@ class Service:
     pool: Pool
     appraiser: Appraiser
     started: float = field(default_factory=time.monotonic)
+
+    def seen_by(self, caller: Caller) -> "Service":
+        """The same service for one caller: the jobs of others are not in its queue."""
+        if caller == EVERYBODY:
+            return self
+        return replace(self, queue=OwnersQueue(self.queue, caller.name, sees_all=caller.admin))
 
     @property
     def inputs(self) -> Path:
@@ -66,7 +74,10 @@ class Service:
 
 
 def service_of(request: Request) -> Service:
-    """The service that a request came to; a FastAPI dependency."""
+    """The service that a request came to, as its caller sees it; a FastAPI dependency.
+
+    Routes get at jobs in no other way: what they find is the caller's, and what they submit, too.
+    """
     service = request.app.state.service
     assert isinstance(service, Service)  # noqa: S101  # set by create_app
-    return service
+    return service.seen_by(caller_of(request))

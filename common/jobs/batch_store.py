@@ -10,8 +10,14 @@ from common.jobs.model import Job, NewJob
 class BatchStore(Protocol):
     """Batches beside their jobs. Every method is one transaction: all of it happens, or nothing."""
 
-    def submit_batch(self, new: NewBatch, new_jobs: Sequence[NewJob], max_unfinished: int) -> Batch:
-        """Accept a batch and all its jobs, in order.
+    def submit_batch(
+        self,
+        new: NewBatch,
+        new_jobs: Sequence[NewJob],
+        max_unfinished: int,
+        max_of_owner: int = 0,
+    ) -> Batch:
+        """Accept a batch and all its jobs, in order; the limits are those of ``JobStore.submit``.
 
         Raises:
             QueueFull: there is no room for all of them; nothing was made.
@@ -37,7 +43,11 @@ class BatchStore(Protocol):
         """
 
     def retry_batch(
-        self, batch_id: str, replacements: Mapping[str, NewJob], max_unfinished: int
+        self,
+        batch_id: str,
+        replacements: Mapping[str, NewJob],
+        max_unfinished: int,
+        max_of_owner: int = 0,
     ) -> Batch:
         """Give members new jobs, by the ids of their failed ones, which stay readable.
 

@@ -20,9 +20,13 @@ class JobQueue:
     polling for its lock.
     """
 
-    def __init__(self, store: JobStore, max_queue: int) -> None:
+    owner = ""
+    """Whose new jobs are; nobody's where there are no keys."""
+
+    def __init__(self, store: JobStore, max_queue: int, max_of_owner: int = 0) -> None:
         self.store = store
-        self._max_queue = max_queue
+        self.limits = (max_queue, max_of_owner)
+        """Unfinished jobs in all, and of one owner (0: no limit)."""
         self._pending: list[tuple[NewJob, asyncio.Future[Job]]] = []
         self._flushing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job-store")
@@ -45,7 +49,7 @@ class JobQueue:
             jobs = [job for job, _ in batch]
             outcomes: Sequence[Job | Exception]
             try:
-                outcomes = await self.call(self.store.submit, jobs, self._max_queue)
+                outcomes = await self.call(self.store.submit, jobs, *self.limits)
             except Exception as exc:  # each of the clients gets it; none is left waiting
                 outcomes = [exc] * len(batch)
             for (_, accepted), outcome in zip(batch, outcomes, strict=True):
@@ -60,6 +64,23 @@ class JobQueue:
         """Finish what was begun, and let go of the database."""
         self._thread.shutdown(wait=True)
         self.store.close()
+
+
+class OwnersQueue(JobQueue):
+    """A queue as one owner has it: their new jobs bear their name, and a view may hide the rest."""
+
+    def __init__(self, queue: JobQueue, owner: str, *, sees_all: bool) -> None:
+        self.store = queue.store if sees_all else queue.store.seen_by(owner)
+        self._queue = queue
+        self.owner = owner
+        self.limits = queue.limits
+        self._thread = queue._thread
+
+    async def submit(self, job: NewJob) -> Job:
+        return await self._queue.submit(job.model_copy(update={"owner": self.owner}))
+
+    def close(self) -> None:
+        raise NotImplementedError("the queue itself is closed, not somebody's view of it")
 
 
 def _settle(accepted: "asyncio.Future[Job]", outcome: Job | Exception) -> None:

@@ -1,9 +1,10 @@
 """What every part of the job store on SQLAlchemy Core stands on: transactions, moves, one row."""
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, select
 
@@ -22,10 +23,13 @@ class SqlBase:
     def __init__(self, url: str, model: str, clock: Callable[[], float] = time.time) -> None:
         self.model = model
         self._clock = clock
+        self._owner: str | None = None
         with translated_errors():
             self._engine: Engine = open_database(url)
         # Built once: putting this statement together costs more than running it.
-        self._unfinished = select(func.count()).where(self._mine(), jobs.c.state.in_(UNFINISHED))
+        self._unfinished = select(func.count()).where(
+            self._everyones(), jobs.c.state.in_(UNFINISHED)
+        )
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
@@ -36,7 +40,18 @@ class SqlBase:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(self.model))))
 
+    def seen_by(self, owner: str) -> Self:
+        view = copy.copy(self)
+        view._owner = owner
+        return view
+
     def _mine(self) -> ColumnElement[bool]:
+        """All that there is, for most purposes: of this model, and in an owner's view theirs."""
+        if self._owner is None:
+            return self._everyones()
+        return and_(self._everyones(), jobs.c.owner == self._owner)
+
+    def _everyones(self) -> ColumnElement[bool]:
         return jobs.c.model == self.model
 
     def _one(self, connection: Connection, job_id: str) -> Job:

@@ -12,7 +12,7 @@ from common.jobs.batches import Batch, BatchPage, Glance, Member, NewBatch
 from common.jobs.model import Job, NewJob
 from common.jobs.rows import from_row
 from common.jobs.schema import batches, jobs
-from common.jobs.sql_clients import SqlClients, queue_full
+from common.jobs.sql_clients import SqlClients
 from common.jobs.statements import before, move
 from common.jobs.states import UNFINISHED, Event, JobState
 
@@ -23,13 +23,19 @@ _SHOWN = select(jobs.c.id, jobs.c.batch, jobs.c.state, jobs.c.progress, jobs.c.e
 class SqlBatches(SqlClients):
     """See ``common.jobs.batch_store.BatchStore``."""
 
-    def submit_batch(self, new: NewBatch, new_jobs: Sequence[NewJob], max_unfinished: int) -> Batch:
+    def submit_batch(
+        self,
+        new: NewBatch,
+        new_jobs: Sequence[NewJob],
+        max_unfinished: int,
+        max_of_owner: int = 0,
+    ) -> Batch:
         row = new.model_dump(exclude={"members"}) | {
             "members": _MEMBERS.dump_json(new.members).decode(),
             "created_at": self._clock(),
         }
         with self._writing() as connection:
-            self._insert_all(connection, new_jobs, max_unfinished)
+            self._insert_all(connection, new_jobs, max_unfinished, max_of_owner)
             statement = insert(batches).values(row).returning(batches)
             return _from_row(connection.execute(statement).one())
 
@@ -71,14 +77,19 @@ class SqlBatches(SqlClients):
         return cancelled
 
     def retry_batch(
-        self, batch_id: str, replacements: Mapping[str, NewJob], max_unfinished: int
+        self,
+        batch_id: str,
+        replacements: Mapping[str, NewJob],
+        max_unfinished: int,
+        max_of_owner: int = 0,
     ) -> Batch:
         with self._writing() as connection:
             self._one_writer(connection)
             batch = self._batch(connection, batch_id)
             if not set(replacements) <= self._failed(connection, batch):
                 raise BatchConflict("The batch has changed meanwhile.", hint="Look at it again.")
-            self._insert_all(connection, list(replacements.values()), max_unfinished)
+            new = list(replacements.values())
+            self._insert_all(connection, new, max_unfinished, max_of_owner)
             members = tuple(_retried(member, replacements) for member in batch.members)
             text = _MEMBERS.dump_json(members).decode()
             connection.execute(update(batches).where(batches.c.id == batch_id).values(members=text))
@@ -102,7 +113,8 @@ class SqlBatches(SqlClients):
         return removed
 
     def _my_batches(self) -> ColumnElement[bool]:
-        return batches.c.model == self.model
+        of_model = batches.c.model == self.model
+        return of_model if self._owner is None else of_model & (batches.c.owner == self._owner)
 
     def _in_batch(self, batch_id: str) -> ColumnElement[bool]:
         return self._mine() & (jobs.c.batch == batch_id)
@@ -123,14 +135,19 @@ class SqlBatches(SqlClients):
         return set(connection.execute(query).scalars())
 
     def _insert_all(
-        self, connection: Connection, new: Sequence[NewJob], max_unfinished: int
+        self,
+        connection: Connection,
+        new: Sequence[NewJob],
+        max_unfinished: int,
+        max_of_owner: int,
     ) -> None:
         self._one_writer(connection)
-        unfinished = connection.execute(self._unfinished).scalar_one()
-        if unfinished + len(new) > max_unfinished:
-            room = max(0, max_unfinished - unfinished)
-            raise queue_full(f"{len(new)} jobs do not fit: the queue has room for {room}.")
+        room = self._room(connection, new, max_unfinished, max_of_owner)
+        if refusal := room.refusal_of_all(len(new)):
+            raise refusal
         for job in new:
+            if refusal := room.refusal(job):
+                raise refusal
             self._insert(connection, job)
 
 

@@ -6,26 +6,26 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, tuple_
 
 from common.errors import JobConflict, QueueFull
 from common.jobs.model import Job, JobPage, NewJob, Statistics
+from common.jobs.room import Room
 from common.jobs.rows import from_row, to_row
 from common.jobs.schema import PLACES, RANK, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import in_page
-from common.jobs.states import ENDED, Event, JobState
+from common.jobs.states import ENDED, UNFINISHED, Event, JobState
 
-RETRY_AFTER_SECONDS = 30
 _INSERT = insert(jobs).returning(jobs)
 
 
 class SqlClients(SqlBase):
     """See ``common.jobs.store.JobStore``."""
 
-    def submit(self, new: Sequence[NewJob], max_unfinished: int) -> list[Job | QueueFull]:
+    def submit(
+        self, new: Sequence[NewJob], max_unfinished: int, max_of_owner: int = 0
+    ) -> list[Job | QueueFull]:
         with self._writing() as connection:
             self._one_writer(connection)
-            room = max_unfinished - connection.execute(self._unfinished).scalar_one()
-            accepted = [self._insert(connection, job) for job in new[: max(0, room)]]
-        refusal = queue_full(f"{max_unfinished} jobs are waiting already.")
-        return [*accepted, *[refusal] * (len(new) - len(accepted))]
+            room = self._room(connection, new, max_unfinished, max_of_owner)
+            return [room.refusal(job) or self._insert(connection, job) for job in new]
 
     def get(self, job_id: str) -> Job:
         with self._reading() as connection:
@@ -78,16 +78,19 @@ class SqlClients(SqlBase):
     def position(self, job: Job) -> int:
         rank = job.number - job.priority * PLACES
         before = tuple_(RANK, jobs.c.number) < (rank, job.number)
-        query = select(func.count()).where(self._mine(), jobs.c.state == JobState.QUEUED, before)
+        queued = jobs.c.state == JobState.QUEUED
+        query = select(func.count()).where(self._everyones(), queued, before)
         with self._reading() as connection:
             return connection.execute(query).scalar_one()
 
     def statistics(self) -> Statistics:
-        completed = and_(self._mine(), jobs.c.state == JobState.COMPLETED)
+        completed = and_(self._everyones(), jobs.c.state == JobState.COMPLETED)
         seconds = jobs.c.finished_at - jobs.c.started_at
-        by_state = select(jobs.c.state, func.count()).where(self._mine()).group_by(jobs.c.state)
+        by_state = (
+            select(jobs.c.state, func.count()).where(self._everyones()).group_by(jobs.c.state)
+        )
         durations = select(func.avg(seconds), func.min(seconds), func.max(seconds))
-        last = select(jobs).where(self._mine(), jobs.c.state.in_(ENDED))
+        last = select(jobs).where(self._everyones(), jobs.c.state.in_(ENDED))
         with self._reading() as connection:
             counts = connection.execute(by_state).all()
             average, shortest, longest = connection.execute(durations.where(completed)).one()
@@ -100,13 +103,26 @@ class SqlClients(SqlBase):
             last_10=tuple(from_row(row) for row in rows),
         )
 
+    def _room(
+        self,
+        connection: Connection,
+        new: Sequence[NewJob],
+        max_unfinished: int,
+        max_of_owner: int,
+    ) -> Room:
+        """What is left, as this transaction sees it."""
+        unfinished = connection.execute(self._unfinished).scalar_one()
+        owners = {job.owner for job in new}
+        own = self._unfinished_of(connection, owners) if max_of_owner else {}
+        return Room(max_unfinished, max_of_owner, unfinished, own)
+
+    def _unfinished_of(self, connection: Connection, owners: set[str]) -> dict[str, int]:
+        query = select(jobs.c.owner, func.count()).where(
+            self._everyones(), jobs.c.state.in_(UNFINISHED), jobs.c.owner.in_(owners)
+        )
+        rows = connection.execute(query.group_by(jobs.c.owner)).all()
+        return {row[0]: row[1] for row in rows}
+
     def _insert(self, connection: Connection, job: NewJob) -> Job:
         row = to_row(job) | {"created_at": self._clock()}
         return from_row(connection.execute(_INSERT, row).one())
-
-
-def queue_full(message: str) -> QueueFull:
-    """The error for jobs that find no room."""
-    return QueueFull(
-        message, retry_after=RETRY_AFTER_SECONDS, hint="Try again later, or raise MAX_QUEUE."
-    )

@@ -22,11 +22,20 @@ class JobStore(BatchStore, Protocol):
         StorageFull: the database's disk is full; nothing was changed.
     """
 
-    def submit(self, new: Sequence[NewJob], max_unfinished: int) -> list[Job | QueueFull]:
+    def seen_by(self, owner: str) -> "JobStore":
+        """The same store for one owner: the jobs of others are not there, in any method.
+
+        But for what is said of the queue as a whole: ``position``, ``statistics`` and the limits.
+        """
+
+    def submit(
+        self, new: Sequence[NewJob], max_unfinished: int, max_of_owner: int = 0
+    ) -> list[Job | QueueFull]:
         """Accept jobs, in order; they are on disk when this returns.
 
         Jobs for which there is no room, because ``max_unfinished`` jobs of this model are
-        unfinished, are answered with the error that their client gets.
+        unfinished, or ``max_of_owner`` (0: no limit) of the same owner, are answered with the error
+        that their client gets.
         """
 
     def get(self, job_id: str) -> Job:

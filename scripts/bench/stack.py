@@ -12,7 +12,7 @@ from scripts.bench.chart import Bar, draw
 from scripts.bench.report import Report, median, percentile
 from scripts.bench.stack_jobs import Jobs, Refused, ask, make, submit
 from scripts.bench.workloads import PROMPT
-from scripts.health_ask import urls_on
+from scripts.health_ask import key_headers, urls_on
 
 TIMEOUT_SECONDS = 60
 
@@ -46,7 +46,10 @@ def _urls(args: argparse.Namespace) -> list[str]:
 
 
 def _service(url: str, args: argparse.Namespace, report: Report) -> list[Bar]:
-    with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+    headers = key_headers()
+    with httpx.Client(
+        base_url=url, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False
+    ) as client:
         try:
             model = str(ask(client, "GET", "/")["model"])
             report.heading(f"{model} at {url}")

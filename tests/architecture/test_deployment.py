@@ -101,6 +101,15 @@ def test_every_container_is_fenced_in(name: str):
     assert set(addresses) <= {"127.0.0.1"}
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_services_that_need_no_key_are_published_on_this_machine_alone(model: str):
+    service = SERVICES[model]
+    assert service["environment"]["ALLOW_UNAUTHENTICATED"] == "${ALLOW_UNAUTHENTICATED:-1}"
+    assert [port.split(":")[0] for port in service["ports"]] == ["127.0.0.1"]
+    assert "${TLS_HOST:-localhost}" in service["environment"]["ALLOWED_HOSTS"]
+    assert {"api_keys", "jwt_secret", "jwt_public_key"} <= set(service["secrets"])
+
+
 @pytest.mark.parametrize("name", COMPOSE_FILES)
 def test_nothing_limits_memory_by_cgroup(name: str):
     """CUDA's memory is not in a GB10's cgroups; the ledger hands memory out instead."""

@@ -194,6 +194,32 @@ def test_docker_that_makes_no_volume(spark: Machine):
     assert (status, problems.keys()) == (1, {"volumes"})
 
 
+@pytest.mark.parametrize(
+    ("settings", "ports", "fails"),
+    [
+        ({}, "127.0.0.1:8001:8001", False),
+        ({}, "[::1]:8001:8001", False),
+        ({}, "8001:8001", True),
+        ({}, "0.0.0.0:9001:8001", True),
+        ({}, "${ADDRESS}:8001:8001", True),
+        ({"ALLOW_UNAUTHENTICATED": "0"}, "8001:8001", False),
+        ({"ALLOW_UNAUTHENTICATED": "1"}, "127.0.0.1:8001:8001", False),
+        ({"ALLOW_UNAUTHENTICATED": "1", "HOST": "10.0.0.2"}, "127.0.0.1:8001:8001", True),
+        ({"ALLOW_UNAUTHENTICATED": "1", "HOST": "127.0.0.2"}, "127.0.0.1:8001:8001", False),
+        ({"ALLOW_UNAUTHENTICATED": "False", "HOST": "10.0.0.2"}, "127.0.0.1:8001:8001", False),
+        ({"HOST": "10.0.0.2"}, "127.0.0.1:8001:8001", False),  # such a service does not start
+    ],
+)
+def test_what_is_open_to_strangers(
+    spark: Machine, settings: dict[str, str], ports: str, fails: bool
+):
+    override = spark.folder / "mine.yml"
+    override.write_text(f'services:\n  ltx2:\n    ports:\n      - "{ports}"\n')
+    spark.settings |= settings | {"COMPOSE_FILE": f"docker-compose.yml:{override}"}
+    status, problems = check(spark)
+    assert (status, problems.keys()) == ((1, {"exposure"}) if fails else (0, set()))
+
+
 def test_an_unknown_argument(spark: Machine):
     done = spark.run("validate_setup.sh", "--gpu")
     assert done.returncode == 2

@@ -34,6 +34,7 @@ async def accept_batch(service: Service, wanted: BatchRequest, planned: Sequence
     new = NewBatch(
         id=token_hex(16),
         model=service.spec.id,
+        owner=service.queue.owner,
         name=wanted.name,
         members=tuple(_member(one) for one in planned),
     )
@@ -42,8 +43,8 @@ async def accept_batch(service: Service, wanted: BatchRequest, planned: Sequence
     paths = [service.inputs / upload.media.name for upload in uploads]
     with _removed_on_failure(paths):
         await run_in_threadpool(_write_all, service.inputs, uploads)
-        store, most = service.queue.store, service.settings.max_queue
-        batch = await service.queue.call(store.submit_batch, new, jobs, most)
+        queue = service.queue
+        batch = await queue.call(queue.store.submit_batch, new, jobs, *queue.limits)
     service.supervisor.wake()
     return batch
 
@@ -72,8 +73,8 @@ async def retry_failed(service: Service, batch: Batch, jobs: Sequence[Job]) -> B
     ]
     with _removed_on_failure([new for _, new in links]):
         await run_in_threadpool(_link_all, service.inputs, links)
-        store, most = service.queue.store, service.settings.max_queue
-        retried = await service.queue.call(store.retry_batch, batch.id, again, most)
+        queue = service.queue
+        retried = await queue.call(queue.store.retry_batch, batch.id, again, *queue.limits)
     service.supervisor.wake()
     return retried
 
