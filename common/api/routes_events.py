@@ -8,12 +8,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from common.api.feed import Feeds, Happening
 from common.api.service import Service, service_of
-from common.api.views import ErrorView
+from common.api.views import ERROR_CONTENT
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
-
-_ERROR = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorView.__name__}"}}}
-"""Said by hand: a ``model`` would be described as a stream of events, as the answer is."""
 
 
 async def _watched(
@@ -35,7 +32,7 @@ async def _watched(
 @router.get(
     "/{job_id}/events",
     response_class=EventSourceResponse,
-    responses={404: {"content": _ERROR, "description": "No such job."}},
+    responses={404: {"content": ERROR_CONTENT, "description": "No such job."}},
     summary="Watch a job",
 )
 async def watch_job(

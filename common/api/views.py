@@ -18,6 +18,10 @@ class ErrorView(BaseModel):
     error: ErrorBody
 
 
+ERROR_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}}
+"""For routes that answer a stream: a ``model`` would be described as one, as the answer is."""
+
+
 class ResultView(BaseModel):
     """The finished video."""
 

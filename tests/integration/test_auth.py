@@ -113,19 +113,25 @@ def test_anothers_job_is_not_there_on_any_route(clients: Clients, guarded: LiveS
     """Walks the document: a route that is added later is looked at as well."""
     job = made_by(clients["ana"])
     ended(clients["ana"], job)
+    requests = {"requests": [{"prompt": "x"}, {"prompt": "y"}]}
+    batch = clients["ana"].post("/generate/batch", json=requests).json()["id"]
     checked = set()
     for path, method in operations(clients["ben"]):
         if "{" not in path:
             continue
-        filled = "/".join(job if part.startswith("{") else part for part in path.split("/"))
+        theirs = batch if "{batch_id}" in path else job
+        filled = "/".join(theirs if part.startswith("{") else part for part in path.split("/"))
         answer = clients["ben"].request(method, filled, json=_body(path))
         assert answer.status_code == 404, (method, path, answer.text)
         assert clients["ben"].request("HEAD", filled).status_code in (404, 405)
         checked.add(path)
-    assert len(checked) >= 9
+    assert len(checked) >= 15
+    assert clients["ana"].get(f"/batches/{batch}").status_code == 200
+    assert clients["ben"].get("/batches").json()["batches"] == []
+    assert clients["ben"].get("/jobs", params={"batch": batch}).json()["jobs"] == []
     assert clients["ana"].get(f"/jobs/{job}/download").status_code == 200, "and it is still there"
     after = clients["ben"].get("/v1/videos", params={"after": job})
-    assert after.status_code == 400, "nor can it mark a place"
+    assert after.status_code == 404, "nor can it mark a place"
     assert guarded.query("SELECT owner FROM jobs WHERE id = ?", job) == [("ana",)]
 
 

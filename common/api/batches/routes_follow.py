@@ -14,8 +14,9 @@ from common.api.batches.reading import list_batches, read_batch
 from common.api.batches.views import BatchListView, BatchView
 from common.api.jobs import remove_files
 from common.api.service import Service, service_of
-from common.api.views import ErrorView
+from common.api.views import ERROR_CONTENT, ErrorView
 from common.jobs.model import Job
+from common.jobs.store import CURSOR_PATTERN
 
 router = APIRouter(prefix="/batches", tags=["Batches"])
 ServiceParam = Annotated[Service, Depends(service_of)]
@@ -35,7 +36,10 @@ _NO_ROOM: dict[int | str, dict[str, Any]] = {
 @router.get("", summary="List batches")
 async def list_all(
     service: ServiceParam,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[
+        str | None,
+        Query(description="`next_cursor` of the page before.", pattern=CURSOR_PATTERN),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> BatchListView:
     """Batches without their members, newest first, a page at a time."""
@@ -67,7 +71,7 @@ async def _watched(
 @router.get(
     "/{batch_id}/events",
     response_class=EventSourceResponse,
-    responses=UNKNOWN,
+    responses={404: {"content": ERROR_CONTENT, "description": "No such batch."}},
     summary="Watch a batch",
 )
 async def watch_batch(
