@@ -11,8 +11,13 @@ from fastapi import FastAPI
 
 from common.api.app import create_app
 from common.api.feed import Feeds
+from common.api.job_stories import JobStories
+from common.api.listened_worker import Listener, listened
+from common.api.meters import Meters
+from common.api.report_watch import ReportWatch
 from common.api.service import Service
 from common.api.supervisor import Supervisor
+from common.api.tracing import check_installed, open_tracing
 from common.api.worker_process import ChildWorker
 from common.contract import ModelSpec, Variant
 from common.errors import VideosDGXError
@@ -23,9 +28,11 @@ from common.locks import held
 from common.logs import configure_logs, get_logger
 from common.media.storage import Storage
 from common.memory.demand import Appraiser
+from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
 from common.settings import Settings, load_settings
 from common.spec import load_spec
+from common.webhooks.signing import open_signer
 
 log = get_logger("api")
 
@@ -52,6 +59,9 @@ def _serve(address: str) -> None:
     settings = load_settings(spec.id)
     configure_logs(settings.log_level, settings.log_format, spec.id)
     choose_variant(spec, settings.checkpoint)  # a wrong setting stops us here, not at the first job
+    open_signer(settings)  # likewise
+    if settings.otel_exporter_otlp_endpoint:
+        check_installed()
     settings.inputs_of(spec.id).mkdir(parents=True, exist_ok=True)
     app = create_app(spec, settings.max_body_mb, partial(build_service, address, spec, settings))
     with held(settings.state_of(spec.id) / "api.lock", timeout=5):
@@ -93,7 +103,14 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
     pool = open_pool(settings)
     queue = JobQueue(open_store(settings, spec.id), settings.max_queue)
     storage = Storage(settings.outputs_of(spec.id))
-    spawn = partial(ChildWorker.spawn, address)
+    meters = Meters(spec.id)
+    tracing = open_tracing(settings, spec.id)
+
+    def listeners() -> list[Listener]:
+        traces = [] if tracing is None else [JobStories(queue, tracing)]
+        return [ReportWatch(meters), *traces]
+
+    spawn = listened(partial(ChildWorker.spawn, address), listeners)
     return Service(
         spec=spec,
         variant=_within(choose_variant(spec, settings.checkpoint), settings.max_duration_seconds),
@@ -109,4 +126,7 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         ),
         pool=pool,
         appraiser=Appraiser.of(spec, settings),
+        meters=meters,
+        gpu=open_gpu(),
+        tracing=tracing,
     )

@@ -12,6 +12,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.errors import VideosDGXError
+from common.settings_tracing import TracingSettings
+from common.settings_webhooks import WebhookSettings
 
 GIB = 1024**3
 MIB = 1024**2
@@ -23,7 +25,7 @@ class SettingsError(VideosDGXError):
     code = "bad_setting"
 
 
-class Settings(BaseSettings):
+class Settings(WebhookSettings, TracingSettings, BaseSettings):
     """The settings of one service."""
 
     model_config = SettingsConfigDict(

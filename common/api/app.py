@@ -8,15 +8,25 @@ from functools import partial
 from fastapi import FastAPI
 
 from common import __version__
-from common.api import error_handlers, routes_events, routes_generate, routes_jobs, routes_service
+from common.api import (
+    error_handlers,
+    routes_events,
+    routes_generate,
+    routes_jobs,
+    routes_service,
+    routes_webhooks,
+)
 from common.api.feed import Feeds
 from common.api.guard import keep_guard
+from common.api.http_meter import HttpMeter
 from common.api.limits import BodyLimit
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.orphans import end_orphan
 from common.api.reading import view_of
+from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
+from common.api.telling import telling
 from common.contract import ModelSpec
 
 _TAGS = [
@@ -42,10 +52,13 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
         await asyncio.to_thread(end_orphan, state / "worker.lock")
         supervising = asyncio.create_task(service.supervisor.run())
         guarding = asyncio.create_task(keep_guard(service))
-        yield
+        async with telling(service):
+            yield
         guarding.cancel()
         await service.supervisor.stop()
         await supervising
+        if service.tracing is not None:
+            await asyncio.to_thread(service.tracing.close)
         service.queue.close()
 
     app = FastAPI(
@@ -56,9 +69,18 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
+    app.add_middleware(HttpMeter)
+    app.add_middleware(RequestSpans)
     error_handlers.install(app)
     openai = (routes_videos, routes_content, routes_sync, routes_models)
-    for routes in (routes_generate, routes_jobs, routes_events, routes_service, *openai):
+    for routes in (
+        routes_generate,
+        routes_jobs,
+        routes_events,
+        routes_service,
+        routes_webhooks,
+        *openai,
+    ):
         app.include_router(routes.router)
     return app
 

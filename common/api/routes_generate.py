@@ -100,6 +100,8 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
         requested=body.as_requested(),
         resolved=resolution.request,
         adjustments=resolution.adjustments,
+        trace=service.tracing.traceparent() if service.tracing else None,
+        webhook=str(url) if (url := body.request.webhook_url) else None,
     )
     if body.upload is None:
         job = await service.queue.submit(new)

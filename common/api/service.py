@@ -7,7 +7,9 @@ from pathlib import Path
 
 from fastapi import Request
 
+from common.api.meters import Meters
 from common.api.supervisor import Supervisor
+from common.api.tracing import Tracing
 from common.contract import ModelSpec, Variant
 from common.errors import CheckpointError, StorageFull
 from common.hub import locate
@@ -15,6 +17,7 @@ from common.jobs.queue import JobQueue
 from common.media.storage import Storage
 from common.memory.demand import Appraiser
 from common.memory.fitting import Fitting
+from common.memory.nvml import Gpu
 from common.memory.opening import Pool
 from common.settings import GIB, Settings
 
@@ -31,6 +34,9 @@ class Service:
     supervisor: Supervisor
     pool: Pool
     appraiser: Appraiser
+    meters: Meters
+    gpu: Gpu | None = None
+    tracing: Tracing | None = None
     started: float = field(default_factory=time.monotonic)
 
     @property

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from common.errors import ErrorBody, QueueFull
+from common.jobs.figures import Figured
 from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
+from common.jobs.outbox import Outbox
 from common.jobs.states import Event, JobState
 
 
-class JobStore(Protocol):
+class JobStore(Outbox, Figured, Protocol):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.
 
     Methods that take a ``token`` change nothing, and say so, when the job was claimed anew since.
