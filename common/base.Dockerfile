@@ -35,7 +35,7 @@ RUN python3 -m venv ${VENV} \
 
 WORKDIR /app
 COPY pyproject.toml constraints.txt ./
-RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > requirements.txt \
+RUN python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["tracing"], sep="\n")' > requirements.txt \
  && pip install --constraint constraints.txt --requirement requirements.txt
 
 # Not 1000: in Ubuntu's image that is "ubuntu", and on the host a person. A new volume takes the

@@ -12,6 +12,7 @@ VideosDGXError
 ├── UnsupportedMediaType    415
 ├── BodyTooLarge            413
 ├── JobNotFound             404  also somebody else's job
+├── WebhookNotFound       404  nobody is to be told about this job
 ├── ModelNotFound           404  this service has another model
 ├── JobConflict             409  the job's state does not allow this
 ├── BatchNotFound           404  also somebody else's batch
@@ -136,6 +137,13 @@ class JobNotFound(VideosDGXError):
     """No such job."""
 
     code = "job_not_found"
+    status = 404
+
+
+class WebhookNotFound(VideosDGXError):
+    """The job was sent without a ``webhook_url``."""
+
+    code = "webhook_not_found"
     status = 404
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator, model_validator
 
 MAX_PROMPT_CHARS = 5000
 """Longer than any text encoder here reads (512 to 1024 tokens), short enough to store."""
@@ -87,6 +87,9 @@ class GenerateRequest(BaseModel):
     )
     options: dict[str, Any] = Field(
         default_factory=dict, description="The model's own options, listed by `GET /info`."
+    )
+    webhook_url: HttpUrl | None = Field(
+        None, description="Called when the job has ended, where the service allows it."
     )
     dry_run: bool = Field(
         False, description="Answer what would be made and what it would cost; make nothing."

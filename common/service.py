@@ -13,8 +13,13 @@ from common.api.app import create_app
 from common.api.auth import open_access
 from common.api.batches.feed import BatchFeeds
 from common.api.feed import Feeds
+from common.api.job_stories import JobStories
+from common.api.listened_worker import Listener, listened
+from common.api.meters import Meters
+from common.api.report_watch import ReportWatch
 from common.api.service import Service
 from common.api.supervisor import Supervisor
+from common.api.tracing import check_installed, open_tracing
 from common.api.worker_process import ChildWorker
 from common.auth.opening import check_exposure, open_authenticator
 from common.contract import ModelSpec, Variant
@@ -26,9 +31,11 @@ from common.locks import held
 from common.logs import configure_logs, get_logger
 from common.media.storage import Storage
 from common.memory.demand import Appraiser
+from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
 from common.settings import Settings, load_settings
 from common.spec import load_spec
+from common.webhooks.signing import open_signer
 
 log = get_logger("api")
 
@@ -58,6 +65,9 @@ def _serve(address: str) -> None:
     authenticator = open_authenticator(settings)
     check_exposure(settings, authenticator)
     access = open_access(settings, spec.id, authenticator)
+    open_signer(settings)  # likewise
+    if settings.otel_exporter_otlp_endpoint:
+        check_installed()
     settings.inputs_of(spec.id).mkdir(parents=True, exist_ok=True)
     make_service = partial(build_service, address, spec, settings)
     app = create_app(spec, settings.max_body_mb, make_service, access)
@@ -102,7 +112,14 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
     store = open_store(settings, spec.id)
     queue = JobQueue(store, settings.max_queue, settings.max_jobs_per_key)
     storage = Storage(settings.outputs_of(spec.id))
-    spawn = partial(ChildWorker.spawn, address)
+    meters = Meters(spec.id)
+    tracing = open_tracing(settings, spec.id)
+
+    def listeners() -> list[Listener]:
+        traces = [] if tracing is None else [JobStories(queue, tracing)]
+        return [ReportWatch(meters), *traces]
+
+    spawn = listened(partial(ChildWorker.spawn, address), listeners)
     return Service(
         spec=spec,
         variant=_within(choose_variant(spec, settings.checkpoint), settings.max_duration_seconds),
@@ -118,4 +135,7 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         ),
         pool=pool,
         appraiser=Appraiser.of(spec, settings),
+        meters=meters,
+        gpu=open_gpu(),
+        tracing=tracing,
     )

@@ -14,6 +14,8 @@ from pydantic_settings import SettingsConfigDict
 from common.errors import VideosDGXError
 from common.settings_auth import AuthSettings
 from common.settings_batch import BatchSettings
+from common.settings_tracing import TracingSettings
+from common.settings_webhooks import WebhookSettings
 
 GIB = 1024**3
 MIB = 1024**2
@@ -25,7 +27,7 @@ class SettingsError(VideosDGXError):
     code = "bad_setting"
 
 
-class Settings(AuthSettings, BatchSettings):
+class Settings(AuthSettings, BatchSettings, TracingSettings, WebhookSettings):
     """The settings of one service."""
 
     model_config = SettingsConfigDict(

@@ -17,6 +17,7 @@ from common.api import (
     routes_generate,
     routes_jobs,
     routes_service,
+    routes_webhooks,
 )
 from common.api.batches import routes_create, routes_files, routes_follow
 from common.api.batches.feed import BatchFeeds
@@ -24,13 +25,16 @@ from common.api.batches.files import ARCHIVES_AT_ONCE
 from common.api.batches.reading import read_batch
 from common.api.feed import Feeds
 from common.api.guard import keep_guard
+from common.api.http_meter import HttpMeter
 from common.api.limits import BodyLimit
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.openapi import describe_options
 from common.api.orphans import end_orphan
 from common.api.reading import view_of
+from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
+from common.api.telling import telling
 from common.contract import ModelSpec
 
 _TAGS = [
@@ -44,7 +48,7 @@ _TAGS = [
 ]
 
 _ROUTES = (
-    *(routes_generate, routes_jobs, routes_events),
+    *(routes_generate, routes_jobs, routes_events, routes_webhooks),
     *(routes_create, routes_follow, routes_files),
     *(routes_service, auth_session),
     *(routes_sync, routes_videos, routes_content, routes_models),
@@ -70,10 +74,13 @@ def create_app(
         await asyncio.to_thread(end_orphan, state / "worker.lock")
         supervising = asyncio.create_task(service.supervisor.run())
         guarding = asyncio.create_task(keep_guard(service))
-        yield
+        async with telling(service):
+            yield
         guarding.cancel()
         await service.supervisor.stop()
         await supervising
+        if service.tracing is not None:
+            await asyncio.to_thread(service.tracing.close)
         service.queue.close()
 
     app = FastAPI(
@@ -84,12 +91,14 @@ def create_app(
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
+    describe_options(app, spec)
     auth.install(app, access)
     auth_openapi.install(app, access)
+    app.add_middleware(HttpMeter)
+    app.add_middleware(RequestSpans)
     error_handlers.install(app)
     for routes in _ROUTES:
         app.include_router(routes.router)
-    describe_options(app, spec)
     return app
 
 

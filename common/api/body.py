@@ -22,6 +22,7 @@ from common.media.videos import VideoLimits, inspect_video
 from common.requests import GenerateRequest
 from common.settings import MIB, Settings
 from common.variants import VideoInput
+from common.webhooks.target import check_webhook
 
 T = TypeVar("T")
 
@@ -101,8 +102,9 @@ async def checked_body(request: Request, parsed: Parsed, service: Service, job_i
     """Look at what the video begins with, which is named after the job, never by the client.
 
     Raises:
-        InvalidRequest: it is no picture or video, or over a limit.
+        InvalidRequest: it is no picture or video, or over a limit; the webhook is not allowed.
     """
+    check_webhook(parsed.request.webhook_url, service.settings)
     check = await _check_of(parsed, service, job_id)
     if check is None:
         return Body(parsed.request, None)

@@ -1,18 +1,25 @@
-"""``/metrics`` as Prometheus reads it: the job table and the pool, read anew at each scrape.
+"""``/metrics`` as Prometheus reads it: the tables, the pool and the GPU, read anew at each scrape.
 
-Nothing is counted in this process: what a restart would forget is not worth a graph.
+What no table keeps is counted in this process: ``common.api.meters``.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from common.api.memory_views import LeaseView, PoolView
+from common.api.memory_views import LeaseView, PoolView, pool_view
+from common.api.meters import Meters
+from common.api.prometheus_more import More
+from common.api.service import Service
+from common.jobs.figures import Figures
 from common.jobs.model import Statistics
 from common.jobs.states import ENDED, JobState
+from common.memory.gpu_figures import GpuFigures, read_gpu
 from common.memory.pool import Stage
 
 _POOL = {
@@ -23,13 +30,38 @@ _POOL = {
 }
 
 
-def as_prometheus(
-    accept: str, model: str, statistics: Statistics, pool: PoolView
-) -> tuple[bytes, str]:
+@dataclass(frozen=True)
+class Scrape:
+    """What one scrape tells."""
+
+    model: str
+    statistics: Statistics
+    figures: Figures
+    pool: PoolView
+    gpu: GpuFigures | None
+    meters: Meters
+
+
+async def scraped(service: Service, statistics: Statistics) -> Scrape:
+    """Read all of it. Raises StoreUnavailable."""
+    gpu = service.gpu
+    return Scrape(
+        model=service.spec.id,
+        statistics=statistics,
+        figures=await service.queue.call(service.queue.store.figures),
+        pool=await pool_view(service.pool),
+        gpu=None if gpu is None else await run_in_threadpool(read_gpu, gpu),
+        meters=service.meters,
+    )
+
+
+def as_prometheus(accept: str, scrape: Scrape) -> tuple[bytes, str]:
     """The metrics in the format that ``accept`` asks for, and their content type."""
     encode, content_type = choose_encoder(accept)
     registry = CollectorRegistry()
-    registry.register(_Snapshot(model, statistics, pool))
+    registry.register(_Snapshot(scrape))
+    registry.register(More(scrape.model, scrape.figures, scrape.gpu))
+    registry.register(scrape.meters)
     return encode(registry), content_type
 
 
@@ -39,10 +71,11 @@ def wants_prometheus(accept: str) -> bool:
 
 
 class _Snapshot(Collector):
-    def __init__(self, model: str, statistics: Statistics, pool: PoolView) -> None:
-        self._model = model
-        self._statistics = statistics
-        self._pool = pool
+    def __init__(self, scrape: Scrape) -> None:
+        self._model = scrape.model
+        self._statistics = scrape.statistics
+        self._failed = scrape.figures.failed_by_code
+        self._pool = scrape.pool
 
     def collect(self) -> Iterable[Metric]:
         yield from self._jobs()
@@ -52,10 +85,15 @@ class _Snapshot(Collector):
     def _jobs(self) -> Iterable[Metric]:
         count = self._statistics.by_state.get
         now = GaugeMetricFamily("videosdgx_jobs", "Unfinished jobs.", labels=["model", "state"])
-        ended = CounterMetricFamily("videosdgx_jobs_ended", "Jobs.", labels=["model", "state"])
         for state in JobState:
-            family = ended if state in ENDED else now
-            family.add_metric([self._model, state.value], count(state, 0))
+            if state not in ENDED:
+                now.add_metric([self._model, state.value], count(state, 0))
+        names = ["model", "state", "reason"]
+        ended = CounterMetricFamily("videosdgx_jobs_ended", "Jobs.", labels=names)
+        for state in (JobState.COMPLETED, JobState.CANCELLED):
+            ended.add_metric([self._model, state.value, ""], count(state, 0))
+        for reason, failed in (self._failed or {"": 0}).items():
+            ended.add_metric([self._model, JobState.FAILED.value, reason], failed)
         yield from (now, ended)
 
     def _memory(self) -> Iterable[Metric]:

@@ -119,6 +119,8 @@ def new_job(
         adjustments=resolution.adjustments,
         owner=service.queue.owner,
         batch=batch,
+        trace=service.tracing.traceparent() if service.tracing else None,
+        webhook=str(url) if (url := body.request.webhook_url) else None,
     )
 
 

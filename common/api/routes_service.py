@@ -10,7 +10,7 @@ from common import __version__
 from common.api.auth import FORBIDDEN, admin_only, metrics_reader
 from common.api.info import InfoView, info_view
 from common.api.memory_views import PoolView, pool_view
-from common.api.prometheus import as_prometheus, wants_prometheus
+from common.api.prometheus import as_prometheus, scraped, wants_prometheus
 from common.api.service import Service, service_of
 from common.errors import VideosDGXError
 from common.jobs.model import Statistics
@@ -198,8 +198,8 @@ async def metrics(service: ServiceParam, accept: Annotated[str, Header()] = "*/*
     """
     statistics = await service.queue.call(service.queue.store.statistics)
     if wants_prometheus(accept):
-        pool = await pool_view(service.pool)
-        text, kind = as_prometheus(accept, service.spec.id, statistics, pool)
+        scrape = await scraped(service, statistics)
+        text, kind = as_prometheus(accept, scrape)
         return Response(text, media_type=kind)
     return _metrics(service, statistics)
 

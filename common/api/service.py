@@ -8,7 +8,9 @@ from pathlib import Path
 from fastapi import Request
 
 from common.api.auth import caller_of
+from common.api.meters import Meters
 from common.api.supervisor import Supervisor
+from common.api.tracing import Tracing
 from common.auth.caller import EVERYBODY, Caller
 from common.contract import ModelSpec, Variant
 from common.errors import CheckpointError, StorageFull
@@ -17,6 +19,7 @@ from common.jobs.queue import JobQueue, OwnersQueue
 from common.media.storage import Storage
 from common.memory.demand import Appraiser
 from common.memory.fitting import Fitting
+from common.memory.nvml import Gpu
 from common.memory.opening import Pool
 from common.settings import GIB, Settings
 
@@ -33,6 +36,9 @@ class Service:
     supervisor: Supervisor
     pool: Pool
     appraiser: Appraiser
+    meters: Meters
+    gpu: Gpu | None = None
+    tracing: Tracing | None = None
     started: float = field(default_factory=time.monotonic)
 
     def seen_by(self, caller: Caller) -> "Service":

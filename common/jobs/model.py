@@ -47,6 +47,10 @@ class NewJob(_Record):
     """The batch that it is a part of."""
     shape: str | None = None
     """Jobs of one shape can be made together; None for those that cannot."""
+    webhook: str | None = None
+    """Whom to tell about the end."""
+    trace: str | None = None
+    """The span that asked for it (W3C ``traceparent``)."""
 
 
 class Job(NewJob):

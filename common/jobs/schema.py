@@ -1,4 +1,4 @@
-"""The tables: jobs, and the batches that some of them belong to."""
+"""The tables: jobs, the batches that some belong to, and what is still to be told about them."""
 
 from sqlalchemy import (
     Column,
@@ -26,6 +26,8 @@ jobs = Table(
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("batch", String(32)),
     Column("shape", String(64)),
+    Column("webhook", Text),
+    Column("trace", String(55)),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
@@ -57,6 +59,21 @@ batches = Table(
     Column("members", Text, nullable=False),
     Index("batches_by_model", "model", "number"),
     sqlite_autoincrement=True,
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("job", String(32), primary_key=True),
+    Column("id", String(64), nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("next_at", Float, nullable=False),
+    Column("attempts", Text, nullable=False),
+    Index("webhook_deliveries_due", "model", "state", "next_at"),
 )
 
 PLACES = 50

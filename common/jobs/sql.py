@@ -1,8 +1,9 @@
 """The job store on SQLAlchemy Core."""
 
 from common.jobs.sql_batches import SqlBatches
+from common.jobs.sql_figures import SqlFigures
 from common.jobs.sql_workers import SqlWorkers
 
 
-class SqlJobStore(SqlBatches, SqlWorkers):
+class SqlJobStore(SqlBatches, SqlWorkers, SqlFigures):
     """See ``common.jobs.store.JobStore``. Holds the jobs of one model."""

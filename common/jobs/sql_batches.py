@@ -13,7 +13,7 @@ from common.jobs.model import Job, NewJob
 from common.jobs.rows import from_row
 from common.jobs.schema import batches, jobs
 from common.jobs.sql_clients import SqlClients
-from common.jobs.statements import before, move
+from common.jobs.statements import before
 from common.jobs.states import UNFINISHED, Event, JobState
 
 _MEMBERS = TypeAdapter(tuple[Member, ...])
@@ -65,10 +65,12 @@ class SqlBatches(SqlClients):
             return [from_row(row) for row in connection.execute(query)]
 
     def cancel_batch(self, batch_id: str) -> list[Job]:
-        statement = move(Event.CANCEL, self._in_batch(batch_id), self._clock(), {})
+        query = select(jobs.c.id).where(self._in_batch(batch_id), jobs.c.state.in_(UNFINISHED))
         with self._writing() as connection:
             self._batch(connection, batch_id)
-            cancelled = _in_order(connection.execute(statement))
+            ids = connection.execute(query.order_by(jobs.c.number)).scalars().all()
+            moved = [self._move(connection, Event.CANCEL, jobs.c.id == one) for one in ids]
+            cancelled = [from_row(row) for row in moved if row is not None]
         if not cancelled:
             raise BatchConflict(
                 "Every job of the batch has ended already.",

@@ -5,14 +5,16 @@ from typing import Protocol
 
 from common.errors import ErrorBody, QueueFull
 from common.jobs.batch_store import BatchStore
+from common.jobs.figures import Figured
 from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
+from common.jobs.outbox import Outbox
 from common.jobs.states import Event, JobState
 
 CURSOR_PATTERN = "^[0-9]{1,18}$"
 """More digits would not fit the column."""
 
 
-class JobStore(BatchStore, Protocol):
+class JobStore(BatchStore, Outbox, Figured, Protocol):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.
 
     Methods that take a ``token`` change nothing, and say so, when the job was claimed anew since.

@@ -23,6 +23,7 @@ from common.jobs.batches import LABEL_CHARS
 from common.memory.fitting import Fitting
 from common.requests import GenerateRequest
 from common.resolver import Resolution, resolve
+from common.webhooks.target import check_webhook
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ async def _candidate(
     if shared is None:
         body = await checked_body(request, Parsed(wanted), service, job_id)
     elif wanted.image is None:
+        check_webhook(wanted.webhook_url, service.settings)
         body = Body(wanted, _named(shared, job_id))
     else:
         raise InvalidRequest(

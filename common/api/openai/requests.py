@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import FormData, UploadFile
 
@@ -35,7 +35,7 @@ _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 
 _SAME = {
     *("prompt", "negative_prompt", "num_frames", "fps", "seed"),
-    *("num_inference_steps", "guidance_scale", "options"),
+    *("num_inference_steps", "guidance_scale", "options", "webhook_url"),
 }
 """Fields that have the same name and meaning in a ``GenerateRequest``."""
 
@@ -85,6 +85,9 @@ class CreateVideo(BaseModel):
     generate_sound: bool | None = Field(None, description="On models that make sound.")
     options: dict[str, Any] | None = Field(
         None, description="The model's own options, listed by `GET /info`."
+    )
+    webhook_url: HttpUrl | None = Field(
+        None, description="Called when the video is ready or failed, where the service allows it."
     )
 
 

@@ -1,0 +1,31 @@
+"""Webhooks, while the service runs and where it may call anybody."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from common.api.service import Service
+from common.webhooks.courier import Courier
+from common.webhooks.post import Postman
+from common.webhooks.signing import open_signer
+
+
+@asynccontextmanager
+async def telling(service: Service) -> AsyncIterator[None]:
+    """Deliver webhooks inside the block; those of an earlier run too."""
+    signer = open_signer(service.settings)
+    if signer is None:
+        yield
+        return
+    postman = Postman(service.settings, signer, time.time)
+    courier = asyncio.create_task(
+        Courier(service.queue, postman.post, service.settings).run(), name="webhooks"
+    )
+    try:
+        yield
+    finally:
+        courier.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await courier

@@ -1,0 +1,29 @@
+"""Totals for monitoring, read from the tables at each scrape."""
+
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from common.jobs.outbox import DeliveryState
+
+
+class Figures(BaseModel):
+    """What the tables tell about failures, waiting and webhooks. Times are in seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    failed_by_code: dict[str, int]
+    waits: int
+    """Jobs that were begun at all."""
+    wait_seconds: float
+    """Of all of them, from their arrival to their last beginning."""
+    oldest_seconds: float
+    """How long the job has waited that has waited longest; 0 where none waits."""
+    deliveries: dict[DeliveryState, int]
+
+
+class Figured(Protocol):
+    """A store that can be monitored."""
+
+    def figures(self) -> Figures:
+        """All of it; the errors are those of ``common.jobs.store.JobStore``."""

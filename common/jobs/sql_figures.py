@@ -1,0 +1,44 @@
+"""The figures of the job store on SQLAlchemy Core."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from sqlalchemy import func, select
+
+from common.errors import ErrorBody
+from common.jobs.figures import Figures
+from common.jobs.schema import jobs
+from common.jobs.sql_outbox import SqlOutbox
+from common.jobs.states import JobState
+
+
+class SqlFigures(SqlOutbox):
+    """See ``common.jobs.figures.Figured``."""
+
+    def figures(self) -> Figures:
+        failed = self._mine(), jobs.c.state == JobState.FAILED
+        errors = select(jobs.c.error, func.count()).where(*failed).group_by(jobs.c.error)
+        wait = jobs.c.started_at - jobs.c.created_at
+        begun = select(func.count(wait), func.sum(wait)).where(self._mine())
+        oldest = select(func.min(jobs.c.created_at)).where(
+            self._mine(), jobs.c.state == JobState.QUEUED
+        )
+        with self._reading() as connection:
+            codes = _codes(connection.execute(errors).tuples())
+            waits, seconds = connection.execute(begun).one()
+            since = connection.execute(oldest).scalar_one()
+        return Figures(
+            failed_by_code=codes,
+            waits=waits,
+            wait_seconds=max(0.0, seconds or 0.0),
+            oldest_seconds=max(0.0, self._clock() - since) if since is not None else 0.0,
+            deliveries=self.count_deliveries(),
+        )
+
+
+def _codes(rows: Iterable[tuple[str | None, int]]) -> dict[str, int]:
+    """Texts differ more than codes do. JSON is read here, since each database reads it its way."""
+    codes: Counter[str] = Counter()
+    for text, count in rows:
+        codes[ErrorBody.model_validate_json(text).code if text else "unknown"] += count
+    return dict(codes)

@@ -1,0 +1,93 @@
+"""The outbox of the job store on SQLAlchemy Core."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+
+from common.jobs.outbox import Delivery, DeliveryState, event_of, receiver_of
+from common.jobs.rows import from_row
+from common.jobs.schema import jobs, webhook_deliveries
+from common.jobs.sql_base import SqlBase
+from common.jobs.states import ENDED, Event, JobState
+
+_PENDING = webhook_deliveries.c.state == DeliveryState.PENDING
+
+
+class SqlOutbox(SqlBase):
+    """See ``common.jobs.outbox.Outbox``."""
+
+    def _move(
+        self,
+        connection: Connection,
+        event: Event,
+        where: ColumnElement[bool],
+        changes: dict[str, Any] | None = None,
+    ) -> Row[Any] | None:
+        """Every move of a job; one that ends it also writes down whom to tell."""
+        row = super()._move(connection, event, where, changes)
+        if row is not None and row.webhook is not None and JobState(row.state) in ENDED:
+            connection.execute(insert(webhook_deliveries).values(self._delivery(row)))
+        return row
+
+    def claim_delivery(
+        self, lease_seconds: float, busy_hosts: Collection[str] = ()
+    ) -> Delivery | None:
+        table, now = webhook_deliveries, self._clock()
+        due = and_(self._ours(), _PENDING, table.c.next_at <= now, table.c.host.not_in(busy_hosts))
+        first = select(table.c.job, table.c.next_at).where(due).order_by(table.c.next_at).limit(1)
+        with self._reading() as connection:  # nearly always there is none: no write lock for that
+            seen = connection.execute(first).one_or_none()
+        if seen is None:
+            return None
+        same = and_(_PENDING, table.c.job == seen.job, table.c.next_at == seen.next_at)
+        taken = update(table).where(same).values(next_at=now + lease_seconds).returning(table)
+        with self._writing() as connection:
+            row = connection.execute(taken).one_or_none()
+        return None if row is None else _from_row(row)
+
+    def settle_delivery(self, told: Delivery) -> None:
+        attempts = json.dumps([attempt.model_dump() for attempt in told.attempts])
+        values = {"state": told.state.value, "next_at": told.next_at, "attempts": attempts}
+        mine = and_(_PENDING, webhook_deliveries.c.job == told.job)
+        with self._writing() as connection:
+            connection.execute(update(webhook_deliveries).where(mine).values(values))
+
+    def delivery(self, job_id: str) -> Delivery | None:
+        query = select(webhook_deliveries).where(self._ours(), webhook_deliveries.c.job == job_id)
+        with self._reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _from_row(row)
+
+    def count_deliveries(self) -> dict[DeliveryState, int]:
+        state = webhook_deliveries.c.state
+        query = select(state, func.count()).where(self._ours()).group_by(state)
+        with self._reading() as connection:
+            return {DeliveryState(name): count for name, count in connection.execute(query)}
+
+    def forget_deliveries(self) -> None:
+        gone = webhook_deliveries.c.job.not_in(select(jobs.c.id))
+        with self._writing() as connection:
+            connection.execute(delete(webhook_deliveries).where(self._ours(), ~_PENDING, gone))
+
+    def _ours(self) -> ColumnElement[bool]:
+        return webhook_deliveries.c.model == self.model
+
+    def _delivery(self, row: Row[Any]) -> dict[str, Any]:
+        return {
+            "id": f"msg_{row.id}",
+            "job": row.id,
+            "model": self.model,
+            "url": row.webhook,
+            "host": receiver_of(row.webhook),
+            "body": event_of(from_row(row)).model_dump_json(),
+            "state": DeliveryState.PENDING.value,
+            "next_at": self._clock(),
+            "attempts": "[]",
+        }
+
+
+def _from_row(row: Row[Any]) -> Delivery:
+    columns = dict(row._mapping)
+    return Delivery.model_validate(columns | {"attempts": json.loads(columns["attempts"])})

@@ -1,0 +1,40 @@
+"""How busy, how warm and how hungry the GPU is, as NVML sees it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from common.memory.nvml import Gpu
+
+NVML_TEMPERATURE_GPU = 0
+"""The only sensor that NVML knows by now (nvml.h)."""
+
+
+@dataclass(frozen=True)
+class GpuFigures:
+    """None where NVML does not tell. ``utilization`` goes from 0 to 1."""
+
+    utilization: float | None
+    temperature_celsius: float | None
+    power_watts: float | None
+
+
+def read_gpu(gpu: Gpu) -> GpuFigures:
+    """Ask NVML; any of the figures may be missing on a GPU, as memory is on a DGX Spark."""
+    nvml: Any = gpu.nvml
+    return GpuFigures(
+        utilization=_asked(lambda: nvml.nvmlDeviceGetUtilizationRates(gpu.handle).gpu / 100),
+        temperature_celsius=_asked(
+            lambda: nvml.nvmlDeviceGetTemperature(gpu.handle, NVML_TEMPERATURE_GPU)
+        ),
+        power_watts=_asked(lambda: nvml.nvmlDeviceGetPowerUsage(gpu.handle) / 1000),  # mW
+    )
+
+
+def _asked(question: Callable[[], float]) -> float | None:
+    import pynvml
+
+    try:
+        return float(question())
+    except pynvml.NVMLError:
+        return None
