@@ -10,6 +10,8 @@ VideosDGXError
 ├── JobConflict             409  the job's state does not allow this
 ├── FileGone                410  a completed job's file was removed from disk
 ├── QueueFull               429  with seconds to wait
+├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
+├── KeyReused               422  an Idempotency-Key that came with another request before
 ├── StorageFull             507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer
 ├── ModelBusy               409  unload while a job uses the model
@@ -42,6 +44,8 @@ class VideosDGXError(Exception):
 
     code = "internal_error"
     status = 500
+    retry_after: int | None = None
+    """Seconds until it is worth another try, where that is known."""
 
     def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
@@ -112,6 +116,21 @@ class QueueFull(VideosDGXError):
     def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class KeyInUse(VideosDGXError):
+    """A request with the same Idempotency-Key is under way."""
+
+    code = "idempotency_key_in_use"
+    status = 409
+    retry_after = 1
+
+
+class KeyReused(VideosDGXError):
+    """The Idempotency-Key belongs to another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
 
 
 class StorageFull(VideosDGXError):

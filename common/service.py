@@ -26,6 +26,7 @@ from common.memory.demand import Appraiser
 from common.memory.opening import open_pool
 from common.settings import Settings, load_settings
 from common.spec import load_spec
+from common.templates.folder import PACKAGED, TemplateFolder
 
 log = get_logger("api")
 
@@ -109,4 +110,5 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         ),
         pool=pool,
         appraiser=Appraiser.of(spec, settings),
+        templates=TemplateFolder(settings.templates_dir or PACKAGED),
     )

@@ -8,7 +8,14 @@ from functools import partial
 from fastapi import FastAPI
 
 from common import __version__
-from common.api import error_handlers, routes_events, routes_generate, routes_jobs, routes_service
+from common.api import (
+    error_handlers,
+    routes_events,
+    routes_generate,
+    routes_jobs,
+    routes_presets,
+    routes_service,
+)
 from common.api.feed import Feeds
 from common.api.guard import keep_guard
 from common.api.limits import BodyLimit
@@ -37,6 +44,7 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
         app.state.feeds = Feeds(partial(view_of, service))
         app.state.picture_turn = asyncio.Semaphore(1)
         app.state.sheet_turn = asyncio.Semaphore(1)
+        app.state.keys_under_way = set()
         await sweep_files(service)
         state = service.settings.state_of(spec.id)
         await asyncio.to_thread(end_orphan, state / "worker.lock")
@@ -58,7 +66,8 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
     error_handlers.install(app)
     openai = (routes_videos, routes_content, routes_sync, routes_models)
-    for routes in (routes_generate, routes_jobs, routes_events, routes_service, *openai):
+    ours = (routes_generate, routes_jobs, routes_events, routes_presets, routes_service)
+    for routes in (*ours, *openai):
         app.include_router(routes.router)
     return app
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from common.api.openai.errors import openai_answer, speaks_openai
-from common.errors import ErrorBody, QueueFull, VideosDGXError
+from common.errors import ErrorBody, VideosDGXError
 from common.logs import get_logger
 
 log = get_logger("api")
@@ -34,7 +34,7 @@ async def _ours(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, VideosDGXError)  # noqa: S101  # registered for this type
     if exc.status >= 500:
         log.error("request failed", exc_info=exc, extra={"code": exc.code})
-    headers = {"Retry-After": str(exc.retry_after)} if isinstance(exc, QueueFull) else None
+    headers = {"Retry-After": str(exc.retry_after)} if exc.retry_after is not None else None
     return _answer(request, exc.status, exc.body, headers)
 
 

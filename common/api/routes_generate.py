@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, BinaryIO
@@ -14,12 +15,13 @@ from fastapi.concurrency import run_in_threadpool
 
 from common.api.body import GENERATE, Body, checked_body, read_body
 from common.api.estimate import estimate
+from common.api.once import OnceParam
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView, job_view
 from common.errors import CheckpointError
-from common.jobs.model import Job, NewJob
+from common.jobs.model import Job, KeyUse, NewJob
 from common.media.disk import full_disk_named
-from common.requests import GenerateRequest
+from common.requests import PRIORITIES, GenerateRequest
 from common.resolver import Resolution, resolve
 
 router = APIRouter(tags=["Generate"])
@@ -37,6 +39,7 @@ _MULTIPART: dict[str, Any] = {
             " list `video_continuation`. `duration` and `num_frames` count what is new.",
         },
         "options": {"type": "string", "description": "A JSON object."},
+        "variables": {"type": "string", "description": "A JSON object."},
     },
 }
 _BODY = {
@@ -51,6 +54,7 @@ _BODY = {
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorView, "description": text}
     for status, text in {
+        409: "`Idempotency-Key`: its first request is under way, or its job was deleted.",
         413: "The body is over the limit.",
         415: "Neither JSON nor multipart.",
         422: "A field is wrong, or the model cannot make that; `param` names it.",
@@ -70,7 +74,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     summary="Make a video",
 )
 async def generate(
-    request: Request, response: Response, service: Annotated[Service, Depends(service_of)]
+    request: Request,
+    response: Response,
+    service: Annotated[Service, Depends(service_of)],
+    once: OnceParam,
 ) -> Any:
     """Queue a video. The answer comes at once; poll `GET /jobs/{id}` until it is `completed`.
 
@@ -81,16 +88,30 @@ async def generate(
     job_id = token_hex(16)
     async with read_body(request, GENERATE) as parsed:
         body = await checked_body(request, parsed, service, job_id)
-        resolution = resolve(body.request, service.spec, service.variant, body.media)
         if body.request.dry_run:
-            dry_run = await _dry_run(service, body, resolution)
+            dry_run = await _dry_run(service, body, await resolved(service, body))
             return Response(dry_run.model_dump_json(), media_type="application/json")
-        job = await accept(service, job_id, body, resolution)
+        job = await once.job(job_id, body, partial(make, service, job_id, body))
     response.headers["Location"] = f"/jobs/{job.id}"
     return job_view(job)
 
 
-async def accept(service: Service, job_id: str, body: Body, resolution: Resolution) -> Job:
+async def make(service: Service, job_id: str, body: Body, key: KeyUse | None = None) -> Job:
+    """Resolve and accept. The job has another id where ``key`` has made one before."""
+    return await accept(service, job_id, body, await resolved(service, body), key)
+
+
+async def resolved(service: Service, body: Body) -> Resolution:
+    """What the model makes of a body, its template filled in. Raises InvalidRequest."""
+    wish = body.request
+    if wish.template is not None:
+        wish = await run_in_threadpool(service.templates.filled, wish)
+    return resolve(wish, service.spec, service.variant, body.media)
+
+
+async def accept(
+    service: Service, job_id: str, body: Body, resolution: Resolution, key: KeyUse | None = None
+) -> Job:
     """Store the job and its upload, and wake the worker."""
     service.check_disk()
     await run_in_threadpool(check_memory, service, resolution)
@@ -100,6 +121,8 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
         requested=body.as_requested(),
         resolved=resolution.request,
         adjustments=resolution.adjustments,
+        priority=PRIORITIES[body.request.priority],
+        key=key,
     )
     if body.upload is None:
         job = await service.queue.submit(new)
@@ -108,6 +131,8 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
         with _removed_on_failure(path):
             await run_in_threadpool(_write, path, body.upload.file)
             job = await service.queue.submit(new)
+        if job.id != job_id:  # another process made it with the same key
+            path.unlink(missing_ok=True)
     service.supervisor.wake()
     return job
 

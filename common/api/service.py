@@ -17,6 +17,7 @@ from common.memory.demand import Appraiser
 from common.memory.fitting import Fitting
 from common.memory.opening import Pool
 from common.settings import GIB, Settings
+from common.templates.folder import TemplateFolder
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Service:
     supervisor: Supervisor
     pool: Pool
     appraiser: Appraiser
+    templates: TemplateFolder
     started: float = field(default_factory=time.monotonic)
 
     @property

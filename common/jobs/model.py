@@ -32,6 +32,16 @@ class JobResult(_Record):
     """Seconds by phase."""
 
 
+class KeyUse(_Record):
+    """An Idempotency-Key, and the request that it came with."""
+
+    key: str
+    fingerprint: str
+    """Of the request: SHA-256, in hexadecimal."""
+    seconds: float
+    """How long the key is kept."""
+
+
 class NewJob(_Record):
     """A job before it is accepted."""
 
@@ -47,6 +57,8 @@ class NewJob(_Record):
     """The batch that it is a part of."""
     shape: str | None = None
     """Jobs of one shape can be made together; None for those that cannot."""
+    key: KeyUse | None = None
+    """Written with the job, into a table of its own: a job that is read has none."""
 
 
 class Job(NewJob):

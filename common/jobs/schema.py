@@ -1,4 +1,4 @@
-"""The one table."""
+"""The jobs, and the keys that made some of them."""
 
 from sqlalchemy import (
     Column,
@@ -44,6 +44,19 @@ jobs = Table(
     Index("jobs_by_batch", "batch", "number"),
     sqlite_autoincrement=True,
 )
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("owner", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("job", String(32), nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("idempotency_keys_by_end", "model", "expires_at"),
+)
+"""Which job came of which key. A key outlives its job: it makes no second one."""
 
 PLACES = 50
 """How many places in the queue one step of priority is worth."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from common.errors import ErrorBody, QueueFull
-from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
+from common.errors import ErrorBody, VideosDGXError
+from common.jobs.model import Job, JobPage, JobResult, KeyUse, NewJob, Progress, Statistics
 from common.jobs.states import Event, JobState
 
 
@@ -18,11 +18,20 @@ class JobStore(Protocol):
         StorageFull: the database's disk is full; nothing was changed.
     """
 
-    def submit(self, new: Sequence[NewJob], max_unfinished: int) -> list[Job | QueueFull]:
-        """Accept jobs, in order; they are on disk when this returns.
+    def submit(self, new: Sequence[NewJob], max_unfinished: int) -> list[Job | VideosDGXError]:
+        """Accept jobs, in order; they are on disk when this returns, and their keys with them.
 
-        Jobs for which there is no room, because ``max_unfinished`` jobs of this model are
-        unfinished, are answered with the error that their client gets.
+        A job whose key has made one before is answered with that one, under its own id. Refused
+        jobs are answered with the error that their client gets: ``QueueFull`` where
+        ``max_unfinished`` jobs of this model are unfinished, else as ``made_with`` raises it.
+        """
+
+    def made_with(self, owner: str, use: KeyUse) -> Job | None:
+        """The job that a client's key has made; None for a key that is new, or was kept too long.
+
+        Raises:
+            KeyReused: it came with another request.
+            JobConflict: its job was deleted.
         """
 
     def get(self, job_id: str) -> Job:

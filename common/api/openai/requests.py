@@ -18,6 +18,8 @@ from common.requests import (
     FrameRate,
     GenerateRequest,
     GuidanceScale,
+    Name,
+    Priority,
     Prompt,
     Seconds,
     Seed,
@@ -34,7 +36,7 @@ _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 
 _SAME = {
     *("prompt", "negative_prompt", "num_frames", "fps", "seed"),
-    *("num_inference_steps", "guidance_scale", "options"),
+    *("num_inference_steps", "guidance_scale", "options", "preset", "priority"),
 }
 """Fields that have the same name and meaning in a ``GenerateRequest``."""
 
@@ -78,6 +80,8 @@ class CreateVideo(BaseModel):
     options: dict[str, Any] | None = Field(
         None, description="The model's own options, listed by `GET /info`."
     )
+    preset: Name | None = Field(None, description="One that `GET /presets` lists.")
+    priority: Priority | None = Field(None, description="Place in the queue.")
 
 
 class RemixVideo(BaseModel):
