@@ -17,6 +17,7 @@ from common.variants import Adapter as Adapter
 from common.variants import Capability as Capability
 from common.variants import Defaults as Defaults
 from common.variants import Limits as Limits
+from common.variants import Preset as Preset
 from common.variants import Variant as Variant
 from common.variants import VideoInput as VideoInput
 

@@ -21,6 +21,8 @@ VideosDGXError
 ├── QueueFull               429  with seconds to wait
 │   └── TooManyJobs         429  of one caller
 ├── RateLimited             429  too many requests a minute, with seconds to wait
+├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
+├── KeyReused               422  an Idempotency-Key that came with another request before
 ├── StorageFull             507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer
 ├── ModelBusy               409  unload while a job uses the model
@@ -53,6 +55,8 @@ class VideosDGXError(Exception):
 
     code = "internal_error"
     status = 500
+    retry_after: int | None = None
+    """Seconds until it is worth another try, where that is known."""
 
     def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
@@ -205,6 +209,24 @@ class RateLimited(VideosDGXError):
 
     code = "rate_limited"
     status = 429
+
+
+class KeyInUse(VideosDGXError):
+    """A request with the same Idempotency-Key is under way."""
+
+    code = "idempotency_key_in_use"
+    status = 409
+
+    def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, param=param, hint=hint)
+        self.headers = {"Retry-After": "1"}
+
+
+class KeyReused(VideosDGXError):
+    """The Idempotency-Key belongs to another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
 
 
 class StorageFull(VideosDGXError):

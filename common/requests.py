@@ -1,9 +1,17 @@
 """What a client asks for, and what it becomes: the request vocabulary of every service."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 MAX_PROMPT_CHARS = 5000
 """Longer than any text encoder here reads (512 to 1024 tokens), short enough to store."""
@@ -24,10 +32,21 @@ Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """Up to where JSON numbers are exact in every client, a browser too."""
 Steps = Annotated[int, Field(ge=1)]
 GuidanceScale = Annotated[float, Field(ge=0)]
+Priority = Literal["low", "normal", "high"]
+PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
+"""What the job store calls them."""
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+MAX_VARIABLES = 32
+MAX_VARIABLE_CHARS = 1000
+Variables = Annotated[
+    dict[VariableName, Annotated[str, Field(max_length=MAX_VARIABLE_CHARS)]],
+    Field(max_length=MAX_VARIABLES),
+]
 
 
 class GenerateRequest(BaseModel):
-    """The body of ``POST /generate``. Everything but ``prompt`` may be left out."""
+    """The body of ``POST /generate``. Everything but ``prompt`` or ``template`` may be left out."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -45,14 +64,16 @@ class GenerateRequest(BaseModel):
         },
     )
 
-    prompt: Annotated[
-        Prompt,
-        Field(
-            min_length=1,
-            description="What the video shows, in plain words.",
-            json_schema_extra={"pattern": SAYS_SOMETHING},
-        ),
-    ]
+    # Before the prompt, whose check looks at it.
+    template: Name | None = Field(
+        None, description="Makes the prompt, in place of `prompt`. `GET /presets` lists them."
+    )
+    variables: Variables = Field(
+        default_factory=dict, description="What the template leaves open, by name."
+    )
+    prompt: (
+        Annotated[Prompt, Field(min_length=1, json_schema_extra={"pattern": SAYS_SOMETHING})] | None
+    ) = Field(None, validate_default=True, description="What the video shows, in plain words.")
     negative_prompt: Prompt | None = Field(
         None, description="What it should not show. Left out: the model's own default."
     )
@@ -91,6 +112,15 @@ class GenerateRequest(BaseModel):
     webhook_url: HttpUrl | None = Field(
         None, description="Called when the job has ended, where the service allows it."
     )
+    preset: Name | None = Field(
+        None,
+        description="`draft`, `standard` or `high`: size, steps and guidance in one word, for what "
+        "is not given here. `GET /presets` lists their values.",
+    )
+    priority: Priority = Field(
+        "normal",
+        description="Place in the queue: a step is worth 50 places, so that nobody waits for ever.",
+    )
     dry_run: bool = Field(
         False, description="Answer what would be made and what it would cost; make nothing."
     )
@@ -102,10 +132,22 @@ class GenerateRequest(BaseModel):
             raise ValueError("must not contain NUL characters")
         return value
 
+    @field_validator("variables")
+    @classmethod
+    def _of_a_template(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if value and info.data.get("template", "") is None:
+            raise ValueError("there is no template that they could go into")
+        return value
+
     @field_validator("prompt")
     @classmethod
-    def _not_blank(cls, value: str) -> str:
-        if not value.strip():
+    def _one_prompt(cls, value: str | None, info: ValidationInfo) -> str | None:
+        template = info.data.get("template")
+        if value is None and template is None:
+            raise ValueError("must be given, or a template in its place")
+        if value is not None and template is not None:
+            raise ValueError("the template makes it; give one of them")
+        if value is not None and not value.strip():
             raise ValueError("must say something: it is empty")
         return value
 
@@ -140,6 +182,8 @@ class ResolvedRequest(BaseModel):
     """How many frames of it, from its beginning, at ``fps``."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Already validated by the model's options class: ``SPEC.options(**request.options)``."""
+    preset: str | None = None
+    """Which one gave the values that the client did not."""
 
     @property
     def duration(self) -> float:

@@ -14,9 +14,10 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from common.beginnings import Beginning, Clip, changes_of, check_beginning, limits_after
-from common.contract import Capability, Defaults, Limits, ModelOptions, ModelSpec, Variant
+from common.contract import Capability, Defaults, Limits, ModelOptions, ModelSpec, Preset, Variant
 from common.errors import InvalidRequest, Unresolvable
 from common.frame_size import Picture, default_size, legal_size
+from common.presets import chosen_preset
 from common.requests import Adjustment, GenerateRequest, ResolvedRequest
 
 _T = TypeVar("_T")
@@ -56,8 +57,9 @@ def resolve(
         Unresolvable: a field is outside what the checkpoint can do.
         InvalidRequest: ``options`` do not fit the model's own options.
     """
-    options, limits, report = _options(request, spec), variant.limits, _Report()
-    defaults = options.adjusted(variant.defaults)
+    preset = chosen_preset(request.preset, variant)
+    options, limits, report = _options(request, spec, preset), variant.limits, _Report()
+    defaults = options.adjusted(preset.applied(variant.defaults))
     _note_stand_in(variant, report)
     check_beginning(variant, beginning)
     _check_negative_prompt(request, variant)
@@ -67,7 +69,7 @@ def resolve(
     limits = limits_after(beginning, limits)
     clip = beginning if isinstance(beginning, Clip) else None
     resolved = ResolvedRequest(
-        prompt=request.prompt,
+        prompt=request.prompt or "",
         negative_prompt=_or(request.negative_prompt, defaults.negative_prompt),
         width=width,
         height=height,
@@ -87,6 +89,7 @@ def resolve(
         video=Path(clip.name) if clip else None,
         video_frames=clip.num_frames if clip else 0,
         options=options.model_dump(mode="json"),
+        preset=request.preset,
     )
     return Resolution(resolved, tuple(report.adjustments))
 
@@ -225,9 +228,9 @@ def _note_stand_in(variant: Variant, report: _Report) -> None:
         report.note("checkpoint", variant.stands_in_for, variant.name, reason)
 
 
-def _options(request: GenerateRequest, spec: ModelSpec) -> ModelOptions:
+def _options(request: GenerateRequest, spec: ModelSpec, preset: Preset) -> ModelOptions:
     try:
-        return spec.options(**request.options)
+        return spec.options(**{**preset.options, **request.options})
     except ValidationError as exc:
         first = exc.errors()[0]
         path = ".".join(map(str, ("options", *first["loc"])))

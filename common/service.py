@@ -35,6 +35,7 @@ from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
 from common.settings import Settings, load_settings
 from common.spec import load_spec
+from common.templates.folder import PACKAGED, TemplateFolder
 from common.webhooks.signing import open_signer
 
 log = get_logger("api")
@@ -136,6 +137,7 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         pool=pool,
         appraiser=Appraiser.of(spec, settings),
         meters=meters,
+        templates=TemplateFolder(settings.templates_dir or PACKAGED),
         gpu=open_gpu(),
         tracing=tracing,
     )

@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 from common.errors import VideosDGXError
 from common.settings_auth import AuthSettings
 from common.settings_batch import BatchSettings
+from common.settings_requests import RequestSettings
 from common.settings_tracing import TracingSettings
 from common.settings_webhooks import WebhookSettings
 
@@ -27,7 +28,7 @@ class SettingsError(VideosDGXError):
     code = "bad_setting"
 
 
-class Settings(AuthSettings, BatchSettings, TracingSettings, WebhookSettings):
+class Settings(AuthSettings, BatchSettings, RequestSettings, TracingSettings, WebhookSettings):
     """The settings of one service."""
 
     model_config = SettingsConfigDict(

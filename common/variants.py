@@ -1,7 +1,9 @@
 """What a checkpoint can do: its capabilities, its limits, and what a request gets by default."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 
 class Capability(StrEnum):
@@ -75,6 +77,38 @@ class Defaults:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """A level of quality, by one word: what it changes of a checkpoint's defaults.
+
+    What is None stays the default; what a request says itself always wins.
+    """
+
+    size: tuple[int, int] | None = None
+    """Width and height in pixels; of a picture's video, the area only."""
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Of the model's own ones."""
+    name: str = ""
+    description: str = ""
+
+    def applied(self, defaults: Defaults) -> Defaults:
+        """What a request under this preset gets that does not say."""
+        width, height = self.size or (defaults.width, defaults.height)
+        return replace(
+            defaults,
+            width=width,
+            height=height,
+            num_inference_steps=self.num_inference_steps or defaults.num_inference_steps,
+            guidance_scale=_or(self.guidance_scale, defaults.guidance_scale),
+        )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+@dataclass(frozen=True)
 class Adapter:
     """A LoRA, by its hub id: added to a checkpoint's weights while they are loaded."""
 
@@ -103,6 +137,8 @@ class Variant:
     """Of such a repository, what several variants use."""
     stands_in_for: str | None = None
     """The model that people expect of the service, where this checkpoint is not that model."""
+    presets: tuple[Preset, ...] = ()
+    """All legal for this checkpoint."""
 
     @property
     def folder_name(self) -> str:

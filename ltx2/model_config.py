@@ -11,10 +11,12 @@ from common.contract import (
     LoadOptions,
     ModelSpec,
     Pipeline,
+    Preset,
     Quantization,
     Variant,
     VideoClip,
 )
+from common.presets import presets, without_steps
 from common.requests import ResolvedRequest
 from ltx2.estimates import estimate_flops, estimate_memory
 from ltx2.options import Ltx2Options
@@ -67,7 +69,18 @@ DEFAULTS = Defaults(
 """``LTX_2_PARAMS`` in Lightricks/LTX-2, ltx_pipelines/utils/constants.py. Its 40 steps are
 LTX-2.0's; the 30 that diffusers has as its default are those of ``LTX_2_3_PARAMS``."""
 
-LTX_2_0 = Variant("Lightricks/LTX-2", "main", CAPABILITIES, LIMITS, DEFAULTS)
+PRESETS = presets(
+    draft=Preset(size=(480, 320), num_inference_steps=20),
+    high=Preset(size=(1536, 1024)),
+)
+PRESETS_2_3 = presets(
+    draft=Preset(size=(480, 320), num_inference_steps=15),
+    high=Preset(size=(1536, 1024)),
+)
+"""1536x1024, twice the default's sides, is what the official two-stage pipeline ends with
+(Lightricks/LTX-2, ltx_pipelines/utils/constants.py). A draft's size and half the steps are ours."""
+
+LTX_2_0 = Variant("Lightricks/LTX-2", "main", CAPABILITIES, LIMITS, DEFAULTS, presets=PRESETS)
 
 LTX_2_3 = Variant(
     "diffusers/LTX-2.3-Diffusers",
@@ -75,6 +88,7 @@ LTX_2_3 = Variant(
     CAPABILITIES,
     LIMITS,
     replace(DEFAULTS, num_inference_steps=30),
+    presets=PRESETS_2_3,
 )
 
 DISTILLED = Variant(
@@ -84,6 +98,7 @@ DISTILLED = Variant(
     CAPABILITIES,
     replace(LIMITS, min_steps=DISTILLED_STEPS, max_steps=DISTILLED_STEPS, max_guidance_scale=1),
     replace(DEFAULTS, num_inference_steps=DISTILLED_STEPS, guidance_scale=1.0, negative_prompt=""),
+    presets=without_steps(PRESETS),
 )
 
 

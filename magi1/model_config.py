@@ -15,11 +15,13 @@ from common.contract import (
     Limits,
     LoadOptions,
     ModelSpec,
+    Preset,
     Quantization,
     Variant,
     VideoClip,
     VideoInput,
 )
+from common.presets import presets
 from common.requests import ResolvedRequest
 from magi1.estimates import flops_of, memory_of
 from magi1.options import MAX_CHUNKS, Magi1Options
@@ -71,7 +73,24 @@ _ALL = frozenset(
 )
 
 
-def _variant(folder: str, limits: Limits, defaults: Defaults) -> Variant:
+def _presets(draft_size: tuple[int, int], draft_steps: int, high_steps: int) -> tuple[Preset, ...]:
+    return presets(
+        draft=Preset(size=draft_size, num_inference_steps=draft_steps),
+        high=Preset(num_inference_steps=high_steps),
+    )
+
+
+PRESETS = _presets((480, 480), 8, 64)
+"""64 steps are those of the 4.5B's official example, 8 the fewest that it is distilled for."""
+PRESETS_BASE = _presets((480, 480), 32, 96)
+PRESETS_24B = _presets((848, 480), 8, 32)
+PRESETS_24B_BASE = _presets((848, 480), 16, 64)
+"""What is not the default here is ours: half and twice its steps, or half as many again."""
+
+
+def _variant(
+    folder: str, limits: Limits, defaults: Defaults, levels: tuple[Preset, ...]
+) -> Variant:
     return Variant(
         "sand-ai/MAGI-1",
         "main",
@@ -80,24 +99,27 @@ def _variant(folder: str, limits: Limits, defaults: Defaults) -> Variant:
         defaults,
         subfolder=f"ckpt/magi/{folder}",
         shared_folders=("ckpt/t5", "ckpt/vae"),
+        presets=levels,
     )
 
 
 VARIANTS = (
-    _variant("4.5B_distill", LIMITS, DEFAULTS),
+    _variant("4.5B_distill", LIMITS, DEFAULTS, PRESETS),
     _variant(
         "4.5B_base",
         BASE_LIMITS,
         replace(DEFAULTS, num_inference_steps=64, guidance_scale=7.5),
+        PRESETS_BASE,
     ),
-    _variant("4.5B_distill_quant", LIMITS, DEFAULTS),
-    _variant("24B_distill", LIMITS, DEFAULTS_24B),
+    _variant("4.5B_distill_quant", LIMITS, DEFAULTS, PRESETS),
+    _variant("24B_distill", LIMITS, DEFAULTS_24B, PRESETS_24B),
     _variant(
         "24B_base",
         BASE_LIMITS,
         replace(DEFAULTS_24B, num_inference_steps=32, guidance_scale=7.5),
+        PRESETS_24B_BASE,
     ),
-    _variant("24B_distill_quant", LIMITS, DEFAULTS_24B),
+    _variant("24B_distill_quant", LIMITS, DEFAULTS_24B, PRESETS_24B),
 )
 
 

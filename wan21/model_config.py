@@ -14,10 +14,12 @@ from common.contract import (
     Limits,
     LoadOptions,
     ModelSpec,
+    Preset,
     Quantization,
     Variant,
     VideoClip,
 )
+from common.presets import presets
 from common.requests import ResolvedRequest
 from wan21.estimates import flops_of, memory_of
 from wan21.options import Wan21Options
@@ -50,10 +52,23 @@ DEFAULTS = Defaults(
 DEFAULTS_I2V = replace(DEFAULTS, num_inference_steps=40, negative_prompt=NEGATIVE_PROMPT_I2V)
 """Steps and guidance as in Wan-Video/Wan2.1, generate.py."""
 
+_SMALL, _480P, _720P = (640, 352), (832, 480), (1280, 720)
+_QUICK = Preset(size=_SMALL, num_inference_steps=20)
+PRESETS = presets(draft=_QUICK, high=Preset(size=_720P))
+PRESETS_480P = presets(draft=_QUICK, high=Preset(num_inference_steps=60))
+PRESETS_I2V_720P = presets(
+    draft=Preset(size=_480P, num_inference_steps=20),
+    high=Preset(num_inference_steps=50),
+)
+"""480p and 720p are the sizes that its model cards name. More steps than the published number, and
+a draft's 20 steps at a smaller size, are ours: they have not been compared on a GPU."""
+
 _TEXT = frozenset({Capability.TEXT_TO_VIDEO})
 _IMAGE = frozenset({Capability.IMAGE_TO_VIDEO})
 
-T2V_14B = Variant("Wan-AI/Wan2.1-T2V-14B-Diffusers", "main", _TEXT, LIMITS, DEFAULTS)
+T2V_14B = Variant(
+    "Wan-AI/Wan2.1-T2V-14B-Diffusers", "main", _TEXT, LIMITS, DEFAULTS, presets=PRESETS
+)
 
 T2V_1_3B = Variant(
     "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
@@ -61,6 +76,7 @@ T2V_1_3B = Variant(
     _TEXT,
     replace(LIMITS, max_pixels=PIXELS_480P),  # its model card calls 720p unstable
     replace(DEFAULTS, guidance_scale=6.0),
+    presets=PRESETS_480P,
 )
 
 I2V_480P = Variant(
@@ -69,6 +85,7 @@ I2V_480P = Variant(
     _IMAGE,
     replace(LIMITS, max_pixels=PIXELS_480P),
     DEFAULTS_I2V,
+    presets=PRESETS_480P,
 )
 
 I2V_720P = Variant(
@@ -77,6 +94,7 @@ I2V_720P = Variant(
     _IMAGE,
     LIMITS,
     replace(DEFAULTS_I2V, width=1280, height=720),
+    presets=PRESETS_I2V_720P,
 )
 
 T2V_14B_4STEP = distilled(T2V_14B, DISTILLED_T2V)

@@ -16,6 +16,7 @@ guidance: with it "the video may become completely blurred".
 from dataclasses import replace
 
 from common.contract import Adapter, Defaults, Limits, Variant
+from common.presets import without_steps
 
 DISTILLED_SIGMAS = (1.0, 0.75, 0.5, 0.25)
 """``denoising_step_list`` [1000, 750, 500, 250] of 1000, before the shift. After it, in
@@ -48,6 +49,7 @@ def distilled(base: Variant, adapter: Adapter) -> Variant:
         adapter=adapter,
         limits=_distilled_limits(base.limits),
         defaults=_distilled_defaults(base.defaults),
+        presets=without_steps(base.presets),
     )
 
 

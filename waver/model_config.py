@@ -16,19 +16,33 @@ from common.contract import (
     Limits,
     LoadOptions,
     ModelSpec,
+    Preset,
     Quantization,
     Variant,
     VideoClip,
 )
+from common.presets import presets
 from common.requests import ResolvedRequest
 from waver.estimates import flops_of, memory_of
 from waver.options import WaverOptions
-from waver.prompts import NEGATIVE_PROMPT
+from waver.prompts import NEGATIVE_PROMPT, Quality
 
 WAVER = "Waver 1.0"
 
 _TEXT = frozenset({Capability.TEXT_TO_VIDEO})
 _BOTH = _TEXT | {Capability.IMAGE_TO_VIDEO}
+
+_IN_WORDS = {"quality": Quality.HIGH.value}
+PRESETS = presets(
+    draft=Preset(size=(832, 480), num_inference_steps=20),
+    high=Preset(num_inference_steps=60, options=_IN_WORDS),
+)
+PRESETS_480P = presets(
+    draft=Preset(size=(640, 352), num_inference_steps=20),
+    high=Preset(num_inference_steps=60, options=_IN_WORDS),
+)
+"""The sizes of the defaults are the largest that the stand-ins are meant for, so ``high`` has more
+steps, and the words for quality. Both, like a draft's numbers, are ours and not measured."""
 
 TI2V_5B = Variant(
     checkpoint="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
@@ -54,6 +68,7 @@ TI2V_5B = Variant(
         negative_prompt=NEGATIVE_PROMPT,
     ),
     stands_in_for=WAVER,
+    presets=PRESETS,
 )
 """Numbers: Wan-Video/Wan2.2, wan/configs/wan_ti2v_5B.py; sizes: its model card."""
 
@@ -72,6 +87,7 @@ T2V_1_3B = Variant(
         TI2V_5B.defaults, width=832, height=480, num_frames=81, fps=16, guidance_scale=6.0
     ),
     stands_in_for=WAVER,
+    presets=PRESETS_480P,
 )
 """For speed. Numbers: Wan-Video/Wan2.1, wan/configs, and the model card."""
 

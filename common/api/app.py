@@ -16,6 +16,7 @@ from common.api import (
     routes_events,
     routes_generate,
     routes_jobs,
+    routes_presets,
     routes_service,
     routes_webhooks,
 )
@@ -50,7 +51,7 @@ _TAGS = [
 _ROUTES = (
     *(routes_generate, routes_jobs, routes_events, routes_webhooks),
     *(routes_create, routes_follow, routes_files),
-    *(routes_service, auth_session),
+    *(routes_presets, routes_service, auth_session),
     *(routes_sync, routes_videos, routes_content, routes_models),
 )
 """In the order in which paths are matched: /v1/videos/sync is no video's id."""
@@ -69,6 +70,7 @@ def create_app(
         app.state.archive_turn = asyncio.Semaphore(ARCHIVES_AT_ONCE)
         app.state.picture_turn = asyncio.Semaphore(1)
         app.state.sheet_turn = asyncio.Semaphore(1)
+        app.state.keys_under_way = set()
         await sweep_files(service)
         state = service.settings.state_of(spec.id)
         await asyncio.to_thread(end_orphan, state / "worker.lock")

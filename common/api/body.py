@@ -26,6 +26,9 @@ from common.webhooks.target import check_webhook
 
 T = TypeVar("T")
 
+_OBJECTS = ("options", "variables")
+"""Fields that are JSON text in a form."""
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -172,7 +175,7 @@ def _from_form(form: FormData) -> Parsed:
     files: dict[str, UploadFile] = {}
     for name, value in form.multi_items():
         if not isinstance(value, UploadFile):
-            fields[name] = json_object(name, value) if name == "options" else value
+            fields[name] = json_object(name, value) if name in _OBJECTS else value
         elif name in ("image", "video"):
             files[name] = value
         else:

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, BinaryIO
@@ -14,13 +15,14 @@ from fastapi.concurrency import run_in_threadpool
 
 from common.api.body import GENERATE, Body, checked_body, read_body
 from common.api.estimate import estimate
+from common.api.once import OnceParam
 from common.api.openapi import without_null
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView, job_view
 from common.errors import CheckpointError
-from common.jobs.model import Job, NewJob
+from common.jobs.model import Job, KeyUse, NewJob
 from common.media.disk import full_disk_named
-from common.requests import GenerateRequest
+from common.requests import PRIORITIES, GenerateRequest
 from common.resolver import Resolution, resolve
 
 router = APIRouter(tags=["Generate"])
@@ -52,6 +54,7 @@ _BODY = {
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorView, "description": text}
     for status, text in {
+        409: "`Idempotency-Key`: its first request is under way, or its job was deleted.",
         413: "The body is over the limit.",
         415: "Neither JSON nor multipart.",
         422: "A field is wrong, or the model cannot make that; `param` names it.",
@@ -71,7 +74,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     summary="Make a video",
 )
 async def generate(
-    request: Request, response: Response, service: Annotated[Service, Depends(service_of)]
+    request: Request,
+    response: Response,
+    service: Annotated[Service, Depends(service_of)],
+    once: OnceParam,
 ) -> Any:
     """Queue a video. The answer comes at once; poll `GET /jobs/{id}` until it is `completed`.
 
@@ -82,20 +88,34 @@ async def generate(
     job_id = token_hex(16)
     async with read_body(request, GENERATE) as parsed:
         body = await checked_body(request, parsed, service, job_id)
-        resolution = resolve(body.request, service.spec, service.variant, body.media)
         if body.request.dry_run:
-            dry_run = await _dry_run(service, body, resolution)
+            dry_run = await _dry_run(service, body, await resolved(service, body))
             return Response(dry_run.model_dump_json(), media_type="application/json")
-        job = await accept(service, job_id, body, resolution)
+        job = await once.job(job_id, body, partial(make, service, job_id, body))
     response.headers["Location"] = f"/jobs/{job.id}"
     return job_view(job)
 
 
-async def accept(service: Service, job_id: str, body: Body, resolution: Resolution) -> Job:
+async def make(service: Service, job_id: str, body: Body, key: KeyUse | None = None) -> Job:
+    """Resolve and accept. The job has another id where ``key`` has made one before."""
+    return await accept(service, job_id, body, await resolved(service, body), key)
+
+
+async def resolved(service: Service, body: Body) -> Resolution:
+    """What the model makes of a body, its template filled in. Raises InvalidRequest."""
+    wish = body.request
+    if wish.template is not None:
+        wish = await run_in_threadpool(service.templates.filled, wish)
+    return resolve(wish, service.spec, service.variant, body.media)
+
+
+async def accept(
+    service: Service, job_id: str, body: Body, resolution: Resolution, key: KeyUse | None = None
+) -> Job:
     """Store the job and its upload, and wake the worker."""
     service.check_disk()
     await run_in_threadpool(check_memory, service, resolution)
-    new = new_job(service, job_id, body, resolution)
+    new = new_job(service, job_id, body, resolution, key=key)
     if body.upload is None:
         job = await service.queue.submit(new)
     else:
@@ -103,12 +123,19 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
         with _removed_on_failure(path):
             await run_in_threadpool(write_upload, path, body.upload.file)
             job = await service.queue.submit(new)
+        if job.id != job_id:  # another process made it with the same key
+            path.unlink(missing_ok=True)
     service.supervisor.wake()
     return job
 
 
 def new_job(
-    service: Service, job_id: str, body: Body, resolution: Resolution, batch: str | None = None
+    service: Service,
+    job_id: str,
+    body: Body,
+    resolution: Resolution,
+    batch: str | None = None,
+    key: KeyUse | None = None,
 ) -> NewJob:
     """The job that a request becomes."""
     return NewJob(
@@ -118,7 +145,9 @@ def new_job(
         resolved=resolution.request,
         adjustments=resolution.adjustments,
         owner=service.queue.owner,
+        priority=PRIORITIES[body.request.priority],
         batch=batch,
+        key=key,
         trace=service.tracing.traceparent() if service.tracing else None,
         webhook=str(url) if (url := body.request.webhook_url) else None,
     )

@@ -22,6 +22,7 @@ from common.memory.fitting import Fitting
 from common.memory.nvml import Gpu
 from common.memory.opening import Pool
 from common.settings import GIB, Settings
+from common.templates.folder import TemplateFolder
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Service:
     pool: Pool
     appraiser: Appraiser
     meters: Meters
+    templates: TemplateFolder
     gpu: Gpu | None = None
     tracing: Tracing | None = None
     started: float = field(default_factory=time.monotonic)

@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 from common.errors import ErrorBody
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
-from common.requests import Adjustment, ResolvedRequest
+from common.requests import PRIORITIES, Adjustment, Priority, ResolvedRequest
+
+_PRIORITY_NAMES = {steps: name for name, steps in PRIORITIES.items()}
 
 
 class ErrorView(BaseModel):
@@ -55,6 +57,7 @@ class JobView(BaseModel):
     batch: str | None = Field(None, description="The batch that it is a part of.")
     state: JobState
     progress: Progress
+    priority: Priority = Field("normal", description="As it was asked for.")
     queue_position: int | None = Field(None, description="Jobs ahead of it, while queued.")
     created_at: datetime
     started_at: datetime | None = None
@@ -105,6 +108,7 @@ def job_view(job: Job, live: Progress | None = None, position: int | None = None
         batch=job.batch,
         state=job.state,
         progress=progress_of(job, live),
+        priority=_PRIORITY_NAMES.get(job.priority, "normal"),
         queue_position=position,
         created_at=_moment(job.created_at),
         started_at=_moment(job.started_at),

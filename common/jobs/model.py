@@ -32,6 +32,16 @@ class JobResult(_Record):
     """Seconds by phase."""
 
 
+class KeyUse(_Record):
+    """An Idempotency-Key, and the request that it came with."""
+
+    key: str
+    fingerprint: str
+    """Of the request: SHA-256, in hexadecimal."""
+    seconds: float
+    """How long the key is kept."""
+
+
 class NewJob(_Record):
     """A job before it is accepted."""
 
@@ -51,6 +61,8 @@ class NewJob(_Record):
     """Whom to tell about the end."""
     trace: str | None = None
     """The span that asked for it (W3C ``traceparent``)."""
+    key: KeyUse | None = None
+    """Written with the job, into a table of its own: a job that is read has none."""
 
 
 class Job(NewJob):

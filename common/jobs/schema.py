@@ -1,4 +1,4 @@
-"""The tables: jobs, the batches that some belong to, and what is still to be told about them."""
+"""The tables: jobs, their batches, the keys that made them, and what is to be told of their ends."""
 
 from sqlalchemy import (
     Column,
@@ -75,6 +75,19 @@ webhook_deliveries = Table(
     Column("attempts", Text, nullable=False),
     Index("webhook_deliveries_due", "model", "state", "next_at"),
 )
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("owner", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("job", String(32), nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("idempotency_keys_by_end", "model", "expires_at"),
+)
+"""Which job came of which key. A key outlives its job: it makes no second one."""
 
 PLACES = 50
 """How many places in the queue one step of priority is worth."""

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
-from common.errors import BatchConflict, BatchNotFound
+from common.errors import BatchConflict, BatchNotFound, VideosDGXError
 from common.jobs.batches import Batch, BatchPage, Glance, Member, NewBatch
 from common.jobs.model import Job, NewJob
 from common.jobs.rows import from_row
@@ -35,6 +35,9 @@ class SqlBatches(SqlClients):
             "created_at": self._clock(),
         }
         with self._writing() as connection:
+            self._one_writer(connection)
+            if (known := self._known(connection, new_jobs[0])) is not None:
+                return self._batch_of(connection, known)
             self._insert_all(connection, new_jobs, max_unfinished, max_of_owner)
             statement = insert(batches).values(row).returning(batches)
             return _from_row(connection.execute(statement).one())
@@ -127,6 +130,12 @@ class SqlBatches(SqlClients):
         if row is None:
             raise BatchNotFound("No such batch.", param="id", hint="GET /batches lists them.")
         return _from_row(row)
+
+    def _batch_of(self, connection: Connection, known: Job | VideosDGXError) -> Batch:
+        """The batch that the key of a new one has made before. Raises what its client gets."""
+        if not isinstance(known, Job):
+            raise known
+        return self._batch(connection, known.batch or "")
 
     def _failed(self, connection: Connection, batch: Batch) -> set[str]:
         query = select(jobs.c.id).where(

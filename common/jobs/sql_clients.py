@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, tuple_
 
-from common.errors import JobConflict, QueueFull
-from common.jobs.model import Job, JobPage, NewJob, Statistics
+from common.errors import JobConflict, JobNotFound, KeyReused, VideosDGXError
+from common.jobs.keys import check_fingerprint, expired_keys, job_was_deleted, kept_key, key_row
+from common.jobs.model import Job, JobPage, KeyUse, NewJob, Statistics
 from common.jobs.room import Room
 from common.jobs.rows import from_row, to_row
-from common.jobs.schema import PLACES, RANK, jobs
+from common.jobs.schema import PLACES, RANK, idempotency_keys, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import in_page
 from common.jobs.states import ENDED, UNFINISHED, Event, JobState
@@ -21,11 +22,18 @@ class SqlClients(SqlBase):
 
     def submit(
         self, new: Sequence[NewJob], max_unfinished: int, max_of_owner: int = 0
-    ) -> list[Job | QueueFull]:
+    ) -> list[Job | VideosDGXError]:
         with self._writing() as connection:
             self._one_writer(connection)
             room = self._room(connection, new, max_unfinished, max_of_owner)
-            return [room.refusal(job) or self._insert(connection, job) for job in new]
+            return [
+                self._known(connection, job) or room.refusal(job) or self._insert(connection, job)
+                for job in new
+            ]
+
+    def made_with(self, owner: str, use: KeyUse) -> Job | None:
+        with self._reading() as connection:
+            return self._made_with(connection, owner, use)
 
     def get(self, job_id: str) -> Job:
         with self._reading() as connection:
@@ -124,5 +132,30 @@ class SqlClients(SqlBase):
         return {row[0]: row[1] for row in rows}
 
     def _insert(self, connection: Connection, job: NewJob) -> Job:
-        row = to_row(job) | {"created_at": self._clock()}
-        return from_row(connection.execute(_INSERT, row).one())
+        """In one transaction: the job, and the key that no second one may be made with."""
+        now = self._clock()
+        row = connection.execute(_INSERT, to_row(job) | {"created_at": now}).one()
+        if job.key is not None:
+            connection.execute(expired_keys(self.model, now))
+            connection.execute(insert(idempotency_keys), key_row(job, job.key, now))
+        return from_row(row)
+
+    def _known(self, connection: Connection, job: NewJob) -> Job | VideosDGXError | None:
+        """What the client of a job gets whose key was used before."""
+        if job.key is None:
+            return None
+        try:
+            return self._made_with(connection, job.owner, job.key)
+        except (KeyReused, JobConflict) as exc:
+            return exc
+
+    def _made_with(self, connection: Connection, owner: str, use: KeyUse) -> Job | None:
+        found = connection.execute(kept_key(self.model, owner, use.key, self._clock()))
+        row = found.one_or_none()
+        if row is None:
+            return None
+        check_fingerprint(row.fingerprint, use)
+        try:
+            return self._one(connection, row.job)
+        except JobNotFound:
+            raise job_was_deleted() from None

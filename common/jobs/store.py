@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from common.errors import ErrorBody, QueueFull
+from common.errors import ErrorBody, VideosDGXError
 from common.jobs.batch_store import BatchStore
 from common.jobs.figures import Figured
-from common.jobs.model import Job, JobPage, JobResult, NewJob, Progress, Statistics
+from common.jobs.model import Job, JobPage, JobResult, KeyUse, NewJob, Progress, Statistics
 from common.jobs.outbox import Outbox
 from common.jobs.states import Event, JobState
 
@@ -32,12 +32,21 @@ class JobStore(BatchStore, Outbox, Figured, Protocol):
 
     def submit(
         self, new: Sequence[NewJob], max_unfinished: int, max_of_owner: int = 0
-    ) -> list[Job | QueueFull]:
-        """Accept jobs, in order; they are on disk when this returns.
+    ) -> list[Job | VideosDGXError]:
+        """Accept jobs, in order; they are on disk when this returns, and their keys with them.
 
-        Jobs for which there is no room, because ``max_unfinished`` jobs of this model are
-        unfinished, or ``max_of_owner`` (0: no limit) of the same owner, are answered with the error
-        that their client gets.
+        A job whose key has made one before is answered with that one, under its own id. Refused
+        jobs are answered with the error that their client gets: ``QueueFull`` where
+        ``max_unfinished`` jobs of this model are unfinished, or ``max_of_owner`` (0: no limit) of
+        the same owner, else as ``made_with`` raises it.
+        """
+
+    def made_with(self, owner: str, use: KeyUse) -> Job | None:
+        """The job that a client's key has made; None for a key that is new, or was kept too long.
+
+        Raises:
+            KeyReused: it came with another request.
+            JobConflict: its job was deleted.
         """
 
     def get(self, job_id: str) -> Job:

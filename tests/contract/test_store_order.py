@@ -4,9 +4,9 @@ from sqlalchemy import create_engine
 
 from common.jobs.schema import PLACES
 from common.jobs.sql import SqlJobStore
-from common.jobs.states import JobState
+from common.jobs.states import UNFINISHED, JobState
 from tests.contract.conftest import Clock
-from tests.contract.test_store import claimed, submit
+from tests.contract.test_store import ERROR, claimed, submit
 
 
 def test_priority_is_worth_a_number_of_places_and_no_more(store: SqlJobStore):
@@ -40,3 +40,31 @@ def test_position_counts_the_jobs_ahead(store: SqlJobStore):
     claimed(store)
     assert store.get(claimed_first.id).state is JobState.WAITING
     assert store.position(last) == 2
+
+
+def test_a_stream_of_urgent_jobs_starves_nobody(store: SqlJobStore):
+    """As many as there are; one is made while the next comes. The patient job waits its places."""
+    for priority in (0, -1):
+        patient = submit(store, priority=priority)
+        submit(store, priority=1)  # there is always one more than is made
+        for overtaken in range(4 * PLACES):  # noqa: B007  # counted here, looked at below
+            first = claimed(store)
+            if first[0] == patient.id:
+                break
+            submit(store, priority=1)
+            assert store.fail(*first, ERROR)
+        assert PLACES * (1 - priority) - 2 <= overtaken <= PLACES * (1 - priority)
+        empty(store)
+
+
+def empty(store: SqlJobStore) -> None:
+    for job in store.page(states=list(UNFINISHED), limit=100).jobs:
+        store.cancel(job.id)
+
+
+def test_low_priority_goes_behind_and_keeps_the_order_within(store: SqlJobStore):
+    low, normal, high = [submit(store, priority=priority) for priority in (-1, 0, 1)]
+    later = submit(store, priority=1)
+    order = [high, later, normal, low]
+    assert [store.position(job) for job in order] == [0, 1, 2, 3]
+    assert [claimed(store)[0] for _ in order] == [job.id for job in order]

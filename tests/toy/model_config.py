@@ -26,10 +26,12 @@ from common.contract import (
     ModelOptions,
     ModelSpec,
     Phase,
+    Preset,
     Variant,
     VideoClip,
 )
 from common.errors import CheckpointError
+from common.presets import presets
 from common.requests import ResolvedRequest
 
 MIB = 1024**2
@@ -166,6 +168,10 @@ VARIANT = Variant(
         num_inference_steps=3,
         guidance_scale=1,
         negative_prompt="ugly",
+    ),
+    presets=presets(
+        draft=Preset(size=(32, 32), num_inference_steps=1),
+        high=Preset(size=(128, 96), num_inference_steps=5, guidance_scale=2),
     ),
 )
 

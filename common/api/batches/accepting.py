@@ -15,13 +15,17 @@ from common.api.routes_generate import new_job, sync_folder, write_upload
 from common.api.service import Service
 from common.errors import BatchConflict, FileGone, InvalidRequest
 from common.jobs.batches import Batch, Member, NewBatch
-from common.jobs.model import Job, NewJob
+from common.jobs.model import Job, KeyUse, NewJob
 from common.jobs.states import JobState
 from common.media.disk import full_disk_named
 
 
-async def accept_batch(service: Service, wanted: BatchRequest, planned: Sequence[Planned]) -> Batch:
+async def accept_batch(
+    service: Service, wanted: BatchRequest, planned: Sequence[Planned], key: KeyUse | None = None
+) -> Batch:
     """Store a batch with its jobs and their uploads, and wake the worker.
+
+    With a key that made a batch before, in another process, that one is answered.
 
     Raises:
         QueueFull: there is no room for all of its jobs now.
@@ -38,13 +42,16 @@ async def accept_batch(service: Service, wanted: BatchRequest, planned: Sequence
         name=wanted.name,
         members=tuple(_member(one) for one in planned),
     )
-    jobs = [_job(service, candidate, new.id) for candidate in candidates]
+    first, *others = [_job(service, candidate, new.id) for candidate in candidates]
+    jobs = [first.model_copy(update={"key": key}), *others]
     uploads = [candidate.body.upload for candidate in candidates if candidate.body.upload]
     paths = [service.inputs / upload.media.name for upload in uploads]
     with _removed_on_failure(paths):
         await run_in_threadpool(_write_all, service.inputs, uploads)
         queue = service.queue
         batch = await queue.call(queue.store.submit_batch, new, jobs, *queue.limits)
+    if batch.id != new.id:
+        _remove(paths)
     service.supervisor.wake()
     return batch
 
@@ -150,7 +157,11 @@ def _removed_on_failure(paths: Sequence[Path]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for path in paths:
-            with suppress(OSError):
-                path.unlink()
+        _remove(paths)
         raise
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from common.api.batches.body import BatchBody, Wish
 from common.api.body import Body, Parsed, Upload, as_invalid_request, checked_body
+from common.api.routes_generate import resolved
 from common.api.service import Service
 from common.errors import (
     CheckpointError,
@@ -22,7 +23,7 @@ from common.errors import (
 from common.jobs.batches import LABEL_CHARS
 from common.memory.fitting import Fitting
 from common.requests import GenerateRequest
-from common.resolver import Resolution, resolve
+from common.resolver import Resolution
 from common.webhooks.target import check_webhook
 
 
@@ -87,8 +88,7 @@ async def _candidate(
             param="image",
             hint="Leave one of them out.",
         )
-    resolution = resolve(body.request, service.spec, service.variant, body.media)
-    return Candidate(job_id, body, resolution)
+    return Candidate(job_id, body, await resolved(service, body))
 
 
 def _validated(wish: Wish) -> GenerateRequest:

@@ -19,14 +19,17 @@ from common.api.batches.views import (
 )
 from common.api.body import read_body
 from common.api.estimate import estimate
+from common.api.once import Once, OnceParam
 from common.api.service import Service, service_of
 from common.api.views import ErrorView
 from common.errors import BatchRefused
+from common.jobs.batches import Batch
 
 router = APIRouter(tags=["Batches"])
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": BatchDryRunView, "description": "`dry_run`: no batch."},
+    409: {"model": ErrorView, "description": "`Idempotency-Key`: its first request is under way."},
     413: {"model": ErrorView, "description": "The body is over the limit."},
     415: {"model": ErrorView, "description": "Neither JSON nor multipart."},
     422: {
@@ -49,7 +52,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     summary="Make many videos",
 )
 async def generate_batch(
-    request: Request, response: Response, service: Annotated[Service, Depends(service_of)]
+    request: Request,
+    response: Response,
+    service: Annotated[Service, Depends(service_of)],
+    once: OnceParam,
 ) -> Any:
     """Queue many videos as one batch. Poll `GET /batches/{id}`, or watch its events.
 
@@ -66,9 +72,24 @@ async def generate_batch(
         errors = errors_of(planned)
         if len(errors) == len(planned) or (errors and body.batch.strict):
             return _json(_refusal(body.batch, planned), BatchRefused.status)
-        batch = await accept_batch(service, body.batch, planned)
+        batch = await _made(once, service, body.batch, planned)
     response.headers["Location"] = f"/batches/{batch.id}"
     return await read_batch(service, batch.id)
+
+
+async def _made(
+    once: Once, service: Service, wanted: BatchRequest, planned: Sequence[Planned]
+) -> Batch:
+    """The batch; the one that its Idempotency-Key has made before, where there is one."""
+    if once.key is None:
+        return await accept_batch(service, wanted, planned)
+    with once.alone():
+        use = await once.use(*(one.candidate.body for one in planned if one.candidate))
+        first = await once.made(use)
+        if first is None or first.batch is None:
+            return await accept_batch(service, wanted, planned, use)
+    once.replay()
+    return await service.queue.call(service.queue.store.batch, first.batch)
 
 
 def _json(view: BatchDryRunView | BatchRefusedView, status: int) -> Response:

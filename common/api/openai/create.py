@@ -1,6 +1,7 @@
 """From a body of OpenAI's Videos API to a job in the queue."""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
@@ -10,17 +11,17 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from common.api.body import Body, Parsed, as_invalid_request, checked_body, read_body
+from common.api.once import Once
 from common.api.openai.errors import in_their_names
 from common.api.openai.requests import reader_for
-from common.api.routes_generate import accept
+from common.api.routes_generate import make
 from common.api.service import Service
 from common.errors import FileGone, JobConflict
 from common.jobs.model import Job
 from common.requests import GenerateRequest, ResolvedRequest
-from common.resolver import resolve
 
 
-async def create_job(request: Request, service: Service) -> Job:
+async def create_job(request: Request, service: Service, once: Once) -> Job:
     """Queue the video that the body of ``request`` asks for.
 
     Raises:
@@ -30,10 +31,12 @@ async def create_job(request: Request, service: Service) -> Job:
     async with read_body(request, reader_for(service)) as parsed:
         with in_their_names():
             body = await checked_body(request, parsed, service, job_id)
-            return await _accept(service, job_id, body)
+            return await once.job(job_id, body, partial(make, service, job_id, body))
 
 
-async def remix_job(request: Request, service: Service, source: Job, prompt: str) -> Job:
+async def remix_job(
+    request: Request, service: Service, once: Once, source: Job, prompt: str
+) -> Job:
     """Queue ``source`` again under another prompt: same size, length, seed, and beginning.
 
     Raises:
@@ -51,12 +54,8 @@ async def remix_job(request: Request, service: Service, source: Job, prompt: str
     with ExitStack() as stack, in_their_names():
         files = await run_in_threadpool(_open_uploads, service.inputs, source, stack)
         body = await checked_body(request, Parsed(wish, files), service, job_id)
-        return await _accept(service, job_id, Body(body.request, body.upload, source.id))
-
-
-async def _accept(service: Service, job_id: str, body: Body) -> Job:
-    resolution = resolve(body.request, service.spec, service.variant, body.media)
-    return await accept(service, job_id, body, resolution)
+        body = Body(body.request, body.upload, source.id)
+        return await once.job(job_id, body, partial(make, service, job_id, body))
 
 
 def _same_again(made: ResolvedRequest, prompt: str) -> GenerateRequest:

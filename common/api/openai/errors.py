@@ -57,8 +57,10 @@ def openai_answer(
         param=error.param,
         code=error.code,
     )
-    again = {"x-should-retry": "false"} if status in _USELESS_TO_REPEAT else {}
-    return JSONResponse({"error": body.model_dump()}, status, again | (headers or {}))
+    headers = headers or {}
+    useless = status in _USELESS_TO_REPEAT and "Retry-After" not in headers
+    again = {"x-should-retry": "false"} if useless else {}
+    return JSONResponse({"error": body.model_dump()}, status, again | headers)
 
 
 def described(**answers: str) -> dict[int | str, dict[str, Any]]:

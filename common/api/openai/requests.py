@@ -19,6 +19,8 @@ from common.requests import (
     FrameRate,
     GenerateRequest,
     GuidanceScale,
+    Name,
+    Priority,
     Prompt,
     Seconds,
     Seed,
@@ -35,7 +37,7 @@ _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 
 _SAME = {
     *("prompt", "negative_prompt", "num_frames", "fps", "seed"),
-    *("num_inference_steps", "guidance_scale", "options", "webhook_url"),
+    *("num_inference_steps", "guidance_scale", "options", "preset", "priority", "webhook_url"),
 }
 """Fields that have the same name and meaning in a ``GenerateRequest``."""
 
@@ -86,6 +88,8 @@ class CreateVideo(BaseModel):
     options: dict[str, Any] | None = Field(
         None, description="The model's own options, listed by `GET /info`."
     )
+    preset: Name | None = Field(None, description="One that `GET /presets` lists.")
+    priority: Priority | None = Field(None, description="Place in the queue.")
     webhook_url: HttpUrl | None = Field(
         None, description="Called when the video is ready or failed, where the service allows it."
     )

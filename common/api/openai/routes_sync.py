@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
 from common.api.jobs import cancel, find, published_file
+from common.api.once import OnceParam
 from common.api.openai.create import create_job
 from common.api.openai.errors import PREFIX, described, openai_answer
 from common.api.openai.routes_videos import CREATE_BODY, CREATE_ERRORS
@@ -46,13 +47,13 @@ _CLIENT_CLOSED_REQUEST = 499
     summary="Make a video and wait for it",
 )
 async def create_and_wait(
-    request: Request, service: Annotated[Service, Depends(service_of)]
+    request: Request, service: Annotated[Service, Depends(service_of)], once: OnceParam
 ) -> Response:
     """The MP4 itself. Whoever hangs up cancels the job; whoever waits too long loses nothing.
 
     `X-Request-Id` is the id of the job.
     """
-    job = await create_job(request, service)
+    job = await create_job(request, service, once)
     try:
         async with asyncio.timeout(service.settings.sync_seconds):
             ended = await _end_of(job.id, request, service)
@@ -63,7 +64,9 @@ async def create_and_wait(
     if ended is None:
         await _give_up(job, service)
         return Response(status_code=_CLIENT_CLOSED_REQUEST)
-    return _answer(ended, service)
+    answer = _answer(ended, service)
+    answer.headers.update(once.response.headers)
+    return answer
 
 
 async def _end_of(job_id: str, request: Request, service: Service) -> Job | None:

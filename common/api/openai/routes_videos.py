@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from common.api.jobs import find, remove
+from common.api.once import OnceParam
 from common.api.openai.create import create_job, remix_job
 from common.api.openai.errors import PREFIX, described
 from common.api.openai.requests import CreateVideo, RemixVideo
@@ -38,6 +39,7 @@ CREATE_BODY: dict[str, Any] = {
 CREATE_ERRORS = described(
     _400="A field is wrong, or the model cannot make that; `param` names it.",
     _404="Another model is asked for.",
+    _409="`Idempotency-Key`: its first request is under way, or its job was deleted.",
     _413="The body is over the limit.",
     _415="Neither JSON nor multipart.",
     _429="The queue is full; try again after `Retry-After` seconds.",
@@ -50,13 +52,15 @@ CONFLICT = described(_409="The video's status does not allow it.")
 
 
 @router.post("", openapi_extra=CREATE_BODY, responses=CREATE_ERRORS, summary="Make a video")
-async def create(request: Request, response: Response, service: ServiceParam) -> VideoView:
+async def create(
+    request: Request, response: Response, service: ServiceParam, once: OnceParam
+) -> VideoView:
     """Queue a video. Fields may also come inside `extra_body` or `extra_params`.
 
     `size` and `seconds` of the answer are what is really made: inside the model's range the
     nearest to what was asked, as `GET /jobs/{id}` explains under `adjustments`.
     """
-    return _shown(await create_job(request, service), service, response)
+    return _shown(await create_job(request, service, once), service, response)
 
 
 @router.get("", responses=_LIST_ERRORS, summary="List videos")
@@ -98,11 +102,16 @@ async def delete(video_id: str, service: ServiceParam) -> DeletedView:
     "/{video_id}/remix", responses=CREATE_ERRORS | UNKNOWN | CONFLICT, summary="Make it anew"
 )
 async def remix(
-    video_id: str, body: RemixVideo, request: Request, response: Response, service: ServiceParam
+    video_id: str,
+    body: RemixVideo,
+    request: Request,
+    response: Response,
+    service: ServiceParam,
+    once: OnceParam,
 ) -> VideoView:
     """The same job with another prompt: same size, length, seed, picture and options."""
     source = await find(service, video_id)
-    job = await remix_job(request, service, source, body.prompt)
+    job = await remix_job(request, service, once, source, body.prompt)
     return _shown(job, service, response)
 
 

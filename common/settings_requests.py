@@ -1,0 +1,15 @@
+"""Settings about what a request may say."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class RequestSettings(BaseSettings):
+    """Inherited by ``Settings``."""
+
+    idempotency_hours: float = Field(24, gt=0)
+    """An Idempotency-Key is kept so long: until then it makes no second job."""
+    templates_dir: Path | None = None
+    """Templates of prompts, a YAML file each; read again when they change. Empty: ours."""

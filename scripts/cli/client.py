@@ -1,0 +1,157 @@
+"""One service, over HTTP. Requests that may arrive twice are sent again by themselves."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+
+from scripts.cli.errors import WRONG, CliError, refusal, unreachable
+from scripts.cli.events import Event, events_of
+from scripts.health_ask import urls_on
+
+TRIES = 3
+TIMEOUT = httpx.Timeout(30, read=120)
+HOST = "127.0.0.1"
+_OURSELVES = (HOST, "localhost", "::1")
+"""No proxy of the environment is asked for these."""
+
+Json = dict[str, Any]
+Files = dict[str, tuple[str, bytes]]
+
+
+def address_of(service: str | None) -> str:
+    """The address behind a service's name or URL; the first of the list where none is given.
+
+    Raises:
+        CliError: there is no such service.
+    """
+    known = urls_on(HOST)
+    if service is None:
+        return next(iter(known.values()))
+    if service in known:
+        return known[service]
+    if service.startswith(("http://", "https://")):
+        with suppress(httpx.InvalidURL, ValueError):
+            if urlsplit(service).hostname:
+                return str(httpx.URL(service)).rstrip("/")
+    raise CliError(
+        f"There is no service {service!r}.",
+        status=WRONG,
+        param="--service",
+        hint=f"Give one of {', '.join(known)}, or a URL such as http://spark:8001.",
+    )
+
+
+class Client:
+    """A service. Every method raises CliError where it refuses or does not answer."""
+
+    def __init__(self, url: str, key: str | None = None) -> None:
+        self.url = url
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        near = httpx.URL(url).host in _OURSELVES
+        self._http = httpx.Client(
+            base_url=url, headers=headers, timeout=TIMEOUT, trust_env=not near
+        )
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON behind a path."""
+        return self._ask("GET", path, params=query).json()
+
+    def generate(self, body: Json, files: Files, key: str | None) -> Json:
+        """Ask for a video; under one key, so that a lost answer makes no second job."""
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        if files:
+            form = {name: _as_text(value) for name, value in body.items()}
+            answer = self._ask("POST", "/generate", data=form, files=files, headers=headers)
+        else:
+            answer = self._ask("POST", "/generate", json=body, headers=headers)
+        found: Json = answer.json()
+        return found
+
+    def job(self, job_id: str) -> Json:
+        """One job."""
+        found: Json = self.get(f"/jobs/{job_id}")
+        return found
+
+    def cancel(self, job_id: str) -> Json:
+        """Cancel a job; it may need a moment to stop."""
+        found: Json = self._ask("POST", f"/jobs/{job_id}/cancel").json()
+        return found
+
+    def delete(self, job_id: str) -> None:
+        """Forget an ended job, and remove its files."""
+        self._ask("DELETE", f"/jobs/{job_id}")
+
+    def events(self, job_id: str, after: str | None) -> Iterator[Event]:
+        """What happens to a job, until the stream ends. Raises TransportError where it breaks."""
+        headers = {"Last-Event-ID": after} if after else {}
+        path = f"/jobs/{job_id}/events"
+        patience = httpx.Timeout(30, read=None)
+        with self._http.stream("GET", path, headers=headers, timeout=patience) as answer:
+            if answer.is_error:
+                answer.read()
+                raise refusal(answer)
+            yield from events_of(answer.iter_lines())
+
+    @contextmanager
+    def video(self, job_id: str) -> Iterator[httpx.Response]:
+        """A finished MP4, to be read in pieces."""
+        try:
+            with self._http.stream("GET", f"/jobs/{job_id}/download") as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise refusal(answer)
+                yield answer
+        except httpx.TransportError as exc:
+            raise unreachable(self.url, exc) from exc
+
+    def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        for left in reversed(range(TRIES)):
+            try:
+                answer = self._http.request(method, path, **request)
+            except httpx.TransportError as exc:
+                if left and _may_be_sent_again(method, exc):
+                    continue
+                raise unreachable(self.url, exc) from exc
+            if not answer.is_error:
+                break
+            error = refusal(answer)
+            if not (left and error.body["code"] == "idempotency_key_in_use"):
+                raise error
+            time.sleep(float(answer.headers.get("retry-after", 1)))  # our own first try
+        return answer
+
+
+def _may_be_sent_again(method: str, exc: httpx.TransportError) -> bool:
+    """A broken connection, and not one that nobody took or that was waited for long enough.
+
+    All our requests but DELETE may arrive twice: they change nothing, carry a key, or cancel.
+    """
+    final = (httpx.ConnectError, httpx.TimeoutException, httpx.UnsupportedProtocol)
+    return method != "DELETE" and not isinstance(exc, final)
+
+
+def _as_text(value: Any) -> str:
+    """A field as a form has it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def files_of(image: Path | None, video: Path | None) -> Files:
+    """The files to upload. Raises CliError: one cannot be read."""
+    files: Files = {}
+    for name, path in (("image", image), ("video", video)):
+        if path is None:
+            continue
+        try:
+            files[name] = (path.name, path.read_bytes())
+        except OSError as exc:
+            raise CliError(
+                f"{path} cannot be read: {exc.strerror}.", status=WRONG, param=f"--{name}"
+            ) from exc
+    return files

@@ -1,0 +1,53 @@
+"""What goes wrong on the command line, and the exit status that says so to a script."""
+
+from typing import Any
+
+import httpx
+
+FAILED = 1
+"""The job failed or was cancelled; a service is not well."""
+WRONG = 2
+"""The command itself is wrong."""
+UNREACHABLE = 3
+"""No service answers."""
+REFUSED = 4
+"""The service refused; its error says why."""
+INTERRUPTED = 130
+"""Ctrl+C, as shells have it."""
+
+
+class CliError(Exception):
+    """Shown as a message, the field and the way out; never as a traceback."""
+
+    def __init__(self, message: str, *, status: int, **details: str | None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"code": "cli_error", "param": None, "hint": None, **details}
+        self.body["message"] = message
+
+
+def refusal(answer: httpx.Response) -> CliError:
+    """The error of a service, in its own words where it has any."""
+    error = _error_of(answer)
+    message = str(error.get("message") or f"The service answered {answer.status_code}.")
+    details = {name: error.get(name) for name in ("code", "param", "hint")}
+    return CliError(message, status=REFUSED, **details)
+
+
+def unreachable(url: str, exc: httpx.TransportError) -> CliError:
+    """Nobody answers, or not in time."""
+    late = isinstance(exc, httpx.TimeoutException)
+    return CliError(
+        f"{url} {'does not answer in time' if late else 'does not answer'}.",
+        status=UNREACHABLE,
+        code="unreachable",
+        hint="`videosdgx health` shows all services; --service or VIDEOSDGX_URL names one.",
+    )
+
+
+def _error_of(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        error = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {}

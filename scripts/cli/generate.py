@@ -1,0 +1,93 @@
+"""``videosdgx generate``: every field of a request as an option."""
+
+from pathlib import Path
+
+from scripts.cli import options as opt
+from scripts.cli.client import Client, Json, address_of, files_of
+from scripts.cli.errors import FAILED, CliError
+from scripts.cli.saving import save
+from scripts.cli.show import Output
+from scripts.cli.watching import wait as wait_for
+
+
+def generate(
+    prompt: opt.Prompt = None,
+    template: opt.Template = None,
+    variables: opt.Variables = None,
+    preset: opt.Preset = None,
+    priority: opt.Priority = None,
+    negative_prompt: opt.Negative = None,
+    duration: opt.Duration = None,
+    num_frames: opt.Frames = None,
+    resolution: opt.Resolution = None,
+    fps: opt.Fps = None,
+    seed: opt.Seed = None,
+    num_inference_steps: opt.Steps = None,
+    guidance_scale: opt.Guidance = None,
+    generate_audio: opt.Audio = None,
+    options: opt.ModelOptions = None,
+    field: opt.Fields = None,
+    image: opt.Image = None,
+    video: opt.Video = None,
+    idempotency_key: opt.IdempotencyKey = None,
+    dry_run: opt.DryRun = False,
+    wait: opt.Wait = False,
+    output: opt.Output = None,
+    force: opt.Force = False,
+    cancel_on_interrupt: opt.CancelOnInterrupt = False,
+    service: opt.Service = None,
+    api_key: opt.Key = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Ask for a video. --output waits for it and writes it there."""
+    given = dict(locals())
+    client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
+    answer = client.generate(body_of(given), files_of(image, video), idempotency_key)
+    if dry_run:
+        shown.dry_run(answer)
+    elif wait or output:
+        job = wait_for(client, answer["id"], shown.err, cancel_on_interrupt=cancel_on_interrupt)
+        finish(client, job, output, shown, force=force)
+    else:
+        shown.job(answer)
+
+
+_ELSEWHERE = {
+    *("field", "image", "video", "idempotency_key", "wait", "output", "force"),
+    *("cancel_on_interrupt", "service", "api_key", "as_json"),
+}
+"""Parameters that are no fields of the request's body."""
+
+
+def body_of(given: Json) -> Json:
+    """The request: what was given, under the names of the fields."""
+    body = {name: value for name, value in given.items() if name not in _ELSEWHERE}
+    body["variables"] = opt.pairs("--variable", body["variables"])
+    body["options"] = opt.values("--option", body["options"])
+    sent = {name: value for name, value in body.items() if value not in (None, False, {})}
+    if given["generate_audio"] is False:
+        sent["generate_audio"] = False
+    return sent | opt.values("--field", given["field"])
+
+
+def finish(
+    client: Client, job: Json, output: Path | None, shown: Output, *, force: bool = False
+) -> None:
+    """Say how a job ended, and fetch its video where that is wanted.
+
+    Raises:
+        CliError: it failed or was cancelled.
+    """
+    if job["state"] != "completed":
+        error = job["error"] or {"message": f"Job {job['id']} was {job['state']}."}
+        raise CliError(
+            error["message"],
+            status=FAILED,
+            code=error.get("code", job["state"]),
+            param=error.get("param"),
+            hint=error.get("hint"),
+        )
+    if output is not None:
+        path = save(client, job["id"], output, force=force)
+        shown.err.print(f"Written: {path}", markup=False, soft_wrap=True)
+    shown.job(job)

@@ -1,0 +1,153 @@
+"""``videosdgx``: the services from a terminal.
+
+Exit status: 0 done, 1 the job failed or was cancelled (``health``: something is wrong), 2 the
+command is wrong, 3 no service answers, 4 the service refused, 130 interrupted by Ctrl+C.
+"""
+
+import sys
+
+import typer
+
+from scripts import health_check
+from scripts.cli import options as opt
+from scripts.cli.client import Client, address_of
+from scripts.cli.errors import INTERRUPTED, UNREACHABLE, CliError
+from scripts.cli.generate import finish, generate
+from scripts.cli.saving import save
+from scripts.cli.show import Output, show_error
+from scripts.cli.watching import wait
+from scripts.health_ask import check_all, urls_on
+
+app = typer.Typer(
+    name="videosdgx",
+    help="Videos from the services of VideosDGX.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(generate)
+
+
+def main() -> None:
+    """Run one command; errors become a message and a status."""
+    try:
+        app()
+    except CliError as exc:
+        show_error(exc, as_json="--json" in sys.argv)
+        sys.exit(exc.status)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@app.command("list")
+def list_jobs(
+    state: opt.States = None,
+    limit: opt.Limit = 20,
+    service: opt.Service = None,
+    api_key: opt.Key = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    found = Client(address_of(service), api_key).get("/jobs", state=state or [], limit=limit)
+    Output(as_json=as_json).jobs(found["jobs"])
+
+
+@app.command()
+def show(
+    job_id: opt.JobId,
+    service: opt.Service = None,
+    api_key: opt.Key = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Show all there is to know about a job."""
+    Output(as_json=as_json).job(Client(address_of(service), api_key).job(job_id))
+
+
+@app.command()
+def watch(
+    job_id: opt.JobId,
+    output: opt.Output = None,
+    force: opt.Force = False,
+    cancel_on_interrupt: opt.CancelOnInterrupt = False,
+    service: opt.Service = None,
+    api_key: opt.Key = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Follow a job until it has ended; --output fetches its video then."""
+    client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
+    job = wait(client, job_id, shown.err, cancel_on_interrupt=cancel_on_interrupt)
+    finish(client, job, output, shown, force=force)
+
+
+@app.command()
+def cancel(
+    job_ids: opt.JobIds,
+    service: opt.Service = None,
+    api_key: opt.Key = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Cancel jobs: at once while queued, else as soon as the GPU is free."""
+    client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
+    jobs = [client.cancel(job_id) for job_id in job_ids]
+    if as_json:
+        shown.json(jobs)
+    for job in () if as_json else jobs:
+        shown.text(f"{job['id']}  {job['state']}")
+
+
+@app.command()
+def download(
+    job_id: opt.JobId,
+    output: opt.Output = None,
+    force: opt.Force = False,
+    service: opt.Service = None,
+    api_key: opt.Key = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Fetch a finished video."""
+    shown = Output(as_json=as_json)
+    path = save(Client(address_of(service), api_key), job_id, output, force=force)
+    if as_json:
+        shown.json({"id": job_id, "file": str(path)})
+    else:
+        shown.text(str(path))
+
+
+@app.command()
+def delete(
+    job_ids: opt.JobIds,
+    service: opt.Service = None,
+    api_key: opt.Key = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Forget ended jobs, and remove their files."""
+    client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
+    for job_id in job_ids:
+        client.delete(job_id)
+    if as_json:
+        shown.json({"deleted": job_ids})
+
+
+@app.command()
+def presets(
+    service: opt.Service = None, api_key: opt.Key = None, as_json: opt.AsJson = False
+) -> None:
+    """List what --preset and --template may be."""
+    found = Client(address_of(service), api_key).get("/presets")
+    Output(as_json=as_json).presets(found)
+
+
+@app.command()
+def health(
+    service: opt.Service = None, api_key: opt.Key = None, as_json: opt.AsJson = False
+) -> None:
+    """Show all services, their queues and the memory pool; with --service, that one."""
+    urls = urls_on("127.0.0.1")
+    if service is not None:
+        url = address_of(service)
+        urls = {Client(url, api_key).get("/")["model"]: url}
+    found = check_all(urls)
+    text = health_check.as_json(found) if as_json else health_check.as_table(found)
+    print(text)
+    status = health_check.status_of(found)
+    raise typer.Exit(UNREACHABLE if status == 2 else status)

@@ -1,0 +1,105 @@
+"""The options of the commands, each described once."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from scripts.cli.errors import WRONG, CliError
+
+Service = Annotated[
+    str | None,
+    typer.Option(
+        "--service", "-s", envvar="VIDEOSDGX_URL", help="Name or URL; the first of all if not said."
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key",
+        envvar="VIDEOSDGX_API_KEY",
+        show_envvar=True,
+        help="Better in the environment: other users of the machine see a command's words.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="As `videosdgx list` shows it.")]
+JobIds = Annotated[list[str], typer.Argument(metavar="ID...", help="One or more.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="File or folder; the video's own name if not.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
+CancelOnInterrupt = Annotated[
+    bool, typer.Option("--cancel-on-interrupt", help="Ctrl+C cancels the job.")
+]
+States = Annotated[
+    list[str] | None, typer.Option("--state", help="Only these; may be given again and again.")
+]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many.")]
+
+# Of generate
+
+Prompt = Annotated[str | None, typer.Argument(help="What the video shows.")]
+Template = Annotated[str | None, typer.Option(help="In place of a prompt: see `presets`.")]
+Variables = Annotated[
+    list[str] | None, typer.Option("--variable", "-v", metavar="NAME=TEXT", help="Of the template.")
+]
+Preset = Annotated[str | None, typer.Option("--preset", "-p", help="draft, standard or high.")]
+Priority = Annotated[Literal["low", "normal", "high"] | None, typer.Option(help="In the queue.")]
+Negative = Annotated[str | None, typer.Option(help="What it should not show.")]
+Duration = Annotated[float | None, typer.Option("--duration", "-d", help="Seconds.")]
+Frames = Annotated[int | None, typer.Option(help="Length in frames, in place of seconds.")]
+Resolution = Annotated[str | None, typer.Option("--resolution", "-r", help="As in 832x480.")]
+Fps = Annotated[float | None, typer.Option(help="Frames a second.")]
+Seed = Annotated[int | None, typer.Option(help="Same seed, same video.")]
+Steps = Annotated[
+    int | None, typer.Option("--num-inference-steps", "--steps", help="Denoising steps.")
+]
+Guidance = Annotated[float | None, typer.Option("--guidance-scale", "--guidance", help="1 is off.")]
+Audio = Annotated[
+    bool | None, typer.Option("--generate-audio/--no-generate-audio", help="Sound, or none.")
+]
+ModelOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="The model's own; the value may be JSON."),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--field", metavar="NAME=VALUE", help="Any other field of the request."),
+]
+Image = Annotated[Path | None, typer.Option(help="First frame: a picture's file.")]
+Video = Annotated[Path | None, typer.Option(help="To go on from: a video's file.")]
+IdempotencyKey = Annotated[
+    str | None, typer.Option(help="The same key makes no second job. One is drawn if not given.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be made; make nothing.")]
+Wait = Annotated[bool, typer.Option("--wait", "-w", help="Until it has ended, with a bar.")]
+
+
+def pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """``NAME=VALUE``, several times. Raises CliError: there is no ``=``."""
+    found = {}
+    for text in given or ():
+        name, separator, value = text.partition("=")
+        if not (name and separator):
+            raise CliError(
+                f"{text!r} has no name and value.",
+                status=WRONG,
+                param=option,
+                hint=f"As in {option} name=value.",
+            )
+        found[name] = value
+    return found
+
+
+def values(option: str, given: list[str] | None) -> dict[str, Any]:
+    """The same, where a value may be JSON; what is none is text."""
+    return {name: _value(text) for name, text in pairs(option, given).items()}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,52 @@
+"""The command line's parts that need no service."""
+
+import inspect
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from common.requests import GenerateRequest
+from scripts.cli.client import address_of
+from scripts.cli.errors import CliError
+from scripts.cli.events import Event, events_of
+from scripts.cli.generate import generate
+from scripts.cli.watching import doing, time_left
+from tests.live import ROOT
+
+
+def test_every_field_of_a_request_is_an_option():
+    assert set(GenerateRequest.model_fields) <= set(inspect.signature(generate).parameters)
+
+
+def test_the_entry_point_is_there():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["scripts"] == {"videosdgx": "scripts.cli.main:main"}
+    assert {"scripts", "scripts.cli"} <= set(project["tool"]["setuptools"]["packages"])
+    pins = project["project"]["optional-dependencies"]
+    assert set(pins["cli"]) <= set(pins["dev"])
+
+
+def test_events_are_read_as_browsers_do():
+    lines = [": still there", "", "event: state", 'data: {"a":', "data: 1}", "id: 7", ""]
+    lines += ["data:plain", "", "event: half"]
+    whole = [Event("state", {"a": 1}, "7"), Event("message", "plain", None)]
+    assert list(events_of(lines)) == whole
+
+
+def test_services_have_names_and_urls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WAN21_PORT", "9002")
+    assert address_of("wan21") == "http://127.0.0.1:9002"
+    assert address_of("https://spark:8443/videos/") == "https://spark:8443/videos"
+    for wrong in ("sora", "http://[", "ftp://spark"):
+        with pytest.raises(CliError) as refusal:
+            address_of(wrong)
+        assert refusal.value.status == 2
+
+
+def test_the_services_own_estimate_is_shown():
+    job = {"state": "running", "progress": {"seconds_left": 65.2, "phase": "denoising"}}
+    assert (doing(job), time_left(job)) == ("denoising", "about 0:01:05 left")
+    assert time_left(job | {"eta": {"seconds": 3600}}) == "about 1:00:00 left"
+    assert time_left(job | {"state": "completed"}) == ""
