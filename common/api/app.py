@@ -8,7 +8,14 @@ from functools import partial
 from fastapi import FastAPI
 
 from common import __version__
-from common.api import error_handlers, routes_events, routes_generate, routes_jobs, routes_service
+from common.api import (
+    error_handlers,
+    routes_events,
+    routes_generate,
+    routes_jobs,
+    routes_preview,
+    routes_service,
+)
 from common.api.feed import Feeds
 from common.api.guard import keep_guard
 from common.api.limits import BodyLimit
@@ -58,7 +65,8 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
     error_handlers.install(app)
     openai = (routes_videos, routes_content, routes_sync, routes_models)
-    for routes in (routes_generate, routes_jobs, routes_events, routes_service, *openai):
+    ours = (routes_generate, routes_jobs, routes_preview, routes_events, routes_service)
+    for routes in (*ours, *openai):
         app.include_router(routes.router)
     return app
 

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from common.api.eta_views import EtaErrors
 from common.api.memory_views import LeaseView, PoolView
 from common.jobs.model import Statistics
 from common.jobs.states import ENDED, JobState
@@ -24,12 +25,12 @@ _POOL = {
 
 
 def as_prometheus(
-    accept: str, model: str, statistics: Statistics, pool: PoolView
+    accept: str, model: str, statistics: Statistics, pool: PoolView, errors: EtaErrors
 ) -> tuple[bytes, str]:
     """The metrics in the format that ``accept`` asks for, and their content type."""
     encode, content_type = choose_encoder(accept)
     registry = CollectorRegistry()
-    registry.register(_Snapshot(model, statistics, pool))
+    registry.register(_Snapshot(model, statistics, pool, errors))
     return encode(registry), content_type
 
 
@@ -39,15 +40,19 @@ def wants_prometheus(accept: str) -> bool:
 
 
 class _Snapshot(Collector):
-    def __init__(self, model: str, statistics: Statistics, pool: PoolView) -> None:
+    def __init__(
+        self, model: str, statistics: Statistics, pool: PoolView, errors: EtaErrors
+    ) -> None:
         self._model = model
         self._statistics = statistics
         self._pool = pool
+        self._errors = errors
 
     def collect(self) -> Iterable[Metric]:
         yield from self._jobs()
         yield from self._memory()
         yield from self._leases()
+        yield from self._estimates()
 
     def _jobs(self) -> Iterable[Metric]:
         count = self._statistics.by_state.get
@@ -76,6 +81,16 @@ class _Snapshot(Collector):
             family = GaugeMetricFamily(f"videosdgx_model_{name}", text, labels=["model"])
             family.add_metric([self._model], float(value))
             yield family
+
+    def _estimates(self) -> Iterable[Metric]:
+        """How good the times were that clients were told; no sample until a job had one."""
+        text = "Median error of the first estimates of the last jobs, as a share of the truth."
+        error = GaugeMetricFamily("videosdgx_eta_error_ratio", text, labels=["model"])
+        if self._errors.median is not None:
+            error.add_metric([self._model], self._errors.median)
+        jobs = GaugeMetricFamily("videosdgx_eta_jobs", "Jobs behind that.", labels=["model"])
+        jobs.add_metric([self._model], self._errors.jobs)
+        yield from (error, jobs)
 
 
 def _waits(own: LeaseView | None) -> bool:

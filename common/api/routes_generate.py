@@ -13,9 +13,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from common.api.body import GENERATE, Body, checked_body, read_body
-from common.api.estimate import estimate
+from common.api.estimate import estimate_memory
+from common.api.reading import views_of
 from common.api.service import Service, service_of
-from common.api.views import DryRunView, ErrorView, JobView, job_view
+from common.api.views import DryRunView, ErrorView, JobView
 from common.errors import CheckpointError
 from common.jobs.model import Job, NewJob
 from common.media.disk import full_disk_named
@@ -87,7 +88,7 @@ async def generate(
             return Response(dry_run.model_dump_json(), media_type="application/json")
         job = await accept(service, job_id, body, resolution)
     response.headers["Location"] = f"/jobs/{job.id}"
-    return job_view(job)
+    return (await views_of(service, [job]))[0]
 
 
 async def accept(service: Service, job_id: str, body: Body, resolution: Resolution) -> Job:
@@ -100,6 +101,7 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
         requested=body.as_requested(),
         resolved=resolution.request,
         adjustments=resolution.adjustments,
+        estimated=await service.forecasts.working_seconds(resolution.request),
     )
     if body.upload is None:
         job = await service.queue.submit(new)
@@ -108,6 +110,7 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
         with _removed_on_failure(path):
             await run_in_threadpool(_write, path, body.upload.file)
             job = await service.queue.submit(new)
+    service.forecasts.joined(job)
     service.supervisor.wake()
     return job
 
@@ -121,13 +124,14 @@ def check_memory(service: Service, resolution: Resolution) -> None:
 
 
 async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryRunView:
-    memory, seconds = await estimate(service, resolution.request)
+    forecasts, wanted = service.forecasts, resolution.request
     return DryRunView(
         requested=body.as_requested(),
         resolved=resolution.request,
         adjustments=resolution.adjustments,
-        memory=memory,
-        seconds=seconds,
+        memory=await estimate_memory(service, wanted),
+        seconds=await forecasts.working_seconds(wanted),
+        eta=await forecasts.of_request(wanted),
     )
 
 

@@ -3,10 +3,12 @@
 import shutil
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from fastapi import Request
 
+from common.api.forecasts import Forecasts
 from common.api.supervisor import Supervisor
 from common.contract import ModelSpec, Variant
 from common.errors import CheckpointError, StorageFull
@@ -16,6 +18,7 @@ from common.media.storage import Storage
 from common.memory.demand import Appraiser
 from common.memory.fitting import Fitting
 from common.memory.opening import Pool
+from common.messages import ModelState
 from common.settings import GIB, Settings
 
 
@@ -37,6 +40,25 @@ class Service:
     def inputs(self) -> Path:
         """The folder of uploads."""
         return self.settings.inputs_of(self.spec.id)
+
+    @cached_property
+    def forecasts(self) -> Forecasts:
+        """When jobs will be done."""
+        worker = self.supervisor
+        return Forecasts(
+            self.queue,
+            self.spec,
+            checkpoint=self._checkpoint_id,
+            live=worker.live,
+            loaded=lambda: worker.model.state is ModelState.LOADED,
+        )
+
+    def _checkpoint_id(self) -> str:
+        """As a job's result names it."""
+        try:
+            return locate(self.settings.models_dir, self.variant).id
+        except CheckpointError:
+            return self.variant.name
 
     def fitting(self) -> Fitting | None:
         """Measures requests against this machine; None without the checkpoint on disk."""

@@ -47,6 +47,8 @@ class NewJob(_Record):
     """The batch that it is a part of."""
     shape: str | None = None
     """Jobs of one shape can be made together; None for those that cannot."""
+    estimated: float | None = None
+    """Seconds that it was expected to take with the model loaded, when it was accepted."""
 
 
 class Job(NewJob):

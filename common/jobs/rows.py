@@ -23,6 +23,7 @@ def to_row(job: NewJob) -> dict[str, Any]:
         "priority": job.priority,
         "batch": job.batch,
         "shape": job.shape,
+        "estimated": job.estimated,
         "state": JobState.QUEUED.value,
         "requested": json.dumps(job.requested),
         "resolved": job.resolved.model_dump_json(),

@@ -26,6 +26,7 @@ jobs = Table(
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("batch", String(32)),
     Column("shape", String(64)),
+    Column("estimated", Float),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
