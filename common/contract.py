@@ -152,6 +152,13 @@ class JobContext(Protocol):
         A model that makes its video piece by piece also says how many pieces are finished.
         """
 
+    def preview(self, step: int, picture: "Callable[[], NDArray[np.uint8]]") -> None:
+        """Offer a look at what there is after ``step``: uint8 [height, width, 3], any size.
+
+        ``picture`` is called only where a preview is due; what it raises is logged, and fails
+        nothing. The picture is scaled to 256 pixels on its long side.
+        """
+
     def raise_if_cancelled(self) -> None:
         """Leave the job if it was cancelled or called back. Call it at every step.
 

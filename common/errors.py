@@ -151,6 +151,13 @@ class WebhookNotFound(VideosDGXError):
     status = 404
 
 
+class NoPreview(VideosDGXError):
+    """The job has no preview picture now."""
+
+    code = "no_preview"
+    status = 404
+
+
 class ModelNotFound(VideosDGXError):
     """A client named a model that this service does not have."""
 

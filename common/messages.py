@@ -44,6 +44,8 @@ class Progress(_Message):
     """Why nothing happens, in words and numbers, while it waits for memory or for the GPU."""
     seconds_elapsed: float = 0
     seconds_left: float | None = None
+    preview: int | None = None
+    """The step of the newest preview picture, while there is one."""
 
 
 class Wake(_Message):

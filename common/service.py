@@ -13,6 +13,7 @@ from common.api.app import create_app
 from common.api.auth import open_access
 from common.api.batches.feed import BatchFeeds
 from common.api.feed import Feeds
+from common.api.forecasts import open_forecasts
 from common.api.job_stories import JobStories
 from common.api.listened_worker import Listener, listened
 from common.api.meters import Meters
@@ -109,6 +110,7 @@ def _within(variant: Variant, max_seconds: float | None) -> Variant:
 
 def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
     """Put the parts together."""
+    variant = _within(choose_variant(spec, settings.checkpoint), settings.max_duration_seconds)
     pool = open_pool(settings)
     store = open_store(settings, spec.id)
     queue = JobQueue(store, settings.max_queue, settings.max_jobs_per_key)
@@ -121,19 +123,21 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         return [ReportWatch(meters), *traces]
 
     spawn = listened(partial(ChildWorker.spawn, address), listeners)
+    supervisor = Supervisor(
+        spawn,
+        queue,
+        settings,
+        discard=storage.remove,
+        evicted_seconds=partial(pool.ledger.evicted_seconds, spec.id),
+    )
     return Service(
         spec=spec,
-        variant=_within(choose_variant(spec, settings.checkpoint), settings.max_duration_seconds),
+        variant=variant,
         settings=settings,
         queue=queue,
         storage=storage,
-        supervisor=Supervisor(
-            spawn,
-            queue,
-            settings,
-            discard=storage.remove,
-            evicted_seconds=partial(pool.ledger.evicted_seconds, spec.id),
-        ),
+        supervisor=supervisor,
+        forecasts=open_forecasts(queue, supervisor, spec, variant, settings.models_dir),
         pool=pool,
         appraiser=Appraiser.of(spec, settings),
         meters=meters,

@@ -136,6 +136,8 @@ class Settings(AuthSettings, BatchSettings, RequestSettings, TracingSettings, We
     """h264_nvenc encodes on the GPU where it runs; libx264 everywhere."""
     video_crf: int = Field(18, ge=0, le=51)
     """Quality of the MP4: lower is better and larger. 18 looks lossless."""
+    preview_every: int = Field(2, ge=0)
+    """Denoising steps between two small pictures of a video that is being made. 0: none."""
 
     worker_niceness: int = Field(10, ge=0, le=19)
     """Keeps the API quick while the worker uses every core."""

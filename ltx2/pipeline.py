@@ -6,9 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import LTX2ImageToVideoPipeline, LTX2Pipeline
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
+from numpy.typing import NDArray
 from PIL import Image
 
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
@@ -17,12 +19,14 @@ from common.requests import ResolvedRequest
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.images import load_image
+from common.runtime.latent_preview import LatentPreview
 from common.runtime.load_components import KeepRules
 from common.runtime.sampling import generator_for, step_callback
 from ltx2.decoding import Latents, decode_audio, decode_video, unpack_latents
 from ltx2.guidance import Guidance, resolve_guidance
 from ltx2.options import Ltx2Options
 from ltx2.precision import KEEP_TEXT_ENCODER, keep_transformer
+from ltx2.preview import latent_preview
 from ltx2.traits import Traits, traits_of
 
 PIPELINE_CLASSES = ("LTX2Pipeline", "LTX2ImageToVideoPipeline")
@@ -37,6 +41,7 @@ class Ltx2:
     text_to_video: LTX2Pipeline
     image_to_video: LTX2ImageToVideoPipeline
     traits: Traits
+    preview: LatentPreview
 
 
 def load(checkpoint: Path, options: LoadOptions) -> Ltx2:
@@ -52,7 +57,8 @@ def load(checkpoint: Path, options: LoadOptions) -> Ltx2:
     text_to_video = load_pipeline(LTX2Pipeline, checkpoint, options, keep=KEEP)
     image_to_video = LTX2ImageToVideoPipeline(**text_to_video.components)
     image_to_video.set_progress_bar_config(disable=True)
-    return Ltx2(text_to_video, image_to_video, traits_of(text_to_video))
+    preview = latent_preview(text_to_video)
+    return Ltx2(text_to_video, image_to_video, traits_of(text_to_video), preview)
 
 
 def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> VideoClip:
@@ -142,7 +148,12 @@ def _denoise(
     denormalised in float32, where the pipeline's own decoding does that in the compute dtype.
     """
     steps = request.num_inference_steps
-    report, packed = step_callback(context, steps), list[torch.Tensor]()
+    packed = list[torch.Tensor]()
+
+    def picture(tokens: torch.Tensor) -> NDArray[np.uint8]:
+        return model.preview(unpack_latents(model.text_to_video, tokens, request))
+
+    report = step_callback(context, steps, picture)
 
     def on_step_end(
         pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common.settings import Settings
 
-LEFT_OUT = {".partial", "memory", "compiled", "session_secret"}
+LEFT_OUT = {".partial", ".previews", "memory", "compiled", "session_secret"}
 DATABASE = "jobs.db"
 BUSY_SECONDS = 60
 

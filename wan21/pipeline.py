@@ -19,6 +19,7 @@ from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.images import load_image
+from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.sampling import generator_for, step_callback
 from wan21.distilled import DistilledScheduler
 from wan21.estimates import decoding_bytes
@@ -77,6 +78,7 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
     With ``guidance_scale`` of 1 or less the pipeline skips the negative prompt and its pass.
     """
     pipeline.scheduler = _scheduler(pipeline, request)
+    steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
     latents: torch.Tensor = pipeline(
         **_picture(pipeline, request),
         prompt=request.prompt,
@@ -84,10 +86,10 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
         height=request.height,
         width=request.width,
         num_frames=request.num_frames,
-        num_inference_steps=request.num_inference_steps,
+        num_inference_steps=steps,
         guidance_scale=request.guidance_scale,
         generator=generator_for(request.seed),
-        callback_on_step_end=step_callback(context, request.num_inference_steps),
+        callback_on_step_end=step_callback(context, steps, picture),
         output_type="latent",
     ).frames
     return latents

@@ -20,6 +20,7 @@ from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.images import load_image
+from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.sampling import generator_for, step_callback
 from common.runtime.weights import checkpoint_name
 from waver.estimates import TEXT_TOKENS, decoding_bytes
@@ -103,6 +104,7 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
     pipeline.scheduler = _scheduler(pipeline, options)
     guidance, prompts = _guided(pipeline, request, options)
     run = _for_pictures(pipeline) if request.image else pipeline
+    steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
     with guidance:
         latents: torch.Tensor = run(
             **prompts,
@@ -110,9 +112,9 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
             height=request.height,
             width=request.width,
             num_frames=request.num_frames,
-            num_inference_steps=request.num_inference_steps,
+            num_inference_steps=steps,
             generator=generator_for(request.seed),
-            callback_on_step_end=step_callback(context, request.num_inference_steps),
+            callback_on_step_end=step_callback(context, steps, picture),
             output_type="latent",
         ).frames
     return latents

@@ -17,6 +17,7 @@ from common.api import (
     routes_generate,
     routes_jobs,
     routes_presets,
+    routes_preview,
     routes_service,
     routes_webhooks,
 )
@@ -49,7 +50,7 @@ _TAGS = [
 ]
 
 _ROUTES = (
-    *(routes_generate, routes_jobs, routes_events, routes_webhooks),
+    *(routes_generate, routes_jobs, routes_preview, routes_events, routes_webhooks),
     *(routes_create, routes_follow, routes_files),
     *(routes_presets, routes_service, auth_session),
     *(routes_sync, routes_videos, routes_content, routes_models),

@@ -1,22 +1,15 @@
-"""What a request will need, as far as it is known: memory by the model, seconds by experience."""
+"""What a request will need, as far as it is known: memory by the model, corrected by experience."""
 
 import asyncio
-from statistics import median
 
 from common.api.service import Service
 from common.api.views import MemoryEstimate
-from common.contract import Phase
-from common.jobs.model import Job
 from common.requests import ResolvedRequest
 
 
-async def estimate(
-    service: Service, request: ResolvedRequest
-) -> tuple[MemoryEstimate | None, float | None]:
-    """Memory in bytes and seconds without loading; None is not known yet."""
-    memory = await asyncio.to_thread(_memory, service, request)
-    statistics = await service.queue.call(service.queue.store.statistics)
-    return memory, _seconds(service, request, statistics.last_10)
+async def estimate_memory(service: Service, request: ResolvedRequest) -> MemoryEstimate | None:
+    """Bytes; None until the checkpoint is on disk."""
+    return await asyncio.to_thread(_memory, service, request)
 
 
 def _memory(service: Service, request: ResolvedRequest) -> MemoryEstimate | None:
@@ -31,15 +24,3 @@ def _memory(service: Service, request: ResolvedRequest) -> MemoryEstimate | None
         capacity_bytes=fitting.capacity_bytes,
         measured=demand.measured,
     )
-
-
-def _seconds(service: Service, request: ResolvedRequest, jobs: tuple[Job, ...]) -> float | None:
-    """The cost in FLOPs, at the pace of the last completed jobs on this machine."""
-    paces = [_working_seconds(job) / service.spec.cost(job.resolved) for job in jobs if job.result]
-    return round(median(paces) * service.spec.cost(request), 1) if paces else None
-
-
-def _working_seconds(job: Job) -> float:
-    assert job.result is not None  # noqa: S101  # the caller filtered
-    timings = job.result.timings
-    return sum(spent for phase, spent in timings.items() if phase != Phase.LOADING)

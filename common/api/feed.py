@@ -6,9 +6,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+from common.api.eta_views import moved
 from common.api.views import JobView
 from common.errors import JobNotFound, VideosDGXError
-from common.jobs.states import ENDED
+from common.jobs.model import Progress
+from common.jobs.states import ENDED, JobState
 from common.logs import get_logger
 
 log = get_logger("api")
@@ -30,7 +32,8 @@ class Happening:
 
     number: int
     kind: str
-    """``state`` where the job's state is new, ``progress`` where only its progress is."""
+    """``state`` where the job's state is new, ``progress`` where only its progress is; ``preview``
+    after one of them, where there is a new picture."""
     job: JobView
 
 
@@ -49,11 +52,16 @@ class _Feed:
         last = self.events[-1].job if self.events else None
         if last is not None and _same(last, job):
             return
-        kind = "progress" if last is not None and last.state == job.state else "state"
-        self.number += 1
-        self.events.append(Happening(self.number, kind, job))
+        self._add("progress" if last is not None and last.state == job.state else "state", job)
+        shown = last.progress.preview if last is not None else None
+        if job.progress.preview not in (None, shown):
+            self._add("preview", job)
         self.over = job.state in ENDED
         self.wake()
+
+    def _add(self, kind: str, job: JobView) -> None:
+        self.number += 1
+        self.events.append(Happening(self.number, kind, job))
 
     def wake(self) -> None:
         """Let everybody look again."""
@@ -137,8 +145,9 @@ class Feeds:
 
 
 def _same(one: JobView, other: JobView) -> bool:
-    return (one.state, one.progress, one.queue_position) == (
-        other.state,
-        other.progress,
-        other.queue_position,
-    )
+    """Clients count the seconds themselves: only an end that is no longer true is news."""
+    return _told(one) == _told(other) and not moved(one.eta, other.eta)
+
+
+def _told(job: JobView) -> tuple[JobState, Progress, int | None]:
+    return job.state, job.progress.model_copy(update={"seconds_left": None}), job.queue_position

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from common.api.eta_views import EtaErrors
 from common.api.memory_views import LeaseView, PoolView, pool_view
 from common.api.meters import Meters
 from common.api.prometheus_more import More
@@ -40,6 +41,7 @@ class Scrape:
     pool: PoolView
     gpu: GpuFigures | None
     meters: Meters
+    errors: EtaErrors
 
 
 async def scraped(service: Service, statistics: Statistics) -> Scrape:
@@ -52,6 +54,7 @@ async def scraped(service: Service, statistics: Statistics) -> Scrape:
         pool=await pool_view(service.pool),
         gpu=None if gpu is None else await run_in_threadpool(read_gpu, gpu),
         meters=service.meters,
+        errors=await service.forecasts.errors(),
     )
 
 
@@ -76,11 +79,13 @@ class _Snapshot(Collector):
         self._statistics = scrape.statistics
         self._failed = scrape.figures.failed_by_code
         self._pool = scrape.pool
+        self._errors = scrape.errors
 
     def collect(self) -> Iterable[Metric]:
         yield from self._jobs()
         yield from self._memory()
         yield from self._leases()
+        yield from self._estimates()
 
     def _jobs(self) -> Iterable[Metric]:
         count = self._statistics.by_state.get
@@ -114,6 +119,16 @@ class _Snapshot(Collector):
             family = GaugeMetricFamily(f"videosdgx_model_{name}", text, labels=["model"])
             family.add_metric([self._model], float(value))
             yield family
+
+    def _estimates(self) -> Iterable[Metric]:
+        """How good the times were that clients were told; no sample until a job had one."""
+        text = "Median error of the first estimates of the last jobs, as a share of the truth."
+        error = GaugeMetricFamily("videosdgx_eta_error_ratio", text, labels=["model"])
+        if self._errors.median is not None:
+            error.add_metric([self._model], self._errors.median)
+        jobs = GaugeMetricFamily("videosdgx_eta_jobs", "Jobs behind that.", labels=["model"])
+        jobs.add_metric([self._model], self._errors.jobs)
+        yield from (error, jobs)
 
 
 def _waits(own: LeaseView | None) -> bool:

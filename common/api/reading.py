@@ -1,7 +1,10 @@
-"""One job as a client reads it now: the row, what the worker said last, its place in the queue."""
+"""A job as a client reads it now: the row, what the worker said last, its place, its end."""
+
+from collections.abc import Sequence
 
 from common.api.service import Service
 from common.api.views import JobView, job_view
+from common.jobs.model import Job
 from common.jobs.states import JobState
 
 
@@ -12,4 +15,13 @@ async def view_of(service: Service, job_id: str) -> JobView:
     position = None
     if job.state is JobState.QUEUED:
         position = await service.queue.call(store.position, job)
-    return job_view(job, service.supervisor.live.get(job_id), position)
+    return (await views_of(service, [job], position))[0]
+
+
+async def views_of(
+    service: Service, jobs: Sequence[Job], position: int | None = None
+) -> list[JobView]:
+    """The views of jobs that were read already; the line is looked at once for all."""
+    etas = await service.forecasts.of(jobs)
+    live = service.supervisor.live
+    return [job_view(job, live.get(job.id), position, etas.get(job.id)) for job in jobs]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from common.api.feed import Feeds, Happening
+from common.api.routes_preview import preview_view
 from common.api.service import Service, service_of
 from common.api.views import ERROR_CONTENT
 
@@ -41,8 +42,11 @@ async def watch_job(
     """Server-sent events: the job at once, and again at each change, until it has ended.
 
     `event` is `state` where the state is new, else `progress`; `data` is the job as
-    `GET /jobs/{id}` gives it. A client that comes back with `Last-Event-ID` gets what it missed.
+    `GET /jobs/{id}` gives it. A new preview picture is a `preview`, with its `step` and `url`.
+    A client that comes back with `Last-Event-ID` gets what it missed.
     """
     async for happening in events:
-        data = happening.job.model_dump_json()
+        job = happening.job
+        told = preview_view(job) if happening.kind == "preview" else job
+        data = told.model_dump_json()
         yield ServerSentEvent(raw_data=data, event=happening.kind, id=str(happening.number))

@@ -14,11 +14,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from common.api.body import GENERATE, Body, checked_body, read_body
-from common.api.estimate import estimate
+from common.api.estimate import estimate_memory
 from common.api.once import OnceParam
 from common.api.openapi import without_null
+from common.api.reading import views_of
 from common.api.service import Service, service_of
-from common.api.views import DryRunView, ErrorView, JobView, job_view
+from common.api.views import DryRunView, ErrorView, JobView
 from common.errors import CheckpointError
 from common.jobs.model import Job, KeyUse, NewJob
 from common.media.disk import full_disk_named
@@ -93,7 +94,7 @@ async def generate(
             return Response(dry_run.model_dump_json(), media_type="application/json")
         job = await once.job(job_id, body, partial(make, service, job_id, body))
     response.headers["Location"] = f"/jobs/{job.id}"
-    return job_view(job)
+    return (await views_of(service, [job]))[0]
 
 
 async def make(service: Service, job_id: str, body: Body, key: KeyUse | None = None) -> Job:
@@ -115,7 +116,8 @@ async def accept(
     """Store the job and its upload, and wake the worker."""
     service.check_disk()
     await run_in_threadpool(check_memory, service, resolution)
-    new = new_job(service, job_id, body, resolution, key=key)
+    estimated = await service.forecasts.working_seconds(resolution.request)
+    new = new_job(service, job_id, body, resolution, estimated, key=key)
     if body.upload is None:
         job = await service.queue.submit(new)
     else:
@@ -125,6 +127,8 @@ async def accept(
             job = await service.queue.submit(new)
         if job.id != job_id:  # another process made it with the same key
             path.unlink(missing_ok=True)
+    if job.id == job_id:
+        service.forecasts.joined(job)
     service.supervisor.wake()
     return job
 
@@ -134,6 +138,7 @@ def new_job(
     job_id: str,
     body: Body,
     resolution: Resolution,
+    estimated: float | None,
     batch: str | None = None,
     key: KeyUse | None = None,
 ) -> NewJob:
@@ -147,6 +152,7 @@ def new_job(
         owner=service.queue.owner,
         priority=PRIORITIES[body.request.priority],
         batch=batch,
+        estimated=estimated,
         key=key,
         trace=service.tracing.traceparent() if service.tracing else None,
         webhook=str(url) if (url := body.request.webhook_url) else None,
@@ -162,13 +168,14 @@ def check_memory(service: Service, resolution: Resolution) -> None:
 
 
 async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryRunView:
-    memory, seconds = await estimate(service, resolution.request)
+    forecasts, wanted = service.forecasts, resolution.request
     return DryRunView(
         requested=body.as_requested(),
         resolved=resolution.request,
         adjustments=resolution.adjustments,
-        memory=memory,
-        seconds=seconds,
+        memory=await estimate_memory(service, wanted),
+        seconds=await forecasts.working_seconds(wanted),
+        eta=await forecasts.of_request(wanted),
     )
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import FileResponse
 
 from common.api.jobs import cancel, find, published_file, remove
-from common.api.reading import view_of
+from common.api.reading import view_of, views_of
 from common.api.service import Service, service_of
 from common.api.views import ErrorView, JobListView, JobView, file_name, job_view
 from common.jobs.states import JobState
@@ -41,9 +41,7 @@ async def list_jobs(
     page = await service.queue.call(
         store.page, states=state, batch=batch, cursor=cursor, limit=limit
     )
-    live = service.supervisor.live
-    views = [job_view(job, live.get(job.id)) for job in page.jobs]
-    return JobListView(jobs=views, next_cursor=page.next_cursor)
+    return JobListView(jobs=await views_of(service, page.jobs), next_cursor=page.next_cursor)
 
 
 @router.get("/{job_id}", responses=_UNKNOWN, summary="Read a job")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StrictBool
 
 from common import __version__
 from common.api.auth import FORBIDDEN, admin_only, metrics_reader
+from common.api.eta_views import EtaErrors
 from common.api.info import InfoView, info_view
 from common.api.memory_views import PoolView, pool_view
 from common.api.prometheus import as_prometheus, scraped, wants_prometheus
@@ -58,7 +59,7 @@ class QueueView(BaseModel):
     cancelling: int
     max_queue: int
     expected_wait_seconds: float | None = Field(
-        description="For a job sent now; null until one has been measured."
+        description="For a job sent now; null while jobs wait of which none was measured before."
     )
     waiting_for: str | None = Field(description="Why the next job does not begin, if it waits.")
     pool: PoolView
@@ -100,6 +101,7 @@ class MetricsView(BaseModel):
     model_loaded: bool
     worker_rss_bytes: int | None
     worker_crashes_in_a_row: int
+    eta_errors: EtaErrors
 
 
 @router.get("/", tags=["Service"], summary="Who answers here")
@@ -163,15 +165,14 @@ async def queue_status(service: ServiceParam) -> QueueView:
     running = count(JobState.RUNNING, 0) + count(JobState.LOADING, 0)
     waiting = count(JobState.WAITING, 0)
     queued = count(JobState.QUEUED, 0)
-    average = statistics.avg_duration_seconds
-    ahead = queued + waiting + running
+    wait = await service.forecasts.wait_seconds()
     return QueueView(
         queued=queued,
         waiting=waiting,
         running=running,
         cancelling=count(JobState.CANCELLING, 0),
         max_queue=service.settings.max_queue,
-        expected_wait_seconds=None if average is None else round(average * ahead, 1),
+        expected_wait_seconds=None if wait is None else round(wait, 1),
         waiting_for=_reason(service),
         pool=await pool_view(service.pool),
     )
@@ -198,13 +199,12 @@ async def metrics(service: ServiceParam, accept: Annotated[str, Header()] = "*/*
     """
     statistics = await service.queue.call(service.queue.store.statistics)
     if wants_prometheus(accept):
-        scrape = await scraped(service, statistics)
-        text, kind = as_prometheus(accept, scrape)
+        text, kind = as_prometheus(accept, await scraped(service, statistics))
         return Response(text, media_type=kind)
-    return _metrics(service, statistics)
+    return _metrics(service, statistics, await service.forecasts.errors())
 
 
-def _metrics(service: Service, statistics: Statistics) -> MetricsView:
+def _metrics(service: Service, statistics: Statistics, errors: EtaErrors) -> MetricsView:
     count = statistics.by_state.get
     ended = {state: count(state, 0) for state in (JobState.COMPLETED, JobState.FAILED)}
     cancelled = count(JobState.CANCELLED, 0)
@@ -224,6 +224,7 @@ def _metrics(service: Service, statistics: Statistics) -> MetricsView:
         model_loaded=service.supervisor.model.state is ModelState.LOADED,
         worker_rss_bytes=service.supervisor.worker_rss_bytes,
         worker_crashes_in_a_row=service.supervisor.crashes,
+        eta_errors=errors,
     )
 
 

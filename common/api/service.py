@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import Request
 
 from common.api.auth import caller_of
+from common.api.forecasts import Forecasts
 from common.api.meters import Meters
 from common.api.supervisor import Supervisor
 from common.api.tracing import Tracing
@@ -39,6 +40,7 @@ class Service:
     appraiser: Appraiser
     meters: Meters
     templates: TemplateFolder
+    forecasts: Forecasts
     gpu: Gpu | None = None
     tracing: Tracing | None = None
     started: float = field(default_factory=time.monotonic)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from common.api.eta_views import EtaView
 from common.errors import ErrorBody
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
@@ -59,6 +60,7 @@ class JobView(BaseModel):
     progress: Progress
     priority: Priority = Field("normal", description="As it was asked for.")
     queue_position: int | None = Field(None, description="Jobs ahead of it, while queued.")
+    eta: EtaView | None = Field(None, description="When it will be done; null once it has ended.")
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -97,9 +99,15 @@ class DryRunView(BaseModel):
     adjustments: tuple[Adjustment, ...]
     memory: MemoryEstimate | None = Field(description="Null until the checkpoint is on disk.")
     seconds: float | None = Field(description="Null until a job has been measured here.")
+    eta: EtaView = Field(description="When it would be done, were it sent now.")
 
 
-def job_view(job: Job, live: Progress | None = None, position: int | None = None) -> JobView:
+def job_view(
+    job: Job,
+    live: Progress | None = None,
+    position: int | None = None,
+    eta: EtaView | None = None,
+) -> JobView:
     """A job as clients see it; ``live`` is newer than the row."""
     base = f"/jobs/{job.id}"
     return JobView(
@@ -107,9 +115,10 @@ def job_view(job: Job, live: Progress | None = None, position: int | None = None
         model=job.model,
         batch=job.batch,
         state=job.state,
-        progress=progress_of(job, live),
+        progress=_with_eta(progress_of(job, live), eta),
         priority=_PRIORITY_NAMES.get(job.priority, "normal"),
         queue_position=position,
+        eta=eta,
         created_at=_moment(job.created_at),
         started_at=_moment(job.started_at),
         finished_at=_moment(job.finished_at),
@@ -131,6 +140,13 @@ def job_view(job: Job, live: Progress | None = None, position: int | None = None
 def progress_of(job: Job, live: Progress | None) -> Progress:
     """How far a job is: what its worker said last, or at its end what was recorded."""
     return live if live and not job.ended else job.progress
+
+
+def _with_eta(progress: Progress, eta: EtaView | None) -> Progress:
+    """The worker knows what is left of its phase; the estimate, what is left of the job."""
+    if progress.phase is None or eta is None or eta.seconds_left is None:
+        return progress
+    return progress.model_copy(update={"seconds_left": eta.seconds_left})
 
 
 def file_name(job: Job) -> str:

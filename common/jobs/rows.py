@@ -25,6 +25,7 @@ def to_row(job: NewJob) -> dict[str, Any]:
         "shape": job.shape,
         "webhook": job.webhook,
         "trace": job.trace,
+        "estimated": job.estimated,
         "state": JobState.QUEUED.value,
         "requested": json.dumps(job.requested),
         "resolved": job.resolved.model_dump_json(),

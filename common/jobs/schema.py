@@ -1,4 +1,4 @@
-"""The tables: jobs, their batches, the keys that made them, and what is to be told of their ends."""
+"""The tables: jobs, their batches, the keys that made them, and who is told of their ends."""
 
 from sqlalchemy import (
     Column,
@@ -28,6 +28,7 @@ jobs = Table(
     Column("shape", String(64)),
     Column("webhook", Text),
     Column("trace", String(55)),
+    Column("estimated", Float),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),

@@ -33,8 +33,10 @@ def move(
 
 
 def kept(progress: Progress | None) -> dict[str, Any]:
-    """How far a job had come when it was left, where that is known."""
-    return {} if progress is None else {"progress": progress.model_dump_json()}
+    """How far a job had come when it was left, where that is known; its preview is gone."""
+    if progress is None:
+        return {}
+    return {"progress": progress.model_copy(update={"preview": None}).model_dump_json()}
 
 
 def worker_died(job: Job, reason: str) -> ErrorBody:

@@ -17,6 +17,7 @@ from typing import Any
 
 from common.errors import EncodingFailed
 from common.media.disk import full_disk_named
+from common.media.previews import PreviewFiles
 
 VIDEO = "video.mp4"
 THUMBNAIL = "thumbnail.jpg"
@@ -25,6 +26,7 @@ SPRITESHEET = "spritesheet.jpg"
 MANIFEST = "manifest.json"
 
 _PARTIAL = ".partial"
+_PREVIEWS = ".previews"
 _GONE = ".gone"
 _ID = re.compile(r"[0-9a-f]{32}")
 _FOLDER = re.compile(r"([0-9a-f]{32})-([0-9a-f]{32})")
@@ -87,6 +89,7 @@ class Storage:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._partial = root / _PARTIAL
+        self.previews = PreviewFiles(root / _PREVIEWS)
         with full_disk_named():
             self._partial.mkdir(parents=True, exist_ok=True)
 
@@ -138,12 +141,14 @@ class Storage:
             self._take_away(folder)
         for partial in self._partial.glob(f"{job_id}-*"):
             _delete(partial)
+        self.previews.remove(job_id)
 
     def sweep(self, keep: Callable[[str, str], bool]) -> None:
         """Remove what nobody claims: ``keep(job_id, token)`` is asked for every folder.
 
         Run at start, after crashes. Names in the root that are not ours are left alone.
         """
+        self.previews.clear()
         for folder in self._published():
             if not keep(*_parts(folder)):
                 self._take_away(folder)

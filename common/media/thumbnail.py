@@ -1,4 +1,4 @@
-"""The still picture of a video."""
+"""Small pictures of a video: its thumbnail, and JPEGs of any size."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,16 +21,27 @@ def write_thumbnail(frame: "NDArray[np.uint8]", path: Path) -> None:
         StorageFull: the disk is full.
         EncodingFailed: the frame cannot be made into a JPEG.
     """
+    scale = min(1.0, _LONG_SIDE / max(frame.shape[:2]))
+    jpeg = as_jpeg(frame, scale, _JPEG_QUALITY)
+    with full_disk_named():
+        path.write_bytes(jpeg)
+
+
+def as_jpeg(frame: "NDArray[np.uint8]", scale: float, quality: int) -> bytes:
+    """RGB ``frame`` [height, width, 3], made ``scale`` times as large, as a JPEG.
+
+    Raises:
+        EncodingFailed: the frame cannot be made into a JPEG.
+    """
     import cv2  # tens of MB: the API process imports this package too
 
     height, width = frame.shape[:2]
-    scale = min(1.0, _LONG_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = frame if scale == 1 else cv2.resize(frame, size, interpolation=how)
     picture = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
     # Encoded in memory and written by us: cv2.imwrite says False for a full disk, not why.
-    done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
-        raise EncodingFailed("The thumbnail could not be made.")
-    with full_disk_named():
-        path.write_bytes(jpeg.tobytes())
+        raise EncodingFailed("The picture could not be made into a JPEG.")
+    return bytes(jpeg.tobytes())

@@ -1,6 +1,7 @@
 """What the sampling of every diffusers pipeline here has in common: seeds, steps, pixels."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,22 @@ from common.errors import GenerationFailed
 StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 """diffusers' ``callback_on_step_end``: (pipeline, step index, timestep, tensors) -> tensors."""
 
+PictureOf = Callable[[torch.Tensor], NDArray[np.uint8]]
+"""From the latents between two steps, as the pipeline holds them, to [height, width, 3]."""
+
 
 def generator_for(seed: int) -> torch.Generator:
     """A job's source of noise. It draws on the CPU: a seed gives the same noise on any device."""
     return torch.Generator("cpu").manual_seed(seed)
 
 
-def step_callback(context: JobContext, num_inference_steps: int) -> StepCallback:
+def step_callback(
+    context: JobContext, num_inference_steps: int, picture: PictureOf | None = None
+) -> StepCallback:
     """A ``callback_on_step_end`` that reports each denoising step and leaves a cancelled job.
 
     It leaves by raising: diffusers' own ``_interrupt`` flag would still decode what there is.
+    ``picture`` makes the previews.
     """
 
     def on_step_end(
@@ -30,6 +37,8 @@ def step_callback(context: JobContext, num_inference_steps: int) -> StepCallback
     ) -> dict[str, Any]:
         context.progress(Phase.DENOISING, step + 1, num_inference_steps)
         context.raise_if_cancelled()
+        if picture is not None:
+            context.preview(step + 1, partial(picture, tensors["latents"]))
         return tensors
 
     return on_step_end

@@ -3,10 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from common.contract import Phase
 from common.errors import JobCancelled, JobReleased
 from common.jobs.model import Job, Progress
+from common.worker.previews import Previews
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Shares of the bar. Denoising is nearly all of a real job; decoding is most of the rest.
 _SPANS = {
@@ -26,14 +32,17 @@ class RunningJob:
         job: Job,
         on_progress: Callable[[str, Progress], None],
         clock: Callable[[], float] = time.monotonic,
+        previews: Previews | None = None,
     ) -> None:
         self.job = job
         self.token = job.token or ""
         self.timings: dict[str, float] = {}
         self.latest = Progress()
         self._on_progress = on_progress
+        self._previews = previews
         self._clock = clock
         self._started = self._phase_started = clock()
+        self._first_step = 0
         self._cancelled = threading.Event()
         self._released = threading.Event()
 
@@ -57,6 +66,7 @@ class RunningJob:
         now = self._clock()
         if phase is not self.latest.phase:
             self._close_phase(now)
+            self._first_step = step
         low, high = _SPANS[phase]
         share = step / steps if steps else 0.0
         self.latest = Progress(
@@ -68,8 +78,14 @@ class RunningJob:
             percent=round(max(self.latest.percent, low + (high - low) * share), 1),
             seconds_elapsed=round(now - self._started, 3),
             seconds_left=self._seconds_left(now, step, steps),
+            preview=self.latest.preview,
         )
         self._on_progress(self.job.id, self.latest)
+
+    def preview(self, step: int, picture: "Callable[[], NDArray[np.uint8]]") -> None:
+        if self._previews is not None and self._previews.offer(step, picture):
+            self.latest = self.latest.model_copy(update={"preview": step})
+            self._on_progress(self.job.id, self.latest)
 
     def wait(self, reason: str) -> None:
         """Say why nothing happens; leave the job if it was cancelled or called back."""
@@ -90,7 +106,13 @@ class RunningJob:
         self._phase_started = now
 
     def _seconds_left(self, now: float, step: int, steps: int) -> float | None:
-        """What is left of this phase at the pace so far; unknown before its first step."""
-        if not step:
+        """What is left of this phase at the pace so far; unknown before a step was timed.
+
+        A phase that begins with its first step done was not timed from the start.
+        """
+        if step == steps != 0:
+            return 0.0
+        if step <= self._first_step:
             return None
-        return round((now - self._phase_started) / step * (steps - step), 1)
+        pace = (now - self._phase_started) / (step - self._first_step)
+        return round(pace * (steps - step), 1)

@@ -21,6 +21,7 @@ from common.worker.context import RunningJob
 from common.worker.control import Control
 from common.worker.heart import Heart
 from common.worker.loading import Loading
+from common.worker.previews import Previews
 from common.worker.run_job import JobRunner
 from common.worker.seat import open_seat, plain_request
 
@@ -127,7 +128,10 @@ class Worker:
                 return None
             if job is None:
                 return None
-            running = self._heart.running = RunningJob(job, self._report_progress)
+            every, files = self._settings.preview_every, self._runner.storage.previews
+            previews = Previews(job.id, every, files)
+            running = RunningJob(job, self._report_progress, previews=previews)
+            self._heart.running = running
         if self._control.leaving:  # told so while the database was asked
             running.release()
         return running

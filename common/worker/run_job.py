@@ -67,7 +67,8 @@ class JobRunner:
         """
         try:
             try:
-                self._make(running)
+                with self.storage.previews.during(running.job.id):
+                    self._make(running)
             except (JobCancelled, JobReleased, StoreUnavailable):
                 return self._let_go(running)
             except Exception as exc:

@@ -52,7 +52,10 @@ def _cancel(client: Client, request: Json, moment: float) -> tuple[float, float,
     step was over: 0 when that end was too close to be seen.
     """
     job_id = client.submit(request)
-    step = _step_seconds(client.wait(job_id, lambda job: int(job["progress"]["step"]) >= 3))
+    step = _step_seconds(
+        client.wait(job_id, lambda job: int(job["progress"]["step"]) >= 1),
+        client.wait(job_id, lambda job: int(job["progress"]["step"]) >= 3),
+    )
     time.sleep(step * moment)
     before = time.perf_counter()
     at = client.post(f"/jobs/{job_id}/cancel")["progress"]["step"]
@@ -67,12 +70,12 @@ def _cancel(client: Client, request: Json, moment: float) -> tuple[float, float,
     return now - before, (now - before) / step, now - step_ended[0] if step_ended else 0.0
 
 
-def _step_seconds(job: Json) -> float:
-    """Mean of the steps after the first, whose time the API counts to the prompt's phase."""
-    progress = job["progress"]
-    step: int = progress["step"]
-    pace: float = progress["seconds_left"] / (progress["steps"] - step)
-    return pace * step / (step - 1)
+def _step_seconds(earlier: Json, later: Json) -> float:
+    """Mean of the steps between two looks at a job that is denoising."""
+    before, after = earlier["progress"], later["progress"]
+    steps: int = after["step"] - before["step"]
+    seconds: float = after["seconds_elapsed"] - before["seconds_elapsed"]
+    return seconds / steps
 
 
 def measure_unload(report: Report, service: ServiceProcess, client: Client) -> None:

@@ -11,7 +11,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,9 @@ class Undisturbed:
         self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
     ) -> None:
         """Nobody listens."""
+
+    def preview(self, step: int, picture: Callable[[], NDArray[np.uint8]]) -> None:
+        """Nobody looks."""
 
     def raise_if_cancelled(self) -> None:
         """Nobody cancels."""

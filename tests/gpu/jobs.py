@@ -1,5 +1,6 @@
 """Small jobs on the tiny checkpoints, and what comes out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ class Context:
 
     def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
         pass
+
+    def preview(self, step: int, picture: Callable[[], object]) -> None:
+        picture()  # it must not change the video
 
     def raise_if_cancelled(self) -> None:
         pass

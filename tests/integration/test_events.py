@@ -27,10 +27,10 @@ def events(service: LiveService, job_id: str, **headers: str) -> list[dict[str, 
 def test_a_job_from_start_to_end(service: LiveService):
     job_id = service.submit({"step_seconds": 0.3})
     found = events(service, job_id)
-    jobs = [json.loads(event["data"]) for event in found]
+    jobs = [json.loads(event["data"]) for event in found if event["event"] != "preview"]
     assert jobs[-1]["state"] == "completed"
     assert jobs[-1] == service.job(job_id)
-    assert {event["event"] for event in found} == {"state", "progress"}
+    assert {event["event"] for event in found} == {"state", "progress", "preview"}
     assert [int(event["id"]) for event in found] == sorted(int(event["id"]) for event in found)
     assert any(job["progress"]["phase"] == "denoising" for job in jobs)
 

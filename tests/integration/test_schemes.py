@@ -1,5 +1,6 @@
 """Every model makes a video under every scheme that a CPU can run, and again from the cache."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,9 @@ class Context:
         self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
     ) -> None:
         pass
+
+    def preview(self, step: int, picture: Callable[[], object]) -> None:
+        picture()  # it must not change the video
 
     def raise_if_cancelled(self) -> None:
         pass

@@ -1,5 +1,6 @@
 """Our LTX-2 against diffusers' own call on the same tiny checkpoint: the same bits, or a fault."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ class Recorder:
 
     def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
         self.told.append((phase, step, steps))
+
+    def preview(self, step: int, picture: Callable[[], object]) -> None:
+        picture()  # it must not change the video
 
     def raise_if_cancelled(self) -> None:
         if self.cancel_at is not None and self.steps() >= self.cancel_at:

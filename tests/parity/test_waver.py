@@ -1,6 +1,6 @@
 """What stands in for Waver, through the service's ``generate``, equals a plain diffusers call."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ class Context:
 
     def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
         self.reports.append((phase, step, steps))
+
+    def preview(self, step: int, picture: Callable[[], object]) -> None:
+        picture()  # it must not change the video
 
     def raise_if_cancelled(self) -> None:
         if self.stop_at in [report[:2] for report in self.reports]:

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,7 @@ class ToyOptions(ModelOptions):
     die_at: Moment | None = Field(None, description="Where the process kills itself.")
     raise_at: Moment | None = Field(None, description="Where the model raises.")
     hang_at: Moment | None = Field(None, description="Where the model never returns.")
+    bad_preview: bool = Field(False, description="Whether its previews raise.")
     hold_mb: int = Field(
         0, ge=0, le=4096, description="MiB that the job really takes while it runs."
     )
@@ -88,6 +90,7 @@ def generate(pipeline: ToyPipeline, request: ResolvedRequest, context: JobContex
         _misbehave("denoising", options)
         _take(options.step_seconds)
         context.progress(Phase.DENOISING, step + 1, request.num_inference_steps)
+        context.preview(step + 1, partial(_preview, request, options))
     del held
     audio = None
     if request.generate_audio:
@@ -116,6 +119,16 @@ def _frames(
         frames = np.full((count, request.height, request.width, 3), level, np.uint8)
         frames[:, :, (start * 3) % request.width :: 17] = pipeline.brightness
         yield frames
+
+
+def _preview(request: ResolvedRequest, options: ToyOptions) -> NDArray[np.uint8]:
+    """Red on the left, blue on the right; an eighth of the size, as latents are."""
+    if options.bad_preview:
+        raise RuntimeError("secret inside of the toy's preview")
+    frame = np.zeros((request.height // 8, request.width // 8, 3), np.uint8)
+    frame[:, : request.width // 16, 0] = 255
+    frame[:, request.width // 16 :, 2] = 255
+    return frame
 
 
 def _misbehave(moment: Moment, options: ToyOptions) -> None:

@@ -38,6 +38,9 @@ class Context:
 
     def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None: ...
 
+    def preview(self, step: int, picture: Callable[[], object]) -> None:
+        pass
+
     def raise_if_cancelled(self) -> None: ...
 
 

@@ -1,6 +1,6 @@
 """Wan2.1 in four steps: a LoRA in the published layout is fused, the published recipe followed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ class Context:
     """A job that nobody cancels."""
 
     def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
+        pass
+
+    def preview(self, step: int, picture: Callable[[], object]) -> None:
         pass
 
     def raise_if_cancelled(self) -> None:

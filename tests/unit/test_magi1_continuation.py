@@ -1,6 +1,6 @@
 """MAGI-1 goes on from a video: what it gives back, where the seam is, how many frames come."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,9 @@ class Watching:
     ) -> None:
         self.phases.append(phase)
         self.chunks.append((chunk, chunks))
+
+    def preview(self, step: int, picture: Callable[[], object]) -> None:
+        pass
 
     def raise_if_cancelled(self) -> None:
         pass

@@ -1,6 +1,6 @@
 """MAGI-1's promise for long videos, by counting: what is held, and what the first frames cost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -27,6 +27,9 @@ class Uncancelled:
     def progress(
         self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
     ) -> None:
+        pass
+
+    def preview(self, step: int, picture: Callable[[], object]) -> None:
         pass
 
     def raise_if_cancelled(self) -> None:

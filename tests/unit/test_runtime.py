@@ -35,6 +35,9 @@ class Context:
     def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
         self.reports.append((phase, step, steps))
 
+    def preview(self, step: int, picture: Callable[[], object]) -> None:
+        pass
+
     def raise_if_cancelled(self) -> None:
         self.left -= 1
         if self.left < 0:

@@ -42,7 +42,7 @@ async def accept_batch(
         name=wanted.name,
         members=tuple(_member(one) for one in planned),
     )
-    first, *others = [_job(service, candidate, new.id) for candidate in candidates]
+    first, *others = [await _job(service, candidate, new.id) for candidate in candidates]
     jobs = [first.model_copy(update={"key": key}), *others]
     uploads = [candidate.body.upload for candidate in candidates if candidate.body.upload]
     paths = [service.inputs / upload.media.name for upload in uploads]
@@ -52,6 +52,7 @@ async def accept_batch(
         batch = await queue.call(queue.store.submit_batch, new, jobs, *queue.limits)
     if batch.id != new.id:
         _remove(paths)
+    service.forecasts.changed()
     service.supervisor.wake()
     return batch
 
@@ -82,6 +83,7 @@ async def retry_failed(service: Service, batch: Batch, jobs: Sequence[Job]) -> B
         await run_in_threadpool(_link_all, service.inputs, links)
         queue = service.queue
         retried = await queue.call(queue.store.retry_batch, batch.id, again, *queue.limits)
+    service.forecasts.changed()
     service.supervisor.wake()
     return retried
 
@@ -102,8 +104,10 @@ def _member(planned: Planned) -> Member:
     return Member(prompt=planned.prompt, job=job_id, error=planned.error)
 
 
-def _job(service: Service, candidate: Candidate, batch_id: str) -> NewJob:
-    return new_job(service, candidate.job_id, candidate.body, candidate.resolution, batch_id)
+async def _job(service: Service, candidate: Candidate, batch_id: str) -> NewJob:
+    resolution = candidate.resolution
+    estimated = await service.forecasts.working_seconds(resolution.request)
+    return new_job(service, candidate.job_id, candidate.body, resolution, estimated, batch_id)
 
 
 def _again(job: Job) -> NewJob:

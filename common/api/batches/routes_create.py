@@ -18,7 +18,7 @@ from common.api.batches.views import (
     RefusedView,
 )
 from common.api.body import read_body
-from common.api.estimate import estimate
+from common.api.estimate import estimate_memory
 from common.api.once import Once, OnceParam
 from common.api.service import Service, service_of
 from common.api.views import ErrorView
@@ -125,7 +125,8 @@ async def _planned_view(service: Service, index: int, planned: Planned) -> Plann
     if planned.candidate is None:
         return PlannedView(index=index, error=planned.error)
     resolution = planned.candidate.resolution
-    memory, seconds = await estimate(service, resolution.request)
+    memory = await estimate_memory(service, resolution.request)
+    seconds = await service.forecasts.working_seconds(resolution.request)
     return PlannedView(
         index=index,
         resolved=resolution.request,

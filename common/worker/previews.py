@@ -1,0 +1,37 @@
+"""When a running job's preview is due, and that it never costs the job."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from common.logs import get_logger
+from common.media.previews import PreviewFiles
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+log = get_logger("worker")
+
+
+class Previews:
+    """The pictures of one attempt: one every few steps, none at all after one has failed."""
+
+    def __init__(self, job_id: str, every: int, files: PreviewFiles) -> None:
+        """``every`` so many steps; 0 is never."""
+        self._job_id = job_id
+        self._every = every
+        self._files = files
+        self._last = 0
+
+    def offer(self, step: int, picture: "Callable[[], NDArray[np.uint8]]") -> bool:
+        """Write a picture where one is due; answers whether it did."""
+        if not self._every or step - self._last < self._every:
+            return False
+        try:
+            self._files.write(self._job_id, picture())
+        except Exception:  # whatever it is, the video does not need it
+            log.warning("no previews", exc_info=True, extra={"job_id": self._job_id})
+            self._every = 0
+            return False
+        self._last = step
+        return True
