@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from common.errors import VideosDGXError
+from common.settings_ui import UiSettings
 
 GIB = 1024**3
 MIB = 1024**2
@@ -23,7 +24,7 @@ class SettingsError(VideosDGXError):
     code = "bad_setting"
 
 
-class Settings(BaseSettings):
+class Settings(UiSettings):
     """The settings of one service."""
 
     model_config = SettingsConfigDict(

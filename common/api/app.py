@@ -14,6 +14,7 @@ from common.api.guard import keep_guard
 from common.api.limits import BodyLimit
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.orphans import end_orphan
+from common.api.playground import install_page
 from common.api.reading import view_of
 from common.api.service import Service
 from common.api.sweep import sweep_files
@@ -60,6 +61,7 @@ def create_app(spec: ModelSpec, max_body_mb: float, make_service: Callable[[], S
     openai = (routes_videos, routes_content, routes_sync, routes_models)
     for routes in (routes_generate, routes_jobs, routes_events, routes_service, *openai):
         app.include_router(routes.router)
+    install_page(app)
     return app
 
 

@@ -4,11 +4,13 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from common import __version__
 from common.api.info import InfoView, info_view
 from common.api.memory_views import PoolView, pool_view
+from common.api.playground import PAGE
 from common.api.prometheus import as_prometheus, wants_prometheus
 from common.api.service import Service, service_of
 from common.errors import VideosDGXError
@@ -100,9 +102,11 @@ class MetricsView(BaseModel):
     worker_crashes_in_a_row: int
 
 
-@router.get("/", tags=["Service"], summary="Who answers here")
-async def root(service: ServiceParam) -> RootView:
-    """Name, version, model and routes."""
+@router.get("/", tags=["Service"], summary="Who answers here", response_model=RootView)
+async def root(service: ServiceParam, accept: Annotated[str, Header()] = "*/*") -> Any:
+    """Name, version, model and routes. A browser, which asks for HTML, is sent to the page."""
+    if "text/html" in accept:
+        return RedirectResponse(PAGE, headers={"Vary": "Accept"})
     return RootView(
         name="VideosDGX",
         version=__version__,
@@ -116,6 +120,7 @@ async def root(service: ServiceParam) -> RootView:
             "GET /jobs/{id}/download": "fetch the MP4",
             "POST /v1/videos": "the same for clients of OpenAI's Videos API",
             "GET /info": "the model, its limits and defaults",
+            "GET /ui": "the page for people",
             "GET /docs": "every route, to try in the browser",
         },
     )
