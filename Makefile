@@ -21,7 +21,7 @@ IN_A_CONTAINER = $(COMPOSE) run --rm --no-deps -T $(firstword $(MODELS))
 BASE_ARGS := $(foreach name,BASE_IMAGE TORCH_INDEX,$(if $($(name)),--build-arg $(name)=$($(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve health test check check-arm64 chaos benchmark clean
+.PHONY: help setup demo serve health screenshots test check check-arm64 chaos benchmark clean
 .PHONY: base build up down restart logs ps backup restore test-containers
 
 help: ## show this list
@@ -41,11 +41,14 @@ $(VENV)/ready: pyproject.toml constraints.txt $(MODELS:%=%/requirements.txt)
 demo: setup ## make one video with each model, on tiny random weights
 	$(BIN)/python -m scripts.demo
 
-serve: setup ## run the services on this machine, with the checkpoints in MODELS_DIR
+serve: setup ## run the services on this machine; their pages are at localhost:8001/ui and so on
 	$(BIN)/python -m scripts.serve
 
 health: ## show all services, their queues and the memory pool
 	@$(PYTHON) scripts/health_check.py
+
+screenshots: setup ## take the pictures of the page in docs/screenshots (needs chromium)
+	$(BIN)/python -m tests.browser.screenshots
 
 test: setup ## run all tests, as CI does
 	$(BIN)/python -m pytest
@@ -74,7 +77,7 @@ base: ## build the image that all services stand on (CPU=1: without CUDA)
 build: compose-env ## build the images of the services, after `make base`
 	$(COMPOSE) build
 
-up: compose-env ## start the services; `make health` shows when they are there
+up: compose-env ## start the services (`make health`); their pages: localhost:8001/ui and so on
 	$(COMPOSE) up --detach --no-build
 
 down: ## stop the services; running jobs may end within DRAIN_SECONDS, all jobs and files stay

@@ -16,6 +16,7 @@ from common.settings_auth import AuthSettings
 from common.settings_batch import BatchSettings
 from common.settings_requests import RequestSettings
 from common.settings_tracing import TracingSettings
+from common.settings_ui import UiSettings
 from common.settings_webhooks import WebhookSettings
 
 GIB = 1024**3
@@ -28,7 +29,9 @@ class SettingsError(VideosDGXError):
     code = "bad_setting"
 
 
-class Settings(AuthSettings, BatchSettings, RequestSettings, TracingSettings, WebhookSettings):
+class Settings(
+    AuthSettings, BatchSettings, RequestSettings, TracingSettings, UiSettings, WebhookSettings
+):
     """The settings of one service."""
 
     model_config = SettingsConfigDict(

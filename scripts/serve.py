@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from asyncio.subprocess import Process
@@ -21,7 +22,7 @@ def main() -> int:
     names = _parse()
     try:
         for name in names:
-            print(f"{name:8} {_url(name)}  (try {_url(name)}/docs)", file=sys.stderr)
+            print(f"{name:8} {_url(name)}  (try {_url(name)}/ui)", file=sys.stderr)
     except SettingsError as exc:
         print(f"{exc.body.message} {exc.body.hint or ''}", file=sys.stderr)
         return 2
@@ -33,7 +34,10 @@ async def serve(names: Sequence[str]) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    services = {name: await _start(name) for name in names}
+    siblings = ",".join(f"{name}=:{_port(name)}" for name in names)
+    services = {
+        name: await _start(name, load_settings(name).siblings or siblings) for name in names
+    }
     ends = {asyncio.create_task(service.wait()) for service in services.values()}
     told = asyncio.create_task(stopped.wait())
     await asyncio.wait({told, *ends}, return_when=asyncio.FIRST_COMPLETED)
@@ -45,11 +49,16 @@ async def serve(names: Sequence[str]) -> int:
     return 1 if dead else 0
 
 
-async def _start(name: str) -> Process:
+async def _start(name: str, siblings: str) -> Process:
     # A process group of its own: Ctrl-C at the terminal must not reach a service twice, since a
     # second one means "now", and a running job would not be drained.
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", f"{name}.app", stdin=asyncio.subprocess.DEVNULL, process_group=0
+        sys.executable,
+        "-m",
+        f"{name}.app",
+        stdin=asyncio.subprocess.DEVNULL,
+        process_group=0,
+        env=os.environ | {"SIBLINGS": siblings},
     )
 
 
@@ -62,8 +71,11 @@ async def _stop(services: dict[str, Process], ends: set[asyncio.Task[int]]) -> N
 
 
 def _url(name: str) -> str:
-    settings = load_settings(name)
-    return f"http://{settings.host}:{settings.port or load_spec(spec_address(name)).port}"
+    return f"http://{load_settings(name).host}:{_port(name)}"
+
+
+def _port(name: str) -> int:
+    return load_settings(name).port or load_spec(spec_address(name)).port
 
 
 def _parse() -> Sequence[str]:

@@ -32,6 +32,7 @@ from common.api.limits import BodyLimit
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.openapi import describe_options
 from common.api.orphans import end_orphan
+from common.api.playground import install_page
 from common.api.reading import view_of
 from common.api.request_spans import RequestSpans
 from common.api.service import Service
@@ -102,6 +103,7 @@ def create_app(
     error_handlers.install(app)
     for routes in _ROUTES:
         app.include_router(routes.router)
+    install_page(app)
     return app
 
 

@@ -4,6 +4,7 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field, StrictBool
 
 from common import __version__
@@ -11,6 +12,7 @@ from common.api.auth import FORBIDDEN, admin_only, metrics_reader
 from common.api.eta_views import EtaErrors
 from common.api.info import InfoView, info_view
 from common.api.memory_views import PoolView, pool_view
+from common.api.playground import PAGE
 from common.api.prometheus import as_prometheus, scraped, wants_prometheus
 from common.api.service import Service, service_of
 from common.errors import VideosDGXError
@@ -104,9 +106,11 @@ class MetricsView(BaseModel):
     eta_errors: EtaErrors
 
 
-@router.get("/", tags=["Service"], summary="Who answers here")
-async def root(service: ServiceParam) -> RootView:
-    """Name, version, model and routes."""
+@router.get("/", tags=["Service"], summary="Who answers here", response_model=RootView)
+async def root(service: ServiceParam, accept: Annotated[str, Header()] = "*/*") -> Any:
+    """Name, version, model and routes. A browser, which asks for HTML, is sent to the page."""
+    if "text/html" in accept:
+        return RedirectResponse(PAGE, headers={"Vary": "Accept"})
     return RootView(
         name="VideosDGX",
         version=__version__,
@@ -121,6 +125,7 @@ async def root(service: ServiceParam) -> RootView:
             "GET /jobs/{id}/download": "fetch the MP4",
             "POST /v1/videos": "the same for clients of OpenAI's Videos API",
             "GET /info": "the model, its limits and defaults",
+            "GET /ui": "the page for people",
             "GET /docs": "every route, to try in the browser",
         },
     )

@@ -1,0 +1,59 @@
+// The service's REST API: JSON in and out, every failure an ApiError.
+
+export class ApiError extends Error {
+  constructor(status, { code, message, param, hint } = {}) {
+    super(message || "The service answered something unexpected.");
+    Object.assign(this, { status, code, param, hint });
+  }
+}
+
+const UNREACHABLE = {
+  code: "unreachable",
+  message: "The service does not answer.",
+  hint: "It may be starting again. Try in a moment.",
+};
+
+/** Whether it may be gone at the next try: nobody answered, or the service itself was at fault. */
+export const passing = ({ status }) => status === 0 || status >= 500;
+
+let signIn = () => {};
+
+/** Called when the service wants to know who is there. */
+export function onSignIn(call) {
+  signIn = call;
+}
+
+/**
+ * Ask the service; `body` is an object (sent as JSON) or FormData.
+ * Answers the JSON, or null where there is none. Throws ApiError; status 0: nobody answered.
+ */
+export async function ask(path, { method = "GET", body, signal } = {}) {
+  const json = body && !(body instanceof FormData);
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      signal,
+      headers: json ? { "Content-Type": "application/json" } : {},
+      body: json ? JSON.stringify(body) : body,
+    });
+  } catch (problem) {
+    if (problem.name === "AbortError") throw problem;
+    throw new ApiError(0, UNREACHABLE);
+  }
+  const content = await answer.json().catch(() => null);
+  if (answer.ok) return content;
+  if (answer.status === 401) signIn();
+  throw new ApiError(answer.status, content?.error);
+}
+
+/** A form for what carries a file, else an object. Values of a form are texts. */
+export function bodyOf(fields, file) {
+  if (!file) return fields;
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) {
+    form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+  }
+  form.append(file.field, file.file);
+  return form;
+}

@@ -1,0 +1,110 @@
+// All jobs, newest first, a page at a time.
+
+import { ApiError, ask, passing } from "./api.js";
+import { $, h } from "./dom.js";
+import { ended, moment, seconds, size, stateWord } from "./words.js";
+
+const PAGE = 12;
+const LOOK_MILLISECONDS = 3000;
+
+const cards = new Map(); // job id -> {job, item}
+let cursor = null;
+let calls;
+let timer;
+
+/** `calls`: open(job), cancel(job), remove(job). */
+export function build(given) {
+  calls = given;
+  $("older").addEventListener("click", older);
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
+}
+
+/** Look at the newest page, and again while something is under way there. */
+export async function refresh() {
+  clearTimeout(timer);
+  const page = await pageOf("");
+  if (!page) return;
+  if (cards.size === 0) more(page.next_cursor);
+  for (const job of page.jobs.toReversed()) put(job, "prepend");
+  const moving = [...cards.values()].some(({ job }) => !ended(job));
+  if (moving && !document.hidden) timer = setTimeout(refresh, LOOK_MILLISECONDS);
+  empty();
+}
+
+async function older() {
+  const page = await pageOf(`&cursor=${encodeURIComponent(cursor)}`);
+  if (!page) return;
+  more(page.next_cursor);
+  for (const job of page.jobs) put(job, "append");
+}
+
+async function pageOf(where) {
+  try {
+    return await ask(`/jobs?limit=${PAGE}${where}`);
+  } catch (problem) {
+    if (!(problem instanceof ApiError)) throw problem;
+    if (passing(problem)) timer = setTimeout(refresh, LOOK_MILLISECONDS);
+    return null;
+  }
+}
+
+function more(next) {
+  cursor = next;
+  $("older").hidden = next === null;
+}
+
+function empty() {
+  $("history-empty").hidden = cards.size > 0;
+}
+
+/** A new job, or news of one that is known. */
+export function put(job, place = "prepend") {
+  const known = cards.get(job.id);
+  if (known && !ended(known.job) && !ended(job) && known.job.state === job.state) {
+    known.item.querySelector(".badge").textContent = badge(job);
+    known.job = job;
+    return;
+  }
+  if (known?.job.state === job.state) return;
+  const item = card(job);
+  if (known) known.item.replaceWith(item);
+  else $("history")[place](item);
+  cards.set(job.id, { job, item });
+  mark(location.hash.slice(1));
+  empty();
+}
+
+export function forget(id) {
+  cards.get(id)?.item.remove();
+  cards.delete(id);
+  empty();
+}
+
+/** Show which one is on the stage. */
+export function mark(id) {
+  for (const [known, { item }] of cards) {
+    const open = item.querySelector(".open");
+    if (known === id) open.setAttribute("aria-current", "true");
+    else open.removeAttribute("aria-current");
+  }
+}
+
+function badge({ state, progress }) {
+  const percent = state === "running" ? `, ${Math.floor(progress.percent)} %` : "";
+  return stateWord(state) + percent;
+}
+
+function card(job) {
+  const { prompt } = job.resolved;
+  const made = job.state === "completed";
+  const about = `${moment(job.created_at)}, ${size(job.resolved)}, ${seconds(job.resolved)}`;
+  const open = h("button", { type: "button", class: "open", on: { click: () => calls.open(job) } },
+    made ? h("img", { src: job.links.thumbnail, alt: "", loading: "lazy" }) : h("span", { class: "blank" }),
+    h("span", { class: "words" }, prompt),
+    h("span", { class: `badge ${job.state}` }, badge(job)),
+    h("span", { class: "muted meta" }, about));
+  const [name, call] = ended(job) ? ["Delete", calls.remove] : ["Cancel", calls.cancel];
+  const act = h("button", { type: "button", class: "small quiet", "aria-label": `${name}: ${prompt}`,
+    on: { click: () => call(job) } }, name);
+  return h("li", { "data-id": job.id }, open, act);
+}

@@ -1,0 +1,167 @@
+// The page: its parts, and what happens between them.
+
+import { ApiError, ask, bodyOf } from "./api.js";
+import { $, announce, h } from "./dom.js";
+import * as estimate from "./estimate.js";
+import * as form from "./form.js";
+import * as history from "./history.js";
+import * as media from "./media.js";
+import * as presets from "./presets.js";
+import * as session from "./session.js";
+import * as stage from "./stage.js";
+
+const config = await ask("/ui/config");
+let began = false;
+
+siblings();
+theme();
+stage.build({ again, seed, cancel, remove, changed });
+history.build({ open: ({ id }) => (location.hash = id), cancel, remove });
+$("form").addEventListener("submit", (event) => (event.preventDefault(), start()));
+$("form").addEventListener("input", estimate.refresh);
+$("form").addEventListener("change", estimate.refresh);
+$("dice").addEventListener("click", () => seed(form.drawSeed()));
+media.onChange(estimate.refresh);
+addEventListener("hashchange", choose);
+addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && began) $("form").requestSubmit();
+});
+await session.build(config.routes.includes("/auth/session"), begin);
+
+/** Once it is known that we may look. */
+async function begin() {
+  try {
+    if (!began) await learn();
+  } catch (problem) {
+    if (!(problem instanceof ApiError)) throw problem;
+    return stage.missing(problem);
+  }
+  estimate.refresh();
+  await history.refresh();
+  choose();
+}
+
+async function learn() {
+  const info = await ask("/info");
+  title(info);
+  form.build(info, config.uploads);
+  if (config.routes.includes("/presets")) {
+    await presets.build((fields) => (form.fill(fields), estimate.refresh()));
+  }
+  began = true;
+}
+
+function title({ title: name, checkpoint, stands_in_for }) {
+  document.title = `${name}, VideosDGX`;
+  $("title").textContent = name;
+  const stand = stands_in_for ? [", ", h("strong", {}, `stands in for ${stands_in_for}`)] : [];
+  $("about").replaceChildren(checkpoint.id, ...stand);
+}
+
+function siblings() {
+  const here = `${location.protocol}//${location.hostname}`;
+  const address = (url) => `${url.startsWith(":") ? here + url : url.replace(/\/+$/, "")}/ui/`;
+  $("siblings").replaceChildren(...config.siblings.map(({ name, url }) =>
+    h("a", { href: address(url), "aria-current": name === config.model ? "page" : null }, name)));
+  $("siblings").hidden = config.siblings.length < 2;
+}
+
+function theme() {
+  const dark = () => {
+    const chosen = document.documentElement.dataset.theme;
+    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  };
+  const name = () => ($("theme").textContent = dark() ? "Light" : "Dark");
+  $("theme").addEventListener("click", () => {
+    const next = dark() ? "light" : "dark";
+    document.documentElement.dataset.theme = next;
+    localStorage.setItem("theme", next);
+    name();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
+  name();
+}
+
+async function start() {
+  $("start").disabled = true;
+  try {
+    const body = bodyOf(form.read(), media.current());
+    const job = await ask("/generate", { method: "POST", body });
+    form.clearProblems();
+    history.put(job);
+    location.hash = job.id;
+    if (matchMedia("(max-width: 859px)").matches) $("stage").scrollIntoView();
+  } catch (problem) {
+    if (!(problem instanceof ApiError)) throw problem;
+    form.showProblem(problem, { focus: true });
+  } finally {
+    $("start").disabled = false;
+  }
+}
+
+/** The job that the address names is on the stage. */
+function choose() {
+  const id = location.hash.slice(1);
+  history.mark(id);
+  if (id === "prompt") return; // the link that skips the bar
+  if (!id) stage.clear();
+  else if (id !== stage.showing()) stage.show(id);
+}
+
+function again(job) {
+  presets.reset();
+  form.fill(form.settingsOf(job));
+  media.remove();
+  const file = job.resolved.image || job.resolved.video;
+  if (file) $("media-about").textContent = "It began with a file: add that again";
+  announce("The settings are in the form.");
+  $("prompt").focus();
+  estimate.refresh();
+}
+
+function seed(value) {
+  $("seed").value = value;
+  $("more").open = true;
+  $("seed").focus();
+  estimate.refresh();
+}
+
+function changed(job) {
+  history.put(job);
+  history.refresh();
+}
+
+async function cancel(job) {
+  await told(() => ask(job.links.cancel, { method: "POST" }));
+  await history.refresh();
+}
+
+async function remove(job) {
+  if (!(await confirmed(job))) return;
+  await told(() => ask(job.links.self, { method: "DELETE" }));
+  history.forget(job.id);
+  if (stage.showing() === job.id) (stage.clear(), window.history.replaceState(null, "", location.pathname));
+  $("history-title").scrollIntoView({ block: "nearest" });
+  announce("Deleted.");
+  await history.refresh();
+}
+
+function confirmed(job) {
+  const dialog = $("confirm");
+  $("confirm-text").textContent = job.resolved.prompt;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((answer) =>
+    dialog.addEventListener("close", () => answer(dialog.returnValue === "yes"), { once: true }));
+}
+
+/** Do it, and say what went wrong; what is gone already needs no words. */
+async function told(call) {
+  try {
+    return await call();
+  } catch (problem) {
+    if (!(problem instanceof ApiError)) throw problem;
+    if (problem.status !== 404) form.showProblem(problem, { focus: false });
+    return null;
+  }
+}

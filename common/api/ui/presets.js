@@ -1,0 +1,66 @@
+// Presets fill the form; a template takes the prompt's place. Both where the service has them.
+
+import { ApiError, ask } from "./api.js";
+import { $, h } from "./dom.js";
+
+let presets = [];
+let templates = [];
+
+export async function build(fill) {
+  try {
+    ({ presets, templates } = await ask("/presets"));
+  } catch (problem) {
+    if (problem instanceof ApiError) return; // the page does without
+    throw problem;
+  }
+  offer("preset", presets, (preset) => preset && fill({ prompt: $("prompt").value, ...preset.values }));
+  offer("template", templates, showTemplate);
+  $("starters").hidden = !(presets.length || templates.length);
+}
+
+function offer(id, entries, chosen) {
+  const select = $(id);
+  select.replaceChildren(
+    h("option", { value: "" }, "None"),
+    ...entries.map(({ name }) => h("option", { value: name }, name)));
+  select.closest(".field").hidden = !entries.length;
+  select.addEventListener("change", () => {
+    const entry = entries.find(({ name }) => name === select.value);
+    $(`${id}-about`).textContent = entry?.description ?? "";
+    chosen(entry);
+  });
+}
+
+function showTemplate(template) {
+  const variables = Object.entries(template?.variables ?? {});
+  $("prompt").closest(".field").hidden = Boolean(template);
+  $("variables").hidden = !template;
+  $("variables").replaceChildren(
+    h("p", { class: "template" }, template?.prompt ?? ""),
+    ...variables.map(([name, variable]) =>
+      h("div", { class: "field", "data-field": `variables.${name}` },
+        h("label", { for: `variable-${name}` }, name),
+        h("input", { id: `variable-${name}`, "data-variable": name, placeholder: variable.default ?? "" }),
+        h("p", { class: "hint" }, variable.description ?? ""))));
+}
+
+/** The request with the preset's or template's name; a template says the prompt itself. */
+export function complete(fields) {
+  const found = { ...fields };
+  if ($("preset").value) found.preset = $("preset").value;
+  if (!$("template").value) return found;
+  delete found.prompt;
+  const inputs = [...document.querySelectorAll("[data-variable]")].filter(({ value }) => value);
+  found.template = $("template").value;
+  found.variables = Object.fromEntries(inputs.map((input) => [input.dataset.variable, input.value]));
+  return found;
+}
+
+/** Back to a prompt of one's own. */
+export function reset() {
+  for (const id of ["preset", "template"]) {
+    $(id).value = "";
+    $(`${id}-about`).textContent = "";
+  }
+  showTemplate(undefined);
+}

@@ -1,0 +1,48 @@
+// Who is there, where the service asks for an API key.
+
+import { ApiError, ask, onSignIn } from "./api.js";
+import { $, h } from "./dom.js";
+
+const ROUTE = "/auth/session";
+
+/** Ask for a key where one is needed; `begin` is called once somebody may look. */
+export async function build(known, begin) {
+  if (!known) return begin();
+  onSignIn(open);
+  $("sign-in-form").addEventListener("submit", (event) => (event.preventDefault(), send(begin)));
+  $("sign-in-close").addEventListener("click", () => $("sign-in").close());
+  const session = await ask(ROUTE);
+  offer(session);
+  if (session.required && !session.user) return open();
+  return begin();
+}
+
+function open() {
+  if (!$("sign-in").open) $("sign-in").showModal();
+}
+
+function offer({ required, user }) {
+  $("session").hidden = !(required || user);
+  $("session").textContent = user ? `Sign out ${user}` : "Sign in";
+  $("session").onclick = user ? signOut : open;
+}
+
+async function send(begin) {
+  $("sign-in").querySelector(".problem")?.remove();
+  try {
+    await ask(ROUTE, { method: "POST", body: { api_key: $("api_key").value } });
+    $("api_key").value = "";
+    $("sign-in").close();
+    offer(await ask(ROUTE));
+    await begin();
+  } catch (problem) {
+    if (!(problem instanceof ApiError)) throw problem;
+    $("api_key").closest(".field").append(h("p", { class: "problem", role: "alert" }, problem.message));
+    $("api_key").focus();
+  }
+}
+
+async function signOut() {
+  await ask(ROUTE, { method: "DELETE" }).catch(() => null);
+  location.reload();
+}

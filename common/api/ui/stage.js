@@ -1,0 +1,147 @@
+// One job, large: how far it is, then the video or the reason why there is none.
+
+import { ApiError, ask } from "./api.js";
+import { $, announce, h } from "./dom.js";
+import { details } from "./details.js";
+import { follow } from "./follow.js";
+import { activity, ended, secondsLeft, span, stateWord } from "./words.js";
+
+let shown = null; // {id, state}: what stands on the stage
+let stop = () => {};
+let parts = {};
+let calls;
+
+/** `calls`: again(job), seed(number), cancel(job), remove(job), changed(job). */
+export function build(given) {
+  calls = given;
+  clear();
+}
+
+export const showing = () => shown?.id ?? null;
+
+export function clear() {
+  stop();
+  shown = null;
+  $("stage").replaceChildren(
+    h("div", { class: "empty" }, h("p", {}, "Your video appears here."),
+      h("p", { class: "muted" }, "Describe it, and start. It goes on without this page.")));
+}
+
+/** Put a job on the stage and follow it to its end. */
+export async function show(id) {
+  stop();
+  shown = { id, state: null };
+  try {
+    const job = await ask(`/jobs/${encodeURIComponent(id)}`);
+    if (shown?.id !== id) return; // another one was chosen meanwhile
+    update(job);
+    if (!ended(job)) stop = follow(job, { update, preview, lost, gone });
+  } catch (problem) {
+    if (!(problem instanceof ApiError)) throw problem;
+    if (problem.status === 404) gone();
+    else missing(problem);
+  }
+}
+
+function update(job) {
+  const fresh = job.state !== shown.state;
+  if (fresh) draw(job);
+  shown = { id: job.id, state: job.state };
+  if (!ended(job)) progress(job);
+  if (fresh) {
+    announce(`${stateWord(job.state)}: ${job.resolved.prompt}`);
+    calls.changed(job);
+  }
+}
+
+function draw(job) {
+  if (!ended(job) && parts.id === job.id) return; // the running job's parts stay
+  parts = { id: job.id };
+  const picture = { completed: player, failed: failure, cancelled: failure }[job.state] ?? running;
+  const facts = h("div", { class: "facts" },
+    h("p", { class: "prompt" }, job.resolved.prompt),
+    h("div", { class: "actions" }, actions(job)),
+    details(job, calls.seed));
+  $("stage").replaceChildren(picture(job), facts);
+}
+
+function player(job) {
+  const { download, thumbnail } = job.links;
+  const label = `Video: ${job.resolved.prompt}`;
+  return h("video", { src: download, poster: thumbnail, controls: true, loop: true, playsinline: true,
+    preload: "metadata", "aria-label": label, width: job.result.width, height: job.result.height });
+}
+
+function failure(job) {
+  const { message, hint } = job.error ?? {};
+  return h("div", { class: "frame failure" },
+    h("p", { class: "headline" }, stateWord(job.state)),
+    h("p", {}, message ?? "It was cancelled before it was finished."),
+    hint ? h("p", { class: "muted" }, hint) : null);
+}
+
+function running(job) {
+  parts.preview = h("img", { alt: "Preview of the video", hidden: true });
+  parts.percent = h("p", { class: "percent" });
+  parts.bar = h("progress", { max: 100, "aria-label": "Progress" });
+  parts.doing = h("p", { class: "doing" });
+  parts.left = h("p", { class: "muted left" });
+  parts.lost = h("p", { class: "muted lost", hidden: true }, "The service does not answer. Trying again.");
+  const frame = h("div", { class: "frame" }, parts.preview, parts.percent);
+  frame.style.aspectRatio = `${job.resolved.width} / ${job.resolved.height}`;
+  return h("div", { class: "running" }, frame, parts.bar, parts.doing, parts.left, parts.lost);
+}
+
+function progress(job) {
+  const { percent, seconds_elapsed } = job.progress;
+  parts.lost.hidden = true;
+  parts.percent.textContent = `${Math.floor(percent)} %`;
+  parts.bar.value = percent;
+  parts.doing.textContent = activity(job);
+  const left = secondsLeft(job);
+  const times = [
+    seconds_elapsed ? `${span(seconds_elapsed)} so far` : null,
+    left === null ? null : `about ${span(left)} left`,
+  ];
+  parts.left.textContent = times.filter(Boolean).join(", ");
+  parts.cancel?.toggleAttribute("disabled", job.state === "cancelling");
+  if (percent >= 50 && !parts.half) {
+    parts.half = true;
+    announce("Half of the video is made.");
+  }
+}
+
+function preview({ step, url }) {
+  const address = new URL(url, location.href);
+  if (step !== undefined) address.searchParams.set("step", step); // a new picture under an old name
+  parts.preview.src = address.href;
+  parts.preview.hidden = false;
+}
+
+function lost() {
+  if (parts.lost) parts.lost.hidden = false;
+}
+
+function gone() {
+  clear();
+  announce("This job is no longer there.");
+  $("stage").querySelector("p").textContent = "This job is no longer there.";
+}
+
+export function missing({ message, hint }) {
+  $("stage").replaceChildren(
+    h("div", { class: "empty" }, h("p", {}, message), h("p", { class: "muted" }, hint ?? "")));
+}
+
+function actions(job) {
+  const button = (text, call, name = null) =>
+    h("button", { type: "button", class: name, on: { click: () => call(job) } }, text);
+  const again = button("Use these settings again", calls.again);
+  if (!ended(job)) {
+    parts.cancel = button("Cancel", calls.cancel);
+    return [parts.cancel, again];
+  }
+  const made = job.state === "completed";
+  const file = { class: "button primary", href: job.links.download, download: true };
+  return [made ? h("a", file, "Download") : null, again, button("Delete", calls.remove, "quiet")];
+}
