@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.errors import VideosDGXError
+from common.settings_fusing import FusingSettings
 
 GIB = 1024**3
 MIB = 1024**2
@@ -23,7 +24,7 @@ class SettingsError(VideosDGXError):
     code = "bad_setting"
 
 
-class Settings(BaseSettings):
+class Settings(FusingSettings, BaseSettings):
     """The settings of one service."""
 
     model_config = SettingsConfigDict(

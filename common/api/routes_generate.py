@@ -17,6 +17,7 @@ from common.api.estimate import estimate
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView, job_view
 from common.errors import CheckpointError
+from common.fusing import shape_of_batch
 from common.jobs.model import Job, NewJob
 from common.media.disk import full_disk_named
 from common.requests import GenerateRequest
@@ -100,6 +101,7 @@ async def accept(service: Service, job_id: str, body: Body, resolution: Resoluti
         requested=body.as_requested(),
         resolved=resolution.request,
         adjustments=resolution.adjustments,
+        shape=shape_of_batch(service.spec, resolution.request),
     )
     if body.upload is None:
         job = await service.queue.submit(new)

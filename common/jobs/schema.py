@@ -1,6 +1,7 @@
 """The one table."""
 
 from sqlalchemy import (
+    Boolean,
     Column,
     ColumnElement,
     Float,
@@ -26,6 +27,8 @@ jobs = Table(
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("batch", String(32)),
     Column("shape", String(64)),
+    Column("fused", Integer),
+    Column("alone", Boolean),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
