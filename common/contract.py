@@ -4,7 +4,7 @@ Importing this module (and a model's ``model_config``) costs no torch: the API p
 the SPEC too, to validate requests.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -168,8 +168,21 @@ class JobContext(Protocol):
         """
 
 
+class BatchContext(JobContext, Protocol):
+    """Jobs that are made together: what is said of their batch is said of each of them.
+
+    A cancelled clip leaves the batch at ``raise_if_cancelled``, which raises only once all have
+    left. The model may go on with its slot; its frames are not drawn.
+    """
+
+    @property
+    def clips(self) -> Sequence[JobContext]:
+        """Each job by itself, in the order of the requests: for its own decoding."""
+
+
 LoadFunction = Callable[[Path, LoadOptions], Pipeline]
 GenerateFunction = Callable[[Pipeline, ResolvedRequest, JobContext], VideoClip]
+BatchFunction = Callable[[Pipeline, Sequence[ResolvedRequest], BatchContext], list[VideoClip]]
 MemoryFunction = Callable[[Path, ResolvedRequest], Memory]
 CostFunction = Callable[[ResolvedRequest], float]
 
@@ -179,6 +192,9 @@ class ModelSpec:
     """One model service. The first variant is the default; ``CHECKPOINT`` picks another.
 
     ``memory`` and ``cost`` (FLOPs of a request) feed the estimates of ``dry_run``.
+
+    ``generate_batch`` denoises up to ``max_batch`` requests together that differ in words, seed
+    and picture alone; its clips are drawn one after the other, each as ``generate``'s would be.
     """
 
     id: str
@@ -193,3 +209,6 @@ class ModelSpec:
     cost: CostFunction
     quantization: Quantization = Quantization.NONE
     max_batch: int = 1
+    generate_batch: BatchFunction | None = None
+    worth_fusing: Callable[[ResolvedRequest], bool] = lambda _request: True
+    """Whether one such clip leaves the GPU room for others; a large one does not."""

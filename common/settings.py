@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 from common.errors import VideosDGXError
 from common.settings_auth import AuthSettings
 from common.settings_batch import BatchSettings
+from common.settings_fusing import FusingSettings
 from common.settings_requests import RequestSettings
 from common.settings_tracing import TracingSettings
 from common.settings_ui import UiSettings
@@ -30,7 +31,13 @@ class SettingsError(VideosDGXError):
 
 
 class Settings(
-    AuthSettings, BatchSettings, RequestSettings, TracingSettings, UiSettings, WebhookSettings
+    AuthSettings,
+    BatchSettings,
+    FusingSettings,
+    RequestSettings,
+    TracingSettings,
+    UiSettings,
+    WebhookSettings,
 ):
     """The settings of one service."""
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.bench import gpu, load, magi1, memory, quantization, service, stack, streams
+from scripts.bench import batch, gpu, load, magi1, memory, quantization, service, stack, streams
 from scripts.bench.report import Report
 
 MODULES = {
@@ -15,6 +15,7 @@ MODULES = {
     "quantization": quantization,
     "magi1": magi1,
     "memory": memory,
+    "batch": batch,
     "gpu": gpu,
 }
 

@@ -27,6 +27,7 @@ _SETTINGS: dict[str, object] = {
     "LOG_FORMAT": "text",
     "MIN_FREE_DISK_GB": 0,
     "BACKOFF_SECONDS": 0.05,
+    "FUSED_BATCH": 1,
     "CANCEL_GRACE_SECONDS": 0.5,
     "KILL_GRACE_SECONDS": 0.5,
 }

@@ -5,11 +5,13 @@ Wan checkpoints stand in for it, and every variant that does says so
 (docs/decisions/0011-waver-is-a-stand-in.md). Imports no torch: the API process reads this too.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from common.contract import (
+    BatchContext,
     Capability,
     Defaults,
     JobContext,
@@ -23,7 +25,7 @@ from common.contract import (
 )
 from common.presets import presets
 from common.requests import ResolvedRequest
-from waver.estimates import flops_of, memory_of
+from waver.estimates import WAN_2_2, flops_of, memory_of, num_tokens
 from waver.options import WaverOptions
 from waver.prompts import NEGATIVE_PROMPT, Quality
 
@@ -120,6 +122,28 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     return waver.generate(pipeline, request, context)
 
 
+def generate_batch(
+    pipeline: Any, requests: Sequence[ResolvedRequest], context: BatchContext
+) -> list[VideoClip]:
+    """Make several videos. See ``waver.pipeline.generate_batch``."""
+    from waver import pipeline as waver
+
+    return waver.generate_batch(pipeline, requests, context)
+
+
+MAX_BATCH = 8
+
+FUSED_TOKENS = 512
+"""Tokens of a clip up to which it is fused with others: 256x256 and 25 frames are 448. From a few
+hundred on a pass computes for longer than its weights take to be read, and a batch only makes its
+first clip wait. An estimate until a GPU has measured it (docs/decisions/0018-fused-batches.md)."""
+
+
+def worth_fusing(request: ResolvedRequest) -> bool:
+    """Whether a clip is so small that one alone leaves the GPU idle."""
+    return num_tokens(request, WAN_2_2) <= FUSED_TOKENS
+
+
 SPEC = ModelSpec(
     id="waver",
     title="Waver 1.0, or what stands in for it",
@@ -132,4 +156,7 @@ SPEC = ModelSpec(
     memory=memory_of,
     cost=flops_of,
     quantization=Quantization.FP8,
+    max_batch=MAX_BATCH,
+    generate_batch=generate_batch,
+    worth_fusing=worth_fusing,
 )

@@ -4,6 +4,7 @@ Frames equal those of a plain diffusers call bit for bit (tests/parity/test_wave
 is when: latents are decoded here, four frames at a time, while earlier frames are being encoded.
 """
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from diffusers import UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 
-from common.contract import JobContext, LoadOptions, Phase, VideoClip
+from common.contract import BatchContext, JobContext, LoadOptions, Phase, VideoClip
 from common.errors import CheckpointError
 from common.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
@@ -27,6 +28,7 @@ from waver.estimates import TEXT_TOKENS, decoding_bytes
 from waver.guidance import projected_guidance
 from waver.model_config import STAND_INS
 from waver.options import Guidance, WaverOptions
+from waver.pictures import PicturesPipeline, as_tensor
 from waver.precision import KEEP_TEXT_ENCODER, KEEP_TRANSFORMER
 from waver.prompts import tagged_negative_prompt, tagged_prompt
 
@@ -81,10 +83,39 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     Raises:
         OutOfMemory: here, or while frames are drawn.
     """
+    return _clip(pipeline, request, _latents(pipeline, [request], context), context)
+
+
+def generate_batch(
+    pipeline: Any, requests: Sequence[ResolvedRequest], context: BatchContext
+) -> list[VideoClip]:
+    """Denoise all together; decode each by itself, as its frames are drawn. Raises as above.
+
+    Every clip has its own noise, and nothing in a pass goes from one to another.
+    """
+    together = _latents(pipeline, requests, context, context.clips)
+    each = zip(requests, together.chunk(len(requests)), context.clips, strict=True)
+    return [_clip(pipeline, request, latents, clip) for request, latents, clip in each]
+
+
+def _latents(
+    pipeline: Any,
+    requests: Sequence[ResolvedRequest],
+    context: JobContext,
+    clips: Sequence[JobContext] = (),
+) -> torch.Tensor:
     context.progress(Phase.ENCODING_PROMPT)
     context.raise_if_cancelled()
     with memory_errors():
-        latents = _denoise(pipeline, request, context)
+        if _stands_in(pipeline):
+            return _denoise(pipeline, requests, context, clips)
+        # What an unknown pipeline makes of several pictures is not known either.
+        return torch.cat([_denoise(pipeline, [request], context) for request in requests])
+
+
+def _clip(
+    pipeline: Any, request: ResolvedRequest, latents: torch.Tensor, context: JobContext
+) -> VideoClip:
     needed = decoding_bytes(request.width, request.height, dict(pipeline.vae.config))
     return VideoClip(
         frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
@@ -95,41 +126,51 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     )
 
 
-def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> torch.Tensor:
-    """Latents of shape [1, C, (num_frames - 1) / 4 + 1, height / S, width / S].
+def _denoise(
+    pipeline: Any,
+    requests: Sequence[ResolvedRequest],
+    context: JobContext,
+    clips: Sequence[JobContext] = (),
+) -> torch.Tensor:
+    """Latents of shape [B, C, (num_frames - 1) / 4 + 1, height / S, width / S].
 
     C and S are 48 and 16 for the 5B, 16 and 8 for the 1.3B.
     """
+    request = requests[0]  # the others differ in words, seed and picture alone
     options = WaverOptions(**request.options)
     pipeline.scheduler = _scheduler(pipeline, options)
-    guidance, prompts = _guided(pipeline, request, options)
-    run = _for_pictures(pipeline) if request.image else pipeline
+    guidance, prompts = _guided(pipeline, requests, options)
+    run = _for_pictures(pipeline, len(requests)) if request.image else pipeline
     steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
     with guidance:
         latents: torch.Tensor = run(
             **prompts,
-            **_picture(request),
+            **_pictures(requests),
             height=request.height,
             width=request.width,
             num_frames=request.num_frames,
             num_inference_steps=steps,
-            generator=generator_for(request.seed),
-            callback_on_step_end=step_callback(context, steps, picture),
+            generator=[generator_for(each.seed) for each in requests],
+            callback_on_step_end=step_callback(context, steps, picture, clips),
             output_type="latent",
         ).frames
     return latents
 
 
-def _guided(pipeline: Any, request: ResolvedRequest, options: WaverOptions) -> tuple[Any, Any]:
+def _guided(
+    pipeline: Any, requests: Sequence[ResolvedRequest], options: WaverOptions
+) -> tuple[Any, Any]:
     """What to guide inside of, and the arguments for the prompts.
 
     With ``guidance_scale`` of 1 or less the negative prompt and its pass are skipped.
     """
     prompts = {
-        "prompt": tagged_prompt(request.prompt, options.style, options.quality),
-        "negative_prompt": tagged_negative_prompt(request.negative_prompt, options.quality),
+        "prompt": [tagged_prompt(r.prompt, options.style, options.quality) for r in requests],
+        "negative_prompt": [
+            tagged_negative_prompt(r.negative_prompt, options.quality) for r in requests
+        ],
     }
-    scale = request.guidance_scale
+    scale = requests[0].guidance_scale
     if options.guidance is Guidance.CFG or scale <= 1:
         return nullcontext(), {**prompts, "guidance_scale": scale}
     with torch.no_grad():
@@ -154,17 +195,20 @@ def _stands_in(pipeline: Any) -> bool:
     return type(pipeline) is WanPipeline
 
 
-def _for_pictures(pipeline: Any) -> Any:
-    """The same models in the pipeline that begins with a picture; the 5B is made for both."""
+def _for_pictures(pipeline: Any, clips: int) -> Any:
+    """The same models in the pipeline that begins with pictures; the 5B is made for both."""
     if not _stands_in(pipeline):
         return pipeline
     parts = {name: pipeline.components[name] for name in SHARED_PARTS}
-    run = WanImageToVideoPipeline(**parts, expand_timesteps=pipeline.config.expand_timesteps)
+    kind = WanImageToVideoPipeline if clips == 1 else PicturesPipeline
+    run = kind(**parts, expand_timesteps=pipeline.config.expand_timesteps)
     run.set_progress_bar_config(disable=True)
     return run
 
 
-def _picture(request: ResolvedRequest) -> dict[str, Image.Image]:
-    if request.image is None:
-        return {}
-    return {"image": Image.fromarray(load_image(request.image, request.width, request.height))}
+def _pictures(requests: Sequence[ResolvedRequest]) -> dict[str, Any]:
+    """One as a picture, so that any pipeline takes it; several as a tensor."""
+    pictures = [load_image(r.image, r.width, r.height) for r in requests if r.image is not None]
+    if len(pictures) > 1:
+        return {"image": as_tensor(pictures)}
+    return {"image": Image.fromarray(pictures[0])} if pictures else {}

@@ -45,7 +45,12 @@ async def _learn(service: Service, lease: Lease) -> None:
         job = await service.queue.call(service.queue.store.get, lease.ticket.job_id)
         checkpoint = await asyncio.to_thread(locate, service.settings.models_dir, service.variant)
         await asyncio.to_thread(
-            service.appraiser.outgrew, checkpoint, job.resolved, lease.used_bytes, lease.loaded
+            service.appraiser.outgrew,
+            checkpoint,
+            job.resolved,
+            lease.used_bytes,
+            lease.loaded,
+            job.fused or 1,
         )
     except (CheckpointError, JobNotFound):
         return

@@ -21,6 +21,7 @@ from common.api.reading import views_of
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView
 from common.errors import CheckpointError
+from common.fusing import shape_of_batch
 from common.jobs.model import Job, KeyUse, NewJob
 from common.media.disk import full_disk_named
 from common.requests import PRIORITIES, GenerateRequest
@@ -152,6 +153,7 @@ def new_job(
         owner=service.queue.owner,
         priority=PRIORITIES[body.request.priority],
         batch=batch,
+        shape=shape_of_batch(service.spec, resolution.request),
         estimated=estimated,
         key=key,
         trace=service.tracing.traceparent() if service.tracing else None,

@@ -187,8 +187,8 @@ class Supervisor:
             watch.left.discard(report.job_id)
             self.live[report.job_id] = report.progress
         elif isinstance(report, JobLeft):
-            watch.job_left(report.job_id)
             self.live.pop(report.job_id, None)
+            watch.job_left(report.job_id, others=bool(self.live))
             self.crashes = 0
         elif isinstance(report, ModelStatus):
             self.model = report

@@ -39,6 +39,7 @@ class ResultView(BaseModel):
     revision: str
     stands_in_for: str | None = Field(None, description="The model that this checkpoint is not.")
     timings: dict[str, float] = Field(description="Seconds spent in each phase.")
+    fused: int = Field(1, description="Jobs denoised together; `timings` has this one's part.")
 
 
 class Links(BaseModel):

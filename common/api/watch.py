@@ -39,9 +39,9 @@ class Watch:
         """The job moved."""
         self.phase, self.last_progress = phase, now
 
-    def job_left(self, job_id: str) -> None:
-        """The worker let go of a job."""
-        self.phase = None
+    def job_left(self, job_id: str, others: bool = False) -> None:
+        """The worker let go of a job; it may still be busy with ``others`` of the same batch."""
+        self.phase = self.phase if others else None
         self.cancelled.pop(job_id, None)
         self.left.add(job_id)
 

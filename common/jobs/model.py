@@ -29,7 +29,9 @@ class JobResult(_Record):
     revision: str
     stands_in_for: str | None = None
     timings: dict[str, float] = {}
-    """Seconds by phase."""
+    """Seconds by phase; its part of those that were shared."""
+    fused: int = 1
+    """How many jobs were denoised together, this one included."""
 
 
 class KeyUse(_Record):
@@ -84,6 +86,10 @@ class Job(NewJob):
     """Grows with every sign of life of the worker that holds the job."""
     result: JobResult | None = None
     error: ErrorBody | None = None
+    fused: int | None = None
+    """How many jobs its last claim took to make together; None where it was alone."""
+    alone: bool | None = None
+    """A batch with it has failed: it is not fused again."""
 
     @property
     def ended(self) -> bool:

@@ -1,6 +1,7 @@
 """The tables: jobs, their batches, the keys that made them, and who is told of their ends."""
 
 from sqlalchemy import (
+    Boolean,
     Column,
     ColumnElement,
     Float,
@@ -29,6 +30,8 @@ jobs = Table(
     Column("webhook", Text),
     Column("trace", String(55)),
     Column("estimated", Float),
+    Column("fused", Integer),
+    Column("alone", Boolean),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),

@@ -8,12 +8,12 @@ from common.errors import ErrorBody
 from common.jobs.model import Job, JobResult, Progress
 from common.jobs.rows import from_row
 from common.jobs.schema import RANK, jobs
-from common.jobs.sql_base import SqlBase
+from common.jobs.sql_fusing import SqlFusing
 from common.jobs.statements import DONE, held, kept, worker_died
 from common.jobs.states import CLAIMED, Event, JobState
 
 
-class SqlWorkers(SqlBase):
+class SqlWorkers(SqlFusing):
     """See ``common.jobs.store.JobStore``."""
 
     def claim(self, worker: str) -> Job | None:
@@ -31,6 +31,7 @@ class SqlWorkers(SqlBase):
             "attempts": jobs.c.attempts + 1,
             "started_at": self._clock(),
             "progress": Progress().model_dump_json(),
+            "fused": None,
         }
         with self._writing() as connection:
             row = self._move(connection, Event.CLAIM, jobs.c.number == first, changes)
@@ -61,8 +62,11 @@ class SqlWorkers(SqlBase):
         text = case((jobs.c.state == JobState.CANCELLING, None), else_=error.model_dump_json())
         return self._move_held(Event.FAIL, job_id, token, {"error": text, **kept(progress)})
 
-    def release(self, job_id: str, token: str, progress: Progress | None = None) -> JobState | None:
-        changes = {"attempts": jobs.c.attempts - 1, **kept(progress)}
+    def release(
+        self, job_id: str, token: str, progress: Progress | None = None, *, alone: bool = False
+    ) -> JobState | None:
+        apart = {"alone": True} if alone else {}
+        changes = {"attempts": jobs.c.attempts - 1, **apart, **kept(progress)}
         return self._move_held(Event.RELEASE, job_id, token, changes)
 
     # Recovery
@@ -75,6 +79,8 @@ class SqlWorkers(SqlBase):
             return [from_row(row) for row in connection.execute(query.order_by(jobs.c.number))]
 
     def expel(self, job: Job, reason: str, max_attempts: int) -> JobState | None:
+        if job.fused is not None:
+            return self.release(job.id, job.token or "", alone=True)
         if job.attempts < max_attempts or job.state is JobState.CANCELLING:
             return self._move_held(Event.RELEASE, job.id, job.token or "")
         return self.fail(job.id, job.token or "", worker_died(job, reason))

@@ -83,6 +83,16 @@ class JobStore(BatchStore, Outbox, Figured, Protocol):
         The first by rank: the order of arrival, moved by ``priority``.
         """
 
+    def claim_more(
+        self, worker: str, head: Job, limit: int, accepted_before: float | None = None
+    ) -> list[Job]:
+        """Take up to ``limit`` more jobs to make together with ``head``, each with its own token.
+
+        Only those that stand at the very front of the queue now, without a gap: the first job of
+        another shape ends the batch, as does one that must be alone, or one that was not accepted
+        before a moment (seconds since the epoch). So nobody is overtaken. Counts an attempt each.
+        """
+
     def advance(self, job_id: str, token: str, event: Event) -> JobState | None:
         """Apply WAIT, LOAD or RUN; answer the new state, None when it was not allowed."""
 
@@ -97,14 +107,23 @@ class JobStore(BatchStore, Outbox, Figured, Protocol):
     ) -> JobState | None:
         """End the job with its reason (``cancelled`` if that was asked before)."""
 
-    def release(self, job_id: str, token: str, progress: Progress | None = None) -> JobState | None:
-        """Put the job back into the queue and give the attempt back; a cancelled one ends."""
+    def release(
+        self, job_id: str, token: str, progress: Progress | None = None, *, alone: bool = False
+    ) -> JobState | None:
+        """Put the job back into the queue and give the attempt back; a cancelled one ends.
+
+        ``alone``: it is not fused again.
+        """
 
     def claimed(self, worker: str | None = None) -> list[Job]:
         """List the jobs that a worker holds; of one worker, or of all."""
 
     def expel(self, job: Job, reason: str, max_attempts: int) -> JobState | None:
-        """Take a job from a dead worker: back to the queue, or failed after ``max_attempts``."""
+        """Take a job from a dead worker: back to the queue, or failed after ``max_attempts``.
+
+        Nobody knows which job of a fused batch took the worker down: each gets its attempt back,
+        and is alone from then on.
+        """
 
     def has_work(self, worker: str) -> bool:
         """Whether there is something for this worker: queued jobs, or its own unfinished ones."""

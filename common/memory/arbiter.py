@@ -25,6 +25,7 @@ from common.memory.pool import (
     missing_bytes,
 )
 from common.memory.probe import Probe
+from common.memory.slack import Slack, slack, widened
 from common.memory.words import in_gb
 
 log = get_logger("memory")
@@ -108,6 +109,22 @@ class Arbiter:
         waited = self._clock() - started
         if waited >= LOOK_SECONDS:
             log.info("memory granted", extra={"waited_seconds": round(waited, 3)})
+
+    def slack(self) -> Slack:
+        """What this worker's job could have on top now, at nobody's cost."""
+        with self._ledger.deciding():
+            return slack(self._situation(), self._lease.model)
+
+    def widen(self, more_bytes: int, seconds: float | None) -> bool:
+        """Take so much on top until ``finish``, for a job that is now expected to take so long.
+
+        It never waits: False where the slack is not that large.
+        """
+        with self._ledger.deciding():
+            if slack(self._situation(), self._lease.model).free_bytes < more_bytes:
+                return False
+            self._write(**widened(self._lease, more_bytes, seconds))
+        return True
 
     def take_turn(self, on_wait: OnWait) -> None:
         """Wait for the GPU; it is this worker's until ``end_turn``."""

@@ -66,8 +66,8 @@ class Appraiser:
         """Names what is loaded, for the experience."""
         return f"{checkpoint.id}@{self.scheme}".replace(" ", "")
 
-    def estimate(self, checkpoint: Checkpoint, request: ResolvedRequest) -> Memory:
-        """By geometry alone.
+    def estimate(self, checkpoint: Checkpoint, request: ResolvedRequest, batch: int = 1) -> Memory:
+        """By geometry alone; every job of a fused batch counts in full, as far as that is known.
 
         Raises:
             CheckpointError: a configuration or a weights file is damaged.
@@ -77,31 +77,36 @@ class Appraiser:
         if plain is None:  # reads every header of the checkpoint
             plain = self._known[shape] = self.spec.memory(checkpoint.path, request)
         weights = int(plain.load_bytes * SCHEME_SHARES[self.scheme])
-        return Memory(weights, plain.run_bytes + BESIDE_TENSORS)
+        return Memory(weights, plain.run_bytes * batch + BESIDE_TENSORS)
 
     def outgrew(
-        self, checkpoint: Checkpoint, request: ResolvedRequest, held: int, loaded: bool
+        self,
+        checkpoint: Checkpoint,
+        request: ResolvedRequest,
+        held: int,
+        loaded: bool,
+        batch: int = 1,
     ) -> None:
         """A worker that held so much in all was stopped; its next try asks for more."""
-        weights, estimate = self.weights(checkpoint), self.estimate(checkpoint, request)
+        weights, estimate = self.weights(checkpoint), self.estimate(checkpoint, request, batch)
         if not loaded:
             self.experience.loaded(weights, max(held, estimate.load_bytes) * 5 // 4)
             return
-        known = self.experience.corrected(weights, request, estimate).memory
+        known = self.experience.corrected(weights, request, estimate, batch).memory
         running = max(0, held - known.load_bytes)
-        self.experience.outgrew(weights, request, known.run_bytes, running)
+        self.experience.outgrew(weights, request, known.run_bytes, running, batch)
 
-    def demand(self, checkpoint: Checkpoint, request: ResolvedRequest) -> Demand:
-        """By geometry and experience.
+    def demand(self, checkpoint: Checkpoint, request: ResolvedRequest, batch: int = 1) -> Demand:
+        """By geometry and experience, of ``batch`` such jobs that are made together.
 
         Raises:
             CheckpointError: a configuration or a weights file is damaged.
         """
-        estimate = self.estimate(checkpoint, request)
-        known = self.experience.corrected(self.weights(checkpoint), request, estimate)
+        estimate = self.estimate(checkpoint, request, batch)
+        known = self.experience.corrected(self.weights(checkpoint), request, estimate, batch)
         return Demand(
             load_bytes=known.memory.load_bytes,
             run_bytes=known.memory.run_bytes,
             measured=known.measured,
-            seconds=self.experience.seconds(self.spec.cost(request)),
+            seconds=self.experience.seconds(self.spec.cost(request) * batch),
         )

@@ -23,6 +23,8 @@ HEADROOM = 1.05
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
 """How far other shapes may move an estimate: another shape may hit another peak."""
 SHAPES_KEPT = 200
+FUSED = " together="
+"""Marks the shape of a fused batch."""
 
 
 class _Run(BaseModel):
@@ -58,14 +60,23 @@ class Experience:
         self._path = path
         self._seen: tuple[tuple[int, int], _Record] | None = None
 
-    def corrected(self, weights: str, request: ResolvedRequest, estimate: Memory) -> Corrected:
-        """The estimate, corrected; ``weights`` names the checkpoint and its scheme."""
-        record, shape = self._read(), shape_of(weights, request)
+    def corrected(
+        self, weights: str, request: ResolvedRequest, estimate: Memory, batch: int = 1
+    ) -> Corrected:
+        """The estimate, corrected; ``weights`` names the checkpoint and its scheme.
+
+        What fused batches took says nothing of single jobs, nor the other way round.
+        """
+        record, shape = self._read(), shape_of(weights, request, batch)
         load = record.loads.get(weights, estimate.load_bytes)
         run = record.runs.get(shape)
         if run is not None:
             return Corrected(Memory(load, int(run.measured * HEADROOM)), weights in record.loads)
-        known = [r for key, r in record.runs.items() if key.startswith(f"{weights} ")]
+        known = [
+            run
+            for key, run in record.runs.items()
+            if key.startswith(f"{weights} ") and (FUSED in key) == (batch > 1)
+        ]
         ratios = [r.measured / max(1, r.estimated) for r in known]
         factor = min(max(median(ratios), LEAST_FACTOR), MOST_FACTOR) if ratios else 1.0
         return Corrected(Memory(load, int(estimate.run_bytes * factor)), False)
@@ -82,10 +93,16 @@ class Experience:
         self._write(record.model_copy(update={"loads": loads}))
 
     def ran(
-        self, weights: str, request: ResolvedRequest, estimated: int, measured: int, pace: float
+        self,
+        weights: str,
+        request: ResolvedRequest,
+        estimated: int,
+        measured: int,
+        pace: float,
+        batch: int = 1,
     ) -> None:
         """Note a job's peak above what was held before it, and its seconds a unit of cost."""
-        record, shape = self._read(), shape_of(weights, request)
+        record, shape = self._read(), shape_of(weights, request, batch)
         runs = dict(record.runs)
         runs.pop(shape, None)  # the latest comes last, the oldest goes first
         runs[shape] = _Run(estimated=estimated, measured=measured)
@@ -93,9 +110,11 @@ class Experience:
         paces = (*record.paces, pace)[-10:]
         self._write(record.model_copy(update={"runs": kept, "paces": paces}))
 
-    def outgrew(self, weights: str, request: ResolvedRequest, asked: int, held: int) -> None:
+    def outgrew(
+        self, weights: str, request: ResolvedRequest, asked: int, held: int, batch: int = 1
+    ) -> None:
         """A job was stopped by the watchdog: next time it asks for a quarter more than it had."""
-        record, shape = self._read(), shape_of(weights, request)
+        record, shape = self._read(), shape_of(weights, request, batch)
         more = _Run(estimated=asked, measured=max(asked, held) * 5 // 4)
         runs = {**record.runs, shape: more}
         self._write(record.model_copy(update={"runs": runs}))
@@ -120,14 +139,15 @@ class Experience:
             draft.replace(self._path)
 
 
-def shape_of(weights: str, request: ResolvedRequest) -> str:
-    """All that decides a job's peak; prompts and seeds do not."""
+def shape_of(weights: str, request: ResolvedRequest, batch: int = 1) -> str:
+    """All that decides a job's peak; prompts and seeds do not. ``batch``: jobs made together."""
     options = json.dumps(request.options, sort_keys=True, default=str)
     flags = [
         "image" if request.image else "",
         "audio" if request.generate_audio else "",
         "guided" if request.guidance_scale > 1 else "",
         hashlib.sha256(options.encode()).hexdigest()[:8],
+        f"{FUSED.strip()}{batch}" if batch > 1 else "",
     ]
     size = f"{request.width}x{request.height}x{request.num_frames}"
     return " ".join([weights, size, *filter(None, flags)])

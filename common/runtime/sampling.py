@@ -1,6 +1,6 @@
 """What the sampling of every diffusers pipeline here has in common: seeds, steps, pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,12 +24,16 @@ def generator_for(seed: int) -> torch.Generator:
 
 
 def step_callback(
-    context: JobContext, num_inference_steps: int, picture: PictureOf | None = None
+    context: JobContext,
+    num_inference_steps: int,
+    picture: PictureOf | None = None,
+    clips: Sequence[JobContext] = (),
 ) -> StepCallback:
     """A ``callback_on_step_end`` that reports each denoising step and leaves a cancelled job.
 
     It leaves by raising: diffusers' own ``_interrupt`` flag would still decode what there is.
-    ``picture`` makes the previews.
+    ``picture`` makes the previews: of each of ``clips``, which are the batch dimension of the
+    latents, or of ``context`` where there is one alone.
     """
 
     def on_step_end(
@@ -38,7 +42,8 @@ def step_callback(
         context.progress(Phase.DENOISING, step + 1, num_inference_steps)
         context.raise_if_cancelled()
         if picture is not None:
-            context.preview(step + 1, partial(picture, tensors["latents"]))
+            for latents, clip in zip(tensors["latents"].split(1), clips or (context,), strict=True):
+                clip.preview(step + 1, partial(picture, latents))
         return tensors
 
     return on_step_end

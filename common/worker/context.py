@@ -36,6 +36,8 @@ class RunningJob:
     ) -> None:
         self.job = job
         self.token = job.token or ""
+        self.batch_size = 1
+        """How many jobs are made together with this one, it included."""
         self.timings: dict[str, float] = {}
         self.latest = Progress()
         self._on_progress = on_progress
@@ -53,6 +55,11 @@ class RunningJob:
     def release(self) -> None:
         """The worker must stop; the job goes back to the queue."""
         self._released.set()
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether it was cancelled or called back."""
+        return self._cancelled.is_set() or self._released.is_set()
 
     def raise_if_cancelled(self) -> None:
         if self._cancelled.is_set():
@@ -98,6 +105,22 @@ class RunningJob:
     def finish(self) -> None:
         """Close the last phase's timing."""
         self._close_phase(self._clock())
+
+    def share(self) -> None:
+        """What a batch does together is over: each of its jobs is charged its part of it.
+
+        Loading was not for the batch alone, and is charged in full.
+        """
+        self.finish()
+        parts = {Phase.LOADING: 1}
+        self.timings = {
+            phase: round(seconds / parts.get(Phase(phase), self.batch_size), 4)
+            for phase, seconds in self.timings.items()
+        }
+
+    def resume(self) -> None:
+        """Its neighbours' turn is over: from now on time is its own again."""
+        self._phase_started = self._clock()
 
     def _close_phase(self, now: float) -> None:
         if self.latest.phase is not None:

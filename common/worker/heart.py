@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import psutil
 
@@ -27,15 +27,18 @@ class Heart:
         store: JobStore,
         lease_seconds: float,
         on_beat: Callable[[], None] = lambda: None,
+        running: Callable[[], Sequence[RunningJob]] = tuple,
     ) -> None:
+        """``running``: the jobs that this worker holds."""
         self._control = control
         self._store = store
         self._lease = lease_seconds
         self._on_beat = on_beat
         self._process = psutil.Process()
         self._stopped = threading.Event()
-        self._written: tuple[Progress, float] | None = None
-        self.running: RunningJob | None = None
+        self._running = running
+        self._written: dict[str, tuple[Progress, float]] = {}
+        """What was written under a token, and when it must be written again."""
 
     def start(self) -> None:
         """Beat until ``stop``."""
@@ -50,18 +53,24 @@ class Heart:
             self._control.report(Beat(rss_bytes=self._process.memory_info().rss))
             with contextlib.suppress(OSError):  # a full disk; the next beat may fit
                 self._on_beat()
-            running = self.running
-            if running is not None:
-                # A database that does not answer now is tried again in a second.
-                with contextlib.suppress(VideosDGXError):
-                    self._write(running, time.monotonic())
+            self._write_all(time.monotonic())
+
+    def _write_all(self, now: float) -> None:
+        jobs = self._running()
+        tokens = {running.token for running in jobs}
+        self._written = {token: last for token, last in self._written.items() if token in tokens}
+        for running in jobs:
+            # A database that does not answer now is tried again in a second.
+            with contextlib.suppress(VideosDGXError):
+                self._write(running, now)
 
     def _write(self, running: RunningJob, now: float) -> None:
         progress = running.latest
-        if self._written and self._written[0] is progress and now < self._written[1]:
+        written, until = self._written.get(running.token, (None, 0.0))
+        if written is progress and now < until:
             return
         state = self._store.heartbeat(running.job.id, running.token, progress)
-        self._written = (progress, now + self._lease / 3)
+        self._written[running.token] = (progress, now + self._lease / 3)
         _obey(state, running)
 
 

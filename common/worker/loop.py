@@ -2,27 +2,28 @@
 
 import os
 import signal
-import threading
 import time
+from functools import partial
 from types import FrameType
 
 from common.contract import ModelSpec
 from common.errors import JobReleased, VideosDGXError
-from common.jobs.model import Progress
+from common.fusing import most_together
 from common.jobs.states import ENDED
 from common.jobs.store import JobStore
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings, resolve_codec
 from common.media.storage import Storage
-from common.messages import EXIT_CLEAN, EXIT_RESTART, JobLeft, JobProgress, ModelState
+from common.messages import EXIT_CLEAN, EXIT_RESTART, ModelState
 from common.model_loader import ModelLoader
 from common.settings import Settings
 from common.worker.context import RunningJob
 from common.worker.control import Control
+from common.worker.hands import Hands
 from common.worker.heart import Heart
 from common.worker.loading import Loading
 from common.worker.previews import Previews
-from common.worker.run_job import JobRunner
+from common.worker.run_batch import BatchRunner
 from common.worker.seat import open_seat, plain_request
 
 log = get_logger("worker")
@@ -46,29 +47,34 @@ class Worker:
         self._store = store
         self._control = control
         self._interruptible = False
-        self._claiming = threading.Lock()
+        storage = Storage(settings.outputs_of(spec.id))
+        previews = partial(Previews, every=settings.preview_every, files=storage.previews)
+        self._hands = hands = Hands(store, settings.worker_id(), control, previews)
         self._seat = open_seat(settings, spec)
-        self._heart = Heart(control, store, settings.lease_seconds, self._seat.arbiter.beat)
-        self._loading = Loading(spec, settings, self._seat, control, lambda: self._heart.running)
+        beat = self._seat.arbiter.beat
+        self._heart = Heart(control, store, settings.lease_seconds, beat, lambda: hands.running)
+        self._loading = Loading(spec, settings, self._seat, control, lambda: hands.head)
         self._loader = ModelLoader(
             self._loading.load, ttl_seconds=_ttl(settings), on_change=self._loading.report
         )
-        self._runner = JobRunner(
+        self._runner = BatchRunner(
             spec=spec,
             store=store,
-            storage=Storage(settings.outputs_of(spec.id)),
+            storage=storage,
             loader=self._loader,
             seat=self._seat,
             inputs=settings.inputs_of(spec.id),
             encoder=EncoderSettings(
                 codec=resolve_codec(settings.video_encoder), crf=settings.video_crf
             ),
+            hands=hands,
+            most=most_together(spec, settings.fused_batch),
         )
 
     def run(self) -> int:
         """Work until told to leave, idle for too long, or broken; answers the exit code."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        self._control.start(on_cancel=self._cancel, on_lost=self._on_lost)
+        self._control.start(on_cancel=self._hands.cancel, on_lost=self._on_lost)
         self._heart.start()
         self._recover()
         self._control.news.wait(FIRST_WORD_SECONDS)
@@ -106,35 +112,16 @@ class Worker:
                 return
 
     def _run_next(self) -> bool:
-        running = self._claim()
+        running = self._hands.claim()
         if running is None:
             return False
         try:
             healthy = self._run_interruptibly(running)
         finally:
-            self._heart.running = None
-            self._control.report(JobLeft(job_id=running.job.id))
+            self._hands.let_go_of_all()
         if not healthy:
             raise _Tainted
         return True
-
-    def _claim(self) -> RunningJob | None:
-        """Take a job; under the lock, so that no claim is ever missed by ``_on_lost``."""
-        with self._claiming:
-            try:
-                job = self._store.claim(self._settings.worker_id())
-            except VideosDGXError as exc:
-                log.warning("cannot claim", extra={"reason": exc.body.message})
-                return None
-            if job is None:
-                return None
-            every, files = self._settings.preview_every, self._runner.storage.previews
-            previews = Previews(job.id, every, files)
-            running = RunningJob(job, self._report_progress, previews=previews)
-            self._heart.running = running
-        if self._control.leaving:  # told so while the database was asked
-            running.release()
-        return running
 
     def _run_interruptibly(self, running: RunningJob) -> bool:
         self._interruptible = True
@@ -170,27 +157,11 @@ class Worker:
             if state in ENDED:
                 self._runner.storage.remove(job.id)
 
-    # Reports, from the main thread
-
-    def _report_progress(self, job_id: str, progress: Progress) -> None:
-        self._control.report(JobProgress(job_id=job_id, progress=progress))
-
     # Commands, from the pipe's thread
 
-    def _cancel(self, job_id: str) -> None:
-        running = self._heart.running
-        if running is not None and running.job.id == job_id:
-            running.cancel()
-
     def _on_lost(self) -> None:
-        """The API process is gone: give the job back and exit at once, so that none is orphaned."""
-        with self._claiming:
-            running = self._heart.running
-            if running is not None:
-                try:
-                    self._store.release(running.job.id, running.token)
-                except VideosDGXError:
-                    log.warning("could not give a job back", extra={"job_id": running.job.id})
+        """The API process is gone: give all back and exit at once: no worker is orphaned."""
+        with self._hands.shut():
             os._exit(EXIT_CLEAN)
 
     # Signals, in the main thread

@@ -1,22 +1,13 @@
 """One job from claim to record: load, generate, encode, publish, complete."""
 
-import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.contract import ModelSpec, Phase, VideoClip
-from common.errors import (
-    GenerationFailed,
-    JobCancelled,
-    JobReleased,
-    OutOfMemory,
-    StorageFull,
-    StoreUnavailable,
-    VideosDGXError,
-)
+from common.errors import JobCancelled, JobReleased, StoreUnavailable, VideosDGXError
 from common.hub import Checkpoint
 from common.jobs.model import Job, JobResult
 from common.jobs.states import Event, JobState
@@ -30,7 +21,8 @@ from common.messages import ModelState
 from common.model_loader import ModelLoader
 from common.requests import ResolvedRequest
 from common.worker.context import RunningJob
-from common.worker.seat import Seat
+from common.worker.failure import as_error
+from common.worker.seat import EndTurn, Seat
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,11 +71,9 @@ class JobRunner:
         return True
 
     def _make(self, running: RunningJob) -> None:
-        job, token = running.job, running.token
-        adopted = self.storage.adopt(job.id, token)
-        if adopted is not None:
-            folder, manifest = adopted
-            self._complete(running, JobResult(**{**manifest["result"], "folder": folder}))
+        job = running.job
+        if (adopted := self._adopted(running)) is not None:
+            self._complete(running, adopted)
             return
         loaded = self.loader.state is ModelState.LOADED
         with self.seat.memory(job, loaded=loaded, on_wait=running.wait):
@@ -92,9 +82,18 @@ class JobRunner:
                 running.progress(Phase.LOADING)
             with self.loader.use() as model:
                 result = self._generate(running, model)
-        self._complete(running, result)
+        if result is not None:
+            self._complete(running, result)
 
-    def _generate(self, running: RunningJob, model: LoadedModel) -> JobResult:
+    def _adopted(self, running: RunningJob) -> JobResult | None:
+        """What an earlier attempt published and could not record."""
+        adopted = self.storage.adopt(running.job.id, running.token)
+        if adopted is None:
+            return None
+        folder, manifest = adopted
+        return JobResult(**{**manifest["result"], "folder": folder})
+
+    def _generate(self, running: RunningJob, model: LoadedModel) -> JobResult | None:
         def wait(reason: str) -> None:
             if running.latest.waiting_for is None:  # the model is loaded, the GPU is not ours yet
                 self._advance(running, Event.WAIT)
@@ -103,10 +102,21 @@ class JobRunner:
         with self.seat.turn(running.job, wait) as end_turn:
             self._advance(running, Event.RUN)
             running.raise_if_cancelled()
-            clip = self.spec.generate(model.pipeline, self._request(running.job), running)
-            with self._draft(running) as draft:
-                encoded = self._encode(running, clip, draft, model.checkpoint, end_turn)
-                return self._publish(running, clip, draft, encoded, model.checkpoint)
+            return self._on_gpu(running, model, end_turn)
+
+    def _on_gpu(
+        self, running: RunningJob, model: LoadedModel, end_turn: EndTurn
+    ) -> JobResult | None:
+        """What came of it; None where that is recorded already."""
+        clip = self.spec.generate(model.pipeline, self._request(running.job), running)
+        return self._film(running, clip, model, end_turn)
+
+    def _film(
+        self, running: RunningJob, clip: VideoClip, model: LoadedModel, end_turn: EndTurn
+    ) -> JobResult:
+        with self._draft(running) as draft:
+            encoded = self._encode(running, clip, draft, model.checkpoint, end_turn)
+            return self._publish(running, clip, draft, encoded, model.checkpoint)
 
     def _request(self, job: Job) -> ResolvedRequest:
         """With full paths to the input files."""
@@ -134,7 +144,7 @@ class JobRunner:
         clip: VideoClip,
         draft: Draft,
         checkpoint: Checkpoint,
-        end_turn: Callable[[], None],
+        end_turn: EndTurn,
     ) -> EncodedVideo:
         def frames_done(poster: "NDArray[np.uint8]") -> None:
             end_turn()
@@ -146,10 +156,14 @@ class JobRunner:
             draft.video,
             self.encoder,
             _tags(running.job, checkpoint),
-            on_chunk=lambda _frames: running.raise_if_cancelled(),
+            on_chunk=lambda _frames: self._look(running),
             on_frames_done=frames_done,
-            on_wait=running.raise_if_cancelled,
+            on_wait=lambda: self._look(running),
         )
+
+    def _look(self, running: RunningJob) -> None:
+        """At every chunk, and while the encoder is behind."""
+        running.raise_if_cancelled()
 
     def _publish(
         self,
@@ -174,6 +188,7 @@ class JobRunner:
             revision=checkpoint.revision,
             stands_in_for=checkpoint.stands_in_for,
             timings=running.timings,
+            fused=running.batch_size,
         )
         draft.publish(_manifest(running.job, result))
         return result
@@ -199,7 +214,7 @@ class JobRunner:
         return True
 
     def _fail(self, running: RunningJob, exc: Exception) -> bool:
-        error = _as_error(exc)
+        error = as_error(exc)
         expected = error is exc
         log.error(
             "job failed",
@@ -209,26 +224,6 @@ class JobRunner:
         state = self.store.fail(running.job.id, running.token, error.body, running.latest)
         log.info("job ended", extra={"job_id": running.job.id, "state": state or JobState.QUEUED})
         return expected
-
-
-def _as_error(exc: Exception) -> VideosDGXError:
-    """What a client may know of an exception; its own text stays in the log."""
-    if isinstance(exc, VideosDGXError):
-        return exc
-    # torch.OutOfMemoryError by name: this process part must not import torch.
-    if isinstance(exc, MemoryError) or type(exc).__name__ == "OutOfMemoryError":
-        return OutOfMemory(
-            "There was not enough memory for this video.",
-            hint="Ask for a lower resolution or fewer frames.",
-        )
-    if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
-        return StorageFull(
-            "The disk filled up while the video was written.", hint="Free space, then try again."
-        )
-    return GenerationFailed(
-        "Something went wrong inside the model.",
-        hint="The service's log has the details under this job's id.",
-    )
 
 
 def _manifest(job: Job, result: JobResult) -> dict[str, Any]:

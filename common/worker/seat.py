@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from common.contract import ModelSpec
 from common.hub import Checkpoint, choose_variant, locate
@@ -15,6 +16,13 @@ from common.memory.opening import open_pool
 from common.memory.probe import PeakMeter, process_bytes
 from common.requests import ResolvedRequest
 from common.settings import Settings
+
+
+class EndTurn(Protocol):
+    """Ends a turn on the GPU."""
+
+    def __call__(self, batch: int = 1) -> None:
+        """``batch``: how many jobs were made in it."""
 
 
 @dataclass
@@ -57,22 +65,48 @@ class Seat:
             yield
 
     @contextmanager
-    def turn(self, job: Job, on_wait: OnWait) -> Iterator[Callable[[], None]]:
+    def turn(self, job: Job, on_wait: OnWait) -> Iterator[EndTurn]:
         """Hold the GPU; what it gives ends the turn, after the last decoded frame.
 
-        A job that goes all the way leaves what it took as experience.
+        A job that goes all the way leaves what it took as experience; ``batch`` of them, what
+        they took together.
         """
         self.arbiter.take_turn(on_wait)
         checkpoint, before, started = self.locate(), self.used_bytes(), self.clock()
         self.meter.reset()
 
-        def end() -> None:
+        def end(batch: int = 1) -> None:
             self.arbiter.end_turn()
             spent = self.clock() - started
             peak = max(0, self.meter.peak_bytes() - before)
-            self._learn(checkpoint, job.resolved, peak, spent)
+            self._learn(checkpoint, job.resolved, peak, spent, batch)
 
         yield end
+
+    def company(self, job: Job, most: int) -> tuple[int, float | None]:
+        """How many like this job, it included, have room now, and before whom they must have come.
+
+        The second is ``Slack.accepted_before``.
+        """
+        slack = self.arbiter.slack()
+        fitting = (n for n in range(most, 1, -1) if self._more(job, n)[0] <= slack.free_bytes)
+        return next(fitting, 1), slack.accepted_before
+
+    def widen(self, job: Job, batch: int) -> bool:
+        """Hold the memory of so many such jobs from now on; False where that has gone."""
+        return self.arbiter.widen(*self._more(job, batch))
+
+    def outgrew(self, job: Job, batch: int) -> None:
+        """A batch did not fit all the same; the next of its size asks for more."""
+        held = self.used_bytes()
+        self.appraiser.outgrew(self.locate(), job.resolved, held, loaded=True, batch=batch)
+
+    def _more(self, job: Job, batch: int) -> tuple[int, float | None]:
+        """Bytes on top of the single job's, and the seconds of all."""
+        checkpoint, demand = self.locate(), self.appraiser.demand
+        together = demand(checkpoint, job.resolved, batch)
+        more = together.run_bytes - demand(checkpoint, job.resolved).run_bytes
+        return max(0, more), together.seconds
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -92,13 +126,13 @@ class Seat:
             self.arbiter.finish()
 
     def _learn(
-        self, checkpoint: Checkpoint, request: ResolvedRequest, peak: int, spent: float
+        self, checkpoint: Checkpoint, request: ResolvedRequest, peak: int, spent: float, batch: int
     ) -> None:
         appraiser = self.appraiser
-        estimated = appraiser.estimate(checkpoint, request).run_bytes
-        pace = spent / appraiser.spec.cost(request)
+        estimated = appraiser.estimate(checkpoint, request, batch).run_bytes
+        pace = spent / (appraiser.spec.cost(request) * batch)
         weights = appraiser.weights(checkpoint)
-        appraiser.experience.ran(weights, request, estimated, peak, pace)
+        appraiser.experience.ran(weights, request, estimated, peak, pace, batch)
 
 
 def open_seat(settings: Settings, spec: ModelSpec) -> Seat:

@@ -265,7 +265,7 @@ def denoised_by_hand(pipe: Any, request: ResolvedRequest, threshold: float) -> t
 def test_apg_guides_the_whole_sampling(ti2v: Any, snapshots: list[Path]) -> None:
     request = request_of(guidance_scale=8.0, options=APG)
     plain = request.model_copy(update={"options": {}})
-    latents, unprojected = (_denoise(ti2v, each, Context()) for each in (request, plain))
+    latents, unprojected = (_denoise(ti2v, [each], Context()) for each in (request, plain))
     assert torch.equal(latents, denoised_by_hand(bare_pipeline(snapshots[0]), request, 3.0))
     assert not torch.equal(latents, unprojected)
 

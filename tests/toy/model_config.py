@@ -6,7 +6,7 @@ Its options say how it misbehaves, so that the stack's answers to that can be te
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from pydantic import Field
 
 from common.contract import (
     AudioTrack,
+    BatchContext,
     Capability,
     Defaults,
     JobContext,
@@ -51,6 +52,9 @@ class ToyOptions(ModelOptions):
     hold_mb: int = Field(
         0, ge=0, le=4096, description="MiB that the job really takes while it runs."
     )
+    bad_seed: int | None = Field(
+        None, ge=0, description="The only job that misbehaves, in a batch of several."
+    )
     says_mb: int | None = Field(None, ge=0, description="MiB that it says it takes, where it lies.")
 
 
@@ -81,23 +85,40 @@ def _touched(megabytes: int) -> NDArray[np.uint8]:
 
 def generate(pipeline: ToyPipeline, request: ResolvedRequest, context: JobContext) -> VideoClip:
     """Walk a bright bar across the picture."""
-    options = ToyOptions.model_validate(request.options)
+    _denoise([request], context)
+    return _clip(pipeline, request, context)
+
+
+def generate_batch(
+    pipeline: ToyPipeline, requests: Sequence[ResolvedRequest], context: BatchContext
+) -> list[VideoClip]:
+    """Several bars, in the time of one."""
+    _denoise(requests, context)
+    pairs = zip(requests, context.clips, strict=True)
+    return [_clip(pipeline, request, clip) for request, clip in pairs]
+
+
+def _denoise(requests: Sequence[ResolvedRequest], context: JobContext) -> None:
+    options, steps = ToyOptions.model_validate(requests[0].options), requests[0].num_inference_steps
     context.progress(Phase.ENCODING_PROMPT)
-    _misbehave("encoding_prompt", options)
-    held = _touched(options.hold_mb)
-    for step in range(request.num_inference_steps):
+    _misbehave("encoding_prompt", requests)
+    held = _touched(options.hold_mb * len(requests))
+    for step in range(steps):
         context.raise_if_cancelled()
-        _misbehave("denoising", options)
+        _misbehave("denoising", requests)
         _take(options.step_seconds)
-        context.progress(Phase.DENOISING, step + 1, request.num_inference_steps)
-        context.preview(step + 1, partial(_preview, request, options))
+        context.progress(Phase.DENOISING, step + 1, steps)
+        context.preview(step + 1, partial(_preview, requests[0], options))
     del held
+
+
+def _clip(pipeline: ToyPipeline, request: ResolvedRequest, context: JobContext) -> VideoClip:
     audio = None
     if request.generate_audio:
         samples = np.zeros((int(request.duration * 8000), 2), np.float32)
         audio = AudioTrack(samples, 8000)
     return VideoClip(
-        frames=_frames(pipeline, request, options, context),
+        frames=_frames(pipeline, request, context),
         num_frames=request.num_frames,
         width=request.width,
         height=request.height,
@@ -107,14 +128,15 @@ def generate(pipeline: ToyPipeline, request: ResolvedRequest, context: JobContex
 
 
 def _frames(
-    pipeline: ToyPipeline, request: ResolvedRequest, options: ToyOptions, context: JobContext
+    pipeline: ToyPipeline, request: ResolvedRequest, context: JobContext
 ) -> Iterator[NDArray[np.uint8]]:
+    options = ToyOptions.model_validate(request.options)
     random = np.random.default_rng(request.seed)
     level = int(random.integers(0, 128))
     for start in range(0, request.num_frames, 4):
         count = min(4, request.num_frames - start)
         context.progress(Phase.DECODING, start, request.num_frames)
-        _misbehave("decoding", options)
+        _misbehave("decoding", [request])
         _take(options.chunk_seconds)
         frames = np.full((count, request.height, request.width, 3), level, np.uint8)
         frames[:, :, (start * 3) % request.width :: 17] = pipeline.brightness
@@ -131,7 +153,10 @@ def _preview(request: ResolvedRequest, options: ToyOptions) -> NDArray[np.uint8]
     return frame
 
 
-def _misbehave(moment: Moment, options: ToyOptions) -> None:
+def _misbehave(moment: Moment, requests: Sequence[ResolvedRequest]) -> None:
+    options = ToyOptions.model_validate(requests[0].options)
+    if options.bad_seed is not None and options.bad_seed not in [r.seed for r in requests]:
+        return
     if options.die_at == moment:
         os.kill(os.getpid(), signal.SIGKILL)
     if options.raise_at == moment:
@@ -199,6 +224,8 @@ SPEC = ModelSpec(
     generate=generate,
     memory=memory,
     cost=cost,
+    max_batch=4,
+    generate_batch=generate_batch,
 )
 
 

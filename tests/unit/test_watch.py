@@ -100,3 +100,15 @@ def test_a_claim_whose_beats_stand_still_for_a_lease_is_stalled():
 
 def test_a_claim_is_not_stalled_on_the_first_look_however_old():
     assert Stalls(lease_seconds=30).observe({"a": 7}, 1e9) == set()
+
+
+def test_a_batch_that_loses_one_job_can_still_be_stuck():
+    worker = watch()
+    worker.progress(Phase.DENOISING, 0)
+    worker.job_left("cancelled", others=True)
+    worker.beat(101)
+    verdict = worker.overdue(101)
+    assert verdict is not None
+    assert "no progress" in verdict.reason
+    worker.job_left("the last one")
+    assert worker.overdue(101) is None

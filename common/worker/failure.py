@@ -1,0 +1,25 @@
+"""What a client may know of what went wrong."""
+
+import errno
+
+from common.errors import GenerationFailed, OutOfMemory, StorageFull, VideosDGXError
+
+
+def as_error(exc: Exception) -> VideosDGXError:
+    """What a client may know of an exception; its own text stays in the log."""
+    if isinstance(exc, VideosDGXError):
+        return exc
+    # torch.OutOfMemoryError by name: this process part must not import torch.
+    if isinstance(exc, MemoryError) or type(exc).__name__ == "OutOfMemoryError":
+        return OutOfMemory(
+            "There was not enough memory for this video.",
+            hint="Ask for a lower resolution or fewer frames.",
+        )
+    if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
+        return StorageFull(
+            "The disk filled up while the video was written.", hint="Free space, then try again."
+        )
+    return GenerationFailed(
+        "Something went wrong inside the model.",
+        hint="The service's log has the details under this job's id.",
+    )

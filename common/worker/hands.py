@@ -1,0 +1,99 @@
+"""The jobs in a worker's hands: from their claim until it lets go of them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from common.errors import VideosDGXError
+from common.jobs.model import Job, Progress
+from common.jobs.store import JobStore
+from common.logs import get_logger
+from common.messages import JobLeft, JobProgress
+from common.worker.context import RunningJob
+from common.worker.control import Control
+from common.worker.previews import Previews
+
+log = get_logger("worker")
+
+
+class Hands:
+    """Claims and counts what is held. ``running`` may be read by any thread."""
+
+    def __init__(
+        self, store: JobStore, worker: str, control: Control, previews: Callable[[str], Previews]
+    ) -> None:
+        """``previews``: those of one attempt at a job, by its id."""
+        self._store = store
+        self._worker = worker
+        self._control = control
+        self._previews = previews
+        self._claiming = threading.Lock()
+        self.running: tuple[RunningJob, ...] = ()
+
+    @property
+    def head(self) -> RunningJob | None:
+        """The job that was claimed first."""
+        return next(iter(self.running), None)
+
+    def claim(self) -> RunningJob | None:
+        """Take the first job of the queue."""
+        return next(iter(self._take(self._claimed)), None)
+
+    def claim_more(
+        self, head: RunningJob, limit: int, accepted_before: float | None
+    ) -> tuple[RunningJob, ...]:
+        """Take those behind ``head`` that can be made with it: see ``JobStore.claim_more``."""
+        more = (self._worker, head.job, limit, accepted_before)
+        return self._take(lambda: self._store.claim_more(*more))
+
+    def let_go(self, running: RunningJob) -> None:
+        """The worker is done with a job, whatever became of it."""
+        if running in self.running:
+            self.running = tuple(other for other in self.running if other is not running)
+            self._control.report(JobLeft(job_id=running.job.id))
+
+    def let_go_of_all(self) -> None:
+        """The worker is done with everything that it held."""
+        for running in self.running:
+            self.let_go(running)
+
+    def cancel(self, job_id: str) -> None:
+        """A client cancelled a job; nothing happens where it is not held."""
+        for running in self.running:
+            if running.job.id == job_id:
+                running.cancel()
+
+    @contextmanager
+    def shut(self) -> Iterator[None]:
+        """Give everything back, and claim nothing while inside."""
+        with self._claiming:
+            for running in self.running:
+                try:
+                    self._store.release(running.job.id, running.token)
+                except VideosDGXError:
+                    log.warning("could not give a job back", extra={"job_id": running.job.id})
+            yield
+
+    def _claimed(self) -> list[Job]:
+        job = self._store.claim(self._worker)
+        return [] if job is None else [job]
+
+    def _take(self, claim: Callable[[], list[Job]]) -> tuple[RunningJob, ...]:
+        """Under the lock, so that ``shut`` misses no claim."""
+        with self._claiming:
+            try:
+                jobs = claim()
+            except VideosDGXError as exc:
+                log.warning("cannot claim", extra={"reason": exc.body.message})
+                return ()
+            taken = tuple(
+                RunningJob(job, self._report, previews=self._previews(job.id)) for job in jobs
+            )
+            self.running = (*self.running, *taken)
+        if self._control.leaving:  # told so while the database was asked
+            for running in taken:
+                running.release()
+        return taken
+
+    def _report(self, job_id: str, progress: Progress) -> None:
+        self._control.report(JobProgress(job_id=job_id, progress=progress))
