@@ -1,18 +1,14 @@
-"""Every error that a client or an operator may see, in one tree.
+"""Every error that a client or an operator may see, in one tree; ``errors_access`` has its door.
 
 VideosDGXError
-├── InvalidHost             400  the Host header is none of ours
-├── Unauthenticated         401  no key, or a wrong one
-│   └── TokenExpired        401
-├── Forbidden               403  the caller's scope does not reach
-│   └── CrossOrigin         403  another site's page asks
 ├── InvalidRequest          422  a field is wrong in itself
 │   ├── Unresolvable        422  the fields are fine, the model cannot do what they ask
 │   └── BatchRefused        422  requests of a batch are wrong; each error is beside the first
 ├── UnsupportedMediaType    415
 ├── BodyTooLarge            413
 ├── JobNotFound             404  also somebody else's job
-├── WebhookNotFound       404  nobody is to be told about this job
+├── WebhookNotFound         404  nobody is to be told about this job
+├── NoPreview               404  nothing to look at yet, or any more
 ├── ModelNotFound           404  this service has another model
 ├── JobConflict             409  the job's state does not allow this
 ├── BatchNotFound           404  also somebody else's batch
@@ -20,7 +16,6 @@ VideosDGXError
 ├── FileGone                410  a completed job's file was removed from disk
 ├── QueueFull               429  with seconds to wait
 │   └── TooManyJobs         429  of one caller
-├── RateLimited             429  too many requests a minute, with seconds to wait
 ├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
 ├── KeyReused               422  an Idempotency-Key that came with another request before
 ├── StorageFull             507  the disk is below its reserve
@@ -63,45 +58,6 @@ class VideosDGXError(Exception):
         self.body = ErrorBody(code=self.code, message=message, param=param, hint=hint)
         self.headers: dict[str, str] = {}
         """What HTTP asks to be sent along."""
-
-
-class InvalidHost(VideosDGXError):
-    """The request names a host that this service does not answer for (DNS rebinding)."""
-
-    code = "invalid_host"
-    status = 400
-
-
-class Unauthenticated(VideosDGXError):
-    """No key or token came along, or a wrong one."""
-
-    code = "unauthenticated"
-    status = 401
-
-    def __init__(self, message: str, *, presented: bool, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        # RFC 6750, section 3: the error is named where something was presented.
-        error = ', error="invalid_token"' if presented else ""
-        self.headers = {"WWW-Authenticate": f'Bearer realm="videosdgx"{error}'}
-
-
-class TokenExpired(Unauthenticated):
-    """The token was good once."""
-
-    code = "token_expired"
-
-
-class Forbidden(VideosDGXError):
-    """The caller is known, and may not do this."""
-
-    code = "forbidden"
-    status = 403
-
-
-class CrossOrigin(Forbidden):
-    """A browser sends this for a page of another site, in the name of its user."""
-
-    code = "cross_origin"
 
 
 class InvalidRequest(VideosDGXError):
@@ -209,13 +165,6 @@ class TooManyJobs(QueueFull):
     """``MAX_JOBS_PER_KEY`` jobs of this caller are unfinished already."""
 
     code = "too_many_jobs"
-
-
-class RateLimited(VideosDGXError):
-    """More than ``RATE_LIMIT_PER_MINUTE`` requests for jobs."""
-
-    code = "rate_limited"
-    status = 429
 
 
 class KeyInUse(VideosDGXError):

@@ -18,7 +18,8 @@ from common.api.views import ErrorView
 from common.auth.authenticator import Authenticator, Credentials
 from common.auth.buckets import Buckets
 from common.auth.caller import NOBODY, Caller
-from common.errors import CrossOrigin, InvalidHost, VideosDGXError
+from common.errors import VideosDGXError
+from common.errors_access import CrossOrigin, InvalidHost
 from common.settings import Settings
 
 COOKIE = "videosdgx_session"

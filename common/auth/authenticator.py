@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from common.auth.caller import EVERYBODY, Caller
 from common.auth.keys import Entry, KeyRing
 from common.auth.sessions import Sessions
-from common.errors import Unauthenticated
+from common.errors_access import Unauthenticated
 
 _HINT = (
     "Send `Authorization: Bearer <key>` or `X-API-Key: <key>`; whoever runs the service makes keys."

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common.errors import RateLimited
+from common.errors_access import RateLimited
 
 WINDOW_SECONDS = 60
 _ROUNDING = 1e-6

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from common.errors import Forbidden
+from common.errors_access import Forbidden
 
 MAX_NAME_CHARS = 64
 """As wide as the column ``owner`` of the job table."""

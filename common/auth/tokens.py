@@ -12,7 +12,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from common.auth.caller import MAX_NAME_CHARS, Caller, Scope
 from common.auth.keys import scopes_of
-from common.errors import Forbidden, TokenExpired, Unauthenticated
+from common.errors_access import Forbidden, TokenExpired, Unauthenticated
 from common.settings import SettingsError
 
 LEEWAY_SECONDS = 10

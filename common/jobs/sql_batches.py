@@ -152,7 +152,6 @@ class SqlBatches(SqlClients):
         max_unfinished: int,
         max_of_owner: int,
     ) -> None:
-        self._one_writer(connection)
         room = self._room(connection, new, max_unfinished, max_of_owner)
         if refusal := room.refusal_of_all(len(new)):
             raise refusal

@@ -163,7 +163,7 @@ def test_progress_is_that_of_all_and_a_cancel_of_all_leaves(pipelines: list[Any]
 
 def test_the_noise_is_drawn_for_each(pipelines: list[Any]) -> None:
     requests = requests_of(2, num_inference_steps=1)
-    together = _latents(pipelines[0], requests, Context())
+    together = _latents(pipelines[0], requests, Context(), [Context()] * 2)
     for request, latents in zip(requests, together.split(1), strict=True):
         alone = _latents(pipelines[0], [request], Context())
         assert torch.allclose(latents, alone, atol=0.05, rtol=0.02)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.auth.buckets import MAX_BUCKETS, Buckets
-from common.errors import RateLimited
+from common.errors_access import RateLimited
 
 
 class Clock:

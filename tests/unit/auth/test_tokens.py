@@ -21,7 +21,7 @@ from common.auth.keys import Entry, KeyRing, line_for, new_key, parse_keys
 from common.auth.opening import check_exposure, is_loopback, open_authenticator
 from common.auth.sessions import Sessions, secret_in
 from common.auth.tokens import LEEWAY_SECONDS, TokenRules, hs256, rs256
-from common.errors import Forbidden, TokenExpired, Unauthenticated
+from common.errors_access import Forbidden, TokenExpired, Unauthenticated
 from common.settings import Settings, SettingsError
 
 SECRET = b"a secret that is long enough for HS256"
