@@ -57,6 +57,11 @@ class RunningJob:
         self._released.set()
 
     @property
+    def released(self) -> bool:
+        """Whether the worker must stop."""
+        return self._released.is_set()
+
+    @property
     def must_stop(self) -> bool:
         """Whether it was cancelled or called back."""
         return self._cancelled.is_set() or self._released.is_set()

@@ -169,6 +169,8 @@ class Worker:
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         """Leave now: interrupts loading and decoding, which no step callback reaches."""
         self._control.leave()
+        for running in self._hands.running:  # should what is raised here be lost on its way
+            running.release()
         if self._interruptible:
             self._interruptible = False
             raise JobReleased

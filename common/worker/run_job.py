@@ -64,6 +64,8 @@ class JobRunner:
             except (JobCancelled, JobReleased, StoreUnavailable):
                 return self._let_go(running)
             except Exception as exc:
+                if running.released:  # that is what became of JobReleased inside a library
+                    return self._let_go(running)
                 return self._fail(running, exc)
         except StoreUnavailable as exc:  # exit: the supervisor takes the job back when it can
             log.warning("could not record an end", extra={"reason": exc.body.message})

@@ -32,7 +32,7 @@ from common.contract import (
     Variant,
     VideoClip,
 )
-from common.errors import CheckpointError
+from common.errors import CheckpointError, JobReleased
 from common.presets import presets
 from common.requests import ResolvedRequest
 
@@ -48,6 +48,9 @@ class ToyOptions(ModelOptions):
     die_at: Moment | None = Field(None, description="Where the process kills itself.")
     raise_at: Moment | None = Field(None, description="Where the model raises.")
     hang_at: Moment | None = Field(None, description="Where the model never returns.")
+    wraps_stops: bool = Field(
+        False, description="Whether it makes errors of its own of stops, as libraries do."
+    )
     bad_preview: bool = Field(False, description="Whether its previews raise.")
     hold_mb: int = Field(
         0, ge=0, le=4096, description="MiB that the job really takes while it runs."
@@ -106,7 +109,12 @@ def _denoise(requests: Sequence[ResolvedRequest], context: JobContext) -> None:
     for step in range(steps):
         context.raise_if_cancelled()
         _misbehave("denoising", requests)
-        _take(options.step_seconds)
+        try:
+            _take(options.step_seconds)
+        except JobReleased as exc:
+            if options.wraps_stops:
+                raise RuntimeError("secret inside of a library") from exc
+            raise
         context.progress(Phase.DENOISING, step + 1, steps)
         context.preview(step + 1, partial(_preview, requests[0], options))
     del held
