@@ -1,7 +1,7 @@
 """What a client asks for, and what it becomes: the request vocabulary of every service."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, LiteralString, Self
 
 from pydantic import (
     BaseModel,
@@ -12,7 +12,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+SEVERAL_FIELDS: LiteralString = "several_fields"
+"""Type of a validation error that lies in no field alone."""
 MAX_PROMPT_CHARS = 5000
 """Longer than any text encoder here reads (512 to 1024 tokens), short enough to store."""
 
@@ -41,7 +44,7 @@ MAX_VARIABLES = 32
 MAX_VARIABLE_CHARS = 1000
 Variables = Annotated[
     dict[VariableName, Annotated[str, Field(max_length=MAX_VARIABLE_CHARS)]],
-    Field(max_length=MAX_VARIABLES),
+    Field(max_length=MAX_VARIABLES, json_schema_extra={"additionalProperties": False}),
 ]
 
 
@@ -136,7 +139,7 @@ class GenerateRequest(BaseModel):
     @classmethod
     def _of_a_template(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         if value and info.data.get("template", "") is None:
-            raise ValueError("there is no template that they could go into")
+            raise contradiction("there is no template that they could go into")
         return value
 
     @field_validator("prompt")
@@ -144,9 +147,9 @@ class GenerateRequest(BaseModel):
     def _one_prompt(cls, value: str | None, info: ValidationInfo) -> str | None:
         template = info.data.get("template")
         if value is None and template is None:
-            raise ValueError("must be given, or a template in its place")
+            raise contradiction("must be given, or a template in its place")
         if value is not None and template is not None:
-            raise ValueError("the template makes it; give one of them")
+            raise contradiction("the template makes it; give one of them")
         if value is not None and not value.strip():
             raise ValueError("must say something: it is empty")
         return value
@@ -154,8 +157,13 @@ class GenerateRequest(BaseModel):
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if self.duration is not None and self.num_frames is not None:
-            raise ValueError("give duration or num_frames, not both")
+            raise contradiction("give duration or num_frames, not both")
         return self
+
+
+def contradiction(words: LiteralString) -> PydanticCustomError:
+    """Each field is fine by itself."""
+    return PydanticCustomError(SEVERAL_FIELDS, words)
 
 
 class ResolvedRequest(BaseModel):

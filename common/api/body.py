@@ -19,7 +19,7 @@ from common.errors import InvalidRequest, Unresolvable, UnsupportedMediaType
 from common.frame_size import Picture
 from common.media.inputs import decode_base64_image, inspect_image
 from common.media.videos import VideoLimits, inspect_video
-from common.requests import GenerateRequest
+from common.requests import SEVERAL_FIELDS, GenerateRequest
 from common.settings import MIB, Settings
 from common.variants import VideoInput
 from common.webhooks.target import check_webhook
@@ -224,8 +224,7 @@ def as_invalid_request(
     elif first["type"] == "string_too_long":
         message += f"; it has {len(first['input'])}"
     prefix = f"{param}: " if param else ""
-    # Without a field it is several that contradict each other.
-    error = InvalidRequest if param or first["type"] == "json_invalid" else Unresolvable
+    error = Unresolvable if first["type"] == SEVERAL_FIELDS else InvalidRequest
     return error(f"{prefix}{message}.", param=param, hint=_hint(first["type"], param, body))
 
 

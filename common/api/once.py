@@ -96,7 +96,10 @@ def _once(
     service: Annotated[Service, Depends(service_of)],
     idempotency_key: Annotated[
         str | None,
-        Header(description="Sent again with the same body, it answers the same job."),
+        Header(
+            description="Sent again with the same body, it answers the same job.",
+            json_schema_extra={"pattern": f"^[!-~]{{1,{MAX_KEY_CHARS}}}$"},
+        ),
     ] = None,
 ) -> Once:
     return Once(

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from common.errors import InvalidRequest
+from common.errors import Unresolvable
 from common.logs import get_logger
 from common.requests import GenerateRequest
 from common.templates.template import Template
@@ -44,14 +44,14 @@ class TemplateFolder:
         """The request with its template's prompt; as it is where it names none.
 
         Raises:
-            InvalidRequest: no such template, or its variables do not fit.
+            Unresolvable: no such template, or its variables do not fit.
         """
         if request.template is None:
             return request
         known = {template.name: template for template in self.all()}
         template = known.get(request.template)
         if template is None:
-            raise InvalidRequest(
+            raise Unresolvable(
                 f"template: there is no {request.template!r}.",
                 param="template",
                 hint=f"The templates: {', '.join(known) or 'none'}. GET /presets shows them.",

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from common.errors import InvalidRequest
+from common.errors import Unresolvable
 from common.requests import MAX_PROMPT_CHARS, MAX_VARIABLE_CHARS, MAX_VARIABLES, VariableName
 
 _PLACE = re.compile(r"\{([^{}]*)\}")
@@ -52,7 +52,7 @@ class Template(BaseModel):
         """The prompt.
 
         Raises:
-            InvalidRequest: a variable is unknown, missing or too long, or all of it says nothing.
+            Unresolvable: a variable is unknown, missing or too long, or all of it says nothing.
         """
         for name in given:
             if name not in self.variables:
@@ -68,19 +68,19 @@ class Template(BaseModel):
 
     def _check(self, prompt: str) -> None:
         if len(prompt) > MAX_PROMPT_CHARS or "\x00" in prompt or not prompt.strip():
-            raise InvalidRequest(
+            raise Unresolvable(
                 f"variables: the prompt that they make has {len(prompt)} characters; it must have "
                 f"at most {MAX_PROMPT_CHARS}, none of them NUL, and say something.",
                 param="variables",
                 hint="Say it in fewer words.",
             )
 
-    def _refused(self, name: str, reason: str) -> InvalidRequest:
+    def _refused(self, name: str, reason: str) -> Unresolvable:
         known = ", ".join(
             f"{each} (needed)" if variable.default is None else each
             for each, variable in self.variables.items()
         )
-        return InvalidRequest(
+        return Unresolvable(
             f"variables.{name}: {reason}.",
             param=f"variables.{name}",
             hint=f"Its variables: {known or 'none'}.",

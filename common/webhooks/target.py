@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from pydantic import HttpUrl
 
-from common.errors import InvalidRequest
+from common.errors import Unresolvable
 from common.settings_webhooks import WebhookSettings
 
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -18,7 +18,7 @@ def check_webhook(url: HttpUrl | None, settings: WebhookSettings) -> None:
     What a name resolves to is checked when it is called, by ``common.webhooks.network``.
 
     Raises:
-        InvalidRequest: it may not, and what would do instead.
+        Unresolvable: it may not, and what would do instead.
     """
     if url is None:
         return
@@ -74,5 +74,5 @@ def _may_be_called(host: str, *, private: bool) -> bool:
     return allowed(host, private=private)
 
 
-def _refused(why: str, hint: str) -> InvalidRequest:
-    return InvalidRequest(f"webhook_url: {why}.", param="webhook_url", hint=hint)
+def _refused(why: str, hint: str) -> Unresolvable:
+    return Unresolvable(f"webhook_url: {why}.", param="webhook_url", hint=hint)

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 from starlette.datastructures import FormData, UploadFile
 
 from common.api.body import Reader, as_invalid_request
-from common.errors import InvalidRequest
-from common.requests import GenerateRequest
+from common.errors import InvalidRequest, Unresolvable
+from common.requests import GenerateRequest, contradiction
 
 _REQUEST = GenerateRequest.model_json_schema()
 Requests = Annotated[list[Any], WithJsonSchema({"type": "array", "items": _REQUEST})]
@@ -61,9 +61,9 @@ class BatchRequest(BaseModel):
     def _one_way(self) -> Self:
         varied = self.prompts is not None or self.seeds is not None
         if (self.requests is not None) == varied:
-            raise ValueError("give either requests, or prompts, seeds or both")
+            raise contradiction("give either requests, or prompts, seeds or both")
         if self.requests is not None and self.request is not None:
-            raise ValueError("request is for prompts and seeds; give it or requests, not both")
+            raise contradiction("request is for prompts and seeds; give it or requests, not both")
         return self
 
     @property
@@ -101,13 +101,13 @@ class BatchBody:
 
 
 def check_count(batch: BatchRequest, most: int) -> None:
-    """Refuse a batch that is empty or too large. Raises InvalidRequest."""
+    """Refuse a batch that is empty or too large. Raises Unresolvable."""
     lengths, count = batch.lengths, math.prod(batch.lengths.values())
     for name in (name for name, length in lengths.items() if not length):
-        raise InvalidRequest(f"{name}: it is empty.", param=name, hint="Ask for one video or more.")
+        raise Unresolvable(f"{name}: it is empty.", param=name, hint="Ask for one video or more.")
     if count > most:
         first = next(iter(lengths))
-        raise InvalidRequest(
+        raise Unresolvable(
             f"{first}: the batch asks for {count} videos; {most} are allowed.",
             param=first,
             hint="Send several batches. MAX_BATCH_JOBS sets the limit.",

@@ -33,7 +33,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     413: {"model": ErrorView, "description": "The body is over the limit."},
     415: {"model": ErrorView, "description": "Neither JSON nor multipart."},
     422: {
-        "model": BatchRefusedView,
+        "model": BatchRefusedView | ErrorView,
         "description": "A field of the batch is wrong, every request is, or with `strict` one is:"
         " `members` has each error. Without `members` the batch itself is wrong.",
     },

@@ -32,8 +32,9 @@ def batch_schema() -> dict[str, Any]:
     form = {
         "type": "object",
         "required": ["batch"],
+        "additionalProperties": False,
         "properties": {
-            "batch": {"type": "string", "description": "The JSON object that is sent else."},
+            "batch": BatchRequest.model_json_schema(),  # as JSON, in a part of the form
             "image": {**_FILE, "description": "PNG, JPEG or WebP: every video begins with it."},
             "video": {**_FILE, "description": "MP4, MOV, MKV or WebM: every video continues it."},
         },
