@@ -4,11 +4,10 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.responses import Response
-from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -18,8 +17,6 @@ from common.settings_ui import siblings_of
 
 FILES = Path(__file__).parent / "ui"
 PAGE = "/ui/"
-_OPTIONAL = ("/presets", "/auth/session")
-"""Routes that the page uses where the service has them."""
 
 _CONTENT_SECURITY = "; ".join(
     (
@@ -67,7 +64,6 @@ class ConfigView(BaseModel):
     model: str
     siblings: list[SiblingView]
     uploads: UploadLimits
-    routes: list[str] = Field(description="Of the routes that not every service has.")
 
 
 class Page(StaticFiles):
@@ -92,14 +88,13 @@ async def page() -> RedirectResponse:
 
 
 @router.get("/ui/config")
-async def config(request: Request, service: Annotated[Service, Depends(service_of)]) -> ConfigView:
-    """The model, the stack's other services, limits, and which optional routes there are."""
+async def config(service: Annotated[Service, Depends(service_of)]) -> ConfigView:
+    """The model, the stack's other services, and limits."""
     siblings = siblings_of(service.settings.siblings)
     return ConfigView(
         model=service.spec.id,
         siblings=[SiblingView(name=name, url=url) for name, url in siblings],
         uploads=_upload_limits(service.settings),
-        routes=[path for path in _OPTIONAL if _serves(request.app, path)],
     )
 
 
@@ -109,12 +104,6 @@ def _upload_limits(settings: Settings) -> UploadLimits:
         max_video_bytes=int(settings.max_input_video_mb * MIB),
         max_image_pixels=settings.max_image_pixels,
     )
-
-
-def _serves(app: FastAPI, path: str) -> bool:
-    """The page asks this, so that it need not try: a browser reports each 404 as an error."""
-    scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
-    return any(route.matches(dict(scope))[0] is Match.FULL for route in app.routes)
 
 
 def install_page(app: FastAPI) -> None:

@@ -1,103 +1,60 @@
-"""What the page does where the service has more routes than it needs; here they are answered by
-the test, in the shapes that those routes have."""
+"""Presets, keys, previews, stand-ins: what a service may have beside the plain form."""
 
 import json
-from typing import Any
+from pathlib import Path
 
 from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import Open
 from tests.browser.steps import ready, start
+from tests.integration.callers import everyone
 from tests.live import LiveService
 
-PRESETS = {
-    "presets": [
-        {"name": "quick", "description": "Two steps.", "values": {"num_inference_steps": 2}}
-    ],
-    "templates": [
-        {
-            "name": "portrait",
-            "description": "A face.",
-            "prompt": "A portrait of {who}",
-            "variables": {"who": {"default": None, "description": "Whose face."}},
-        }
-    ],
-}
 
-
-def _has(page: Page, path: str) -> None:
-    """The page is told that the service has this route."""
-
-    def answer(route: Route) -> None:
-        config: dict[str, Any] = route.fetch().json()
-        route.fulfill(json=config | {"routes": [path]})
-
-    page.route("**/ui/config", answer)
-
-
-def _with_presets(page: Page) -> None:
-    _has(page, "/presets")
-    page.route("**/presets", lambda route: route.fulfill(json=PRESETS))
-
-
-def test_a_preset_fills_the_form(open_page: Open):
-    page = open_page(prepare=_with_presets)
-    ready(page)
-    page.fill("#prompt", "Mine stays")
-    page.select_option("#preset", "quick")
-    assert page.input_value("#num_inference_steps") == "2"
-    assert page.input_value("#prompt") == "Mine stays"
-    assert page.inner_text("#preset-about") == "Two steps."
-
-
-def test_a_template_takes_the_place_of_the_prompt(open_page: Open):
-    page = open_page(prepare=_with_presets)
-    ready(page)
-    page.fill("#prompt", "Not sent")
-    page.select_option("#template", "portrait")
-    assert not page.is_visible("#prompt")
-    page.fill("#variable-who", "Ada")
-    with page.expect_request("**/generate") as sent:
-        page.click("#start")
-    body = json.loads(sent.value.post_data or "")
-    assert body.items() >= {"template": "portrait", "variables": {"who": "Ada"}}.items()
-    assert "prompt" not in body
-
-
-def test_without_presets_there_is_no_control(open_page: Open):
+def test_a_preset_fills_the_form(open_page: Open, service: LiveService):
     page = open_page()
     ready(page)
-    assert not page.is_visible("#preset")
-    assert not page.is_visible("#template")
+    page.fill("#prompt", "Mine stays")
+    draft = next(one for one in service.get("/presets")["presets"] if one["name"] == "draft")
+    page.select_option("#preset", "draft")
+    assert page.input_value("#num_inference_steps") == str(draft["values"]["num_inference_steps"])
+    assert page.input_value("#prompt") == "Mine stays"
+    assert page.inner_text("#preset-about") == draft["description"]
 
 
-def test_a_key_opens_the_page_and_a_wrong_one_says_so(open_page: Open):
-    user: list[str] = []
-
-    def session(route: Route) -> None:
-        if route.request.method == "POST" and route.request.post_data_json["api_key"] != "right":
-            error = {"code": "unauthorized", "message": "No such key."}
-            route.fulfill(status=401, json={"error": error})
-        elif route.request.method == "POST":
-            user.append("ada")
-            route.fulfill(json={})
-        else:
-            route.fulfill(json={"required": True, "user": user[0] if user else None, "scopes": []})
-
-    def locked(page: Page) -> None:
-        _has(page, "/auth/session")
-        page.route("**/auth/session", session)
-
-    page = open_page(prepare=locked)
-    page.fill("#api_key", "wrong")
-    page.keyboard.press("Enter")
-    page.locator("#sign-in .problem", has_text="No such key").wait_for()
-    assert page.locator("#estimate p").count() == 0
-    page.fill("#api_key", "right")
-    page.keyboard.press("Enter")
+def test_a_template_takes_the_place_of_the_prompt(open_page: Open, service: LiveService):
+    page = open_page()
     ready(page)
-    assert not page.is_visible("#sign-in")
-    assert page.inner_text("#session") == "Sign out ada"
+    page.fill("#prompt", "Not sent")
+    page.select_option("#template", "product-shot")
+    assert not page.is_visible("#prompt")
+    page.fill("#variable-product", "a blue teapot")
+    start(page)
+    (job,) = service.jobs()
+    assert "prompt" not in job["requested"]
+    assert "a blue teapot" in job["resolved"]["prompt"]
+
+
+def test_a_key_opens_the_page_and_a_wrong_one_says_so(open_page: Open, tmp_path: Path):
+    keys = everyone(tmp_path)
+    guarded = LiveService(tmp_path / "guarded", api_keys_file=keys.path).start()
+    try:
+        page = open_page()
+        page.goto(f"{guarded.url}/ui/")
+        page.fill("#api_key", "wrong")
+        page.keyboard.press("Enter")
+        page.locator("#sign-in .problem", has_text="not known").wait_for()
+        assert page.locator("#estimate p").count() == 0
+        page.fill("#api_key", keys.keys["ana"])
+        page.keyboard.press("Enter")
+        ready(page)
+        assert not page.is_visible("#sign-in")
+        assert page.inner_text("#session") == "Sign out ana"
+        page.fill("#prompt", "Mine alone")
+        page.click("#start")
+        page.locator("video").wait_for()  # events, picture and film came with the cookie
+    finally:
+        guarded.close()
 
 
 def test_previews_and_estimates_of_others_are_shown(open_page: Open, service: LiveService):

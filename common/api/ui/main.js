@@ -26,7 +26,7 @@ addEventListener("hashchange", choose);
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && began) $("form").requestSubmit();
 });
-await session.build(config.routes.includes("/auth/session"), begin);
+await session.build(begin);
 
 /** Once it is known that we may look. */
 async function begin() {
@@ -45,9 +45,7 @@ async function learn() {
   const info = await ask("/info");
   title(info);
   form.build(info, config.uploads);
-  if (config.routes.includes("/presets")) {
-    await presets.build((fields) => (form.fill(fields), estimate.refresh()));
-  }
+  await presets.build((fields) => (form.fill(fields), estimate.refresh()));
   began = true;
 }
 

@@ -6,8 +6,7 @@ import { $, h } from "./dom.js";
 const ROUTE = "/auth/session";
 
 /** Ask for a key where one is needed; `begin` is called once somebody may look. */
-export async function build(known, begin) {
-  if (!known) return begin();
+export async function build(begin) {
   onSignIn(open);
   $("sign-in-form").addEventListener("submit", (event) => (event.preventDefault(), send(begin)));
   $("sign-in-close").addEventListener("click", () => $("sign-in").close());
