@@ -6,8 +6,9 @@ import json
 from common.contract import ModelSpec
 from common.requests import ResolvedRequest
 
-OWN = {"prompt", "negative_prompt", "seed", "image"}
-"""What each clip of a fused batch has for itself; all else must be equal."""
+OWN = {"prompt", "negative_prompt", "seed", "image", "preset"}
+"""What each clip of a fused batch has for itself; all else must be equal. What a preset set counts,
+and not its name."""
 
 
 def shape_of_batch(spec: ModelSpec, request: ResolvedRequest) -> str | None:

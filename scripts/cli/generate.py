@@ -16,6 +16,7 @@ def generate(
     variables: opt.Variables = None,
     preset: opt.Preset = None,
     priority: opt.Priority = None,
+    webhook_url: opt.Webhook = None,
     negative_prompt: opt.Negative = None,
     duration: opt.Duration = None,
     num_frames: opt.Frames = None,

@@ -47,6 +47,7 @@ Variables = Annotated[
 ]
 Preset = Annotated[str | None, typer.Option("--preset", "-p", help="draft, standard or high.")]
 Priority = Annotated[Literal["low", "normal", "high"] | None, typer.Option(help="In the queue.")]
+Webhook = Annotated[str | None, typer.Option(help="Called when the job has ended.")]
 Negative = Annotated[str | None, typer.Option(help="What it should not show.")]
 Duration = Annotated[float | None, typer.Option("--duration", "-d", help="Seconds.")]
 Frames = Annotated[int | None, typer.Option(help="Length in frames, in place of seconds.")]

@@ -47,6 +47,8 @@ class Witness:
         page.on("request", self._asked)
 
     def _heard(self, message: ConsoleMessage) -> None:
+        if "/preview?" in message.location["url"] and "404" in message.text:
+            return  # the job ended between the news of a preview and the look at it
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.text} ({message.location['url']})")
 

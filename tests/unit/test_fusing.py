@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from common.contract import Phase
-from common.fusing import most_together, shape_of_batch
+from common.fusing import OWN, most_together, shape_of_batch
 from common.requests import ResolvedRequest
 from tests.contract.test_store import RESOLVED
 from tests.toy.model_config import SPEC
@@ -48,7 +48,7 @@ def test_all_else_must_be_equal(fields: dict[str, Any]) -> None:
 
 def test_every_field_of_a_request_was_thought_of() -> None:
     """A new field is compared unless it is named as a clip's own."""
-    compared = set(ResolvedRequest.model_fields) - {"prompt", "negative_prompt", "seed", "image"}
+    compared = set(ResolvedRequest.model_fields) - OWN
     assert compared == {
         *("width", "height", "num_frames", "fps", "num_inference_steps", "guidance_scale"),
         *("generate_audio", "video", "video_frames", "options"),

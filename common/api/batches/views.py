@@ -74,6 +74,8 @@ class BatchSummary(BaseModel):
 
     id: str
     model: str
+    checkpoint: str | None = Field(None, description="Makes its videos; a finished one names its.")
+    stands_in_for: str | None = Field(None, description="The model that this checkpoint is not.")
     name: str | None
     state: BatchState
     percent: float = Field(description="Over its jobs; refused requests do not count.")
