@@ -17,6 +17,7 @@ BASE_IMAGE ?= ubuntu:24.04
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 endif
 BACKUPS ?= backups
+TEST_PROCESSES ?= 2
 IN_A_CONTAINER = $(COMPOSE) run --rm --no-deps -T $(firstword $(MODELS))
 BASE_ARGS := $(foreach name,BASE_IMAGE TORCH_INDEX,$(if $($(name)),--build-arg $(name)=$($(name))))
 
@@ -50,8 +51,9 @@ health: ## show all services, their queues and the memory pool
 screenshots: setup ## take the pictures of the page in docs/screenshots (needs chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
+# Two at a time: most of a test is waiting for a service. Whole files, which share theirs.
 test: setup ## run all tests, as CI does
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 check: setup ## format, lint, types, imports and tests: what to run while working
 	$(BIN)/ruff format .

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from common.jobs.database import sqlite_url
 from common.jobs.schema import metadata
@@ -13,6 +14,20 @@ from common.jobs.sql import SqlJobStore
 
 POSTGRES = os.environ.get("TEST_DATABASE_URL")
 """A PostgreSQL whose tables these tests may drop; `.ci/run` starts one where it is installed."""
+
+
+def _own_database(url: str) -> str:
+    """Where tests run side by side, each process drops its own tables only."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return url
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        known = "SELECT 1 FROM pg_database WHERE datname = :name"
+        if connection.execute(text(known), {"name": worker}).one_or_none() is None:
+            connection.execute(text(f"CREATE DATABASE {worker}"))
+    engine.dispose()
+    return make_url(url).set(database=worker).render_as_string(hide_password=False)
 
 
 class Clock:
@@ -36,10 +51,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return sqlite_url(tmp_path / "jobs.db")
     if not POSTGRES:
         pytest.skip("no PostgreSQL: set TEST_DATABASE_URL")
-    engine = create_engine(POSTGRES)
+    own = _own_database(POSTGRES)
+    engine = create_engine(own)
     metadata.drop_all(engine)
     engine.dispose()
-    return POSTGRES
+    return own
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_jobs_phases_steps_waits_and_loads_are_told(service: LiveService):
 
     assert after[("videosdgx_jobs_ended_total", frozenset(("toy", "failed", "generation_failed")))]
     assert grown("phase_seconds_count", "denoising") >= 2
-    assert grown("phase_seconds_sum", "denoising") > 0.25
+    assert grown("phase_seconds_sum", "denoising") > 0.2
     assert grown("step_seconds_count") >= 3
     assert grown("wait_seconds_count") == 2
     assert grown("load_seconds_count") >= 1, "the broken worker was replaced"
