@@ -22,7 +22,7 @@ IN_A_CONTAINER = $(COMPOSE) run --rm --no-deps -T $(firstword $(MODELS))
 BASE_ARGS := $(foreach name,BASE_IMAGE TORCH_INDEX,$(if $($(name)),--build-arg $(name)=$($(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve health screenshots test check check-arm64 chaos benchmark clean
+.PHONY: help setup demo serve health screenshots test test-slow check check-arm64 chaos benchmark clean
 .PHONY: base build up down restart logs ps backup restore test-containers
 
 help: ## show this list
@@ -52,8 +52,11 @@ screenshots: setup ## take the pictures of the page in docs/screenshots (needs c
 	$(BIN)/python -m tests.browser.screenshots
 
 # Two at a time: most of a test is waiting for a service. Whole files, which share theirs.
-test: setup ## run all tests, as CI does
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+test: setup ## run all tests but the slowest, as CI does
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "not slow"
+
+test-slow: setup ## run the slowest tests: every scheme and checkpoint, crashes in long videos
+	$(BIN)/python -m pytest -m slow
 
 check: setup ## format, lint, types, imports and tests: what to run while working
 	$(BIN)/ruff format .

@@ -153,7 +153,7 @@ def test_a_client_that_hangs_up_leaves_no_file_open(
     path = service.url + batch["links"]["download"]
     with httpx.stream("GET", path, trust_env=False) as answer:
         next(answer.iter_raw())
-        assert videos_open() == 2
+        wait_until(lambda: videos_open() == 2, what="both are being read")
     wait_until(lambda: videos_open() == 0, what="the files are closed")
 
 

@@ -1,5 +1,7 @@
 """A short run of ``python -m tests.chaos``; the long one is for people and for releases."""
 
+import pytest
+
 from tests.chaos import four
 from tests.chaos.run import run
 
@@ -11,6 +13,7 @@ def test_the_promise_holds_while_everything_is_killed() -> None:
     assert {state for _, state in account.outcomes} >= {"completed", "failed"}
 
 
+@pytest.mark.slow
 def test_the_pool_holds_while_everything_is_killed() -> None:
     account = four.run(jobs=16, seed=5)
     assert account.violations == [], account.table()

@@ -9,6 +9,8 @@ from tests.integration.fleet import Fleet
 from tests.live import LiveService, wait_until
 from tests.toy.model_config import make_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def remove(service: LiveService) -> None:
     shutil.rmtree(service.models)

@@ -54,6 +54,7 @@ def made(
     return job, probe(file)
 
 
+@pytest.mark.slow
 def test_the_plans_own_example(models: Path, tmp_path: Path):
     with serving("ltx2", models, tmp_path) as service:
         answer = service.client.post(

@@ -17,6 +17,8 @@ from scripts.tiny import magi1 as tiny_magi1
 from scripts.tiny import wan21 as tiny_wan21
 from scripts.tiny import waver as tiny_waver
 
+pytestmark = pytest.mark.slow
+
 SCHEMES = [scheme for scheme, why in runnable_schemes(torch.device("cpu")).items() if why is None]
 BUILDERS = {
     "ltx2": tiny_ltx2.build,

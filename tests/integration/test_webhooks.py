@@ -122,7 +122,7 @@ def test_a_receiver_that_hangs_delays_no_job_and_no_stop(teller: LiveService, ta
 def test_refused_where_it_is_not_allowed(service: LiveService):
     body = {"prompt": "a bar", "webhook_url": "https://example.org/hook", "dry_run": True}
     error = service.client.post("/generate", json=body).json()["error"]
-    assert (error["code"], error["param"]) == ("invalid_request", "webhook_url")
+    assert (error["code"], error["param"]) == ("unresolvable", "webhook_url")
     assert "WEBHOOKS_ALLOWED" in error["hint"]
     del body["dry_run"]
     answer = service.client.post("/v1/videos", json=body)
