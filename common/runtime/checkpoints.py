@@ -87,6 +87,7 @@ def load_pipeline(
     *,
     keep: Mapping[str, KeepRules] | None = None,
     adapters: Mapping[str, Adapter] | None = None,
+    float32: Collection[str] = (),
 ) -> Any:
     """Load every model of a checkpoint onto the device; quantize those that ``keep`` names.
 
@@ -100,6 +101,7 @@ def load_pipeline(
         options: all that an operator may set.
         keep: rules by component; a component that is not named is never quantized.
         adapters: LoRAs by component, opened from ``options.adapter``.
+        float32: components that their authors run in float32, whatever the rest computes in.
 
     Raises:
         CheckpointError: a file is missing, cut short or of another model.
@@ -111,7 +113,7 @@ def load_pipeline(
     check_group_offload(options, device)
     components = torch_components(pipeline_class, checkpoint, read_index(checkpoint))
     with memory_errors():
-        loaded = load_components(components, options, keep=keep, adapters=adapters)
+        loaded = load_components(components, options, keep=keep, adapters=adapters, float32=float32)
         pipeline = _assemble(pipeline_class, checkpoint, loaded.models)
         backend = _accelerate(pipeline, options, device)
     loaded.tell(options, backend)

@@ -4,7 +4,7 @@ Nothing here knows how a checkpoint is laid out: whoever does says which compone
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -60,6 +60,7 @@ def load_components(
     *,
     keep: Mapping[str, KeepRules] | None = None,
     adapters: Mapping[str, Adapter] | None = None,
+    float32: Collection[str] = (),
 ) -> Loaded:
     """Load ``components`` onto the device; quantize those that ``keep`` names.
 
@@ -70,6 +71,7 @@ def load_components(
         options: all that an operator may set.
         keep: rules by component; a component that is not named is never quantized.
         adapters: LoRAs by component, opened from ``options.adapter``.
+        float32: components that their authors run in float32, whatever the rest computes in.
 
     Raises:
         CheckpointError: a file is missing, cut short or of another model.
@@ -80,7 +82,7 @@ def load_components(
     # A bar in a log file is noise; progress goes through the job's context.
     disable_diffusers_bar()
     disable_transformers_bar()
-    treatments = _Treatments(options, device, scheme, keep or {}, adapters or {})
+    treatments = _Treatments(options, device, scheme, keep or {}, adapters or {}, float32)
     with ExitStack() as stack:
         pending = [
             stack.enter_context(
@@ -102,12 +104,14 @@ class _Treatments:
         scheme: Quantization,
         keep: Mapping[str, KeepRules],
         adapters: Mapping[str, Adapter],
+        float32: Collection[str],
     ) -> None:
         self._options = options
         self._device = device
         self._scheme = scheme
         self._keep = keep
         self._adapters = adapters
+        self._float32 = float32
         folder = options.cache_dir
         self.cache = WeightCache(folder, options.cache_max_bytes) if folder else None
 
@@ -117,7 +121,7 @@ class _Treatments:
         rules = self._keep.get(name)
         return Treatment(
             device=torch.device("cpu") if offloads else self._device,
-            dtype=compute_dtype(self._device),
+            dtype=torch.float32 if name in self._float32 else compute_dtype(self._device),
             scheme=Quantization.NONE if rules is None else self._scheme,
             keep=rules(self._scheme) if callable(rules) else rules or (),
             adapter=self._adapters.get(name),
