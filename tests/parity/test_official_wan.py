@@ -21,6 +21,7 @@ from common.contract import LoadOptions, Variant
 from common.requests import ResolvedRequest
 from common.runtime.causal_decoding import _denormalized, _pieces, decode
 from common.runtime.flow_unipc import FlowUniPCScheduler
+from scripts.tiny import publish
 from scripts.tiny import wan21 as tiny
 from tests.parity.official import FOLDER, Case, cases, facts_of, largest_error
 from tests.parity.official_wan import Context, Pass, passes_of, pipeline_of, request_of, vae_of
@@ -29,6 +30,7 @@ from wan21.image_to_video import WholePicturePipeline
 from wan21.model_config import I2V_480P, I2V_720P, T2V_1_3B, T2V_14B
 from waver.model_config import TI2V_5B
 
+CPU = LoadOptions(device="cpu")
 BUILD = 1 if torch.__version__.startswith("2.13.0") else 10
 """Another torch build than the authors' code ran in sums in another order."""
 SIGMAS, PREDICTION, LATENTS, DECODED = 1e-6, 5e-6 * BUILD, 5e-5 * BUILD, 2e-5 * BUILD
@@ -200,10 +202,11 @@ def test_defaults_of_the_stand_in_are_the_authors() -> None:
 # The autoencoder
 
 
+@pytest.mark.parametrize("load", [wan21.load, waver.load], ids=["in_wan21", "in_waver"])
 @pytest.mark.parametrize("case", cases("wan21/vae_a*"), ids=str)
-def test_the_autoencoder_is_the_authors(case: Case, tmp_path: Path) -> None:
-    """As ``load`` brings it into memory, whatever the rest computes in."""
-    theirs, vae = case.tensors(), loaded_vae(case, tmp_path)
+def test_the_autoencoder_is_the_authors(case: Case, load: Any, tmp_path: Path) -> None:
+    """As a service brings it into memory, whatever the rest computes in."""
+    theirs, vae = case.tensors(), load(checkpoint_with(case, tmp_path), CPU).vae
     latents = theirs["latents"][None]
     with torch.no_grad():
         decoded = torch.cat(list(_pieces(vae, _denormalized(vae, latents))), dim=2)[0]
@@ -224,11 +227,14 @@ def test_the_autoencoder_is_the_authors(case: Case, tmp_path: Path) -> None:
     assert np.abs(frames - levels).max() <= 0.51, "rounded to the nearest level"
 
 
-def loaded_vae(case: Case, folder: Path) -> Any:
-    """Out of a checkpoint that has the case's autoencoder among tiny other parts."""
-    tiny.save_t2v(folder, num_heads=2)
-    vae_of(case).save_pretrained(folder / "vae")
-    return wan21.load(folder, LoadOptions(device="cpu")).vae
+def checkpoint_with(case: Case, models: Path) -> Path:
+    """A checkpoint of the 1.3B that has the case's autoencoder among tiny other parts."""
+
+    def save(folder: Path) -> None:
+        tiny.save_t2v(folder, num_heads=12)
+        vae_of(case).save_pretrained(folder / "vae")
+
+    return publish(models, T2V_1_3B.checkpoint, Path(__file__), save, force=True)
 
 
 # The picture
@@ -274,7 +280,7 @@ def seen_by_clip(picture: Image.Image) -> torch.Tensor:
 
 def test_what_the_authors_run_in_float32_is_loaded_so(tmp_path: Path) -> None:
     tiny.save_i2v(tmp_path)
-    pipeline = wan21.load(tmp_path, LoadOptions(device="cpu"))
+    pipeline = wan21.load(tmp_path, CPU)
     assert isinstance(pipeline, WholePicturePipeline)
     for part in (pipeline.vae, pipeline.image_encoder):
         assert {weight.dtype for weight in part.parameters()} == {torch.float32}
