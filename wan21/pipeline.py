@@ -1,6 +1,6 @@
 """Runs Wan2.1 through diffusers: text to video, and image to video.
 
-Latents equal those of the authors' own code (tests/parity/test_official_wan21.py); where that and
+Latents equal those of the authors' own code (tests/parity/test_official_wan.py); where that and
 diffusers part, docs/fidelity.md says how. Latents are decoded here, four frames at a time, while
 earlier frames are already being encoded.
 """

@@ -1,6 +1,6 @@
 """Runs what stands in for Waver 1.0 through diffusers: text and image to video.
 
-Latents equal those of the authors' own code (tests/parity/test_official_waver.py); where that and
+Latents equal those of the authors' own code (tests/parity/test_official_wan.py); where that and
 diffusers part, docs/fidelity.md says how. Latents are decoded here, four frames at a time, while
 earlier frames are being encoded.
 """

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import WanTransformer3DModel
 from PIL import Image
 from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModel
 
@@ -64,6 +65,10 @@ SERVICES: dict[str, tuple[Run, ...]] = {
 """By the kind of a case; one that is not here is an error, not a case to leave out."""
 RUNS = [(case, run) for case in cases("wan21/denoise_*") for run in SERVICES[case.facts["kind"]]]
 
+EACH_RUN = pytest.mark.parametrize(
+    ("case", "run"), RUNS, ids=[f"{case.path.name}-{run.__name__}" for case, run in RUNS]
+)
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
@@ -86,9 +91,7 @@ def test_no_file_of_the_folder_is_left_out() -> None:
 # Denoising
 
 
-@pytest.mark.parametrize(
-    ("case", "run"), RUNS, ids=[f"{case.path.name}-{run.__name__}" for case, run in RUNS]
-)
+@EACH_RUN
 def test_denoising_is_the_authors(case: Case, run: Run, tmp_path: Path) -> None:
     facts, theirs = case.facts, case.tensors()
     if facts["solver"] == "dpm++":
@@ -105,11 +108,34 @@ def test_denoising_is_the_authors(case: Case, run: Run, tmp_path: Path) -> None:
     errors = {
         "steps": largest_error(steps, theirs["step_latents"]),
         "final": largest_error(final[0], theirs["final_latents"]),
+        "relative": distance(final[0], theirs["final_latents"]),
         **first_prediction(guided[0], unguided[0], facts["guide_scale"], theirs),
     }
     print(f"{case} {run.__name__}: {errors}")
     assert errors["steps"] <= LATENTS
     assert errors["final"] <= LATENTS
+
+
+@EACH_RUN
+def test_in_bfloat16_it_stays_close(case: Case, run: Run, tmp_path: Path) -> None:
+    """As on a GPU: the transformer in bfloat16; autoencoder, CLIP and latents in float32."""
+    theirs, pipeline = case.tensors(), pipeline_of(case)
+    if case.facts["solver"] == "dpm++":
+        pytest.skip("DPM++ is not offered")
+    pipeline.transformer.save_pretrained(tmp_path / "transformer")
+    pipeline.transformer = WanTransformer3DModel.from_pretrained(
+        tmp_path / "transformer", dtype=torch.bfloat16
+    )
+    final = run(case, pipeline, request_of(case, tmp_path))
+    assert final.dtype == torch.float32, "nothing is rounded between two steps"
+    relative = distance(final[0], theirs["final_latents"])
+    print(f"{case} {run.__name__}, bfloat16: {relative:.2%}")
+    assert 0 < relative < 0.03
+
+
+def distance(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    """Of all numbers together, as a share of theirs."""
+    return float((ours - theirs).norm() / theirs.norm())
 
 
 def first_prediction(
