@@ -11,7 +11,16 @@ from common.requests import ResolvedRequest
 from common.runtime.weights import parameter_count, read_config
 
 BYTES_PER_WEIGHT = 2
-"""bfloat16. What stays float32 (time embedding, norms) is under 1 % of the 14B."""
+"""bfloat16. What stays float32 inside the transformer (time embedding, norms) is under 1 % of the
+14B."""
+
+IN_FLOAT32 = ("vae", "image_encoder")
+"""Parts that compute in float32 whatever the rest does, as the authors' autoencoder does
+(wan/modules/vae.py). Their CLIP is in float16, which bfloat16 would not reach."""
+
+FLOAT32_COST = 2
+"""A product in float32 takes as long as two in bfloat16: torch lets convolutions round to
+TensorFloat-32, whose rate is half of bfloat16's (NVIDIA's data sheets of Ampere to Blackwell)."""
 
 TEXT_TOKENS = 512
 """Prompts are padded to this length (text_len in wan/configs/shared_config.py)."""
@@ -28,11 +37,11 @@ DECODE_FLOPS = 8.5e6
 ENCODE_FLOPS = 5.2e6
 """Per pixel and frame. Counted on ``AutoencoderKLWan`` with torch's FlopCounterMode."""
 
-DECODE_BYTES = 106
+DECODE_BYTES = 203
 """Per pixel of one frame and channel of ``base_dim`` (96 in the real VAE), whatever the length:
 activations of four frames and the cache of every causal convolution. The most tensors alive at
-once while ``AutoencoderKLWan`` decodes in bfloat16, counted on the meta device; encoding stays
-below it."""
+once while ``AutoencoderKLWan`` decodes in float32, counted on the meta device; encoding stays
+below it. In bfloat16 it would be 106."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ WAN_1_3B = Architecture(dim=1536, ffn_dim=8960, num_layers=30)
 
 
 def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
-    """Weights in bfloat16, and the larger of denoising and decoding: they follow each other.
+    """Weights, and the larger of denoising and decoding: they follow each other.
 
     Raises:
         CheckpointError: a configuration or a weights file is damaged.
@@ -59,9 +68,15 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
     denoising = int(num_tokens(request) * dim * DENOISE_BYTES * HEADROOM)
     decoding = decoding_bytes(request.width, request.height, vae["base_dim"])
     return Memory(
-        load_bytes=parameter_count(checkpoint) * BYTES_PER_WEIGHT,
+        load_bytes=load_bytes(checkpoint),
         run_bytes=max(denoising, decoding),
     )
+
+
+def load_bytes(checkpoint: Path) -> int:
+    """Bytes of all weights: two each, and four in the parts that are in float32."""
+    twice = parameter_count(checkpoint, IN_FLOAT32)
+    return (parameter_count(checkpoint) + twice) * BYTES_PER_WEIGHT
 
 
 def decoding_bytes(width: int, height: int, base_dim: int) -> int:
@@ -70,14 +85,14 @@ def decoding_bytes(width: int, height: int, base_dim: int) -> int:
 
 
 def flops_of(request: ResolvedRequest) -> float:
-    """Operations of a request on the 14B: every pass of every step, and the VAE.
+    """Operations of a request on the 14B: every pass of every step, and twice the VAE's.
 
     The 1.3B does about a sixth of it.
     """
     passes = 2 if request.guidance_scale > 1 else 1
     forward = forward_flops(num_tokens(request), WAN_14B)
     per_pixel = DECODE_FLOPS + (ENCODE_FLOPS if request.image else 0)
-    vae = per_pixel * request.width * request.height * request.num_frames
+    vae = FLOAT32_COST * per_pixel * request.width * request.height * request.num_frames
     return forward * passes * request.num_inference_steps + vae
 
 

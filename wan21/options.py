@@ -13,6 +13,6 @@ class Wan21Options(ModelOptions):
         ge=1,
         le=20,
         description="Shift of the noise schedule: higher spends more steps on layout and motion, "
-        "lower on detail. Left out: 5 near 720p, 3 near 480p, 8 for the 1.3B, and always 5 for "
-        "the four-step checkpoints, which were trained with it.",
+        "lower on detail. Left out: 5, but 3 for image to video near 480p, and 8 for the 1.3B. "
+        "The four-step checkpoints were trained with 5 and have it at every size.",
     )

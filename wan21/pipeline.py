@@ -1,15 +1,16 @@
 """Runs Wan2.1 through diffusers: text to video, and image to video.
 
-Frames equal those of a plain diffusers call bit for bit (tests/parity/test_wan21.py). What
-differs is when: latents are decoded here, four frames at a time, while earlier frames are
-already being encoded.
+Latents equal those of the authors' own code (tests/parity/test_official_wan.py); where that and
+diffusers part, docs/fidelity.md says how. Latents are decoded here, four frames at a time, while
+earlier frames are already being encoded.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import SchedulerMixin, UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
+from diffusers import SchedulerMixin, WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
@@ -18,19 +19,21 @@ from common.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
+from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.sampling import generator_for, step_callback
 from wan21.distilled import DistilledScheduler
-from wan21.estimates import decoding_bytes
+from wan21.estimates import IN_FLOAT32, decoding_bytes
 from wan21.flow_shift import flow_shift_for
+from wan21.image_to_video import WholePicturePipeline
 from wan21.lora import open_lora
 from wan21.options import Wan21Options
 from wan21.precision import KEEP_TEXT_ENCODER, KEEP_TRANSFORMER
 
 PIPELINES = {
     "WanPipeline": WanPipeline,
-    "WanImageToVideoPipeline": WanImageToVideoPipeline,
+    "WanImageToVideoPipeline": WholePicturePipeline,
 }
 KEEP = {"transformer": KEEP_TRANSFORMER, "text_encoder": KEEP_TEXT_ENCODER}
 """Only these two are quantized."""
@@ -45,7 +48,9 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
     """
     pipeline_class = PIPELINES[find_class(checkpoint, known=PIPELINES)]
     adapters = {"transformer": open_lora(options.adapter)} if options.adapter else {}
-    pipeline = load_pipeline(pipeline_class, checkpoint, options, keep=KEEP, adapters=adapters)
+    pipeline = load_pipeline(
+        pipeline_class, checkpoint, options, keep=KEEP, adapters=adapters, float32=IN_FLOAT32
+    )
     check_decoder(pipeline.vae)
     if options.adapter is not None:
         pipeline.scheduler = DistilledScheduler.with_shift()
@@ -61,7 +66,7 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     context.progress(Phase.ENCODING_PROMPT)
     context.raise_if_cancelled()
     with memory_errors():
-        latents = _denoise(pipeline, request, context)
+        latents = _denoise(pipeline, request, context, _pictures(pipeline, request))
     needed = decoding_bytes(request.width, request.height, pipeline.vae.config.base_dim)
     return VideoClip(
         frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
@@ -72,15 +77,21 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     )
 
 
-def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> torch.Tensor:
+def _denoise(
+    pipeline: Any,
+    request: ResolvedRequest,
+    context: JobContext,
+    pictures: Mapping[str, Image.Image],
+) -> torch.Tensor:
     """Latents of shape [1, 16, (num_frames - 1) / 4 + 1, height / 8, width / 8].
 
     With ``guidance_scale`` of 1 or less the pipeline skips the negative prompt and its pass.
+    ``pictures`` are the frames that are given, by the pipeline's names for them.
     """
     pipeline.scheduler = _scheduler(pipeline, request)
     steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
     latents: torch.Tensor = pipeline(
-        **_picture(pipeline, request),
+        **pictures,
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
         height=request.height,
@@ -101,11 +112,16 @@ def _scheduler(pipeline: Any, request: ResolvedRequest) -> SchedulerMixin:
     if isinstance(pipeline.scheduler, DistilledScheduler):
         return DistilledScheduler.with_shift(asked)
     heads = pipeline.transformer.config.num_attention_heads
-    shift = asked or flow_shift_for(request.width, request.height, num_attention_heads=heads)
-    return UniPCMultistepScheduler.from_config(pipeline.scheduler.config, flow_shift=shift)
+    shift = asked or flow_shift_for(
+        request.width,
+        request.height,
+        num_attention_heads=heads,
+        from_picture=isinstance(pipeline, WanImageToVideoPipeline),
+    )
+    return FlowUniPCScheduler.from_config(pipeline.scheduler.config, flow_shift=shift)
 
 
-def _picture(pipeline: Any, request: ResolvedRequest) -> dict[str, Image.Image]:
+def _pictures(pipeline: Any, request: ResolvedRequest) -> dict[str, Image.Image]:
     if not isinstance(pipeline, WanImageToVideoPipeline):
         return {}
     if request.image is None:

@@ -1,8 +1,8 @@
 """What a request costs in bytes and in floating-point operations. No torch here.
 
 Architecture: Wan-Video/Wan2.2, wan/configs/wan_ti2v_5B.py. Bytes are the most tensors alive at
-once in bfloat16 with fused attention, counted on the meta device with the published
-configurations; no GPU has measured them yet.
+once, in bfloat16 with fused attention and in float32 in the VAE, counted on the meta device with
+the published configurations; no GPU has measured them yet.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,13 @@ from common.runtime.weights import parameter_count, read_config
 
 BYTES_PER_WEIGHT = 2
 """bfloat16."""
+
+IN_FLOAT32 = ("vae",)
+"""Computes in float32 whatever the rest does, as at the authors' (wan/modules/vae2_2.py)."""
+
+FLOAT32_COST = 2
+"""A product in float32 takes as long as two in bfloat16: torch lets convolutions round to
+TensorFloat-32, whose rate is half of bfloat16's (NVIDIA's data sheets of Ampere to Blackwell)."""
 
 TEXT_TOKENS = 512
 """Prompts are padded to this length (text_len in wan/configs/shared_config.py)."""
@@ -42,10 +49,10 @@ class Compression:
     """Per pixel of one frame and channel of the decoder's first width, whatever the length."""
 
 
-WAN_2_2 = Compression(token_side=32, denoise_bytes=65, decode_bytes=42)
+WAN_2_2 = Compression(token_side=32, denoise_bytes=65, decode_bytes=84)
 """16x16 pixels a latent. Every token has its own timestep, and so its own scales and shifts in
 float32: twice what else is alive."""
-WAN_2_1 = Compression(token_side=16, denoise_bytes=32, decode_bytes=106)
+WAN_2_1 = Compression(token_side=16, denoise_bytes=32, decode_bytes=203)
 """8x8 pixels a latent, one timestep. At the 1.3B's width, where rotary tables weigh more."""
 
 
@@ -62,7 +69,7 @@ TI2V_5B = Architecture(dim=3072, ffn_dim=14336, num_layers=30)
 
 
 def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
-    """Weights in bfloat16, and the larger of denoising and decoding: they follow each other.
+    """Weights, and the larger of denoising and decoding: they follow each other.
 
     Raises:
         CheckpointError: a configuration or a weights file is damaged.
@@ -76,9 +83,15 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
     tokens = num_tokens(request, compression)
     denoising = int(tokens * heads * head_dim * compression.denoise_bytes * HEADROOM)
     return Memory(
-        load_bytes=parameter_count(checkpoint) * BYTES_PER_WEIGHT,
+        load_bytes=load_bytes(checkpoint),
         run_bytes=max(denoising, decoding_bytes(request.width, request.height, vae)),
     )
+
+
+def load_bytes(checkpoint: Path) -> int:
+    """Bytes of all weights: two each, and four in the part that is in float32."""
+    twice = parameter_count(checkpoint, IN_FLOAT32)
+    return (parameter_count(checkpoint) + twice) * BYTES_PER_WEIGHT
 
 
 def compression_of(vae: dict[str, object]) -> Compression:
@@ -94,7 +107,7 @@ def decoding_bytes(width: int, height: int, vae: dict[str, object]) -> int:
 
 
 def flops_of(request: ResolvedRequest) -> float:
-    """Operations of a request on the 5B: every pass of every step, and the VAE.
+    """Operations of a request on the 5B: every pass of every step, and twice the VAE's.
 
     Both kinds of guidance take two passes. The 1.3B differs by a factor, which past runs correct.
     """
@@ -102,7 +115,7 @@ def flops_of(request: ResolvedRequest) -> float:
     forward = forward_flops(num_tokens(request, WAN_2_2), TI2V_5B)
     frame = request.width * request.height
     vae = DECODE_FLOPS * frame * request.num_frames + (ENCODE_FLOPS * frame if request.image else 0)
-    return forward * passes * request.num_inference_steps + vae
+    return forward * passes * request.num_inference_steps + FLOAT32_COST * vae
 
 
 def num_tokens(request: ResolvedRequest, compression: Compression) -> int:

@@ -1,7 +1,8 @@
 """Runs what stands in for Waver 1.0 through diffusers: text and image to video.
 
-Frames equal those of a plain diffusers call bit for bit (tests/parity/test_waver.py). What differs
-is when: latents are decoded here, four frames at a time, while earlier frames are being encoded.
+Latents equal those of the authors' own code (tests/parity/test_official_wan.py); where that and
+diffusers part, docs/fidelity.md says how. Latents are decoded here, four frames at a time, while
+earlier frames are being encoded.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
+from diffusers import WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 
 from common.contract import BatchContext, JobContext, LoadOptions, Phase, VideoClip
@@ -20,11 +21,12 @@ from common.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
+from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.sampling import generator_for, step_callback
 from common.runtime.weights import checkpoint_name
-from waver.estimates import TEXT_TOKENS, decoding_bytes
+from waver.estimates import IN_FLOAT32, TEXT_TOKENS, decoding_bytes
 from waver.guidance import projected_guidance
 from waver.model_config import STAND_INS
 from waver.options import Guidance, WaverOptions
@@ -53,7 +55,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
         SettingsError: a setting asks for what this device does not have.
     """
     pipeline_class = _pipeline_class(checkpoint)
-    pipeline = load_pipeline(pipeline_class, checkpoint, options, keep=KEEP)
+    pipeline = load_pipeline(pipeline_class, checkpoint, options, keep=KEEP, float32=IN_FLOAT32)
     check_decoder(pipeline.vae)
     return pipeline
 
@@ -188,7 +190,7 @@ def _scheduler(pipeline: Any, options: WaverOptions) -> Any:
     if not _stands_in(pipeline):
         return type(pipeline.scheduler).from_config(config)
     published = FLOW_SHIFT_5B if pipeline.config.expand_timesteps else FLOW_SHIFT_1_3B
-    return UniPCMultistepScheduler.from_config(config, flow_shift=options.flow_shift or published)
+    return FlowUniPCScheduler.from_config(config, flow_shift=options.flow_shift or published)
 
 
 def _stands_in(pipeline: Any) -> bool:

@@ -1,4 +1,8 @@
-"""What stands in for Waver, through the service's ``generate``, equals a plain diffusers call."""
+"""What stands in for Waver, through the service's ``generate``, equals a diffusers call.
+
+The call is given what tests/parity/test_official_wan.py holds to the authors: noise levels, and
+the autoencoder in float32.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +20,7 @@ from common.contract import LoadOptions, Phase
 from common.errors import CheckpointError, JobCancelled
 from common.requests import ResolvedRequest
 from common.runtime.causal_decoding import decode
+from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
 from scripts.tiny import publish
 from scripts.tiny import waver as tiny
@@ -105,20 +110,25 @@ SAMPLING_FIELDS = {
 
 
 def bare_pipeline(snapshot: Path, flow_shift: float = 5.0, kind: Any = WanPipeline) -> Any:
-    pipe = kind.from_pretrained(snapshot, dtype=torch.bfloat16)
+    pipe = kind.from_pretrained(snapshot, dtype={"default": torch.bfloat16, "vae": torch.float32})
     config = pipe.scheduler.config
-    pipe.scheduler = UniPCMultistepScheduler.from_config(config, flow_shift=flow_shift)
+    pipe.scheduler = FlowUniPCScheduler.from_config(config, flow_shift=flow_shift)
     return pipe
 
 
 def bare_frames(
     snapshot: Path, request: ResolvedRequest, flow_shift: float = 5.0, *, tiling: bool = False
 ) -> NDArray[np.uint8]:
-    """What a reader of the diffusers documentation would get."""
-    kind = WanImageToVideoPipeline if request.image else WanPipeline
-    pipe = bare_pipeline(snapshot, flow_shift, kind)
+    """What one call of the library makes."""
+    pipe = bare_pipeline(
+        snapshot, flow_shift, WanImageToVideoPipeline if request.image else WanPipeline
+    )
     if tiling:
         pipe.vae.enable_tiling()
+    return called(pipe, request)
+
+
+def called(pipe: Any, request: ResolvedRequest) -> NDArray[np.uint8]:
     fields = request.model_dump(include=SAMPLING_FIELDS)
     if request.image:
         pixels = load_image(request.image, request.width, request.height)
@@ -183,9 +193,7 @@ def test_tiled_decoding_is_bit_equal(snapshots: list[Path]) -> None:
     """Where a video does not fit in one piece. Afterwards the next one is whole again."""
     request = request_of(width=320, height=288, num_frames=5, guidance_scale=1.0)
     pipeline, context = load(snapshots[0], CPU), Context()
-    fields = request.model_dump(include=SAMPLING_FIELDS)
-    generator = torch.Generator("cpu").manual_seed(request.seed)
-    latents = pipeline(**fields, generator=generator, output_type="latent").frames
+    latents = _denoise(pipeline, [request], context)
     pieces = decode(pipeline.vae, latents, context, needed_bytes=1, available=0)
     tiled, whole = np.concatenate(list(pieces)), bare_frames(snapshots[0], request)
     assert np.array_equal(tiled, bare_frames(snapshots[0], request, tiling=True))
@@ -327,11 +335,14 @@ def test_the_real_one_waits_for_a_diffusers_that_knows_it(tmp_path: Path) -> Non
 
 
 def test_the_real_one_runs_once_diffusers_has_it(
-    ti2v: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    snapshots: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With the scheduler that it brings along, whatever that is."""
     monkeypatch.setattr(diffusers, "WaverPipeline", WaverPipeline, raising=False)
     frames = frames_of(load(published(tmp_path), CPU), request_of())
-    assert np.array_equal(frames, frames_of(ti2v, request_of()))
+    bare = bare_pipeline(snapshots[0])
+    bare.scheduler = UniPCMultistepScheduler.from_pretrained(snapshots[0], subfolder="scheduler")
+    assert np.array_equal(frames, called(bare, request_of()))
 
 
 def test_nothing_else_passes_for_the_real_one(tmp_path: Path) -> None:

@@ -74,19 +74,26 @@ def test_image_to_video_wants_a_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "heads", "shift"),
+    ("width", "height", "heads", "from_picture", "shift"),
     [
-        (832, 480, 40, 3.0),
-        (480, 832, 40, 3.0),
-        (960, 544, 40, 3.0),
-        (1280, 720, 40, 5.0),
-        (1104, 832, 40, 5.0),
-        (832, 480, 12, 8.0),
-        (480, 480, 12, 8.0),
+        (832, 480, 40, False, 5.0),
+        (640, 352, 40, False, 5.0),
+        (1280, 720, 40, False, 5.0),
+        (832, 480, 40, True, 3.0),
+        (480, 832, 40, True, 3.0),
+        (640, 624, 40, True, 3.0),
+        (960, 544, 40, True, 3.0),
+        (1280, 720, 40, True, 5.0),
+        (1104, 832, 40, True, 5.0),
+        (832, 480, 12, False, 8.0),
+        (480, 480, 12, False, 8.0),
     ],
 )
-def test_flow_shift_follows_the_size(width: int, height: int, heads: int, shift: float) -> None:
-    assert flow_shift_for(width, height, num_attention_heads=heads) == shift
+def test_flow_shift_follows_model_task_and_size(
+    width: int, height: int, heads: int, from_picture: bool, shift: float
+) -> None:
+    found = flow_shift_for(width, height, num_attention_heads=heads, from_picture=from_picture)
+    assert found == shift
 
 
 def test_options_are_bounded_and_named() -> None:
@@ -114,10 +121,12 @@ def test_guidance_of_one_halves_the_cost() -> None:
 def test_memory_counts_numbers_not_bytes_of_files(tmp_path: Path) -> None:
     write_checkpoint(tmp_path)
     memory = memory_of(tmp_path, resolved())
-    assert memory.load_bytes == 2 * 6
-    assert memory.run_bytes == pytest.approx(1.5 * 4.06e9, rel=0.01)  # the VAE's share leads
-    longer = memory_of(tmp_path, resolved(num_frames=161))
-    assert longer.run_bytes == pytest.approx(1.5 * 7.27e9, rel=0.01)  # now the transformer's
+    assert memory.load_bytes == 2 * 6 + 2 * 4 * 6, "the VAE and CLIP are in float32"
+    assert memory.run_bytes == pytest.approx(1.5 * 7.77e9, rel=0.01)  # the VAE's share leads
+    longer = memory_of(tmp_path, resolved(num_frames=161, resolution="1280x720"))
+    assert longer.run_bytes == pytest.approx(1.5 * 17.96e9, rel=0.01)
+    shorter = memory_of(tmp_path, resolved(num_frames=5, resolution="1280x720"))
+    assert shorter.run_bytes == longer.run_bytes, "frames are decoded four at a time"
 
 
 def test_memory_of_a_damaged_checkpoint_says_so(tmp_path: Path) -> None:
@@ -128,15 +137,16 @@ def test_memory_of_a_damaged_checkpoint_says_so(tmp_path: Path) -> None:
 
 
 def write_checkpoint(folder: Path) -> None:
-    """The real architecture's numbers beside six float32 weights."""
-    configs = {
+    """The real architecture's numbers beside six float32 weights in each part."""
+    configs: dict[str, dict[str, int]] = {
         "transformer": {"num_attention_heads": 40, "attention_head_dim": 128},
         "vae": {"base_dim": 96},
+        "image_encoder": {},
     }
-    for component, config in configs.items():
-        (folder / component).mkdir()
-        (folder / component / "config.json").write_text(json.dumps(config))
     tensor = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}
     header = json.dumps({"weight": tensor}).encode()
     weights = len(header).to_bytes(8, "little") + header + bytes(24)
-    (folder / "transformer" / "model.safetensors").write_bytes(weights)
+    for component, config in configs.items():
+        (folder / component).mkdir()
+        (folder / component / "config.json").write_text(json.dumps(config))
+        (folder / component / "model.safetensors").write_bytes(weights)
