@@ -35,6 +35,10 @@ PIPELINES = {
 KEEP = {"transformer": KEEP_TRANSFORMER, "text_encoder": KEEP_TEXT_ENCODER}
 """Only these two are quantized."""
 
+UNUSED = {"image_encoder": ("visual_projection.*",)}
+"""The pipeline reads CLIP's hidden states, not what is projected from them. Published sources name
+both ``CLIPVisionModel`` and ``CLIPVisionModelWithProjection``, whose files differ by this."""
+
 
 def load(checkpoint: Path, options: LoadOptions) -> Any:
     """Load the diffusers pipeline that the checkpoint was saved from.
@@ -45,7 +49,9 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
     """
     pipeline_class = PIPELINES[find_class(checkpoint, known=PIPELINES)]
     adapters = {"transformer": open_lora(options.adapter)} if options.adapter else {}
-    pipeline = load_pipeline(pipeline_class, checkpoint, options, keep=KEEP, adapters=adapters)
+    pipeline = load_pipeline(
+        pipeline_class, checkpoint, options, keep=KEEP, adapters=adapters, unused=UNUSED
+    )
     check_decoder(pipeline.vae)
     if options.adapter is not None:
         pipeline.scheduler = DistilledScheduler.with_shift()

@@ -12,14 +12,25 @@ import torch
 from torch import nn
 
 from common.contract import Quantization
+from common.errors import CheckpointError
 from common.runtime.cache import WeightCache
 from common.runtime.cache_entry import BadEntry
 from common.runtime.cache_recipe import Recipe, recipe_for
 from common.runtime.conversion import Conversion, as_stored
-from common.runtime.loading import Adapter, Filler, OnBytes, build, fill, quantizable
+from common.runtime.live_weights import Naming, is_component, live_weights
+from common.runtime.loading import (
+    Adapter,
+    Filler,
+    OnBytes,
+    build,
+    fill,
+    naming_for,
+    quantizable,
+)
 from common.runtime.match import check_class
 from common.runtime.quantization import Keep
-from common.runtime.weight_files import WeightFiles, broken
+from common.runtime.weight_files import WeightFiles
+from common.runtime.weights import refused
 
 LIBRARIES = ("diffusers", "transformers")
 """Only these, and the pipelines' own modules inside diffusers, may be named by a checkpoint."""
@@ -31,6 +42,8 @@ class Component:
 
     Where it is not in the form of its library, ``config`` takes the place of ``config.json`` (a
     ``ModelMixin`` of diffusers only), and ``conversion`` says what the files' tensors make.
+    ``unused`` matches tensors that nothing reads: see ``check_tensors``. ``naming`` is what the files
+    are called where it is not the way of the class's library.
     """
 
     name: str
@@ -38,6 +51,8 @@ class Component:
     folder: Path
     config: Mapping[str, Any] | None = None
     conversion: Conversion = as_stored
+    unused: tuple[str, ...] = ()
+    naming: Naming | None = None
 
 
 @dataclass(frozen=True)
@@ -56,25 +71,31 @@ class Treatment:
 
 
 def torch_components(
-    pipeline_class: Any, checkpoint: Path, index: dict[str, Any]
+    pipeline_class: Any,
+    checkpoint: Path,
+    index: dict[str, Any],
+    unused: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Component]:
     """The models that ``index`` lists and the pipeline takes, in the order of the index.
+
+    ``unused``: patterns of tensors that nothing reads, by component.
 
     Raises:
         CheckpointError: the index names a class that does not exist.
     """
     taken = inspect.signature(pipeline_class.__init__).parameters
-    listed = {name: entry for name, entry in index.items() if name in taken and _is_entry(entry)}
+    listed = {name: entry for name, entry in index.items() if name in taken and is_component(entry)}
     classes = {name: _find(checkpoint / name, *entry) for name, entry in listed.items()}
     return [
-        Component(name, cls, checkpoint / name)
+        Component(
+            name,
+            cls,
+            checkpoint / name,
+            unused=tuple((unused or {}).get(name, ())),
+        )
         for name, cls in classes.items()
         if isinstance(cls, type) and issubclass(cls, nn.Module)
     ]
-
-
-def _is_entry(entry: Any) -> bool:
-    return isinstance(entry, list) and len(entry) == 2 and all(isinstance(x, str) for x in entry)
 
 
 def _find(folder: Path, library: str, name: str) -> Any:
@@ -84,7 +105,7 @@ def _find(folder: Path, library: str, name: str) -> Any:
         return getattr(getattr(import_module("diffusers.pipelines"), library), name)
     except AttributeError as exc:
         reason = f"model_index.json wants {library}.{name} for {folder.name}, which does not exist"
-        raise broken(folder, reason) from exc
+        raise refused(folder.parent, reason) from exc
 
 
 class PendingComponent:
@@ -162,7 +183,8 @@ class PendingComponent:
         treatment = self._treatment
         filler = Filler(self._blank, self._linears, treatment.scheme, treatment.adapter)
         conversion = self._component.conversion
-        module = fill(filler, self._files, treatment.device, on_bytes, conversion)
+        unused = self._component.unused
+        module = fill(filler, self._files, treatment.device, on_bytes, conversion, unused)
         if self._cache is not None and self._recipe is not None:
             self._cache.store(self._recipe, module, self._linears, on_bytes)
         return module
@@ -172,7 +194,11 @@ class PendingComponent:
         return build(component.cls, component.folder, self._treatment.dtype, component.config)
 
     def _open_source(self) -> WeightFiles:
-        return self._open.enter_context(WeightFiles.of(self._component.folder))
+        return self._open.enter_context(WeightFiles.of(self._component.folder, self._naming))
+
+    @property
+    def _naming(self) -> Naming:
+        return self._component.naming or naming_for(self._component.cls)
 
     def _make_recipe(self) -> Recipe | None:
         if self._cache is None:
@@ -181,6 +207,7 @@ class PendingComponent:
         try:
             return recipe_for(
                 component.folder,
+                live_weights(component.folder, self._naming),
                 treatment.scheme,
                 self._linears,
                 device=treatment.device,
@@ -190,5 +217,5 @@ class PendingComponent:
                 config=component.config,
                 conversion=component.conversion,
             )
-        except OSError:  # the source's own error says what is missing
+        except (OSError, CheckpointError):  # the source's own error says what is missing
             return None

@@ -16,11 +16,13 @@ from torch import nn
 from common.contract import Quantization
 from common.runtime.blank_model import BlankModel, blank_model
 from common.runtime.conversion import Conversion, as_stored
+from common.runtime.live_weights import Naming
 from common.runtime.match import check_class, check_tensors
 from common.runtime.quantization import Keep, declared_keeps, is_quantizable, quantize_linear
 from common.runtime.safetensors_format import DamagedFile
 from common.runtime.safetensors_reader import TensorReader
-from common.runtime.weight_files import WeightFiles, broken
+from common.runtime.weight_files import WeightFiles
+from common.runtime.weights import damaged, refused
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +74,14 @@ def load_model(
     """
     check_class(cls, folder)
     blank = build(cls, folder, dtype)
-    with WeightFiles.of(folder) as files:
+    with WeightFiles.of(folder, naming_for(cls)) as files:
         filler = Filler(blank, quantizable(blank.module, scheme, keep), scheme, adapter)
         return fill(filler, files, device, on_bytes)
+
+
+def naming_for(cls: Any) -> Naming:
+    """What the library of ``cls`` calls weights."""
+    return Naming.DIFFUSERS if hasattr(cls, "load_config") else Naming.TRANSFORMERS
 
 
 def build(
@@ -87,7 +94,8 @@ def build(
     try:
         return blank_model(cls, folder, dtype, config)
     except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as exc:
-        raise broken(folder, f"{folder.name}/config.json does not describe a model") from exc
+        reason = f"{folder.name}/config.json does not describe a model"
+        raise refused(folder.parent, reason) from exc
 
 
 def quantizable(module: nn.Module, scheme: Quantization, keep: Sequence[Keep]) -> frozenset[str]:
@@ -119,14 +127,15 @@ def fill(
     device: torch.device,
     on_bytes: OnBytes = _ignore,
     conversion: Conversion = as_stored,
+    unused: Sequence[str] = (),
 ) -> nn.Module:
     """Read every tensor into its place; answer the whole model. Raises CheckpointError."""
     blank = filler.blank
     try:
         weights = conversion(files.entries)
     except DamagedFile as exc:
-        raise broken(files.folder, f"{files.folder.name} {exc}") from exc
-    matched = check_tensors(blank, weights, files.folder)
+        raise damaged(files.folder.parent, f"{files.folder.name} {exc}") from exc
+    matched = check_tensors(blank, weights, files.folder, unused)
     if matched.needs_library:
         return _by_library(filler, files, device, on_bytes)
     loaded = set(matched.names.values())

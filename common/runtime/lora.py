@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from common.errors import CheckpointError
+from common.hub import OTHER_CHECKPOINT
 
 PREFIX = "diffusion_model."
 
@@ -127,5 +128,5 @@ class Lora:
     def _of_another_model(self, name: str) -> CheckpointError:
         return CheckpointError(
             f"the adapter {self._name} is for another model: {name} does not fit.",
-            hint="Set CHECKPOINT to one that GET /info lists.",
+            hint=OTHER_CHECKPOINT,
         )
