@@ -96,7 +96,8 @@ def transformer_parameters(folder: Path) -> int:
 def text_encoder_parameters(folder: Path) -> int:
     """Numbers of a T5 encoder, from its ``config.json``: its files may not be converted yet.
 
-    A block has four projections of attention and, gated as in v1.1, three of the MLP.
+    A block has four projections of attention, gated as in v1.1 three of the MLP, and two norms; the
+    first has a table of relative positions besides, which all share.
 
     Raises:
         CheckpointError: the file is missing or damaged.
@@ -104,8 +105,10 @@ def text_encoder_parameters(folder: Path) -> int:
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         inner = config["num_heads"] * config["d_kv"]
-        block = config["d_model"] * (4 * inner + 3 * config["d_ff"])
-        return int(config["vocab_size"] * config["d_model"] + config["num_layers"] * block)
+        block = config["d_model"] * (4 * inner + 3 * config["d_ff"] + 2)
+        positions = config.get("relative_attention_num_buckets", 32) * config["num_heads"]
+        around = (config["vocab_size"] + 1) * config["d_model"] + positions
+        return int(around + config["num_layers"] * block)
     except FileNotFoundError as exc:
         raise missing(folder, "the text encoder's config.json is missing") from exc
     except (OSError, ValueError, KeyError, TypeError) as exc:

@@ -53,9 +53,9 @@ def recipe_for(
 ) -> Recipe:
     """The recipe of the component in ``folder``, which is called ``name`` or as the folder is.
 
-    ``live`` are its files. They count by name, size and time, so that nothing of them is read; the layers that
-    are quantized count by name, which covers every rule that chose them; and the code that
-    converts and quantizes counts by its text, so that a change of it is never served old weights.
+    ``live`` are its files. They count by name, size and time, so that nothing of them is read; the
+    layers that are quantized count by name, which covers every rule that chose them; and the code
+    that converts and quantizes by its text, so that a change of it is never served old weights.
 
     Raises:
         OSError: a file is missing.

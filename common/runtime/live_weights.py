@@ -58,6 +58,11 @@ def naming_of(library: str) -> Naming:
     return Naming.TRANSFORMERS if library == "transformers" else Naming.DIFFUSERS
 
 
+def naming_for(cls: Any) -> Naming:
+    """By a class: all models of diffusers have ``load_config``, none of transformers has."""
+    return Naming.DIFFUSERS if hasattr(cls, "load_config") else Naming.TRANSFORMERS
+
+
 def live_weights(folder: Path, naming: Naming) -> LiveWeights:
     """What ``folder`` holds in the library's own names.
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,38 @@ import torch
 
 from common.errors import CheckpointError
 from common.runtime.blank_model import BlankModel, Matched
-from common.runtime.conversion import Weight
+from common.runtime.conversion import Conversion, Weight, as_stored
+from common.runtime.safetensors_format import DamagedFile
+from common.runtime.weight_files import WeightFiles
 from common.runtime.weights import damaged, missing, refused
 
 _LISTED = 5
 """How many tensors an error names."""
 _MOSTLY = 0.5
 """Share of a model's tensors that a file lacks, from where on it is not a damaged one."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Open files, what their tensors make, and its place in a model."""
+
+    files: WeightFiles
+    weights: Sequence[Weight]
+    matched: Matched
+
+
+def match_source(
+    blank: BlankModel,
+    files: WeightFiles,
+    conversion: Conversion = as_stored,
+    unused: Sequence[str] = (),
+) -> Source:
+    """Find every stored tensor's place, before any is read. Raises CheckpointError."""
+    try:
+        weights = conversion(files.entries)
+    except DamagedFile as exc:
+        raise damaged(files.folder.parent, f"{files.folder.name} {exc}") from exc
+    return Source(files, weights, check_tensors(blank, weights, files.folder, unused))
 
 
 def check_class(cls: Any, folder: Path) -> None:
