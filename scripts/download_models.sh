@@ -213,7 +213,7 @@ verify() {
   read -ra words <<<"$1"
   echo "Checking ${words[1]} against the hub's checksums; this reads all of it."
   hf cache verify "${words[1]}" --revision "${words[2]}" --cache-dir "${words[0]}" </dev/null ||
-    stop "${words[1]} is not what the hub has" "delete the files named above below ${words[0]}, and run this again"
+    stop "${words[1]} is not what the hub has" "delete the files named above below ${words[0]}, with the blobs that they link to, and run this again"
 }
 
 # snapshots: the folders of MAGI-1, if it is in the plan.

@@ -23,6 +23,11 @@ SMALL_WAN = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
 LORAS = "lightx2v/Wan2.1-Distill-Loras"
 LORA = "wan2.1_t2v_14b_lora_rank64_lightx2v_4step.safetensors"
 WAVER = "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
+PINNED = {
+    WAN: "38ec498cb3208fb688890f8cc7e94ede2cbd7f68",
+    LTX: "47da56e2ad66ce4125a9922b4a8826bf407f9d0a",
+    LORAS: "27ae38da91014b947dd39cc3fa78b97cd7b386dd",
+}
 WEIGHTS = bytes(range(256)) * 100_000
 """More than two of the pieces of 10 MB in which hf writes."""
 
@@ -82,7 +87,8 @@ def machine(tmp_path: Path, hub: Hub) -> Machine:
 
 def snapshot(machine: Machine, repository: str) -> Path:
     folder = f"models--{repository.replace('/', '--')}"
-    return machine.folder / "models" / folder / "snapshots" / COMMIT
+    commit = PINNED.get(repository, COMMIT)
+    return machine.folder / "models" / folder / "snapshots" / commit
 
 
 def files(folder: Path) -> set[str]:
@@ -155,6 +161,11 @@ def test_damage_is_found(machine: Machine):
     assert done.returncode == 1
     assert "weights.safetensors" in done.stdout
     assert "is not what the hub has" in done.stderr
+    assert "with the blobs that they link to" in done.stderr
+    file.unlink()
+    (snapshot(machine, WAN) / "transformer/weights.safetensors").unlink()
+    assert machine.run("download_models.sh", "wan21").returncode == 0
+    assert machine.run("download_models.sh", "--verify", "wan21").returncode == 0
 
 
 def test_too_little_space(machine: Machine, hub: Hub):
