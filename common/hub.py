@@ -1,5 +1,7 @@
 """Finds checkpoints on disk, in the layout of the Hugging Face hub's cache. Downloads nothing."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -7,6 +9,13 @@ from pathlib import Path
 from common.contract import Adapter, ModelSpec, Variant
 from common.errors import CheckpointError
 from common.settings import SettingsError
+
+OTHER_CHECKPOINT = (
+    "Fetching it again cannot help. Leave CHECKPOINT unset: the default is what was tested here."
+)
+"""The way out where files are whole, and another model's."""
+
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -25,9 +34,43 @@ class Checkpoint:
 
 
 def download_command(repository: str) -> str:
-    """What brings a checkpoint: its folders, not the single files that repeat their weights."""
-    patterns = "--include '*/*' --include model_index.json"
-    return f"hf download {repository} {patterns} --cache-dir $MODELS_DIR"
+    """What brings the files of a repository that a service is set to, and no others.
+
+    The script knows what ``hf download`` alone does not: which of them are used, at which
+    revision, and what must be converted.
+    """
+    return f"scripts/download_models.sh {repository}"
+
+
+def is_commit(revision: str) -> bool:
+    """Whether a revision is a commit, which never changes; a branch or a tag may."""
+    return bool(_COMMIT.fullmatch(revision))
+
+
+def revision_notes(models_dir: Path, variant: Variant) -> list[str]:
+    """For each repository of a variant: how sure it is that its files are the known ones."""
+    return [
+        f"{repository}: {_note(_snapshot(models_dir, repository, revision), repository, revision)}"
+        for repository, revision in _repositories(variant)
+    ]
+
+
+def _repositories(variant: Variant) -> Iterator[tuple[str, str]]:
+    yield variant.checkpoint, variant.revision
+    if variant.adapter:
+        yield variant.adapter.repository, variant.adapter.revision
+
+
+def _note(snapshot: Path, repository: str, revision: str) -> str:
+    if not is_commit(revision):
+        return f"{revision} is a branch and may move; no commit of it has been looked at."
+    if snapshot.name == revision or not snapshot.is_dir():
+        return f"pinned to the commit {revision}."
+    command = download_command(repository)
+    return (
+        f"pinned to the commit {revision}, but another is on disk and used. Run: {command}; "
+        "what did not change is not fetched again."
+    )
 
 
 def choose_variant(spec: ModelSpec, checkpoint: str | None) -> Variant:
@@ -53,7 +96,10 @@ def choose_variant(spec: ModelSpec, checkpoint: str | None) -> Variant:
 
 
 def locate(models_dir: Path, variant: Variant) -> Checkpoint:
-    """Find the newest snapshot of the variant's revision below ``models_dir``, and its adapter.
+    """Find the snapshot of the variant's revision below ``models_dir``, and its adapter.
+
+    Where a commit is asked for and is not there, what was downloaded as ``main`` is taken: it was
+    good enough before the commit was known. ``revision`` says which it is.
 
     Raises:
         CheckpointError: one of them is not there; the hint is the command that brings it.
@@ -80,7 +126,7 @@ def _with_adapter(base: Checkpoint, models_dir: Path, adapter: Adapter) -> Check
     if not file.is_file():
         raise CheckpointError(
             f"The adapter {adapter.repository}/{adapter.file} is not in the models folder.",
-            hint=f"Run: hf download {adapter.repository} {adapter.file} --cache-dir $MODELS_DIR",
+            hint=f"Run: {download_command(adapter.repository)}",
         )
     return replace(
         base,
@@ -93,6 +139,10 @@ def _with_adapter(base: Checkpoint, models_dir: Path, adapter: Adapter) -> Check
 def _snapshot(models_dir: Path, repository: str, revision: str) -> Path:
     """Where a revision of a repository lies, if it is there; its name is the commit."""
     folder = models_dir / f"models--{repository.replace('/', '--')}"
-    ref = folder / "refs" / revision
-    commit = ref.read_text().strip() if ref.is_file() else revision
-    return folder / "snapshots" / commit
+    snapshots = folder / "snapshots"
+    if (snapshots / revision).is_dir():
+        return snapshots / revision
+    for name in (revision, "main"):
+        if (ref := folder / "refs" / name).is_file():
+            return snapshots / ref.read_text().strip()
+    return snapshots / revision

@@ -117,6 +117,7 @@ class Adapter:
     repository: str
     file: str
     revision: str = "main"
+    """As a variant's."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Variant:
     checkpoint: str
     """Hub id, ``org/name``; of one not yet published, a shell pattern for the id it may get."""
     revision: str
-    """Commit, tag or branch to look for below the models folder."""
+    """The commit whose files are known; of a repository that nobody has looked at, its branch."""
     capabilities: frozenset[Capability]
     limits: Limits
     defaults: Defaults
@@ -135,6 +136,8 @@ class Variant:
     """Where it lies, in a repository that holds several: ``load`` is given this folder."""
     shared_folders: tuple[str, ...] = ()
     """Of such a repository, what several variants use."""
+    unused_files: tuple[str, ...] = ()
+    """Patterns of files in its folders that are not fetched: nothing here loads them."""
     stands_in_for: str | None = None
     """The model that people expect of the service, where this checkpoint is not that model."""
     presets: tuple[Preset, ...] = ()

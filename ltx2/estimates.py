@@ -6,7 +6,8 @@ from typing import Any
 
 from common.contract import Memory
 from common.requests import ResolvedRequest
-from common.runtime.weights import parameter_count, read_config
+from common.runtime.live_weights import parameter_count
+from common.runtime.weights import read_config
 from ltx2.guidance import resolve_guidance
 from ltx2.options import Ltx2Options
 

@@ -80,11 +80,23 @@ PRESETS_2_3 = presets(
 """1536x1024, twice the default's sides, is what the official two-stage pipeline ends with
 (Lightricks/LTX-2, ltx_pipelines/utils/constants.py). A draft's size and half the steps are ours."""
 
-LTX_2_0 = Variant("Lightricks/LTX-2", "main", CAPABILITIES, LIMITS, DEFAULTS, presets=PRESETS)
+UNUSED_FILES = ("text_encoder/diffusion_pytorch_model*", "latent_upsampler/*")
+"""Of the 19B's repositories: an older copy of the text encoder beside the live one, 51.6 GB, and
+what would double a finished video's sides, 1 GB."""
+
+LTX_2_0 = Variant(
+    "Lightricks/LTX-2",
+    "47da56e2ad66ce4125a9922b4a8826bf407f9d0a",
+    CAPABILITIES,
+    LIMITS,
+    DEFAULTS,
+    unused_files=UNUSED_FILES,
+    presets=PRESETS,
+)
 
 LTX_2_3 = Variant(
     "diffusers/LTX-2.3-Diffusers",
-    "main",
+    "8eee8edcf067e838b843f926ec4d4cc9b2be1aaf",
     CAPABILITIES,
     LIMITS,
     replace(DEFAULTS, num_inference_steps=30),
@@ -98,6 +110,7 @@ DISTILLED = Variant(
     CAPABILITIES,
     replace(LIMITS, min_steps=DISTILLED_STEPS, max_steps=DISTILLED_STEPS, max_guidance_scale=1),
     replace(DEFAULTS, num_inference_steps=DISTILLED_STEPS, guidance_scale=1.0, negative_prompt=""),
+    unused_files=UNUSED_FILES,
     presets=without_steps(PRESETS),
 )
 

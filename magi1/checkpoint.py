@@ -11,15 +11,12 @@ from pathlib import Path
 
 import torch
 
-from common.errors import CheckpointError
 from common.runtime.components import Component, PendingComponent, Treatment
 from common.runtime.conversion import Weight
+from common.runtime.live_weights import Naming
 from common.runtime.safetensors_format import DamagedFile, Entry
-from magi1.configuration import OFFICIAL, MagiConfig, read
+from magi1.configuration import SCALES, MagiConfig, find_config, weights_folder
 from magi1.transformer import MagiTransformer3DModel
-
-_SINGLE = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
 
 _NAMES = {
     "x_embedder": "patch_embed",
@@ -57,8 +54,7 @@ _BLOCK_NAMES = {
 
 _BLOCK = re.compile(r"videodit_blocks\.layers\.(\d+)\.(.+)")
 _FP8 = "F8_E4M3"
-_SCALES = ("weight_scale", "input_scale", "smooth_scale")
-_NEEDED_SCALES = _SCALES[:2]
+_NEEDED_SCALES = SCALES[:2]
 _PIECE = 1 << 22
 """Weights that are dequantized at once: 16 MB in float32."""
 
@@ -87,31 +83,11 @@ def transformer_component(folder: Path, config: MagiConfig) -> Component:
     return Component(
         "transformer",
         MagiTransformer3DModel,
-        _weights_folder(folder, config),
+        weights_folder(folder, config),
         config=config.transformer.as_dict(),
         conversion=convert,
+        naming=Naming.TRANSFORMERS,
     )
-
-
-def find_config(folder: Path) -> MagiConfig:
-    """The folder's ``config.json``; without one, what is known of the official folder's name.
-
-    Raises:
-        CheckpointError: the file is damaged, or there is none and the name is unknown.
-    """
-    if (folder / "config.json").exists():
-        return read(folder / "config.json")
-    if folder.name in OFFICIAL:
-        return OFFICIAL[folder.name]
-    raise CheckpointError(f"{folder.name} has no config.json and is no official MAGI-1 model.")
-
-
-def _weights_folder(folder: Path, config: MagiConfig) -> Path:
-    if (folder / _SINGLE).exists() or (folder / _INDEX).exists():
-        return folder
-    fp8 = ".fp8" if config.fp8 else ""
-    distilled = ".distill" if config.sampling.distilled else ""
-    return folder / f"inference_weight{fp8}{distilled}"
 
 
 def convert(entries: Sequence[Entry]) -> list[Weight]:
@@ -121,7 +97,7 @@ def convert(entries: Sequence[Entry]) -> list[Weight]:
         DamagedFile: an FP8 weight lacks a scale.
     """
     stored = {entry.name: entry for entry in entries}
-    kept = (entry for entry in entries if entry.name.rpartition(".")[2] not in _SCALES)
+    kept = (entry for entry in entries if entry.name.rpartition(".")[2] not in SCALES)
     return [_weight(entry, stored) for entry in kept]
 
 
@@ -141,7 +117,7 @@ def _scales_of(entry: Entry, stored: Mapping[str, Entry]) -> dict[str, Entry]:
     for scale in _NEEDED_SCALES:
         if module + scale not in stored:
             raise DamagedFile(f"lacks {module}{scale}")
-    return {scale: stored[module + scale] for scale in _SCALES if module + scale in stored}
+    return {scale: stored[module + scale] for scale in SCALES if module + scale in stored}
 
 
 def _known_name(key: str) -> str:

@@ -10,7 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from common.errors import CheckpointError
+from common.runtime.live_weights import Naming
+from common.runtime.weights import damaged, refused
+
+SCALES = ("weight_scale", "input_scale", "smooth_scale")
+"""Last parts of the names beside a weight in FP8: numbers that it is multiplied by when read."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def read(path: Path) -> MagiConfig:
         sections = json.loads(path.read_text(encoding="utf-8"))
         return parse(sections)
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise CheckpointError(f"{path.name} of {path.parent.name} is missing or damaged.") from exc
+        where = f"{path.parent.name}/{path.name}"
+        raise damaged(path.parent, f"{where} cannot be read") from exc
 
 
 def parse(sections: dict[str, dict[str, Any]]) -> MagiConfig:
@@ -189,3 +194,30 @@ OFFICIAL = {
 The weights' folders hold no ``config.json``. Distilled ones take 16 steps here; 8, 12, 32 and 64
 work too (the 4.5B example says 64).
 """
+
+
+def find_config(folder: Path) -> MagiConfig:
+    """The folder's ``config.json``; without one, what is known of the official folder's name.
+
+    Raises:
+        CheckpointError: the file is damaged, or there is none and the name is unknown.
+    """
+    if (folder / "config.json").exists():
+        return read(folder / "config.json")
+    if folder.name in OFFICIAL:
+        return OFFICIAL[folder.name]
+    reason = f"{folder.name} has no config.json and is no official MAGI-1 model"
+    raise refused(folder, reason)
+
+
+def weights_folder(folder: Path, config: MagiConfig) -> Path:
+    """Where a model's files are: ``inference_weight[.fp8][.distill]`` in it, or the folder itself.
+
+    Source: SandAI-org/MAGI-1, inference/infra/checkpoint/checkpointing.py.
+    """
+    naming = Naming.TRANSFORMERS
+    if any((folder / name).exists() for name in naming.in_order):
+        return folder
+    fp8 = ".fp8" if config.fp8 else ""
+    distilled = ".distill" if config.sampling.distilled else ""
+    return folder / f"inference_weight{fp8}{distilled}"

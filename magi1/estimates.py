@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from common.contract import Memory
-from common.errors import CheckpointError
 from common.requests import ResolvedRequest
-from common.runtime.weights import download_hint, parameter_count
+from common.runtime.live_weights import Naming, count_elements
+from common.runtime.weights import damaged, missing
+from magi1.configuration import SCALES, find_config, weights_folder
 
 BYTES_PER_WEIGHT = 2
 """bfloat16; what stays float32 is under 1 % of the 4.5B. FP8 files are dequantized to it."""
@@ -72,7 +73,8 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
         CheckpointError: a configuration or a weights file is damaged.
     """
     parts = checkpoint.parents[1]
-    weights = parameter_count(checkpoint) + parameter_count(parts, ["vae"])
+    weights = transformer_parameters(checkpoint)
+    weights += count_elements(parts / "vae", Naming.DIFFUSERS)
     weights += text_encoder_parameters(parts / "t5" / "t5-v1_1-xxl")
     model = MAGI_24B if checkpoint.name.startswith("24B") else MAGI_4_5B
     return Memory(
@@ -81,10 +83,21 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
     )
 
 
+def transformer_parameters(folder: Path) -> int:
+    """Numbers of a transformer's weights; the scales of FP8 files are used up in reading.
+
+    Raises:
+        CheckpointError: a file is missing or damaged.
+    """
+    files = weights_folder(folder, find_config(folder))
+    return count_elements(files, Naming.TRANSFORMERS, without=SCALES)
+
+
 def text_encoder_parameters(folder: Path) -> int:
     """Numbers of a T5 encoder, from its ``config.json``: its files may not be converted yet.
 
-    A block has four projections of attention and, gated as in v1.1, three of the MLP.
+    A block has four projections of attention, gated as in v1.1 three of the MLP, and two norms; the
+    first has a table of relative positions besides, which all share.
 
     Raises:
         CheckpointError: the file is missing or damaged.
@@ -92,12 +105,14 @@ def text_encoder_parameters(folder: Path) -> int:
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         inner = config["num_heads"] * config["d_kv"]
-        block = config["d_model"] * (4 * inner + 3 * config["d_ff"])
-        return int(config["vocab_size"] * config["d_model"] + config["num_layers"] * block)
+        block = config["d_model"] * (4 * inner + 3 * config["d_ff"] + 2)
+        positions = config.get("relative_attention_num_buckets", 32) * config["num_heads"]
+        around = (config["vocab_size"] + 1) * config["d_model"] + positions
+        return int(around + config["num_layers"] * block)
+    except FileNotFoundError as exc:
+        raise missing(folder, "the text encoder's config.json is missing") from exc
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise CheckpointError(
-            "the text encoder's config.json is missing or damaged.", hint=download_hint(folder)
-        ) from exc
+        raise damaged(folder, "the text encoder's config.json cannot be read") from exc
 
 
 def chunk_tokens(request: ResolvedRequest) -> int:

@@ -27,8 +27,8 @@ from common.runtime.images import load_image
 from common.runtime.load_components import load_components
 from common.runtime.sampling import to_uint8
 from common.runtime.videos import load_video
-from magi1.checkpoint import find_config, transformer_component
-from magi1.configuration import SamplingConfig
+from magi1.checkpoint import transformer_component
+from magi1.configuration import SamplingConfig, find_config
 from magi1.guidance import Call
 from magi1.options import Magi1Options
 from magi1.precision import keep_rules

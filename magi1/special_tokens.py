@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common.errors import CheckpointError
+from common.runtime.weights import damaged, missing
 
 DURATION = "DURATION_TOKEN"
 """Stands for the token of the chunks left: its own one for each chunk."""
@@ -82,8 +82,10 @@ class SpecialTokens:
             with np.load(path) as file:
                 arrays = {key: torch.from_numpy(file[key].astype(np.float16)) for key in file}
             return cls(_named(arrays))
+        except FileNotFoundError as exc:
+            raise missing(path.parent, f"{path.name} is missing") from exc
         except (OSError, ValueError, KeyError) as exc:
-            raise CheckpointError(f"{path.name} is missing or damaged.") from exc
+            raise damaged(path.parent, f"{path.name} cannot be read") from exc
 
     def prepend(
         self, names: Sequence[str], prompt: Prompt, max_length: int, chunks_left: int = 1

@@ -12,13 +12,12 @@ from transformers import T5EncoderModel
 
 from common.errors import CheckpointError
 from common.runtime.components import Component
-from common.runtime.weights import checkpoint_name, download_hint
+from common.runtime.live_weights import Naming
+from common.runtime.weights import checkpoint_name, damaged, missing
 from magi1.captions import clean_caption
 
 MAX_TOKENS = 800
 """``caption_max_length`` of every published configuration."""
-
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 _PADDING, _END = 0, 1
 """T5's ids of ``<pad>`` and ``</s>``."""
@@ -77,7 +76,8 @@ def text_encoder_component(folder: Path) -> Component:
     Raises:
         CheckpointError: that has not been done.
     """
-    if any(folder.glob("*.bin")) and not any((folder / name).exists() for name in WEIGHTS):
+    weights = Naming.TRANSFORMERS.in_order
+    if any(folder.glob("*.bin")) and not any((folder / name).exists() for name in weights):
         raise CheckpointError(
             f"the text encoder {folder.name} of {checkpoint_name(folder)} is there as PyTorch "
             "files (.bin) only; the service reads safetensors.",
@@ -87,11 +87,11 @@ def text_encoder_component(folder: Path) -> Component:
 
 
 def load_tokenizer(folder: Path) -> SentencePieceProcessor:
-    """Read ``spiece.model``. Raises CheckpointError."""
+    """Read ``spiece.model``, which cuts captions into tokens. Raises CheckpointError."""
+    path = folder / "spiece.model"
+    if not path.is_file():
+        raise missing(folder, f"{folder.name}/{path.name} is missing")
     try:
-        return SentencePieceProcessor(model_file=str(folder / "spiece.model"))
+        return SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as exc:
-        raise CheckpointError(
-            f"{folder.name}/spiece.model, which cuts captions into tokens, is missing or damaged.",
-            hint=download_hint(folder),
-        ) from exc
+        raise damaged(folder, f"{folder.name}/{path.name} cannot be read") from exc

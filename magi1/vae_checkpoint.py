@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from common.errors import CheckpointError
-from common.runtime.weights import download_hint
+from common.runtime.weights import damaged, missing
 from magi1.vae import AutoencoderKLMagi
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -116,10 +116,10 @@ def load_vae(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Autoe
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))["ddconfig"]
         weights = load_file(folder / WEIGHTS)
+    except FileNotFoundError as exc:
+        raise missing(folder, f"{folder.name} lacks config.json or {WEIGHTS}") from exc
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
-        raise CheckpointError(
-            "the autoencoder's files are missing or damaged.", hint=download_hint(folder)
-        ) from exc
+        raise damaged(folder, "a file of the autoencoder cannot be read") from exc
     vae = load_official_vae(config, weights)
     vae.to(device, dtype)
     vae.enable_tiling()

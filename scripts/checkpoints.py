@@ -1,8 +1,9 @@
 """Which checkpoints the settings name: a line each, ``models_dir repository revision pattern ...``.
 
 The patterns are of the files that are used: repositories hold the same weights in other forms too.
-With ``--licences`` a line for each model instead, its fields separated by ``|``: the model, its
-checkpoint, the licence.
+``!`` in front of one leaves files out. With ``--licences`` a line for each model instead, its
+fields separated by ``|``: the model, its checkpoint, the licence. With ``--set-to`` the models
+alone, one a line, that are set to a repository of the hub.
 """
 
 import argparse
@@ -22,32 +23,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", metavar="MODEL", choices=[*MODELS, []])
     parser.add_argument("--licences", action="store_true", help="models and their licences")
+    parser.add_argument("--set-to", metavar="REPOSITORY", help="models that this repository serves")
     parsed = parser.parse_args(arguments)
     for model in parsed.models or MODELS:
         try:
-            print(_licence(model) if parsed.licences else "\n".join(_lines(model)))
+            if parsed.set_to:
+                lines = [model] if parsed.set_to in _repositories(model) else []
+            else:
+                lines = [_licence(model)] if parsed.licences else list(_lines(model))
+            print(*lines, sep="\n", end="\n" if lines else "")
         except VideosDGXError as exc:
             sys.exit(f"{exc.body.message} {exc.body.hint or ''}")
 
 
 def _lines(model: str) -> Iterator[str]:
-    settings, spec = load_settings(model), load_spec(spec_address(model))
-    variant = choose_variant(spec, settings.checkpoint)
-    yield _line(settings, variant.checkpoint, variant.revision, _patterns(variant))
+    settings = load_settings(model)
+    variant = _variant(model)
+    yield _line(settings, variant.checkpoint, variant.revision, patterns_of(variant))
     if variant.adapter:
         adapter = variant.adapter
         yield _line(settings, adapter.repository, adapter.revision, [adapter.file])
 
 
+def _repositories(model: str) -> set[str]:
+    variant = _variant(model)
+    return {variant.checkpoint} | ({variant.adapter.repository} if variant.adapter else set())
+
+
+def _variant(model: str) -> Variant:
+    return choose_variant(load_spec(spec_address(model)), load_settings(model).checkpoint)
+
+
 def _licence(model: str) -> str:
-    settings, spec = load_settings(model), load_spec(spec_address(model))
-    return "|".join((model, choose_variant(spec, settings.checkpoint).name, spec.licence))
+    return "|".join((model, _variant(model).name, load_spec(spec_address(model)).licence))
 
 
-def _patterns(variant: Variant) -> list[str]:
+def patterns_of(variant: Variant) -> list[str]:
+    """What is fetched of a checkpoint's repository, whatever number of shards it is cut into."""
+    unused = [f"!{pattern}" for pattern in variant.unused_files]
     if variant.subfolder:
-        return [f"{folder}/*" for folder in (variant.subfolder, *variant.shared_folders)]
-    return ["*/*", "model_index.json"]  # not the single files beside the folders
+        folders = (variant.subfolder, *variant.shared_folders)
+        return [*(f"{folder}/*" for folder in folders), *unused]
+    return ["*/*", "model_index.json", *unused]  # not the single files beside the folders
 
 
 def _line(settings: Settings, repository: str, revision: str, patterns: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 #
 #   scripts/download_models.sh [OPTION ...] [MODEL ...]
 #
+# A model is a service's name, or the repository on the hub that services are set to.
 # Without arguments, at a terminal, it shows a menu; elsewhere it takes all models.
 #   --list             sizes, licences and free space; fetches nothing
 #   --verify           fetches nothing, and checks what is there against the hub's checksums
@@ -56,6 +57,7 @@ parse() {
       --quantize) quantize=yes ;;
       --docker) docker=yes; continue ;;
       -*) stop "unknown option $argument" "--help lists them" 2 ;;
+      */*) set_to "$argument"; continue ;;
       *) known "$argument" || stop "no such model: $argument" "there are: $(names)" 2
          models+=("$argument"); continue ;;
     esac
@@ -65,6 +67,14 @@ parse() {
 
 names() { services | cut -d ' ' -f 1 | tr '\n' ' '; }
 known() { [[ " $(names) " == *" $1 "* ]]; }
+# set_to REPOSITORY: the services that are set to it, as an error's hint names it.
+set_to() {
+  local found
+  have python || stop "there is no python to look $1 up with" "name the service instead: $(names)" 2
+  found=$(python -m scripts.checkpoints --set-to "$1") || exit 1
+  [ -n "$found" ] || stop "no service is set to $1" "set CHECKPOINT of one to it; services are $(names)" 2
+  mapfile -t -O ${#models[@]} models <<<"$found"
+}
 stop() { echo "$1." >&2; echo "  fix: $2." >&2; exit "${3:-1}"; }
 
 # Each service's container has this script, its own model's requirements, and the volume.
@@ -105,11 +115,14 @@ read_plan() {
   mapfile -t plan <<<"$text"
 }
 
-# hub MODELS_DIR REPOSITORY REVISION PATTERN ... [-- OPTION ...]: what is used of a repository.
+# hub MODELS_DIR REPOSITORY REVISION [!]PATTERN ... [-- OPTION ...]: what is used of a repository.
 hub() {
   local models_dir=$1 repository=$2 revision=$3 what=() pickle
   shift 3
-  while [ $# -gt 0 ] && [ "$1" != -- ]; do what+=(--include "$1"); shift; done
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    if [[ $1 == !* ]]; then what+=(--exclude "${1:1}"); else what+=(--include "$1"); fi
+    shift
+  done
   [ $# -gt 0 ] && shift
   # The services read no pickles. MAGI-1's text encoder is published as nothing else: see below.
   if [ "$repository" != sand-ai/MAGI-1 ]; then
@@ -200,7 +213,7 @@ verify() {
   read -ra words <<<"$1"
   echo "Checking ${words[1]} against the hub's checksums; this reads all of it."
   hf cache verify "${words[1]}" --revision "${words[2]}" --cache-dir "${words[0]}" </dev/null ||
-    stop "${words[1]} is not what the hub has" "delete the files named above below ${words[0]}, and run this again"
+    stop "${words[1]} is not what the hub has" "delete the files named above below ${words[0]}, with the blobs that they link to, and run this again"
 }
 
 # snapshots: the folders of MAGI-1, if it is in the plan.

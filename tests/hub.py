@@ -1,4 +1,6 @@
-"""A tiny Hugging Face hub on localhost: one commit a repository, for the real ``hf`` to fetch from.
+"""A tiny Hugging Face hub on localhost, for the real ``hf`` to fetch from.
+
+Every commit of a repository has the same files; its branches are at ``COMMIT``.
 
 It speaks as much of the hub's HTTP as ``hf download`` and ``hf cache verify`` ask for.
 """
@@ -74,7 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _info(self, found: "re.Match[str]", _body: bool) -> None:
         files = self.hub.repositories[found["repository"]]
         siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
-        self._json({"id": found["repository"], "sha": COMMIT, "siblings": siblings})
+        sha = _commit(found["revision"])
+        self._json({"id": found["repository"], "sha": sha, "siblings": siblings})
 
     def _tree(self, found: "re.Match[str]", _body: bool) -> None:
         files = self.hub.repositories[found["repository"]]
@@ -85,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         data = self.hub.repositories[found["repository"]][name]
         start = _start(self.headers.get("Range"))
         self.send_response(206 if start else 200)
-        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Repo-Commit", _commit(found["revision"]))
         self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
         self.send_header("Accept-Ranges", "bytes")
         if start:
@@ -120,10 +123,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 _REPOSITORY = r"(?P<repository>[^/]+/[^/]+)"
 _ROUTES = {
-    rf"/api/models/{_REPOSITORY}(/revision/[^/]+)?": "_info",
+    rf"/api/models/{_REPOSITORY}(/revision/(?P<revision>[^/]+))?": "_info",
     rf"/api/models/{_REPOSITORY}/tree/[^/]+": "_tree",
-    rf"/{_REPOSITORY}/resolve/[^/]+/(?P<path>.+)": "_file",
+    rf"/{_REPOSITORY}/resolve/(?P<revision>[^/]+)/(?P<path>.+)": "_file",
 }
+
+
+def _commit(revision: str | None) -> str:
+    is_commit = revision is not None and re.fullmatch("[0-9a-f]{40}", revision)
+    return str(revision) if is_commit else COMMIT
 
 
 def _entry(name: str, data: bytes) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from common.contract import Memory
 from common.requests import ResolvedRequest
-from common.runtime.weights import parameter_count, read_config
+from common.runtime.live_weights import parameter_count
+from common.runtime.weights import read_config
 
 BYTES_PER_WEIGHT = 2
 """bfloat16. What stays float32 inside the transformer (time embedding, norms) is under 1 % of the

@@ -67,12 +67,17 @@ _TEXT = frozenset({Capability.TEXT_TO_VIDEO})
 _IMAGE = frozenset({Capability.IMAGE_TO_VIDEO})
 
 T2V_14B = Variant(
-    "Wan-AI/Wan2.1-T2V-14B-Diffusers", "main", _TEXT, LIMITS, DEFAULTS, presets=PRESETS
+    "Wan-AI/Wan2.1-T2V-14B-Diffusers",
+    "38ec498cb3208fb688890f8cc7e94ede2cbd7f68",
+    _TEXT,
+    LIMITS,
+    DEFAULTS,
+    presets=PRESETS,
 )
 
 T2V_1_3B = Variant(
     "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
-    "main",
+    "0fad780a534b6463e45facd96134c9f345acfa5b",
     _TEXT,
     replace(LIMITS, max_pixels=PIXELS_480P),  # its model card calls 720p unstable
     replace(DEFAULTS, guidance_scale=6.0),
@@ -81,7 +86,7 @@ T2V_1_3B = Variant(
 
 I2V_480P = Variant(
     "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
-    "main",
+    "b184e23a8a16b20f108f727c902e769e873ffc73",
     _IMAGE,
     replace(LIMITS, max_pixels=PIXELS_480P),
     DEFAULTS_I2V,

@@ -38,6 +38,10 @@ PIPELINES = {
 KEEP = {"transformer": KEEP_TRANSFORMER, "text_encoder": KEEP_TEXT_ENCODER}
 """Only these two are quantized."""
 
+UNUSED = {"image_encoder": ("visual_projection.*",)}
+"""The pipeline reads CLIP's hidden states, not what is projected from them. Published sources name
+both ``CLIPVisionModel`` and ``CLIPVisionModelWithProjection``, whose files differ by this."""
+
 
 def load(checkpoint: Path, options: LoadOptions) -> Any:
     """Load the diffusers pipeline that the checkpoint was saved from.
@@ -49,7 +53,13 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
     pipeline_class = PIPELINES[find_class(checkpoint, known=PIPELINES)]
     adapters = {"transformer": open_lora(options.adapter)} if options.adapter else {}
     pipeline = load_pipeline(
-        pipeline_class, checkpoint, options, keep=KEEP, adapters=adapters, float32=IN_FLOAT32
+        pipeline_class,
+        checkpoint,
+        options,
+        keep=KEEP,
+        adapters=adapters,
+        float32=IN_FLOAT32,
+        unused=UNUSED,
     )
     check_decoder(pipeline.vae)
     if options.adapter is not None:

@@ -32,13 +32,13 @@ DISTILLED_GUIDANCE = 1.0
 """``enable_cfg`` is false: one pass a step, and no negative prompt."""
 
 REPOSITORY = "lightx2v/Wan2.1-Distill-Loras"
-"""Commit 27ae38da91014b947dd39cc3fa78b97cd7b386dd when this was written."""
+REVISION = "27ae38da91014b947dd39cc3fa78b97cd7b386dd"
 
 DISTILLED_T2V = Adapter(
-    "lightx2v-4step", REPOSITORY, "wan2.1_t2v_14b_lora_rank64_lightx2v_4step.safetensors"
+    "lightx2v-4step", REPOSITORY, "wan2.1_t2v_14b_lora_rank64_lightx2v_4step.safetensors", REVISION
 )
 DISTILLED_I2V = Adapter(
-    "lightx2v-4step", REPOSITORY, "wan2.1_i2v_lora_rank64_lightx2v_4step.safetensors"
+    "lightx2v-4step", REPOSITORY, "wan2.1_i2v_lora_rank64_lightx2v_4step.safetensors", REVISION
 )
 
 

@@ -48,7 +48,7 @@ steps, and the words for quality. Both, like a draft's numbers, are ours and not
 
 TI2V_5B = Variant(
     checkpoint="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
-    revision="main",
+    revision="b8fff7315c768468a5333511427288870b2e9635",
     capabilities=_BOTH,
     limits=Limits(
         size_multiple=32,  # 16x16 pixels a latent, 2x2 latents a token
@@ -76,7 +76,7 @@ TI2V_5B = Variant(
 
 T2V_1_3B = Variant(
     checkpoint="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
-    revision="main",
+    revision="0fad780a534b6463e45facd96134c9f345acfa5b",
     capabilities=_TEXT,
     limits=replace(
         TI2V_5B.limits,
@@ -96,6 +96,7 @@ T2V_1_3B = Variant(
 WAVER_1_0 = replace(
     TI2V_5B,
     checkpoint="*/[Ww]aver*",
+    revision="main",
     limits=replace(TI2V_5B.limits, size_multiple=16, max_pixels=1280 * 720),
     defaults=replace(TI2V_5B.defaults, height=720),
     stands_in_for=None,

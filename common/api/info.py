@@ -14,7 +14,7 @@ from common import __version__
 from common.api.memory_views import PoolView, pool_view
 from common.api.service import Service
 from common.errors import CheckpointError
-from common.hub import locate
+from common.hub import locate, revision_notes
 from common.messages import ModelState
 
 
@@ -23,6 +23,9 @@ class CheckpointView(BaseModel):
 
     id: str
     revision: str | None
+    revision_notes: list[str] = Field(
+        description="Of each repository: the commit it is pinned to, or that a branch may move."
+    )
 
 
 class LoadedView(BaseModel):
@@ -107,11 +110,13 @@ async def info_view(service: Service) -> InfoView:
 
 
 def _checkpoint(service: Service) -> CheckpointView:
+    models_dir, variant = service.settings.models_dir, service.variant
+    notes = revision_notes(models_dir, variant)
     try:
-        found = locate(service.settings.models_dir, service.variant)
+        found = locate(models_dir, variant)
     except CheckpointError:
-        return CheckpointView(id=service.variant.name, revision=None)
-    return CheckpointView(id=found.id, revision=found.revision)
+        return CheckpointView(id=variant.name, revision=None, revision_notes=notes)
+    return CheckpointView(id=found.id, revision=found.revision, revision_notes=notes)
 
 
 def _loaded(service: Service) -> LoadedView:

@@ -14,6 +14,7 @@ import torch
 from common.contract import Quantization
 from common.runtime import linear_fp8, linear_nf4, linear_torchao
 from common.runtime.conversion import Conversion, as_stored
+from common.runtime.live_weights import LiveWeights
 from common.runtime.weights import checkpoint_name
 
 FORMAT = 1
@@ -39,6 +40,7 @@ class Recipe:
 
 def recipe_for(
     folder: Path,
+    live: LiveWeights,
     scheme: Quantization,
     linears: Collection[str],
     *,
@@ -51,9 +53,9 @@ def recipe_for(
 ) -> Recipe:
     """The recipe of the component in ``folder``, which is called ``name`` or as the folder is.
 
-    Source files count by name, size and time, so that nothing of them is read; the layers that
-    are quantized count by name, which covers every rule that chose them; and the code that
-    converts and quantizes counts by its text, so that a change of it is never served old weights.
+    ``live`` are its files. They count by name, size and time, so that nothing of them is read; the
+    layers that are quantized count by name, which covers every rule that chose them; and the code
+    that converts and quantizes by its text, so that a change of it is never served old weights.
 
     Raises:
         OSError: a file is missing.
@@ -63,7 +65,7 @@ def recipe_for(
         "format": FORMAT,
         "checkpoint": checkpoint_name(checkpoint),
         "revision": checkpoint.name,
-        "files": [_identity(path) for path in _files(folder)],
+        "files": [_identity(path) for path in sorted(live.paths)],
         "adapter": _identity(adapter) if adapter else None,
         "config": _digest(_config(folder, config)),
         "scheme": str(scheme),
@@ -85,10 +87,6 @@ def _config(folder: Path, config: Mapping[str, Any] | None) -> bytes:
 def _code(conversion: Conversion) -> list[Path]:
     files = [Path(str(module.__file__)) for module in _METHODS]
     return files if conversion is as_stored else [*files, Path(inspect.getfile(conversion))]
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.safetensors"), *folder.glob("*.safetensors.index.json")])
 
 
 def _identity(path: Path) -> list[str | int]:

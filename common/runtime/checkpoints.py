@@ -1,7 +1,7 @@
 """Reads diffusers checkpoints from disk: nothing is downloaded, and only safetensors is loaded."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from common.runtime.components import torch_components
 from common.runtime.devices import is_out_of_memory, memory_errors, pick_device
 from common.runtime.load_components import TRANSFORMER, KeepRules, load_components
 from common.runtime.loading import Adapter
-from common.runtime.weights import checkpoint_name, download_hint
+from common.runtime.weights import checkpoint_name, damaged, download_hint, missing, refused
 
 _BROKEN_FILES = (
     AttributeError,
@@ -45,18 +45,14 @@ def read_index(checkpoint: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: there is none, or it cannot be read.
     """
-    name = checkpoint_name(checkpoint)
     try:
         index = json.loads((checkpoint / "model_index.json").read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
-        message = f"checkpoint {name} is not there: it has no model_index.json."
-        raise CheckpointError(message, hint=download_hint(checkpoint)) from exc
+        raise missing(checkpoint, "model_index.json is missing") from exc
     except (OSError, ValueError) as exc:
-        message = f"checkpoint {name} is broken: its model_index.json cannot be read."
-        raise CheckpointError(message, hint=download_hint(checkpoint)) from exc
+        raise damaged(checkpoint, "model_index.json cannot be read") from exc
     if not isinstance(index, dict) or not isinstance(index.get("_class_name"), str):
-        message = f"checkpoint {name} is broken: its model_index.json names no pipeline class."
-        raise CheckpointError(message, hint=download_hint(checkpoint))
+        raise damaged(checkpoint, "model_index.json names no pipeline class")
     return index
 
 
@@ -72,11 +68,8 @@ def find_class(checkpoint: Path, known: Collection[str] = ()) -> str:
     """
     name: str = read_index(checkpoint)["_class_name"]
     if known and name not in known:
-        raise CheckpointError(
-            f"checkpoint {checkpoint_name(checkpoint)} is of another model: "
-            f"it holds a {name}, not a {' or '.join(sorted(known))}.",
-            hint="Set CHECKPOINT to one that GET /info lists.",
-        )
+        wanted = " or ".join(sorted(known))
+        raise refused(checkpoint, f"it is of another model: it holds a {name}, not a {wanted}")
     return name
 
 
@@ -87,6 +80,7 @@ def load_pipeline(
     *,
     keep: Mapping[str, KeepRules] | None = None,
     adapters: Mapping[str, Adapter] | None = None,
+    unused: Mapping[str, Sequence[str]] | None = None,
     float32: Collection[str] = (),
 ) -> Any:
     """Load every model of a checkpoint onto the device; quantize those that ``keep`` names.
@@ -101,6 +95,7 @@ def load_pipeline(
         options: all that an operator may set.
         keep: rules by component; a component that is not named is never quantized.
         adapters: LoRAs by component, opened from ``options.adapter``.
+        unused: patterns of tensors that nothing reads, by component: a file may have or lack them.
         float32: components that their authors run in float32, whatever the rest computes in.
 
     Raises:
@@ -111,7 +106,7 @@ def load_pipeline(
     """
     device = pick_device(options.device)
     check_group_offload(options, device)
-    components = torch_components(pipeline_class, checkpoint, read_index(checkpoint))
+    components = torch_components(pipeline_class, checkpoint, read_index(checkpoint), unused)
     with memory_errors():
         loaded = load_components(components, options, keep=keep, adapters=adapters, float32=float32)
         pipeline = _assemble(pipeline_class, checkpoint, loaded.models)

@@ -12,14 +12,25 @@ import torch
 from torch import nn
 
 from common.contract import Quantization
+from common.errors import CheckpointError
+from common.runtime.blank_model import BlankModel
 from common.runtime.cache import WeightCache
 from common.runtime.cache_entry import BadEntry
 from common.runtime.cache_recipe import Recipe, recipe_for
 from common.runtime.conversion import Conversion, as_stored
-from common.runtime.loading import Adapter, Filler, OnBytes, build, fill, quantizable
-from common.runtime.match import check_class
+from common.runtime.live_weights import Naming, is_component, live_weights, naming_for
+from common.runtime.loading import (
+    Adapter,
+    Filler,
+    OnBytes,
+    build,
+    fill,
+    quantizable,
+)
+from common.runtime.match import Source, check_class, match_source
 from common.runtime.quantization import Keep
-from common.runtime.weight_files import WeightFiles, broken
+from common.runtime.weight_files import WeightFiles
+from common.runtime.weights import refused
 
 LIBRARIES = ("diffusers", "transformers")
 """Only these, and the pipelines' own modules inside diffusers, may be named by a checkpoint."""
@@ -31,6 +42,8 @@ class Component:
 
     Where it is not in the form of its library, ``config`` takes the place of ``config.json`` (a
     ``ModelMixin`` of diffusers only), and ``conversion`` says what the files' tensors make.
+    ``unused`` matches tensors that nothing reads: see ``check_tensors``. ``naming`` is what the
+    files are called where it is not the way of the class's library.
     """
 
     name: str
@@ -38,6 +51,8 @@ class Component:
     folder: Path
     config: Mapping[str, Any] | None = None
     conversion: Conversion = as_stored
+    unused: tuple[str, ...] = ()
+    naming: Naming | None = None
 
 
 @dataclass(frozen=True)
@@ -56,25 +71,31 @@ class Treatment:
 
 
 def torch_components(
-    pipeline_class: Any, checkpoint: Path, index: dict[str, Any]
+    pipeline_class: Any,
+    checkpoint: Path,
+    index: dict[str, Any],
+    unused: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Component]:
     """The models that ``index`` lists and the pipeline takes, in the order of the index.
+
+    ``unused``: patterns of tensors that nothing reads, by component.
 
     Raises:
         CheckpointError: the index names a class that does not exist.
     """
     taken = inspect.signature(pipeline_class.__init__).parameters
-    listed = {name: entry for name, entry in index.items() if name in taken and _is_entry(entry)}
+    listed = {name: entry for name, entry in index.items() if name in taken and is_component(entry)}
     classes = {name: _find(checkpoint / name, *entry) for name, entry in listed.items()}
     return [
-        Component(name, cls, checkpoint / name)
+        Component(
+            name,
+            cls,
+            checkpoint / name,
+            unused=tuple((unused or {}).get(name, ())),
+        )
         for name, cls in classes.items()
         if isinstance(cls, type) and issubclass(cls, nn.Module)
     ]
-
-
-def _is_entry(entry: Any) -> bool:
-    return isinstance(entry, list) and len(entry) == 2 and all(isinstance(x, str) for x in entry)
 
 
 def _find(folder: Path, library: str, name: str) -> Any:
@@ -84,11 +105,15 @@ def _find(folder: Path, library: str, name: str) -> Any:
         return getattr(getattr(import_module("diffusers.pipelines"), library), name)
     except AttributeError as exc:
         reason = f"model_index.json wants {library}.{name} for {folder.name}, which does not exist"
-        raise broken(folder, reason) from exc
+        raise refused(folder.parent, reason) from exc
 
 
 class PendingComponent:
-    """A component whose files are open and checked as far as their headers; nothing is read yet."""
+    """A component whose files are open and checked as far as their headers; nothing is read yet.
+
+    Every tensor has its place then, in the right shape: what does not fit is told before minutes of
+    reading.
+    """
 
     def __init__(
         self, component: Component, treatment: Treatment, cache: WeightCache | None
@@ -98,14 +123,17 @@ class PendingComponent:
         self._treatment = treatment
         if component.config is None:
             check_class(component.cls, component.folder)
-        self._blank = self._build()
-        self._linears = quantizable(self._blank.module, treatment.scheme, treatment.keep)
-        self._cache = cache if self._linears else None
+        self.blank: BlankModel = self._build()
+        self.linears = quantizable(self.blank.module, treatment.scheme, treatment.keep)
+        """The layers that are quantized."""
+        self._check_adapter()
+        self._cache = cache if self.linears else None
         self._recipe = self._make_recipe()
         self._open = ExitStack()
         entry = self._cache.open(self._recipe) if self._cache and self._recipe else None
         self._entry = self._open.enter_context(entry) if entry else None
-        self._files = None if entry else self._open_source()
+        self.source = None if entry else self._open_source()
+        """What is read; None where the cache has it."""
 
     @property
     def name(self) -> str:
@@ -115,7 +143,7 @@ class PendingComponent:
     @property
     def quantizes(self) -> bool:
         """Whether any layer of it is quantized."""
-        return bool(self._linears)
+        return bool(self.linears)
 
     @property
     def from_cache(self) -> bool:
@@ -125,8 +153,8 @@ class PendingComponent:
     @property
     def size(self) -> int:
         """Bytes to read."""
-        source = self._entry or self._files
-        return source.size if source else 0
+        files = self._entry or (self.source.files if self.source else None)
+        return files.size if files else 0
 
     def load(self, on_bytes: OnBytes) -> nn.Module:
         """Read it. Once only. Raises CheckpointError."""
@@ -147,32 +175,46 @@ class PendingComponent:
             return None
         try:
             device, scheme = self._treatment.device, self._treatment.scheme
-            return self._entry.load(self._blank, device, self._linears, scheme, on_bytes)
+            return self._entry.load(self.blank, device, self.linears, scheme, on_bytes)
         except BadEntry as exc:
             reason = str(exc)
         self._open.close()  # an open entry cannot be removed
         self._entry = None
         self._cache.discard(self._recipe, reason)
-        self._blank = self._build()
-        self._files = self._open_source()
+        self.blank = self._build()
+        self.source = self._open_source()
         return None
 
     def _from_source(self, on_bytes: OnBytes) -> nn.Module:
-        assert self._files is not None  # noqa: S101  # opened where there is no entry
+        assert self.source is not None  # noqa: S101  # opened where there is no entry
         treatment = self._treatment
-        filler = Filler(self._blank, self._linears, treatment.scheme, treatment.adapter)
-        conversion = self._component.conversion
-        module = fill(filler, self._files, treatment.device, on_bytes, conversion)
+        filler = Filler(self.blank, self.linears, treatment.scheme, treatment.adapter)
+        module = fill(filler, self.source, treatment.device, on_bytes)
         if self._cache is not None and self._recipe is not None:
-            self._cache.store(self._recipe, module, self._linears, on_bytes)
+            self._cache.store(self._recipe, module, self.linears, on_bytes)
         return module
 
-    def _build(self) -> Any:
+    def _build(self) -> BlankModel:
         component = self._component
         return build(component.cls, component.folder, self._treatment.dtype, component.config)
 
-    def _open_source(self) -> WeightFiles:
-        return self._open.enter_context(WeightFiles.of(self._component.folder))
+    def _open_source(self) -> Source:
+        component = self._component
+        files = self._open.enter_context(WeightFiles.of(component.folder, self._naming))
+        try:
+            return match_source(self.blank, files, component.conversion, component.unused)
+        except CheckpointError:
+            self._open.close()
+            raise
+
+    def _check_adapter(self) -> None:
+        if self._treatment.adapter is not None:
+            tensors = self.blank.module.state_dict().items()
+            self._treatment.adapter.check_fits({name: tensor.shape for name, tensor in tensors})
+
+    @property
+    def _naming(self) -> Naming:
+        return self._component.naming or naming_for(self._component.cls)
 
     def _make_recipe(self) -> Recipe | None:
         if self._cache is None:
@@ -181,8 +223,9 @@ class PendingComponent:
         try:
             return recipe_for(
                 component.folder,
+                live_weights(component.folder, self._naming),
                 treatment.scheme,
-                self._linears,
+                self.linears,
                 device=treatment.device,
                 dtype=treatment.dtype,
                 adapter=treatment.adapter_file if treatment.adapter else None,
@@ -190,5 +233,5 @@ class PendingComponent:
                 config=component.config,
                 conversion=component.conversion,
             )
-        except OSError:  # the source's own error says what is missing
+        except (OSError, CheckpointError):  # the source's own error says what is missing
             return None

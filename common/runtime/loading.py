@@ -15,12 +15,12 @@ from torch import nn
 
 from common.contract import Quantization
 from common.runtime.blank_model import BlankModel, blank_model
-from common.runtime.conversion import Conversion, as_stored
-from common.runtime.match import check_class, check_tensors
+from common.runtime.live_weights import naming_for
+from common.runtime.match import Source, check_class, match_source
 from common.runtime.quantization import Keep, declared_keeps, is_quantizable, quantize_linear
-from common.runtime.safetensors_format import DamagedFile
 from common.runtime.safetensors_reader import TensorReader
-from common.runtime.weight_files import WeightFiles, broken
+from common.runtime.weight_files import WeightFiles
+from common.runtime.weights import refused
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ OnBytes = Callable[[int], None]
 
 class Adapter(Protocol):
     """What changes weights before they are quantized: a ``Lora``."""
+
+    def check_fits(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Before anything is read. Raises CheckpointError where a model of these does not fit."""
 
     def fuse(self, name: str, weight: torch.Tensor) -> torch.Tensor:
         """The tensor ``name`` of the model as it shall be."""
@@ -72,9 +75,9 @@ def load_model(
     """
     check_class(cls, folder)
     blank = build(cls, folder, dtype)
-    with WeightFiles.of(folder) as files:
+    with WeightFiles.of(folder, naming_for(cls)) as files:
         filler = Filler(blank, quantizable(blank.module, scheme, keep), scheme, adapter)
-        return fill(filler, files, device, on_bytes)
+        return fill(filler, match_source(blank, files), device, on_bytes)
 
 
 def build(
@@ -87,7 +90,8 @@ def build(
     try:
         return blank_model(cls, folder, dtype, config)
     except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as exc:
-        raise broken(folder, f"{folder.name}/config.json does not describe a model") from exc
+        reason = f"{folder.name}/config.json does not describe a model"
+        raise refused(folder.parent, reason) from exc
 
 
 def quantizable(module: nn.Module, scheme: Quantization, keep: Sequence[Keep]) -> frozenset[str]:
@@ -115,24 +119,18 @@ def _owners(tied: dict[str, str]) -> set[str]:
 
 def fill(
     filler: "Filler",
-    files: WeightFiles,
+    source: Source,
     device: torch.device,
     on_bytes: OnBytes = _ignore,
-    conversion: Conversion = as_stored,
 ) -> nn.Module:
     """Read every tensor into its place; answer the whole model. Raises CheckpointError."""
-    blank = filler.blank
-    try:
-        weights = conversion(files.entries)
-    except DamagedFile as exc:
-        raise broken(files.folder, f"{files.folder.name} {exc}") from exc
-    matched = check_tensors(blank, weights, files.folder)
+    blank, files, matched = filler.blank, source.files, source.matched
     if matched.needs_library:
         return _by_library(filler, files, device, on_bytes)
     loaded = set(matched.names.values())
     blank.prepare(loaded)
     reader = TensorReader(files, device, on_bytes)
-    for weight in weights:
+    for weight in source.weights:
         name = matched.names.get(weight.name)
         if name is None:
             weight.skip(reader)

@@ -6,7 +6,7 @@ differences that ModelTC/LightX2V, tools/extract/lora_extractor.py, writes for w
 ``diff`` for weights, ``diff_b`` for biases, ``diff_m`` for modulation tables.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from common.errors import CheckpointError
+from common.hub import OTHER_CHECKPOINT
 
 PREFIX = "diffusion_model."
 
@@ -61,6 +62,23 @@ class Lora:
         self._changes = rename(self._read_changes())
         self._left = set(self._changes)
 
+    def changes(self, name: str) -> bool:
+        """Whether there is anything for this parameter of the loaded module."""
+        return name in self._changes
+
+    def check_fits(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Compare with a model's tensors, before anything is read.
+
+        Args:
+            shapes: by the name of the parameter, in the loaded module.
+
+        Raises:
+            CheckpointError: naming what the model does not have, or has in another shape.
+        """
+        for name, change in sorted(self._changes.items()):
+            if name not in shapes or self._shape(change) != tuple(shapes[name]):
+                raise self._of_another_model(name)
+
     def fuse(self, name: str, weight: torch.Tensor) -> torch.Tensor:
         """``weight`` as it shall be: changed, or itself where the LoRA has nothing for it.
 
@@ -92,11 +110,21 @@ class Lora:
         if self._left:
             raise self._of_another_model(min(self._left))
 
+    def _shape(self, change: Change) -> tuple[int, ...]:
+        if change.diff is not None:
+            return self._shape_of(change.diff)
+        if change.up is None or change.down is None:
+            raise self._half_a_pair()
+        return (*self._shape_of(change.up)[:1], *self._shape_of(change.down)[1:])
+
+    def _shape_of(self, key: str) -> tuple[int, ...]:
+        return tuple(self._file.get_slice(key).get_shape())
+
     def _addend(self, change: Change, device: torch.device) -> torch.Tensor:
         if change.diff is not None:
             return self._tensor(change.diff, device)
         if change.up is None or change.down is None:
-            raise CheckpointError(f"the adapter {self._name} lacks one matrix of a pair.")
+            raise self._half_a_pair()
         up, down = self._tensor(change.up, device), self._tensor(change.down, device)
         scale = 1.0
         if change.alpha is not None:
@@ -124,8 +152,11 @@ class Lora:
         part, ending = PARTS[dot + last]
         return base + ending, part
 
+    def _half_a_pair(self) -> CheckpointError:
+        return CheckpointError(f"the adapter {self._name} lacks one matrix of a pair.")
+
     def _of_another_model(self, name: str) -> CheckpointError:
         return CheckpointError(
             f"the adapter {self._name} is for another model: {name} does not fit.",
-            hint="Set CHECKPOINT to one that GET /info lists.",
+            hint=OTHER_CHECKPOINT,
         )

@@ -91,7 +91,8 @@ def make_header(tensors: Iterable[tuple[str, str, Sequence[int], int]]) -> bytes
 def _parse(text: bytes) -> list[tuple[str, Any]]:
     """The header's items as they stand. A name that comes twice is an error, not the last one."""
     pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
-    if not isinstance(pairs, list) or len({name for name, _ in pairs}) != len(pairs):
+    is_object = text.lstrip()[:1] == b"{"
+    if not is_object or len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("no object, or one with a name twice")
     return pairs
 

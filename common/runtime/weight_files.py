@@ -1,35 +1,20 @@
 """The open weights files of one component: a single safetensors file, or the shards of an index."""
 
-import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from common.errors import CheckpointError
+from common.runtime.live_weights import Naming, live_weights
 from common.runtime.safetensors_format import DamagedFile, Entry, read_header
-from common.runtime.weights import checkpoint_name, download_hint
-
-LAYOUTS = (
-    "diffusion_pytorch_model.safetensors.index.json",
-    "diffusion_pytorch_model.safetensors",
-    "model.safetensors",
-    "model.safetensors.index.json",
-)
-"""What diffusers and transformers save, in the order in which each of them looks."""
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-
-
-def broken(folder: Path, reason: str) -> CheckpointError:
-    """The error for a component's folder; ``reason`` names the file or tensor, never a path."""
-    name = checkpoint_name(folder.parent)
-    message = f"checkpoint {name} is incomplete or damaged: {reason}."
-    return CheckpointError(message, hint=download_hint(folder.parent))
+from common.runtime.weights import damaged, missing
 
 
 class WeightFiles:
     """The open weights files of one component. ``entries`` are in the order of their bytes."""
 
-    def __init__(self, folder: Path, paths: list[Path]) -> None:
+    def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
         self.folder = folder
         self._paths = paths
         self._descriptors: list[int] = []
@@ -42,18 +27,15 @@ class WeightFiles:
             raise
 
     @classmethod
-    def of(cls, folder: Path) -> Self:
-        """Open what ``folder`` holds: one file, or the shards of an index.
+    def of(cls, folder: Path, naming: Naming) -> Self:
+        """Open what ``folder`` holds in a library's names: one file, or the shards of an index.
 
         Raises:
             CheckpointError: a file is missing, cut short or damaged, or there are only pickles.
         """
-        layout = folder / _layout(folder)
-        if layout.suffix != ".json":
-            return cls(folder, [layout])
-        shards = _shards(folder, layout)
-        files = cls(folder, [folder / name for name in dict.fromkeys(shards.values())])
-        files._check_index(shards)
+        live = live_weights(folder, naming)
+        files = cls(folder, live.paths)
+        files._check_index(live.promised)
         return files
 
     @property
@@ -96,7 +78,8 @@ class WeightFiles:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as exc:
-            raise broken(self.folder, f"{self.folder.name}/{path.name} is missing") from exc
+            where = f"{self.folder.name}/{path.name}"
+            raise missing(self.folder.parent, f"{where} is missing") from exc
         file = len(self._descriptors)
         self._descriptors.append(descriptor)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)  # doubles the read-ahead
@@ -106,37 +89,14 @@ class WeightFiles:
             raise self._damaged(file, exc) from exc
 
     def _damaged(self, file: int, reason: DamagedFile) -> CheckpointError:
-        return broken(self.folder, f"{self.folder.name}/{self._paths[file].name} {reason}")
+        where = f"{self.folder.name}/{self._paths[file].name}"
+        return damaged(self.folder.parent, f"{where} {reason}")
 
-    def _check_index(self, shards: dict[str, str]) -> None:
+    def _check_index(self, shards: Mapping[str, str]) -> None:
         found = {entry.name: self._paths[entry.file].name for entry in self.entries}
         for name, shard in shards.items():
             if found.get(name) != shard:
                 self.close()
                 where = f"{self.folder.name}/{shard}"
-                raise broken(self.folder, f"{where} lacks {name}, which its index promises")
-
-
-def _layout(folder: Path) -> str:
-    for name in LAYOUTS:
-        if (folder / name).exists():
-            return name
-    for path in sorted(folder.glob("*")):
-        if path.suffix in PICKLES:
-            where = f"{folder.name}/{path.name}"
-            raise broken(folder, f"{where} is a pickle, which may run code; safetensors only")
-    raise broken(folder, f"{folder.name} has no weights, {LAYOUTS[1]} or {LAYOUTS[2]}")
-
-
-def _shards(folder: Path, index: Path) -> dict[str, str]:
-    """Tensor to file, from an index. Files must lie beside it: no path is followed elsewhere."""
-    try:
-        shards: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        names = set(shards.values())
-        if not names or not all(name == Path(name).name for name in names):
-            raise ValueError("no files, or files elsewhere")
-        if any(not name.endswith(".safetensors") for name in names):
-            raise broken(folder, f"{folder.name}/{index.name} lists files that are not safetensors")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise broken(folder, f"{folder.name}/{index.name} cannot be read") from exc
-    return shards
+                reason = f"{where} lacks {name}, which its index promises"
+                raise damaged(self.folder.parent, reason)

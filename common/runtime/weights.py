@@ -1,17 +1,14 @@
-"""What can be told of a checkpoint on disk without loading it. No torch here."""
+"""What a checkpoint on disk is called, what its configurations say, and what is told of a bad one.
+
+No torch here.
+"""
 
 import json
-import math
-import struct
-from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from common.errors import CheckpointError
-from common.hub import download_command
-
-_MAX_HEADER_BYTES = 100_000_000
-"""The format's own limit (safetensors, safetensors/src/tensor.rs, MAX_HEADER_SIZE)."""
+from common.hub import OTHER_CHECKPOINT, download_command
 
 
 def checkpoint_name(checkpoint: Path) -> str:
@@ -28,67 +25,42 @@ def checkpoint_name(checkpoint: Path) -> str:
 
 
 def download_hint(checkpoint: Path) -> str:
-    """What to run to have a damaged checkpoint whole again; good files are not fetched twice."""
-    return f"Fetch it again: {download_command(checkpoint_name(checkpoint))}"
+    """What to run where files are missing; what is there is not fetched twice."""
+    return f"Run: {download_command(checkpoint_name(checkpoint))}"
+
+
+def repair_hint(checkpoint: Path) -> str:
+    """What to do where a file is there but bad: a download leaves alone what it finds."""
+    command = download_command(checkpoint_name(checkpoint))
+    return f"Delete the file, and the one that it links to; then run: {command}"
+
+
+def missing(checkpoint: Path, reason: str) -> CheckpointError:
+    """The error for files that are not there; ``reason`` names them, never a path."""
+    message = f"checkpoint {checkpoint_name(checkpoint)} is incomplete: {reason}."
+    return CheckpointError(message, hint=download_hint(checkpoint))
+
+
+def damaged(checkpoint: Path, reason: str) -> CheckpointError:
+    """The error for a file that is there and cannot be read; ``reason`` names it."""
+    message = f"checkpoint {checkpoint_name(checkpoint)} is damaged: {reason}."
+    return CheckpointError(message, hint=repair_hint(checkpoint))
+
+
+def refused(checkpoint: Path, reason: str) -> CheckpointError:
+    """The error for good files that are not this model's: fetching them again cannot help."""
+    message = f"checkpoint {checkpoint_name(checkpoint)} does not fit: {reason}."
+    return CheckpointError(message, hint=OTHER_CHECKPOINT)
 
 
 def read_config(checkpoint: Path, component: str) -> dict[str, Any]:
     """The ``config.json`` of one component of a checkpoint. Raises CheckpointError."""
+    name = f"{component}/config.json"
     try:
         text = (checkpoint / component / "config.json").read_text(encoding="utf-8")
         config: dict[str, Any] = json.loads(text)
+    except FileNotFoundError as exc:
+        raise missing(checkpoint, f"{name} is missing") from exc
     except (OSError, ValueError) as exc:
-        raise CheckpointError(
-            f"{component}/config.json of {checkpoint_name(checkpoint)} is missing or damaged.",
-            hint=download_hint(checkpoint),
-        ) from exc
+        raise damaged(checkpoint, f"{name} cannot be read") from exc
     return config
-
-
-def parameter_count(checkpoint: Path, components: Collection[str] = ()) -> int:
-    """Numbers held by the safetensors files of a diffusers checkpoint.
-
-    It counts elements, not bytes of files: some are published in float32 and loaded in bfloat16.
-
-    Args:
-        checkpoint: folder with one folder per component.
-        components: the folders to count; empty takes every folder. Files beside
-            ``model_index.json`` are other forms of the same weights and never count.
-
-    Raises:
-        CheckpointError: a header cannot be read.
-    """
-    return sum(_elements(path) for path in _files(checkpoint, components))
-
-
-def _files(checkpoint: Path, components: Collection[str]) -> Iterator[Path]:
-    for path in sorted(checkpoint.glob("*/*.safetensors")):
-        if not components or path.parent.name in components:
-            yield path
-
-
-def _elements(path: Path) -> int:
-    try:
-        header = _header(path)
-        tensors = [entry for name, entry in header.items() if name != "__metadata__"]
-        return sum(math.prod(tensor["shape"]) for tensor in tensors)
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as exc:
-        raise CheckpointError(
-            f"the weights file {path.parent.name}/{path.name} is damaged.",
-            hint=download_hint(path.parent.parent),
-        ) from exc
-
-
-def _header(path: Path) -> dict[str, dict[str, list[int]]]:
-    """The JSON header: its length as 8 bytes, little endian, then the text.
-
-    See huggingface/safetensors, README.md, "Format".
-    """
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > _MAX_HEADER_BYTES:
-            raise ValueError("the header is longer than the format allows")
-        header: dict[str, dict[str, list[int]]] = json.loads(file.read(length))
-    if not isinstance(header, dict):
-        raise TypeError("the header is no JSON object")
-    return header

@@ -38,12 +38,19 @@ def publish(
     repository = models_dir / f"models--{repo_id.replace('/', '--')}"
     reference = repository / "refs" / "main"
     snapshot = repository / "snapshots" / revision_of(recipe)
-    if reference.is_file() and not reference.read_text().startswith(REVISION_PREFIX):
+    if any(not name.startswith(REVISION_PREFIX) for name in _revisions(repository)):
         raise FileExistsError(f"{repo_id} is there with real weights: left alone")
     if force or not snapshot.is_dir():
         _fill(models_dir, snapshot, save)
     _write_reference(reference, snapshot.name)
     return snapshot
+
+
+def _revisions(repository: Path) -> list[str]:
+    """What is there: by a commit, which has no reference, or as what ``main`` names."""
+    reference = repository / "refs" / "main"
+    named = [reference.read_text()] if reference.is_file() else []
+    return [*named, *(folder.name for folder in (repository / "snapshots").glob("*"))]
 
 
 def _fill(models_dir: Path, snapshot: Path, save: Callable[[Path], None]) -> None:

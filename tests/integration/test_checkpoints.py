@@ -21,7 +21,9 @@ def empty(service: LiveService) -> None:
         file.unlink()
 
 
-@pytest.mark.parametrize(("damage", "word"), [(remove, "hf download"), (empty, "brightness.txt")])
+@pytest.mark.parametrize(
+    ("damage", "word"), [(remove, "download_models.sh"), (empty, "brightness.txt")]
+)
 def test_the_job_fails_with_the_way_out_and_the_next_one_works(
     fleet: Fleet, damage: Callable[[LiveService], None], word: str
 ) -> None:

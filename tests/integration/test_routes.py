@@ -37,6 +37,8 @@ def test_info_tells_limits_defaults_and_what_is_really_loaded(service: LiveServi
     assert "step_seconds" in info["options"]["properties"]
     assert info["loaded"]["state"] == "loaded"
     assert info["loaded"]["revision"] == info["checkpoint"]["revision"] == "toy-revision"
+    (note,) = info["checkpoint"]["revision_notes"]
+    assert "main is a branch and may move" in note
 
 
 def test_a_dry_run_answers_and_queues_nothing(service: LiveService) -> None:

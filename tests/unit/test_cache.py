@@ -20,6 +20,7 @@ from common.requests import ResolvedRequest
 from common.runtime.cache import WeightCache
 from common.runtime.cache_recipe import Recipe, recipe_for
 from common.runtime.cache_writer import plain_tensors
+from common.runtime.live_weights import Naming, live_weights
 from common.runtime.quantization import quantize_, scheme_of
 from ltx2.model_config import SPEC as LTX2
 from magi1.checkpoint import convert
@@ -323,7 +324,8 @@ def test_another_recipe_is_another_entry(snapshots: dict[str, Path], tmp_path: P
 
     def name(scheme: Quantization = Quantization.FP8, *linears: str, **fields: Any) -> str:
         plain: dict[str, Any] = {"device": CPU, "dtype": torch.bfloat16}
-        return recipe_for(folder, scheme, linears, **{**plain, **fields}).name
+        live = live_weights(folder, Naming.DIFFUSERS)
+        return recipe_for(folder, live, scheme, linears, **{**plain, **fields}).name
 
     names = [
         name(),

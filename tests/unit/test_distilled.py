@@ -297,8 +297,9 @@ def test_checkpoint_and_lora_are_named_together(models_dir: Path):
 
 
 def test_a_missing_lora_says_how_to_get_it(tmp_path: Path):
-    snapshot = tmp_path / "models--Wan-AI--Wan2.1-T2V-14B-Diffusers" / "snapshots" / "main"
+    repository = tmp_path / "models--Wan-AI--Wan2.1-T2V-14B-Diffusers"
+    snapshot = repository / "snapshots" / T2V_14B.revision
     snapshot.mkdir(parents=True)
     with pytest.raises(CheckpointError, match="Distill-Loras") as caught:
         locate(tmp_path, T2V_14B_4STEP)
-    assert "hf download lightx2v/Wan2.1-Distill-Loras wan2.1_t2v" in (caught.value.body.hint or "")
+    assert "download_models.sh lightx2v/Wan2.1-Distill-Loras" in (caught.value.body.hint or "")

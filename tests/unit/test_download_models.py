@@ -19,7 +19,15 @@ from tests.machines import Machine
 WAN = "Wan-AI/Wan2.1-T2V-14B-Diffusers"
 LTX = "Lightricks/LTX-2"
 MAGI = "sand-ai/MAGI-1"
+SMALL_WAN = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
+LORAS = "lightx2v/Wan2.1-Distill-Loras"
+LORA = "wan2.1_t2v_14b_lora_rank64_lightx2v_4step.safetensors"
 WAVER = "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
+PINNED = {
+    WAN: "38ec498cb3208fb688890f8cc7e94ede2cbd7f68",
+    LTX: "47da56e2ad66ce4125a9922b4a8826bf407f9d0a",
+    LORAS: "27ae38da91014b947dd39cc3fa78b97cd7b386dd",
+}
 WEIGHTS = bytes(range(256)) * 100_000
 """More than two of the pieces of 10 MB in which hf writes."""
 
@@ -33,7 +41,16 @@ REPOSITORIES = {
         "transformer/weights.bin": b"a pickle",
         "single_file.safetensors": b"the same again",
     },
-    LTX: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
+    LTX: {
+        "model_index.json": b"{}",
+        "vae/weights.safetensors": b"1",
+        "text_encoder/model-00001-of-00001.safetensors": b"1",
+        "text_encoder/diffusion_pytorch_model-00001-of-00001.safetensors": b"stale",
+        "text_encoder/diffusion_pytorch_model.safetensors.index.json": b"{}",
+        "latent_upsampler/diffusion_pytorch_model.safetensors": b"not loaded",
+    },
+    SMALL_WAN: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
+    LORAS: {LORA: b"1", "another.safetensors": b"1"},
     WAVER: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
     MAGI: {
         "ckpt/magi/4.5B_distill/model.safetensors": b"1",
@@ -70,7 +87,8 @@ def machine(tmp_path: Path, hub: Hub) -> Machine:
 
 def snapshot(machine: Machine, repository: str) -> Path:
     folder = f"models--{repository.replace('/', '--')}"
-    return machine.folder / "models" / folder / "snapshots" / COMMIT
+    commit = PINNED.get(repository, COMMIT)
+    return machine.folder / "models" / folder / "snapshots" / commit
 
 
 def files(folder: Path) -> set[str]:
@@ -86,6 +104,37 @@ def test_only_what_is_used_comes(machine: Machine, hub: Hub):
     assert "25.6MB" in done.stdout or "26MB" in done.stdout
     assert "licence of wan21: Apache-2.0" in done.stdout
     assert "All checksums match" in done.stdout
+
+
+def test_files_that_nothing_loads_stay_where_they_are(machine: Machine):
+    done = machine.run("download_models.sh", "--accept-licence", "ltx2")
+    assert done.returncode == 0, done.stderr
+    assert files(snapshot(machine, LTX)) == {
+        "model_index.json",
+        "vae/weights.safetensors",
+        "text_encoder/model-00001-of-00001.safetensors",
+    }
+
+
+def test_a_repository_stands_for_the_services_that_are_set_to_it(machine: Machine, hub: Hub):
+    machine.settings |= {"WAN21_CHECKPOINT": SMALL_WAN, "WAVER_CHECKPOINT": SMALL_WAN}
+    done = machine.run("download_models.sh", "--list", SMALL_WAN)
+    assert done.returncode == 0, done.stderr
+    for model in ("wan21", "waver"):
+        assert f"licence of {model}" in done.stdout
+    assert LTX not in done.stdout
+    refused = machine.run("download_models.sh", WAN)
+    assert refused.returncode == 2
+    assert f"no service is set to {WAN}" in refused.stderr
+    assert hub.sent == {}
+
+
+def test_a_lora_stands_for_its_service_with_its_base(machine: Machine):
+    machine.settings |= {"WAN21_CHECKPOINT": f"{WAN}+lightx2v-4step"}
+    done = machine.run("download_models.sh", LORAS)
+    assert done.returncode == 0, done.stderr
+    assert "model_index.json" in files(snapshot(machine, WAN))
+    assert files(snapshot(machine, LORAS)) == {LORA}
 
 
 def test_a_second_run_fetches_nothing(machine: Machine, hub: Hub):
@@ -112,6 +161,11 @@ def test_damage_is_found(machine: Machine):
     assert done.returncode == 1
     assert "weights.safetensors" in done.stdout
     assert "is not what the hub has" in done.stderr
+    assert "with the blobs that they link to" in done.stderr
+    file.unlink()
+    (snapshot(machine, WAN) / "transformer/weights.safetensors").unlink()
+    assert machine.run("download_models.sh", "wan21").returncode == 0
+    assert machine.run("download_models.sh", "--verify", "wan21").returncode == 0
 
 
 def test_too_little_space(machine: Machine, hub: Hub):

@@ -154,12 +154,13 @@ def weights(checkpoint: Path) -> Path:
     return checkpoint / "transformer" / "diffusion_pytorch_model.safetensors"
 
 
-def failure(checkpoint: Path, **fields: Any) -> CheckpointError:
+def failure(checkpoint: Path, *, fetch: bool = True, **fields: Any) -> CheckpointError:
+    """What refuses the transformer; ``fetch``: whether it helps to fetch files again."""
     with pytest.raises(CheckpointError) as caught:
         by_us(checkpoint, "transformer", **fields)
     assert str(checkpoint) not in str(caught.value)
     assert caught.value.body.hint is not None
-    assert "hf download org/tiny" in caught.value.body.hint
+    assert ("scripts/download_models.sh org/tiny" in caught.value.body.hint) == fetch
     return caught.value
 
 
@@ -169,7 +170,7 @@ def test_missing_tensors_are_listed_and_counted(wan: Path):
             del tensors[name]
 
     rewrite(weights(wan), change)
-    message = str(failure(wan))
+    message = str(failure(wan, fetch=False))
     assert "tensors are missing in transformer: blocks.0.attn1." in message
     assert message.count("blocks.") == 5
     assert "and 2 more" in message
@@ -179,7 +180,7 @@ def test_unexpected_tensors_are_listed_but_for_what_the_class_knows_as_obsolete(
     rewrite(weights(wan), lambda t: t.update({"blocks.0.norm_added_q.weight": torch.zeros(2)}))
     by_us(wan, "transformer")
     rewrite(weights(wan), lambda t: t.update({"lora.up": torch.zeros(2)}))
-    assert "tensors that its model does not know: lora.up" in str(failure(wan))
+    assert "tensors that its model does not know: lora.up" in str(failure(wan, fetch=False))
 
 
 def test_a_wrong_shape_is_named(wan: Path):
@@ -187,34 +188,34 @@ def test_a_wrong_shape_is_named(wan: Path):
         tensors["proj_out.bias"] = torch.zeros(3)
 
     rewrite(weights(wan), change)
-    assert "proj_out.bias is 3, not 64" in str(failure(wan))
+    assert "proj_out.bias is 3, not 64" in str(failure(wan, fetch=False))
 
 
 def test_another_models_folder_is_told_by_its_class(snapshots: dict[str, Path], wan: Path):
     shutil.rmtree(wan / "transformer")
     shutil.copytree(snapshots["ltx2"] / "transformer", wan / "transformer")
-    assert "looks like a LTX2VideoTransformer3DModel" in str(failure(wan))
+    assert "looks like a LTX2VideoTransformer3DModel" in str(failure(wan, fetch=False))
     with pytest.raises(CheckpointError, match="LTX2VideoTransformer3DModel"):
         load(wan, LoadOptions(device="cpu"))
 
 
 def test_another_models_weights_are_told_by_their_tensors(snapshots: dict[str, Path], wan: Path):
     shutil.copy(weights(snapshots["ltx2"]), weights(wan))
-    message = str(failure(wan))
+    message = str(failure(wan, fetch=False))
     assert "looks like another model, not a WanTransformer3DModel" in message
     assert "and has" in message
 
 
 def test_a_smaller_sibling_is_told_by_its_shapes(snapshots: dict[str, Path], wan: Path):
     shutil.copy(weights(snapshots["wan 1.3B"]), weights(wan))
-    assert "not of the size that its config.json says" in str(failure(wan))
+    assert "not of the size that its config.json says" in str(failure(wan, fetch=False))
 
 
 @pytest.mark.parametrize("suffix", [".bin", ".pt", ".ckpt", ".pth"])
 def test_pickles_are_refused_by_name(wan: Path, suffix: str):
     weights(wan).rename(weights(wan).with_suffix(suffix))
-    assert f"{weights(wan).stem}{suffix} is a pickle" in str(failure(wan))
-    assert "safetensors only" in str(failure(wan))
+    assert f"{weights(wan).stem}{suffix} is a pickle" in str(failure(wan, fetch=False))
+    assert "safetensors only" in str(failure(wan, fetch=False))
 
 
 def test_a_missing_and_a_short_shard_are_named(wan: Path):

@@ -11,11 +11,13 @@ import xxhash
 from safetensors.torch import save_file
 
 from common.errors import CheckpointError
+from common.runtime.live_weights import Naming
 from common.runtime.safetensors_format import make_header
 from common.runtime.safetensors_reader import CHUNK_BYTES, DTYPES, TensorReader
 from common.runtime.weight_files import WeightFiles
 
 CPU = torch.device("cpu")
+TRANSFORMERS = Naming.TRANSFORMERS
 
 
 def write(folder: Path, header: Any, data: bytes = b"") -> Path:
@@ -54,7 +56,7 @@ BAD = [
 @pytest.mark.parametrize(("header", "data"), BAD)
 def test_a_damaged_file_is_named(tmp_path: Path, header: Any, data: bytes):
     with pytest.raises(CheckpointError, match=r"vae/model\.safetensors (has|is)"):
-        WeightFiles.of(write(tmp_path, header, data))
+        WeightFiles.of(write(tmp_path, header, data), TRANSFORMERS)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x01", b"\xff" * 16, b"\x10" + bytes(7) + b"{}"])
@@ -62,12 +64,12 @@ def test_a_header_that_is_not_there_is_named(tmp_path: Path, content: bytes):
     folder = write(tmp_path, {})
     (folder / "model.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"vae/model\.safetensors (has|is)"):
-        WeightFiles.of(folder)
+        WeightFiles.of(folder, TRANSFORMERS)
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_named(tmp_path: Path):
     folder = write(tmp_path, {"a": field()}, bytes(4))
-    with WeightFiles.of(folder) as files:
+    with WeightFiles.of(folder, TRANSFORMERS) as files:
         path = folder / "model.safetensors"
         path.write_bytes(path.read_bytes()[:-2])
         with pytest.raises(CheckpointError, match="cut short"):
@@ -91,7 +93,7 @@ def test_every_tensor_is_read_as_it_was_written(tmp_path: Path):
     tensors = samples()
     save_file(tensors, tmp_path / "vae" / "model.safetensors")
     counts: list[int] = []
-    with WeightFiles.of(tmp_path / "vae") as files:
+    with WeightFiles.of(tmp_path / "vae", TRANSFORMERS) as files:
         reader = TensorReader(files, CPU, counts.append)
         for entry in files.entries:
             hasher = xxhash.xxh3_64()
@@ -110,7 +112,7 @@ def test_casting_on_the_way_is_casting_afterwards(tmp_path: Path, dtype: torch.d
     (tmp_path / "vae").mkdir()
     tensors = samples()
     save_file(tensors, tmp_path / "vae" / "model.safetensors")
-    with WeightFiles.of(tmp_path / "vae") as files:
+    with WeightFiles.of(tmp_path / "vae", TRANSFORMERS) as files:
         reader = TensorReader(files, CPU)
         for entry in files.entries:
             assert torch.equal(reader.read(entry, dtype), tensors[entry.name].to(dtype))

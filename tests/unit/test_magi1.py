@@ -127,7 +127,7 @@ def test_a_variant_is_chosen_by_its_folder(tmp_path: Path):
     assert (found.id, found.path) == ("sand-ai/MAGI-1#4.5B_base", base)
     assert locate(tmp_path, DISTILL).path == distill
     assert checkpoint_name(distill) == "sand-ai/MAGI-1"
-    assert "hf download sand-ai/MAGI-1 " in download_hint(distill)
+    assert download_hint(distill) == "Run: scripts/download_models.sh sand-ai/MAGI-1"
     with pytest.raises(CheckpointError, match="24B_base"):
         locate(tmp_path, VARIANTS["24B_base"])
 
