@@ -1,8 +1,9 @@
 """Every checkpoint that a SPEC serves, with what its pipeline does to it on the way into memory."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,20 @@ def treatment_of(case: Case, component: str, checkpoint: Path) -> Treatment:
     rules = _keep_rules(case.spec.id, checkpoint).get(component)
     scheme = case.spec.quantization
     if rules is None:
-        return Treatment(torch.device("cpu"), torch.bfloat16)
+        wide = component in _in_float32(case.spec.id, checkpoint)
+        return Treatment(torch.device("cpu"), torch.float32 if wide else torch.bfloat16)
     keep = rules(scheme) if callable(rules) else rules
     return Treatment(torch.device("cpu"), torch.bfloat16, scheme, keep)
+
+
+def _in_float32(model: str, checkpoint: Path) -> Collection[str]:
+    """Parts that a service loads in float32, where it has any: its estimate counts them so."""
+    estimates = import_module(f"{model}.estimates")
+    by_checkpoint = getattr(estimates, "float32_components", None)
+    found: Collection[str] = (
+        by_checkpoint(checkpoint) if by_checkpoint else getattr(estimates, "IN_FLOAT32", ())
+    )
+    return found
 
 
 @cache
@@ -88,7 +100,5 @@ def _keep_rules(model: str, checkpoint: Path) -> Mapping[str, KeepRules]:
         from magi1.precision import keep_rules
 
         return keep_rules(find_config(checkpoint).transformer.num_layers)
-    from importlib import import_module
-
     keep: Mapping[str, KeepRules] = import_module(f"{model}.pipeline").KEEP
     return keep
