@@ -56,7 +56,13 @@ def decode_audio(pipeline: LTX2Pipeline, latents: torch.Tensor) -> AudioTrack:
     spectrogram = pipeline.audio_vae.decode(
         latents.to(pipeline.audio_vae.dtype), return_dict=False
     )[0]
-    waveform = pipeline.vocoder(spectrogram)[0].float().cpu().numpy()
+    return vocode(pipeline, spectrogram)
+
+
+@torch.no_grad()
+def vocode(pipeline: LTX2Pipeline, spectrogram: torch.Tensor) -> AudioTrack:
+    """The waveform of a mel spectrogram, shape [1, 2, frames, mel bins], in the vocoder's dtype."""
+    waveform = pipeline.vocoder(spectrogram.to(pipeline.vocoder.dtype))[0].float().cpu().numpy()
     return AudioTrack(
         samples=np.ascontiguousarray(waveform.T),
         sample_rate=pipeline.vocoder.config.output_sampling_rate,
@@ -87,7 +93,7 @@ def decode_video(
     """
     context.raise_if_cancelled()
     with memory_errors():
-        video = _decode(pipeline, latents, available)
+        video = decode_latents(pipeline, latents, available)
     starts = range(0, video.shape[2], CHUNK_FRAMES)
     for index, start in enumerate(starts):
         context.raise_if_cancelled()
@@ -98,7 +104,9 @@ def decode_video(
 
 
 @torch.no_grad()
-def _decode(pipeline: LTX2Pipeline, latents: torch.Tensor, available: int | None) -> torch.Tensor:
+def decode_latents(
+    pipeline: LTX2Pipeline, latents: torch.Tensor, available: int | None
+) -> torch.Tensor:
     """Shape [1, 3, T, height, width] in [-1, 1]. The tiling is set for this video alone."""
     vae: Any = pipeline.vae
     _fit(pipeline, latents, available_bytes(vae.device) if available is None else available)
