@@ -5,11 +5,13 @@ is fitted to the frame: at its own size, where blocks and blur are small beside 
 """
 
 import math
+from io import BytesIO
 from pathlib import Path
 
+import av
 import numpy as np
 import torch
-from diffusers.pipelines.ltx2.utils import apply_image_conditioning_crf
+from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
@@ -38,9 +40,34 @@ def condition_picture(path: Path, width: int, height: int, crf: int) -> torch.Te
     image = open_image(path)
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     pixels = np.array(image, dtype=np.uint8)
-    if min(image.size) >= MIN_SIDE:
-        pixels = apply_image_conditioning_crf(pixels, crf)
+    if crf > 0 and min(image.size) >= MIN_SIDE:
+        pixels = first_frame(encode(pixels, crf))
     return fit(torch.from_numpy(pixels).movedim(-1, 0)[None] / 255, width, height)
+
+
+def encode(pixels: NDArray[np.uint8], crf: int) -> bytes:
+    """A video of one frame, [height, width, 3], less a row or a column where a side is odd.
+
+    One thread: by default x264 cuts the frame into a slice for each core, and a picture would be
+    another one on another machine.
+    """
+    height, width = (side // 2 * 2 for side in pixels.shape[:2])
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]), "rgb24")
+    file = BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        options = {"crf": str(crf), "preset": "veryfast"}
+        stream = container.add_stream("libx264", rate=1, options=options)
+        stream.width, stream.height, stream.thread_count = width, height, 1
+        container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+def first_frame(video: bytes) -> NDArray[np.uint8]:
+    """Of an encoded video: RGB, [height, width, 3]."""
+    with av.open(BytesIO(video), "r") as container:
+        frame = next(container.decode(video=0))
+        return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
 
 
 def fit(picture: torch.Tensor, width: int, height: int) -> torch.Tensor:

@@ -17,6 +17,8 @@ from common.runtime.devices import memory_errors
 from common.runtime.sampling import to_uint8
 from ltx2.estimates import decoding_bytes, whole_decoding_bytes
 
+TILE_STRIDE = 14
+"""Latents from one tile to the next, 448 pixels, of tiles of 512: AutoencoderKLLTX2Video's own."""
 CHUNK_FRAMES = 16
 """Frames handed to the encoder at once: 28 MB at 1024x576."""
 
@@ -129,7 +131,17 @@ def _fit(pipeline: LTX2Pipeline, latents: torch.Tensor, available: int) -> None:
     frames = (latents.shape[2] - 1) * pipeline.vae_temporal_compression_ratio + 1
     whole = whole_decoding_bytes(pipeline.vae.config, width, height, frames)
     given = decoding_bytes(pipeline.vae.config, width, height, frames)
-    fit_decoder(pipeline.vae, whole, min(available, given))
+    if fit_decoder(pipeline.vae, whole, min(available, given)):
+        strides = [spatial * _stride(side) for side in latents.shape[3:]]
+        pipeline.vae.tile_sample_stride_height, pipeline.vae.tile_sample_stride_width = strides
+
+
+def _stride(latents: int) -> int:
+    """From one tile to the next: 13 where 14 would leave a last tile of a single latent.
+
+    LTX-2.0's decoder pads by reflection, and one latent has no neighbour to reflect.
+    """
+    return TILE_STRIDE - (latents % TILE_STRIDE == 1)
 
 
 def _timestep(vae: Any, latents: torch.Tensor) -> torch.Tensor | None:

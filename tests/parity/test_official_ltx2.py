@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("diffusers")
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, LTX2Pipeline, LTX2VideoTransformer3DModel
+from diffusers import LTX2Pipeline, LTX2VideoTransformer3DModel
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
@@ -23,7 +23,7 @@ from ltx2.guidance import resolve_guidance
 from ltx2.options import Ltx2Options
 from ltx2.pipeline import Ltx2, denoise, ready
 from scripts.tiny import ltx2 as tiny
-from tests.parity.official import Case, cases, facts_of, largest_error
+from tests.parity.official import Case, cases, largest_error
 
 CASES = cases("ltx2/one_stage_*")
 
@@ -173,7 +173,9 @@ def run(case: Case) -> tuple[Passes, Latents]:
 
 def names_of(tensors: dict[str, torch.Tensor]) -> list[str]:
     """The passes of a case, in the order in which this project makes them."""
-    known = [name for name in ("uncond", "cond", "ptb", "mod") if f"first_step_{name}_video" in tensors]
+    known = [
+        name for name in ("uncond", "cond", "ptb", "mod") if f"first_step_{name}_video" in tensors
+    ]
     return known or ["denoised"]
 
 
