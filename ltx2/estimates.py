@@ -36,18 +36,19 @@ TILE = 512
 """Side of a tile in pixels (``tile_sample_min_height`` in diffusers' AutoencoderKLLTX2Video)."""
 
 OVERHEAD_BYTES = 2 * 1024**3
-"""CUDA context, and the text encoder's hidden states of all layers (0.8 GB for two prompts).
-An estimate, not yet measured on a GPU."""
+"""CUDA context, and the text encoder's hidden states of all layers (0.8 GB for two prompts); after
+denoising the vocoder's activations take their place (0.9 GB for 20 s of sound in float32, counted
+as below). An estimate, not yet measured on a GPU."""
 HEADROOM = 1.5
 """Fragmentation and the kernels' workspaces. An estimate too."""
 DECODER_TENSORS = 5.4
 """Activations of the decoder's last block alive at once, in units of its widest; 4.6 in LTX-2.3.
 The most bytes alive at once while ``AutoencoderKLLTX2Video`` decodes in bfloat16, counted on the
 meta device at three sizes with the published configurations."""
-TOKEN_TENSORS, TOKEN_TENSORS_WITH_PICTURE = 18, 41
+TOKEN_TENSORS, TOKEN_TENSORS_WITH_PICTURE = 18, 45
 """Activations alive at once in a transformer block, per token, in widths of the model. Counted in
 the same way with fused attention, weights left out. From a picture it is more: each token has a
-timestep of its own, so each has its own modulation."""
+timestep of its own, so each has its own modulation. Of LTX-2.3; 39 in LTX-2.0."""
 
 
 def video_tokens(request: ResolvedRequest) -> int:

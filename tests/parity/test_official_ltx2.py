@@ -197,3 +197,11 @@ def test_denoising_is_the_authors(case: Case):
     for what, (error, _) in errors.items():
         print(f"{case} {what}: {error:.1e}")
     assert not {what: error for what, (error, bound) in errors.items() if not error <= bound}
+
+
+def test_there_are_cases_of_both_generations_with_and_without_a_picture():
+    kinds = {(case.facts["generation"], case.facts["image"]) for case in CASES}
+    assert kinds == {
+        (generation, image) for generation in ("2.0", "2.3") for image in (True, False)
+    }
+    assert any(case.facts["distilled"] for case in CASES)

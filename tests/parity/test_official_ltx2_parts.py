@@ -11,7 +11,12 @@ import pytest
 pytest.importorskip("diffusers")
 
 import torch
-from diffusers import AutoencoderKLLTX2Audio, AutoencoderKLLTX2Video, LTX2Pipeline
+from diffusers import (
+    AutoencoderKLLTX2Audio,
+    AutoencoderKLLTX2Video,
+    LTX2Pipeline,
+    LTX2VideoTransformer3DModel,
+)
 from diffusers.pipelines.ltx2 import LTX2TextConnectors, LTX2Vocoder, LTX2VocoderWithBWE
 from diffusers.pipelines.ltx2.pipeline_ltx2 import calculate_shift
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
@@ -19,11 +24,11 @@ from PIL import Image
 
 from ltx2.conditioning import condition_picture, encode
 from ltx2.decoding import decode_audio, decode_latents, vocode
-from ltx2.estimates import SPATIAL, TEMPORAL, float32_components
+from ltx2.estimates import NUM_LAYERS, SPATIAL, TEMPORAL, float32_components
 from ltx2.fidelity import ImageToVideo, constant_shift
 from ltx2.guidance import PUBLISHED
 from ltx2.model_config import LIMITS, LTX_2_0, LTX_2_3, NEGATIVE_PROMPT
-from ltx2.traits import STG_BLOCK_2_0, STG_BLOCK_2_3
+from ltx2.traits import traits_of
 from scripts.tiny import ltx2 as tiny
 from tests.parity.official import CORE, FOLDER, Case, cases, facts_of, largest_error
 
@@ -129,16 +134,17 @@ def test_every_legal_job_has_the_authors_sigmas():
 def test_defaults_are_the_authors():
     """But for the seed, which is drawn, and for the sizes of their two-stage pipeline."""
     published = facts_of("ltx2/schedule")["defaults"]
-    for variant, name, block in (
-        (LTX_2_0, "LTX-2.0 (LTX_2_PARAMS)", STG_BLOCK_2_0),
-        (LTX_2_3, "LTX-2.3 (LTX_2_3_PARAMS)", STG_BLOCK_2_3),
+    for variant, name in (
+        (LTX_2_0, "LTX-2.0 (LTX_2_PARAMS)"),
+        (LTX_2_3, "LTX-2.3 (LTX_2_3_PARAMS)"),
     ):
         theirs, ours = published[name], variant.defaults
         assert (ours.width, ours.height) == (theirs["one_stage_width"], theirs["one_stage_height"])
         assert (ours.num_frames, ours.fps) == (theirs["num_frames"], theirs["frame_rate"])
         assert ours.num_inference_steps == theirs["num_inference_steps"]
         video, audio = theirs["video"], theirs["audio"]
-        assert video["stg_blocks"] == audio["stg_blocks"] == [block]
+        blocks = stg_blocks(is_ltx_2_3=variant is LTX_2_3)
+        assert video["stg_blocks"] == audio["stg_blocks"] == blocks
         assert ours.guidance_scale == video["cfg_scale"]
         for prefix, scales in (("", video), ("audio_", audio)):
             values = vars(PUBLISHED)
@@ -146,6 +152,19 @@ def test_defaults_are_the_authors():
             assert values[f"{prefix}modality_scale"] == scales["modality_scale"]
             assert values[f"{prefix}guidance_rescale"] == scales["rescale_scale"]
         assert PUBLISHED.audio_guidance_scale == audio["cfg_scale"]
+
+
+def stg_blocks(*, is_ltx_2_3: bool) -> list[int]:
+    """Of a transformer with as many blocks as the published ones."""
+    with torch.device("meta"):
+        transformer = LTX2VideoTransformer3DModel(
+            num_attention_heads=1,
+            audio_num_attention_heads=1,
+            num_layers=NUM_LAYERS,
+            cross_attn_mod=is_ltx_2_3,
+        )
+    scheduler = tiny._scheduler(distilled=False)
+    return list(traits_of(pipeline_with(transformer=transformer, scheduler=scheduler)).stg_blocks)
 
 
 def test_the_negative_prompt_is_the_authors():
