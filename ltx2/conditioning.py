@@ -42,7 +42,7 @@ def condition_picture(path: Path, width: int, height: int, crf: int) -> torch.Te
     pixels = np.array(image, dtype=np.uint8)
     if crf > 0 and min(image.size) >= MIN_SIDE:
         pixels = first_frame(encode(pixels, crf))
-    return fit(torch.from_numpy(pixels).movedim(-1, 0)[None] / 255, width, height)
+    return fit(torch.from_numpy(pixels).movedim(-1, 0)[None].float(), width, height) / 255
 
 
 def encode(pixels: NDArray[np.uint8], crf: int) -> bytes:
