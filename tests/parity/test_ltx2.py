@@ -19,6 +19,7 @@ from diffusers import (
     LTX2Pipeline,
     LTX2VideoTransformer3DModel,
 )
+from diffusers.models.transformers.transformer_ltx2 import LTX2PerturbedAttnProcessor
 from diffusers.pipelines.ltx2 import LTX2VocoderWithBWE
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
 from PIL import Image
@@ -351,11 +352,12 @@ def test_every_part_is_in_the_authors_number_format(models: dict[str, Ltx2]):
         assert model.text_to_video.transformer.dtype == compute
 
 
-def test_the_jobs_next_to_an_unequal_one_are_not_changed(model: Ltx2):
-    before = our_call(model, a_request())[1]
-    unequal = our_call(model, a_request(options={"stg_scale": 0}))[1]
-    assert np.array_equal(before, our_call(model, a_request())[1])
-    assert not np.array_equal(before, unequal)
+def test_an_unequal_job_leaves_the_attentions_as_they_were(model: Ltx2):
+    our_call(model, a_request(options={"stg_scale": 0}))
+    with pytest.raises(JobCancelled):
+        SPEC.generate(model, a_request(options={"audio_stg_scale": 0}), Recorder(cancel_at=1))
+    processors = model.text_to_video.transformer.attn_processors.values()
+    assert {type(processor) for processor in processors} == {LTX2PerturbedAttnProcessor}
 
 
 def test_weights_take_the_bytes_that_are_foretold(
