@@ -17,6 +17,8 @@ from common.runtime.devices import memory_errors
 from common.runtime.sampling import to_uint8
 from ltx2.estimates import decoding_bytes, whole_decoding_bytes
 
+TILE_STRIDE = 14
+"""Latents from one tile to the next, 448 pixels, of tiles of 512: AutoencoderKLLTX2Video's own."""
 CHUNK_FRAMES = 16
 """Frames handed to the encoder at once: 28 MB at 1024x576."""
 
@@ -56,7 +58,13 @@ def decode_audio(pipeline: LTX2Pipeline, latents: torch.Tensor) -> AudioTrack:
     spectrogram = pipeline.audio_vae.decode(
         latents.to(pipeline.audio_vae.dtype), return_dict=False
     )[0]
-    waveform = pipeline.vocoder(spectrogram)[0].float().cpu().numpy()
+    return vocode(pipeline, spectrogram)
+
+
+@torch.no_grad()
+def vocode(pipeline: LTX2Pipeline, spectrogram: torch.Tensor) -> AudioTrack:
+    """The waveform of a mel spectrogram, shape [1, 2, frames, mel bins], in the vocoder's dtype."""
+    waveform = pipeline.vocoder(spectrogram.to(pipeline.vocoder.dtype))[0].float().cpu().numpy()
     return AudioTrack(
         samples=np.ascontiguousarray(waveform.T),
         sample_rate=pipeline.vocoder.config.output_sampling_rate,
@@ -87,7 +95,7 @@ def decode_video(
     """
     context.raise_if_cancelled()
     with memory_errors():
-        video = _decode(pipeline, latents, available)
+        video = decode_latents(pipeline, latents, available)
     starts = range(0, video.shape[2], CHUNK_FRAMES)
     for index, start in enumerate(starts):
         context.raise_if_cancelled()
@@ -98,7 +106,9 @@ def decode_video(
 
 
 @torch.no_grad()
-def _decode(pipeline: LTX2Pipeline, latents: torch.Tensor, available: int | None) -> torch.Tensor:
+def decode_latents(
+    pipeline: LTX2Pipeline, latents: torch.Tensor, available: int | None
+) -> torch.Tensor:
     """Shape [1, 3, T, height, width] in [-1, 1]. The tiling is set for this video alone."""
     vae: Any = pipeline.vae
     _fit(pipeline, latents, available_bytes(vae.device) if available is None else available)
@@ -121,7 +131,17 @@ def _fit(pipeline: LTX2Pipeline, latents: torch.Tensor, available: int) -> None:
     frames = (latents.shape[2] - 1) * pipeline.vae_temporal_compression_ratio + 1
     whole = whole_decoding_bytes(pipeline.vae.config, width, height, frames)
     given = decoding_bytes(pipeline.vae.config, width, height, frames)
-    fit_decoder(pipeline.vae, whole, min(available, given))
+    if fit_decoder(pipeline.vae, whole, min(available, given)):
+        strides = [spatial * _stride(side) for side in latents.shape[3:]]
+        pipeline.vae.tile_sample_stride_height, pipeline.vae.tile_sample_stride_width = strides
+
+
+def _stride(latents: int) -> int:
+    """From one tile to the next: 13 where 14 would leave a last tile of a single latent.
+
+    LTX-2.0's decoder pads by reflection, and one latent has no neighbour to reflect.
+    """
+    return TILE_STRIDE - (latents % TILE_STRIDE == 1)
 
 
 def _timestep(vae: Any, latents: torch.Tensor) -> torch.Tensor | None:

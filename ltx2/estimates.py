@@ -8,7 +8,7 @@ from common.contract import Memory
 from common.requests import ResolvedRequest
 from common.runtime.live_weights import parameter_count
 from common.runtime.weights import read_config
-from ltx2.guidance import resolve_guidance
+from ltx2.guidance import Guidance, resolve_guidance
 from ltx2.options import Ltx2Options
 
 COMPONENTS = ("text_encoder", "connectors", "transformer", "vae", "audio_vae", "vocoder")
@@ -16,6 +16,10 @@ COMPONENTS = ("text_encoder", "connectors", "transformer", "vae", "audio_vae", "
 
 BYTES = 2
 """Of a bfloat16 number."""
+FLOAT32_VOCODER, FLOAT32_BYTES = "LTX2VocoderWithBWE", 4
+"""LTX-2.3's vocoder: its authors run it in float32, whatever its weights are in, since bfloat16
+costs 40 to 90 % of its spectral accuracy (``VocoderWithBWE.forward`` in Lightricks/LTX-2, ltx_core/
+model/audio_vae/vocoder.py). LTX-2.0's runs in bfloat16 there too."""
 SPATIAL, TEMPORAL = 32, 8
 """Pixels and frames that one latent stands for (vae/config.json)."""
 TEXT_TOKENS = 1024
@@ -33,18 +37,19 @@ TILE = 512
 """Side of a tile in pixels (``tile_sample_min_height`` in diffusers' AutoencoderKLLTX2Video)."""
 
 OVERHEAD_BYTES = 2 * 1024**3
-"""CUDA context, and the text encoder's hidden states of all layers (0.8 GB for two prompts).
-An estimate, not yet measured on a GPU."""
+"""CUDA context, and the text encoder's hidden states of all layers (0.8 GB for two prompts); after
+denoising the vocoder's activations take their place (0.9 GB for 20 s of sound in float32, counted
+as below). An estimate, not yet measured on a GPU."""
 HEADROOM = 1.5
 """Fragmentation and the kernels' workspaces. An estimate too."""
 DECODER_TENSORS = 5.4
 """Activations of the decoder's last block alive at once, in units of its widest; 4.6 in LTX-2.3.
 The most bytes alive at once while ``AutoencoderKLLTX2Video`` decodes in bfloat16, counted on the
 meta device at three sizes with the published configurations."""
-TOKEN_TENSORS, TOKEN_TENSORS_WITH_PICTURE = 18, 41
+TOKEN_TENSORS, TOKEN_TENSORS_WITH_PICTURE = 18, 45
 """Activations alive at once in a transformer block, per token, in widths of the model. Counted in
 the same way with fused attention, weights left out. From a picture it is more: each token has a
-timestep of its own, so each has its own modulation."""
+timestep of its own, so each has its own modulation. Of LTX-2.3; 39 in LTX-2.0."""
 
 
 def video_tokens(request: ResolvedRequest) -> int:
@@ -81,17 +86,17 @@ def _stream_flops(tokens: int, text: int, dim: int) -> float:
 def estimate_flops(request: ResolvedRequest) -> float:
     """Floating point operations of a job's denoising, which is nearly all of it.
 
-    Guidance left to its default counts as for ``Lightricks/LTX-2``, whose attention cannot be
-    perturbed; LTX-2.3 adds one pass to its three.
+    With guidance, by default, four passes a step. STG's perturbed block is counted whole.
     """
-    guidance = resolve_guidance(
-        request.guidance_scale, Ltx2Options(**request.options), perturbed_attention=False
-    )
-    return forward_flops(request) * guidance.passes * request.num_inference_steps
+    return forward_flops(request) * _guidance(request).passes * request.num_inference_steps
+
+
+def _guidance(request: ResolvedRequest) -> Guidance:
+    return resolve_guidance(request.guidance_scale, Ltx2Options(**request.options))
 
 
 def estimate_memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
-    """Bytes for the weights in bfloat16, and for the larger of denoising and decoding.
+    """Bytes for the weights, and for the larger of denoising and decoding.
 
     Raises:
         CheckpointError: a config or a weights file is missing or cannot be read.
@@ -100,15 +105,28 @@ def estimate_memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
     vae = read_config(checkpoint, "vae")
     decoding = decoding_bytes(vae, request.width, request.height, request.num_frames)
     return Memory(
-        load_bytes=BYTES * parameter_count(checkpoint, COMPONENTS),
+        load_bytes=weight_bytes(checkpoint),
         run_bytes=OVERHEAD_BYTES + max(denoising, decoding),
     )
+
+
+def float32_components(checkpoint: Path) -> tuple[str, ...]:
+    """Those that run in float32, whatever the rest computes in. Raises CheckpointError."""
+    vocoder = read_config(checkpoint, "vocoder").get("_class_name")
+    return ("vocoder",) if vocoder == FLOAT32_VOCODER else ()
+
+
+def weight_bytes(checkpoint: Path) -> int:
+    """Of all that is loaded, before it is quantized. Raises CheckpointError."""
+    bfloat16 = BYTES * parameter_count(checkpoint, COMPONENTS)
+    wide = float32_components(checkpoint)
+    return bfloat16 + ((FLOAT32_BYTES - BYTES) * parameter_count(checkpoint, wide) if wide else 0)
 
 
 def _denoising_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
     config = read_config(checkpoint, "transformer")
     width = config["num_attention_heads"] * config["attention_head_dim"]
-    batch = 2 if request.guidance_scale > 1 else 1
+    batch = 2 if _guidance(request).has_cfg else 1  # the other passes come after it, one by one
     tensors = TOKEN_TENSORS_WITH_PICTURE if request.image else TOKEN_TENSORS
     return batch * video_tokens(request) * int(width) * tensors * BYTES
 

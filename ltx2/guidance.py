@@ -62,13 +62,11 @@ PUBLISHED = Guidance(
     audio_modality_scale=3.0,
     audio_guidance_rescale=0.7,
 )
-"""The defaults of ``LTX2Pipeline.__call__`` in diffusers 0.42.1, and of both ``LTX_2_PARAMS`` and
-``LTX_2_3_PARAMS`` in Lightricks/LTX-2, ltx_pipelines/utils/constants.py."""
+"""Both ``LTX_2_PARAMS`` and ``LTX_2_3_PARAMS`` in Lightricks/LTX-2, ltx_pipelines/utils/
+constants.py, and the defaults of ``LTX2Pipeline.__call__`` in diffusers 0.42.1."""
 
 
-def resolve_guidance(
-    guidance_scale: float, options: Ltx2Options, *, perturbed_attention: bool
-) -> Guidance:
+def resolve_guidance(guidance_scale: float, options: Ltx2Options) -> Guidance:
     """Everything that was left out, filled in.
 
     At ``guidance_scale`` 1 or below all of it is neutral. diffusers' own defaults are not: there,
@@ -77,11 +75,7 @@ def resolve_guidance(
     Args:
         guidance_scale: of the request; 1 or below is off.
         options: what the client asked for by name.
-        perturbed_attention: whether the checkpoint's attention can be perturbed. Without it the
-            pass for STG differs from the plain one in nothing, so it is left out by default.
     """
     base = Guidance() if guidance_scale <= 1 else PUBLISHED
-    if not perturbed_attention:
-        base = replace(base, stg_scale=0.0, audio_stg_scale=0.0)
     asked = options.model_dump(exclude_none=True)
     return replace(base, guidance_scale=guidance_scale, **asked)

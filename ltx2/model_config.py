@@ -35,12 +35,15 @@ LIMITS = Limits(
     min_frames=9,
     max_frames=481,
     max_seconds=20.1,
+    min_steps=2,
 )
 """Sides in multiples of 32 and 8n+1 frames: model card of Lightricks/LTX-2, "General tips".
 481 frames are 20 seconds at 24 fps: positions in time are trained up to 20 seconds
-(``pos_embed_max_pos`` in transformer/config.json). The other bounds are ours."""
+(``pos_embed_max_pos`` in transformer/config.json). The schedule is stretched to end at 0.1, which
+in a single step is 0 / 0. The other bounds are ours."""
 
 NEGATIVE_PROMPT = (
+    "has_subtitles, has_blurbox, transition from black, transition to black, speech_ending_short, "
     "blurry, out of focus, overexposed, underexposed, low contrast, washed out colors, excessive "
     "noise, grainy texture, poor lighting, flickering, motion blur, distorted proportions, "
     "unnatural skin tones, deformed facial features, asymmetrical face, missing facial features, "
@@ -54,8 +57,9 @@ NEGATIVE_PROMPT = (
     "awkward pauses, incorrect timing, unnatural transitions, inconsistent framing, tilted camera, "
     "flat lighting, inconsistent tone, cinematic oversaturation, stylized filters, or AI artifacts."
 )
-"""The model's published default: ``DEFAULT_NEGATIVE_PROMPT`` in diffusers 0.42.1,
-pipelines/ltx2/utils.py, which has it from Lightricks/LTX-2, ltx_pipelines/utils/constants.py."""
+"""``DEFAULT_NEGATIVE_PROMPT`` in Lightricks/LTX-2, ltx_pipelines/utils/constants.py, since August
+2026, when five words came to its front; their pipelines give it to every generation. diffusers
+0.42.1 has the older one."""
 
 DEFAULTS = Defaults(
     width=768,

@@ -21,7 +21,7 @@ class Ltx2Options(ModelOptions):
     stg_scale: Scale = Field(
         None,
         description="Spatio-temporal guidance of the picture: away from a pass whose self-attention"
-        " is perturbed. 0 is off. Only LTX-2.3 checkpoints have it.",
+        " is perturbed. 0 is off; with `audio_stg_scale` 0 too, a job takes a quarter less time.",
     )
     modality_scale: Scale = Field(
         None,

@@ -2,27 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import LTX2ImageToVideoPipeline, LTX2Pipeline
-from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
+from diffusers import LTX2Pipeline
+from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES, resolve_default_image_crf
 from numpy.typing import NDArray
-from PIL import Image
 
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
-from common.errors import InvalidRequest, Unresolvable
+from common.errors import Unresolvable
 from common.requests import ResolvedRequest
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
-from common.runtime.images import load_image
 from common.runtime.latent_preview import LatentPreview
 from common.runtime.load_components import KeepRules
-from common.runtime.sampling import generator_for, step_callback
+from common.runtime.sampling import StepCallback, generator_for, step_callback
+from ltx2.conditioning import condition_picture
 from ltx2.decoding import Latents, decode_audio, decode_video, unpack_latents
+from ltx2.estimates import float32_components
+from ltx2.fidelity import (
+    TRANSFORMER_CONFIG,
+    ImageToVideo,
+    constant_shift,
+    gate_by_noise_level,
+    perturbing,
+)
 from ltx2.guidance import Guidance, resolve_guidance
 from ltx2.options import Ltx2Options
 from ltx2.precision import KEEP_TEXT_ENCODER, keep_transformer
@@ -39,7 +45,7 @@ class Ltx2:
     """A loaded checkpoint: both pipelines hold the same modules, there is one set of weights."""
 
     text_to_video: LTX2Pipeline
-    image_to_video: LTX2ImageToVideoPipeline
+    image_to_video: ImageToVideo
     traits: Traits
     preview: LatentPreview
 
@@ -54,11 +60,29 @@ def load(checkpoint: Path, options: LoadOptions) -> Ltx2:
         SettingsError: a setting asks for what this device does not have.
     """
     find_class(checkpoint, PIPELINE_CLASSES)
-    text_to_video = load_pipeline(LTX2Pipeline, checkpoint, options, keep=KEEP)
-    image_to_video = LTX2ImageToVideoPipeline(**text_to_video.components)
+    return ready(
+        load_pipeline(
+            LTX2Pipeline,
+            checkpoint,
+            options,
+            keep=KEEP,
+            float32=float32_components(checkpoint),
+            config={"transformer": TRANSFORMER_CONFIG},
+        )
+    )
+
+
+def ready(pipeline: LTX2Pipeline) -> Ltx2:
+    """Make a loaded pipeline sample as the model's authors do, from words and from a picture.
+
+    Args:
+        pipeline: its transformer was built with ``TRANSFORMER_CONFIG``; it is changed.
+    """
+    pipeline.register_modules(scheduler=constant_shift(pipeline.scheduler))
+    gate_by_noise_level(pipeline.transformer)
+    image_to_video = ImageToVideo(**pipeline.components)
     image_to_video.set_progress_bar_config(disable=True)
-    preview = latent_preview(text_to_video)
-    return Ltx2(text_to_video, image_to_video, traits_of(text_to_video), preview)
+    return Ltx2(pipeline, image_to_video, traits_of(pipeline), latent_preview(pipeline))
 
 
 def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> VideoClip:
@@ -68,15 +92,13 @@ def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> Vide
     sound's latents are thrown away and the picture is the same.
 
     Raises:
-        InvalidRequest: the options ask for what this checkpoint does not have.
-        Unresolvable: a distilled checkpoint with another number of steps than its own.
         OutOfMemory: the job did not fit.
+        Unresolvable: a distilled checkpoint with another number of steps than its own.
     """
-    arguments = sampling_arguments(request, model.traits)
     context.progress(Phase.ENCODING_PROMPT)
     context.raise_if_cancelled()
     with memory_errors():
-        latents = _denoise(model, request, arguments, context)
+        latents = denoise(model, request, conditions(model, request), context)
         context.progress(Phase.DECODING)
         context.raise_if_cancelled()
         audio = decode_audio(model.text_to_video, latents.audio) if request.generate_audio else None
@@ -90,36 +112,33 @@ def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> Vide
     )
 
 
+def conditions(model: Ltx2, request: ResolvedRequest) -> dict[str, Any]:
+    """The arguments of diffusers' call that say what the video shows."""
+    words = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
+    if request.image is None:
+        return words
+    crf = resolve_default_image_crf(model.image_to_video.text_encoder)
+    picture = condition_picture(request.image, request.width, request.height, crf)
+    return {**words, "image": picture, "image_crf": 0}  # it is compressed already
+
+
 def sampling_arguments(request: ResolvedRequest, traits: Traits) -> dict[str, Any]:
     """The arguments of diffusers' call that a request and a checkpoint decide together."""
     return {
-        "prompt": request.prompt,
-        "negative_prompt": request.negative_prompt,
         "width": request.width,
         "height": request.height,
         "num_frames": request.num_frames,
         "frame_rate": request.fps,
         "num_inference_steps": request.num_inference_steps,
         "sigmas": _sigmas(request, traits),
-        "use_cross_timestep": traits.cross_timestep,
+        "use_cross_timestep": False,  # each token's own time; see gate_by_noise_level
         "spatio_temporal_guidance_blocks": list(traits.stg_blocks),
-        **_guidance(request, traits).arguments(),
+        **_guidance(request).arguments(),
     }
 
 
-def _guidance(request: ResolvedRequest, traits: Traits) -> Guidance:
-    guidance = resolve_guidance(
-        request.guidance_scale,
-        Ltx2Options(**request.options),
-        perturbed_attention=traits.perturbed_attention,
-    )
-    if guidance.has_stg and not traits.perturbed_attention:
-        raise InvalidRequest(
-            "this checkpoint has no perturbed attention: stg_scale would change nothing.",
-            param="options.stg_scale",
-            hint="Leave stg_scale and audio_stg_scale out, or use an LTX-2.3 checkpoint.",
-        )
-    return guidance
+def _guidance(request: ResolvedRequest) -> Guidance:
+    return resolve_guidance(request.guidance_scale, Ltx2Options(**request.options))
 
 
 def _sigmas(request: ResolvedRequest, traits: Traits) -> list[float] | None:
@@ -139,16 +158,49 @@ def _sigmas(request: ResolvedRequest, traits: Traits) -> list[float] | None:
     return list(DISTILLED_SIGMA_VALUES)
 
 
-def _denoise(
-    model: Ltx2, request: ResolvedRequest, arguments: dict[str, Any], context: JobContext
+def denoise(
+    model: Ltx2, request: ResolvedRequest, conditions: Mapping[str, Any], context: JobContext
 ) -> Latents:
     """Run the sampling loop; answer what both decoders take.
 
     The picture's latents are taken from the last step: ``output_type="latent"`` answers them
     denormalised in float32, where the pipeline's own decoding does that in the compute dtype.
+
+    Args:
+        model: the loaded checkpoint.
+        request: its picture and words are not looked at.
+        conditions: of diffusers' call, see ``conditions``; embeddings or noise can stand here too.
+        context: told of every step, asked after each.
+
+    Raises:
+        Unresolvable: a distilled checkpoint with another number of steps than its own.
     """
-    steps = request.num_inference_steps
+    arguments = {**sampling_arguments(request, model.traits), **conditions}
+    guidance = _guidance(request)
     packed = list[torch.Tensor]()
+    pipeline: Any = model.image_to_video if "image" in conditions else model.text_to_video
+    with perturbing(
+        pipeline.transformer,
+        model.traits.stg_blocks,
+        video=guidance.stg_scale > 0,
+        audio=guidance.audio_stg_scale > 0,
+    ):
+        _, audio = pipeline(
+            **arguments,
+            generator=generator_for(request.seed),
+            output_type="latent",
+            return_dict=False,
+            callback_on_step_end=_step_end(model, request, packed, context),
+        )
+    video = unpack_latents(model.text_to_video, packed[0], request)
+    return Latents(video=video, audio=audio)
+
+
+def _step_end(
+    model: Ltx2, request: ResolvedRequest, packed: list[torch.Tensor], context: JobContext
+) -> StepCallback:
+    """Report each step; keep the latents of the last one in ``packed``."""
+    steps = request.num_inference_steps
 
     def picture(tokens: torch.Tensor) -> NDArray[np.uint8]:
         return model.preview(unpack_latents(model.text_to_video, tokens, request))
@@ -162,24 +214,4 @@ def _denoise(
             packed.append(tensors["latents"])
         return report(pipeline, step, timestep, tensors)
 
-    _, audio = _call(model, request)(
-        **arguments,
-        generator=generator_for(request.seed),
-        output_type="latent",
-        return_dict=False,
-        callback_on_step_end=on_step_end,
-    )
-    video = unpack_latents(model.text_to_video, packed[0], request)
-    return Latents(video=video, audio=audio)
-
-
-def _call(model: Ltx2, request: ResolvedRequest) -> Any:
-    """The pipeline of the request's kind.
-
-    Of the picture's preparation only the fit to the frame is ours; diffusers compresses it as
-    H.264 (``image_crf``), as in training, before it is encoded.
-    """
-    if request.image is None:
-        return model.text_to_video
-    picture = load_image(request.image, request.width, request.height)
-    return partial(model.image_to_video, image=Image.fromarray(picture))
+    return on_step_end

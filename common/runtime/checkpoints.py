@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,11 +12,19 @@ from torch import nn
 from common.contract import LoadOptions
 from common.errors import CheckpointError
 from common.runtime.acceleration import accelerate, check_group_offload
-from common.runtime.components import torch_components
+from common.runtime.components import Component, torch_components
 from common.runtime.devices import is_out_of_memory, memory_errors, pick_device
 from common.runtime.load_components import TRANSFORMER, KeepRules, load_components
 from common.runtime.loading import Adapter
-from common.runtime.weights import checkpoint_name, damaged, download_hint, missing, refused
+from common.runtime.match import check_class
+from common.runtime.weights import (
+    checkpoint_name,
+    damaged,
+    download_hint,
+    missing,
+    read_config,
+    refused,
+)
 
 _BROKEN_FILES = (
     AttributeError,
@@ -82,6 +91,7 @@ def load_pipeline(
     adapters: Mapping[str, Adapter] | None = None,
     unused: Mapping[str, Sequence[str]] | None = None,
     float32: Collection[str] = (),
+    config: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Any:
     """Load every model of a checkpoint onto the device; quantize those that ``keep`` names.
 
@@ -97,6 +107,7 @@ def load_pipeline(
         adapters: LoRAs by component, opened from ``options.adapter``.
         unused: patterns of tensors that nothing reads, by component: a file may have or lack them.
         float32: components that their authors run in float32, whatever the rest computes in.
+        config: by component, values that stand above those of its ``config.json``.
 
     Raises:
         CheckpointError: a file is missing, cut short or of another model.
@@ -106,13 +117,22 @@ def load_pipeline(
     """
     device = pick_device(options.device)
     check_group_offload(options, device)
-    components = torch_components(pipeline_class, checkpoint, read_index(checkpoint), unused)
+    listed = torch_components(pipeline_class, checkpoint, read_index(checkpoint), unused)
+    components = [_changed(component, (config or {}).get(component.name)) for component in listed]
     with memory_errors():
         loaded = load_components(components, options, keep=keep, adapters=adapters, float32=float32)
         pipeline = _assemble(pipeline_class, checkpoint, loaded.models)
         backend = _accelerate(pipeline, options, device)
     loaded.tell(options, backend)
     return pipeline
+
+
+def _changed(component: Component, changes: Mapping[str, Any] | None) -> Component:
+    if not changes:
+        return component
+    check_class(component.cls, component.folder)  # which a configuration of our own would skip
+    saved = read_config(component.folder.parent, component.folder.name)
+    return replace(component, config={**saved, **changes})
 
 
 def _assemble(

@@ -14,7 +14,19 @@ _SIXTEEN_TO_EIGHT_BITS = 257
 
 
 def load_image(path: Path, width: int, height: int) -> "NDArray[np.uint8]":
-    """RGB uint8 [height, width, 3]: upright, scaled to cover, cut around the centre.
+    """RGB uint8 [height, width, 3]: as ``open_image``, scaled to cover, cut around the centre.
+
+    Raises:
+        OSError: the file is missing or no picture.
+    """
+    from PIL import Image, ImageOps
+
+    fitted = ImageOps.fit(open_image(path), (width, height), Image.Resampling.LANCZOS)
+    return np.array(fitted, dtype=np.uint8)
+
+
+def open_image(path: Path) -> "Image.Image":
+    """The whole picture in RGB at its own size, upright.
 
     Transparency is laid on white: drawings and logos are made for a page, and dark lines would
     vanish on black.
@@ -25,9 +37,7 @@ def load_image(path: Path, width: int, height: int) -> "NDArray[np.uint8]":
     from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        fitted = ImageOps.fit(_rgb(upright), (width, height), Image.Resampling.LANCZOS)
-        return np.array(fitted, dtype=np.uint8)
+        return _rgb(ImageOps.exif_transpose(image))
 
 
 def _rgb(image: "Image.Image") -> "Image.Image":

@@ -71,7 +71,7 @@ def _ltx2(small: bool) -> Subject:
     text_dim = 64 if small else 3840
 
     def step(case: Case, device: torch.device) -> list[Call]:
-        """The pipeline makes one call for both prompts."""
+        """The pipeline makes one call for both prompts, and two more, each like half of it."""
         return [_ltx2_call(case, text_dim, device)]
 
     def flops(case: Case) -> float | None:

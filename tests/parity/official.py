@@ -28,11 +28,14 @@ class Case:
 
     @property
     def facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = json.loads(self.path.with_suffix(".json").read_text())
+        facts: dict[str, Any] = json.loads(self._file(".json").read_text())
         return facts
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        return load_file(self.path.with_suffix(".safetensors"))
+        return load_file(self._file(".safetensors"))
+
+    def _file(self, suffix: str) -> Path:
+        return self.path.with_name(self.path.name + suffix)  # a name may hold a dot itself
 
     def weights(self, name: str) -> dict[str, torch.Tensor]:
         """By diffusers' names, from the file ``name`` without what follows it."""

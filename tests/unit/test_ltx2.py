@@ -30,7 +30,7 @@ def test_defaults_are_the_published_ones():
     request = resolved()
     assert (request.width, request.height, request.num_frames, request.fps) == (768, 512, 121, 24)
     assert (request.num_inference_steps, request.guidance_scale) == (40, 3.0)
-    assert request.negative_prompt.startswith("blurry, out of focus")
+    assert request.negative_prompt.startswith("has_subtitles, has_blurbox")
     assert resolved(LTX_2_3).num_inference_steps == 30
 
 
@@ -43,6 +43,7 @@ def test_defaults_are_the_published_ones():
         ({"duration": 21}, "duration"),
         ({"fps": 61}, "fps"),
         ({"num_inference_steps": 101}, "num_inference_steps"),
+        ({"num_inference_steps": 1}, "num_inference_steps"),
     ],
 )
 def test_out_of_range_is_refused_by_name(fields: dict[str, object], param: str):
@@ -86,30 +87,30 @@ def test_unknown_option_is_refused():
 
 @pytest.mark.parametrize("guidance_scale", [0, 0.5, 1])
 def test_guidance_off_is_one_pass(guidance_scale: float):
-    guidance = resolve_guidance(guidance_scale, Ltx2Options(), perturbed_attention=True)
+    guidance = resolve_guidance(guidance_scale, Ltx2Options())
     assert guidance.passes == 1
     assert guidance == Guidance(guidance_scale=guidance_scale)
 
 
 def test_guidance_on_is_the_published_one():
-    on = resolve_guidance(3.0, Ltx2Options(), perturbed_attention=True)
+    on = resolve_guidance(3.0, Ltx2Options())
     assert on == Guidance(3.0, 1.0, 3.0, 0.7, 7.0, 1.0, 3.0, 0.7)
     assert on.passes == 4
-    without = resolve_guidance(3.0, Ltx2Options(), perturbed_attention=False)
+    without = resolve_guidance(3.0, Ltx2Options(stg_scale=0, audio_stg_scale=0))
     assert without.passes == 3
     assert not without.has_stg
 
 
 def test_given_options_win_over_both():
     options = Ltx2Options(modality_scale=2.0)
-    assert resolve_guidance(1.0, options, perturbed_attention=False).passes == 2
+    assert resolve_guidance(1.0, options).passes == 2
     options = Ltx2Options(modality_scale=1.0, audio_modality_scale=1.0)
-    assert resolve_guidance(3.0, options, perturbed_attention=False).passes == 2
+    assert resolve_guidance(3.0, options).passes == 3
 
 
 def test_an_audio_scale_of_zero_is_not_read_as_absent():
     arguments = resolve_guidance(
-        3.0, Ltx2Options(audio_stg_scale=0, audio_guidance_rescale=0), perturbed_attention=True
+        3.0, Ltx2Options(audio_stg_scale=0, audio_guidance_rescale=0)
     ).arguments()
     assert arguments["audio_stg_scale"] == arguments["audio_guidance_rescale"]
     assert arguments["audio_stg_scale"] == sys.float_info.min
@@ -132,6 +133,8 @@ def test_forward_matches_the_roofline(resolution: str, num_frames: int, petaflop
 
 def test_flops_of_a_job_count_steps_and_passes():
     once = forward_flops(resolved())
-    assert estimate_flops(resolved()) == pytest.approx(once * 40 * 3)
+    assert estimate_flops(resolved()) == pytest.approx(once * 40 * 4)
+    off = {"stg_scale": 0, "audio_stg_scale": 0}
+    assert estimate_flops(resolved(options=off)) == pytest.approx(once * 40 * 3)
     assert estimate_flops(resolved(guidance_scale=1)) == pytest.approx(once * 40)
     assert estimate_flops(resolved(DISTILLED)) == pytest.approx(once * 8)
