@@ -20,6 +20,7 @@ def load_options(
         quantization=Quantization(settings.quantization or spec.quantization),
         default_quantization=spec.quantization,
         device=settings.device,
+        compute_dtype=settings.compute_dtype,
         adapter=checkpoint.adapter,
         cache_dir=settings.quantized_cache_dir,
         cache_max_bytes=int(settings.quantized_cache_gb * GIB),

@@ -90,6 +90,8 @@ class ModelStatus(_Message):
     quantization: str | None = None
     quantization_reason: str | None = None
     attention_backend: str | None = None
+    compute_dtype: str | None = None
+    compute_dtype_reason: str | None = None
     from_cache: bool | None = None
     weight_bytes: int | None = None
 

@@ -119,9 +119,10 @@ def _fit(pipeline: LTX2Pipeline, latents: torch.Tensor, available: int) -> None:
     spatial = pipeline.vae_spatial_compression_ratio
     width, height = latents.shape[4] * spatial, latents.shape[3] * spatial
     frames = (latents.shape[2] - 1) * pipeline.vae_temporal_compression_ratio + 1
-    whole = whole_decoding_bytes(pipeline.vae.config, width, height, frames)
-    given = decoding_bytes(pipeline.vae.config, width, height, frames)
-    fit_decoder(pipeline.vae, whole, min(available, given))
+    vae: Any = pipeline.vae
+    size = (width, height, frames, vae.dtype.itemsize)
+    whole, given = whole_decoding_bytes(vae.config, *size), decoding_bytes(vae.config, *size)
+    fit_decoder(vae, whole, min(available, given))
 
 
 def _timestep(vae: Any, latents: torch.Tensor) -> torch.Tensor | None:

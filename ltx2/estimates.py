@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Memory
 from common.requests import ResolvedRequest
 from common.runtime.weights import parameter_count, read_config
@@ -14,7 +15,7 @@ COMPONENTS = ("text_encoder", "connectors", "transformer", "vae", "audio_vae", "
 """Folders of the checkpoint that are loaded; ``latent_upsampler`` beside them is not."""
 
 BYTES = 2
-"""Of a bfloat16 number."""
+"""Of a bfloat16 number, where nothing else is said."""
 SPATIAL, TEMPORAL = 32, 8
 """Pixels and frames that one latent stands for (vae/config.json)."""
 TEXT_TOKENS = 1024
@@ -89,30 +90,36 @@ def estimate_flops(request: ResolvedRequest) -> float:
     return forward_flops(request) * guidance.passes * request.num_inference_steps
 
 
-def estimate_memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
-    """Bytes for the weights in bfloat16, and for the larger of denoising and decoding.
+def estimate_memory(
+    checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> Memory:
+    """Bytes for the weights in ``dtype``, and for the larger of denoising and decoding.
 
     Raises:
         CheckpointError: a config or a weights file is missing or cannot be read.
     """
-    denoising = int(HEADROOM * _denoising_bytes(checkpoint, request))
+    itemsize = dtype.itemsize
+    denoising = int(HEADROOM * _denoising_bytes(checkpoint, request, itemsize))
     vae = read_config(checkpoint, "vae")
-    decoding = decoding_bytes(vae, request.width, request.height, request.num_frames)
+    size = (request.width, request.height, request.num_frames)
+    decoding = decoding_bytes(vae, *size, itemsize)
     return Memory(
-        load_bytes=BYTES * parameter_count(checkpoint, COMPONENTS),
+        load_bytes=itemsize * parameter_count(checkpoint, COMPONENTS),
         run_bytes=OVERHEAD_BYTES + max(denoising, decoding),
     )
 
 
-def _denoising_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
+def _denoising_bytes(checkpoint: Path, request: ResolvedRequest, itemsize: int) -> int:
     config = read_config(checkpoint, "transformer")
     width = config["num_attention_heads"] * config["attention_head_dim"]
     batch = 2 if request.guidance_scale > 1 else 1
     tensors = TOKEN_TENSORS_WITH_PICTURE if request.image else TOKEN_TENSORS
-    return batch * video_tokens(request) * int(width) * tensors * BYTES
+    return batch * video_tokens(request) * int(width) * tensors * itemsize
 
 
-def decoding_bytes(vae: Mapping[str, Any], width: int, height: int, num_frames: int) -> int:
+def decoding_bytes(
+    vae: Mapping[str, Any], width: int, height: int, num_frames: int, itemsize: int = BYTES
+) -> int:
     """Bytes that decoding may take: in one piece up to ``MAX_UNTILED_PIXELS``, above it in tiles.
 
     Args:
@@ -120,21 +127,24 @@ def decoding_bytes(vae: Mapping[str, Any], width: int, height: int, num_frames: 
         width: in pixels.
         height: in pixels.
         num_frames: of the whole video.
+        itemsize: bytes of a number that the autoencoder computes in.
     """
     if width * height * num_frames <= MAX_UNTILED_PIXELS:
-        return whole_decoding_bytes(vae, width, height, num_frames)
+        return whole_decoding_bytes(vae, width, height, num_frames, itemsize)
     # The tiles, the rows they are joined to, and the whole.
-    video = 3 * 3 * num_frames * width * height * BYTES
-    tile = _activation_bytes(vae, num_frames * min(width, TILE) * min(height, TILE))
+    video = 3 * 3 * num_frames * width * height * itemsize
+    tile = _activation_bytes(vae, num_frames * min(width, TILE) * min(height, TILE), itemsize)
     return int(HEADROOM * (tile + video))
 
 
-def whole_decoding_bytes(vae: Mapping[str, Any], width: int, height: int, num_frames: int) -> int:
+def whole_decoding_bytes(
+    vae: Mapping[str, Any], width: int, height: int, num_frames: int, itemsize: int = BYTES
+) -> int:
     """Bytes to decode a video in one piece, whatever its size; arguments as above."""
     pixels = num_frames * width * height
-    return int(HEADROOM * (_activation_bytes(vae, pixels) + 3 * pixels * BYTES))
+    return int(HEADROOM * (_activation_bytes(vae, pixels, itemsize) + 3 * pixels * itemsize))
 
 
-def _activation_bytes(vae: Mapping[str, Any], pixels: int) -> float:
+def _activation_bytes(vae: Mapping[str, Any], pixels: int, itemsize: int) -> float:
     channels = vae["decoder_block_out_channels"][0] // vae["upsample_factor"][0]
-    return float(DECODER_TENSORS * pixels / vae["patch_size"] ** 2 * channels * BYTES)
+    return float(DECODER_TENSORS * pixels / vae["patch_size"] ** 2 * channels * itemsize)

@@ -6,12 +6,14 @@ Architecture: Wan-Video/Wan2.1, wan/configs/wan_t2v_14B.py and wan_t2v_1_3B.py.
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Memory
 from common.requests import ResolvedRequest
 from common.runtime.weights import parameter_count, read_config
 
-BYTES_PER_WEIGHT = 2
-"""bfloat16. What stays float32 (time embedding, norms) is under 1 % of the 14B."""
+BFLOAT16_BYTES = 2
+"""Of a number in the format that all figures here are for; float32 doubles them. What stays
+float32 in any case (time embedding, norms) is under 1 % of the 14B."""
 
 TEXT_TOKENS = 512
 """Prompts are padded to this length (text_len in wan/configs/shared_config.py)."""
@@ -48,25 +50,32 @@ WAN_14B = Architecture(dim=5120, ffn_dim=13824, num_layers=40)
 WAN_1_3B = Architecture(dim=1536, ffn_dim=8960, num_layers=30)
 
 
-def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
-    """Weights in bfloat16, and the larger of denoising and decoding: they follow each other.
+def memory_of(
+    checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> Memory:
+    """Weights in ``dtype``, and the larger of denoising and decoding: they follow each other.
 
     Raises:
         CheckpointError: a configuration or a weights file is damaged.
     """
     transformer, vae = read_config(checkpoint, "transformer"), read_config(checkpoint, "vae")
     dim = transformer["num_attention_heads"] * transformer["attention_head_dim"]
-    denoising = int(num_tokens(request) * dim * DENOISE_BYTES * HEADROOM)
-    decoding = decoding_bytes(request.width, request.height, vae["base_dim"])
+    wider = dtype.itemsize / BFLOAT16_BYTES
+    denoising = int(num_tokens(request) * dim * DENOISE_BYTES * wider * HEADROOM)
+    decoding = decoding_bytes(request.width, request.height, vae["base_dim"], dtype.itemsize)
     return Memory(
-        load_bytes=parameter_count(checkpoint) * BYTES_PER_WEIGHT,
+        load_bytes=parameter_count(checkpoint) * dtype.itemsize,
         run_bytes=max(denoising, decoding),
     )
 
 
-def decoding_bytes(width: int, height: int, base_dim: int) -> int:
-    """Bytes to decode a video of this size in pixels without tiles, four frames at a time."""
-    return int(width * height * base_dim * DECODE_BYTES * HEADROOM)
+def decoding_bytes(width: int, height: int, base_dim: int, itemsize: int = BFLOAT16_BYTES) -> int:
+    """Bytes to decode a video of this size in pixels without tiles, four frames at a time.
+
+    ``itemsize``: bytes of a number that the autoencoder computes in.
+    """
+    wider = itemsize / BFLOAT16_BYTES
+    return int(width * height * base_dim * DECODE_BYTES * wider * HEADROOM)
 
 
 def flops_of(request: ResolvedRequest) -> float:

@@ -62,9 +62,11 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     context.raise_if_cancelled()
     with memory_errors():
         latents = _denoise(pipeline, request, context)
-    needed = decoding_bytes(request.width, request.height, pipeline.vae.config.base_dim)
+    vae = pipeline.vae
+    size = (request.width, request.height)
+    needed = decoding_bytes(*size, vae.config.base_dim, vae.dtype.itemsize)
     return VideoClip(
-        frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
+        frames=decode(vae, latents, context, needed_bytes=needed),
         num_frames=request.num_frames,
         width=request.width,
         height=request.height,

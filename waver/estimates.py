@@ -8,12 +8,13 @@ configurations; no GPU has measured them yet.
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Memory
 from common.requests import ResolvedRequest
 from common.runtime.weights import parameter_count, read_config
 
-BYTES_PER_WEIGHT = 2
-"""bfloat16."""
+BFLOAT16_BYTES = 2
+"""Of a number in the format that all figures here are for; float32 doubles them."""
 
 TEXT_TOKENS = 512
 """Prompts are padded to this length (text_len in wan/configs/shared_config.py)."""
@@ -61,8 +62,10 @@ class Architecture:
 TI2V_5B = Architecture(dim=3072, ffn_dim=14336, num_layers=30)
 
 
-def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
-    """Weights in bfloat16, and the larger of denoising and decoding: they follow each other.
+def memory_of(
+    checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> Memory:
+    """Weights in ``dtype``, and the larger of denoising and decoding: they follow each other.
 
     Raises:
         CheckpointError: a configuration or a weights file is damaged.
@@ -74,10 +77,12 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
         for name, usual in (("num_attention_heads", 24), ("attention_head_dim", 128))
     )
     tokens = num_tokens(request, compression)
-    denoising = int(tokens * heads * head_dim * compression.denoise_bytes * HEADROOM)
+    wider = dtype.itemsize / BFLOAT16_BYTES
+    denoising = int(tokens * heads * head_dim * compression.denoise_bytes * wider * HEADROOM)
+    decoding = decoding_bytes(request.width, request.height, vae, dtype.itemsize)
     return Memory(
-        load_bytes=parameter_count(checkpoint) * BYTES_PER_WEIGHT,
-        run_bytes=max(denoising, decoding_bytes(request.width, request.height, vae)),
+        load_bytes=parameter_count(checkpoint) * dtype.itemsize,
+        run_bytes=max(denoising, decoding),
     )
 
 
@@ -86,11 +91,17 @@ def compression_of(vae: dict[str, object]) -> Compression:
     return WAN_2_2 if vae.get("patch_size") else WAN_2_1
 
 
-def decoding_bytes(width: int, height: int, vae: dict[str, object]) -> int:
-    """Bytes to decode a video of this size in pixels without tiles, four frames at a time."""
+def decoding_bytes(
+    width: int, height: int, vae: dict[str, object], itemsize: int = BFLOAT16_BYTES
+) -> int:
+    """Bytes to decode a video of this size in pixels without tiles, four frames at a time.
+
+    ``itemsize``: bytes of a number that the autoencoder computes in.
+    """
     channels = vae.get("decoder_base_dim") or vae.get("base_dim") or 96
     assert isinstance(channels, int)  # noqa: S101  # a width, in a file that the library wrote
-    return int(width * height * channels * compression_of(vae).decode_bytes * HEADROOM)
+    wider = itemsize / BFLOAT16_BYTES
+    return int(width * height * channels * compression_of(vae).decode_bytes * wider * HEADROOM)
 
 
 def flops_of(request: ResolvedRequest) -> float:

@@ -116,9 +116,11 @@ def _latents(
 def _clip(
     pipeline: Any, request: ResolvedRequest, latents: torch.Tensor, context: JobContext
 ) -> VideoClip:
-    needed = decoding_bytes(request.width, request.height, dict(pipeline.vae.config))
+    vae = pipeline.vae
+    size = (request.width, request.height)
+    needed = decoding_bytes(*size, dict(vae.config), vae.dtype.itemsize)
     return VideoClip(
-        frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
+        frames=decode(vae, latents, context, needed_bytes=needed),
         num_frames=request.num_frames,
         width=request.width,
         height=request.height,

@@ -36,6 +36,8 @@ class LoadedView(BaseModel):
     quantization: str | None = Field(description="How the weights are kept.")
     quantization_reason: str | None
     attention_backend: str | None
+    compute_dtype: str | None = Field(description="Of what is not quantized, and of the sums.")
+    compute_dtype_reason: str | None
     from_cache: bool | None = Field(description="Quantized weights were read, not made.")
     weight_bytes: int | None
 

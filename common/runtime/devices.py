@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
+from common.compute_dtype import AUTO, ComputeDtype, choose_compute_dtype
 from common.errors import InvalidRequest, OutOfMemory
 
 _CPU_ALLOCATOR = "DefaultCPUAllocator"
@@ -34,14 +35,20 @@ def _present() -> list[str]:
     return ["cpu", *(f"cuda:{index}" for index in range(gpus))]
 
 
-def compute_dtype(device: torch.device) -> torch.dtype:
-    """The number format of weights and activations on ``device``: bfloat16, everywhere for now.
+def compute_dtype(device: torch.device, asked: str = AUTO) -> torch.dtype:
+    """The number format of weights and activations on ``device``.
 
-    The models here are published and trained in it, every GPU since Ampere has it in its matrix
-    units, and on a CPU it keeps memory and results like those of the GPU.
+    Args:
+        device: where the model will run.
+        asked: ``LoadOptions.compute_dtype``.
     """
-    del device
-    return torch.bfloat16
+    return as_torch(choose_compute_dtype(asked, on_gpu=device.type != "cpu").dtype)
+
+
+def as_torch(dtype: ComputeDtype) -> torch.dtype:
+    """The same format, as torch names it."""
+    found: torch.dtype = getattr(torch, dtype)
+    return found
 
 
 def is_out_of_memory(error: BaseException) -> bool:

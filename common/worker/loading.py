@@ -85,6 +85,8 @@ def _loaded(
         quantization=report.quantization if report else None,
         quantization_reason=report.reason if report else None,
         attention_backend=report.attention_backend if report else None,
+        compute_dtype=report.compute_dtype if report else None,
+        compute_dtype_reason=report.compute_dtype_reason if report else None,
         from_cache=report.from_cache if report else None,
         weight_bytes=report.weight_bytes if report else None,
     )

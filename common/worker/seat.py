@@ -150,7 +150,7 @@ def open_seat(settings: Settings, spec: ModelSpec) -> Seat:
             used_bytes=used_bytes,
             pinned=settings.pinned,
         ),
-        appraiser=Appraiser.of(spec, settings),
+        appraiser=Appraiser.of(spec, settings, kind),
         meter=PeakMeter(kind),
         locate=partial(locate, settings.models_dir, variant),
         used_bytes=used_bytes,

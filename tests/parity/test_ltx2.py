@@ -14,10 +14,10 @@ from diffusers import LTX2ImageToVideoPipeline, LTX2Pipeline
 from diffusers.pipelines.ltx2.utils import DEFAULT_NEGATIVE_PROMPT, DISTILLED_SIGMA_VALUES
 from PIL import Image
 
-from common.contract import LoadOptions, Phase, VideoClip
+from common.contract import Phase, VideoClip
 from common.errors import CheckpointError, InvalidRequest, JobCancelled, Unresolvable
 from common.requests import ResolvedRequest
-from common.runtime.devices import compute_dtype
+from common.runtime.devices import as_torch
 from common.runtime.images import load_image
 from common.runtime.sampling import generator_for
 from ltx2.decoding import decode_video
@@ -25,6 +25,7 @@ from ltx2.guidance import Guidance
 from ltx2.model_config import NEGATIVE_PROMPT, SPEC
 from ltx2.pipeline import Ltx2
 from scripts.tiny import ltx2 as tiny
+from tests.formats import COMPUTE_DTYPE, on_cpu
 
 STEPS = 3
 NEUTRAL = {
@@ -69,9 +70,7 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def models(snapshots: dict[str, Path]) -> dict[str, Ltx2]:
-    return {
-        name: SPEC.load(folder, LoadOptions(device="cpu")) for name, folder in snapshots.items()
-    }
+    return {name: SPEC.load(folder, on_cpu()) for name, folder in snapshots.items()}
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +89,7 @@ def bare(bares: dict[str, LTX2Pipeline]) -> LTX2Pipeline:
 
 
 def bare_pipeline(folder: Path) -> LTX2Pipeline:
-    dtype = compute_dtype(torch.device("cpu"))
+    dtype = as_torch(COMPUTE_DTYPE)
     pipeline = LTX2Pipeline.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
@@ -339,7 +338,7 @@ def test_memory_counts_weights_and_grows_with_the_video(snapshots: dict[str, Pat
 
 def test_a_damaged_checkpoint_is_named(snapshots: dict[str, Path], tmp_path: Path):
     with pytest.raises(CheckpointError):
-        SPEC.load(tmp_path, LoadOptions(device="cpu"))
+        SPEC.load(tmp_path, on_cpu())
     with pytest.raises(CheckpointError):
         SPEC.memory(tmp_path, a_request())
 

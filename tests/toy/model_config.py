@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from common.compute_dtype import ComputeDtype
 from common.contract import (
     AudioTrack,
     BatchContext,
@@ -179,7 +180,9 @@ def _take(seconds: float) -> None:
         threading.Event().wait(seconds)
 
 
-def memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
+def memory(
+    checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> Memory:
     """What the checkpoint and the options say, and some frames."""
     options = ToyOptions.model_validate(request.options)
     says = options.hold_mb if options.says_mb is None else options.says_mb

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Memory, Quantization
 from common.errors import NotEnoughMemory
 from common.hub import Checkpoint
@@ -130,7 +131,7 @@ def test_where_nothing_helps_it_says_so(experience: Experience, checkpoint: Chec
 def test_the_headers_are_read_once_for_each_shape(experience: Experience, checkpoint: Checkpoint):
     reads = []
 
-    def counting(path: Path, request: ResolvedRequest) -> Memory:
+    def counting(path: Path, request: ResolvedRequest, dtype: ComputeDtype) -> Memory:
         reads.append(request.width)
         return Memory(1, 1)
 
