@@ -87,6 +87,8 @@ class LoadReport:
     from_cache: bool
     """Whether quantized weights were read, rather than made."""
     weight_bytes: int
+    gpu_tflops: float | None = None
+    """Of a short product in bfloat16; None without a GPU."""
 
 
 def _ignore(*_: object) -> None:
@@ -115,8 +117,12 @@ class LoadOptions:
     """Compile the transformer's repeated blocks at their first use."""
     group_offload: bool = False
     """Keep most blocks off a discrete GPU that is too small. Never on unified memory."""
+    cuda_bytes: int | None = None
+    """The most that torch may hold through CUDA; None sets no bound."""
     on_bytes: Callable[[int, int], None] = _ignore
     """Told (bytes read, bytes in all) as weights come in; what it raises leaves the load."""
+    while_busy: Callable[[], object] = _ignore
+    """Called once the weights are in, while the GPU is busy with a product; not on a CPU."""
     on_report: Callable[[LoadReport], None] = _ignore
     """Told once, at the end."""
 

@@ -79,6 +79,15 @@ class Leave(_Message):
     type: Literal["leave"] = "leave"
 
 
+class GpuPulse(_Message):
+    """The GPU while it was busy with a short product, right after a load; null: it did not tell."""
+
+    tflops: float | None
+    clock_mhz: float | None
+    max_clock_mhz: float | None
+    power_watts: float | None
+
+
 class ModelStatus(_Message):
     """The worker's model: its state, and what was really loaded."""
 
@@ -94,6 +103,7 @@ class ModelStatus(_Message):
     compute_dtype_reason: str | None = None
     from_cache: bool | None = None
     weight_bytes: int | None = None
+    gpu: GpuPulse | None = None
 
 
 class Beat(_Message):

@@ -15,7 +15,8 @@ from common.api.memory_views import PoolView, pool_view
 from common.api.service import Service
 from common.errors import CheckpointError
 from common.hub import locate
-from common.messages import ModelState
+from common.memory.gpu_figures import read_gpu
+from common.messages import GpuPulse, ModelState
 
 
 class CheckpointView(BaseModel):
@@ -40,6 +41,19 @@ class LoadedView(BaseModel):
     compute_dtype_reason: str | None
     from_cache: bool | None = Field(description="Quantized weights were read, not made.")
     weight_bytes: int | None
+    gpu: GpuPulse | None = Field(
+        description="The GPU's speed, clock and power in a short product after the load."
+    )
+
+
+class GpuView(BaseModel):
+    """The GPU at this moment; null where NVML does not tell. ``utilization`` goes up to 1."""
+
+    utilization: float | None
+    temperature_celsius: float | None
+    power_watts: float | None
+    clock_mhz: float | None
+    max_clock_mhz: float | None
 
 
 class SystemView(BaseModel):
@@ -49,6 +63,7 @@ class SystemView(BaseModel):
     python: str
     cpus: int | None
     gpus: list[str]
+    gpu: GpuView | None = Field(description="The first of them, now.")
     packages: dict[str, str]
     disk_free_bytes: int = Field(description="On the outputs volume.")
 
@@ -138,6 +153,7 @@ def _system(service: Service) -> SystemView:
         python=platform.python_version(),
         cpus=os.cpu_count(),
         gpus=_gpus(),
+        gpu=None if service.gpu is None else GpuView(**asdict(read_gpu(service.gpu))),
         packages=_packages("torch", "diffusers", "transformers", "fastapi", "sqlalchemy"),
         disk_free_bytes=service.storage.free_bytes(),
     )

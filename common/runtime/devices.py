@@ -7,9 +7,7 @@ import torch
 
 from common.compute_dtype import AUTO, ComputeDtype, choose_compute_dtype
 from common.errors import InvalidRequest, OutOfMemory
-
-_CPU_ALLOCATOR = "DefaultCPUAllocator"
-"""How torch signs a failed allocation on the CPU, which is a plain RuntimeError."""
+from common.runtime.out_of_memory import is_out_of_memory
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -49,13 +47,6 @@ def as_torch(dtype: ComputeDtype) -> torch.dtype:
     """The same format, as torch names it."""
     found: torch.dtype = getattr(torch, dtype)
     return found
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` is one of the ways in which torch says that an allocation failed."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error)
 
 
 @contextmanager

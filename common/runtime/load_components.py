@@ -15,11 +15,13 @@ from transformers.utils.logging import disable_progress_bar as disable_transform
 
 from common.compute_dtype import Choice, choose_compute_dtype
 from common.contract import LoadOptions, LoadReport, Quantization
+from common.runtime.available import bound_bytes
 from common.runtime.cache import WeightCache
 from common.runtime.components import Component, PendingComponent, Treatment
 from common.runtime.devices import as_torch, pick_device
 from common.runtime.load_progress import Progress
 from common.runtime.loading import Adapter
+from common.runtime.pulse import tflops
 from common.runtime.quantization import Keep, choose_scheme, weight_bytes
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ class Loaded:
     reason: str
     computes: Choice
     from_cache: bool
+    gpu_tflops: float | None = None
 
     def tell(
         self, options: LoadOptions, attention_backend: str, others: Iterable[nn.Module] = ()
@@ -52,6 +55,7 @@ class Loaded:
             compute_dtype=self.computes.dtype,
             compute_dtype_reason=self.computes.reason,
             from_cache=self.from_cache,
+            gpu_tflops=self.gpu_tflops,
             weight_bytes=sum(map(weight_bytes, (*self.models.values(), *others))),
         )
         log.info("weights loaded", extra=vars(report))
@@ -84,6 +88,7 @@ def load_components(
     device = pick_device(options.device)
     scheme, reason = choose_scheme(options.quantization, options.default_quantization, device)
     computes = choose_compute_dtype(options.compute_dtype, on_gpu=device.type != "cpu")
+    bound_bytes(device, options.cuda_bytes)
     # A bar in a log file is noise; progress goes through the job's context.
     disable_diffusers_bar()
     disable_transformers_bar()
@@ -98,7 +103,8 @@ def load_components(
             for component in components
         ]
         models = _load_all(pending, options)
-    return Loaded(models, scheme, reason, computes, _all_cached(pending))
+    speed = tflops(device, options.while_busy)
+    return Loaded(models, scheme, reason, computes, _all_cached(pending), speed)
 
 
 class _Treatments:

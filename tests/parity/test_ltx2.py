@@ -14,18 +14,20 @@ from diffusers import LTX2ImageToVideoPipeline, LTX2Pipeline
 from diffusers.pipelines.ltx2.utils import DEFAULT_NEGATIVE_PROMPT, DISTILLED_SIGMA_VALUES
 from PIL import Image
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Phase, VideoClip
 from common.errors import CheckpointError, InvalidRequest, JobCancelled, Unresolvable
 from common.requests import ResolvedRequest
-from common.runtime.devices import as_torch
 from common.runtime.images import load_image
 from common.runtime.sampling import generator_for
 from ltx2.decoding import decode_video
+from ltx2.estimates import OVERHEAD_BYTES
 from ltx2.guidance import Guidance
 from ltx2.model_config import NEGATIVE_PROMPT, SPEC
 from ltx2.pipeline import Ltx2
 from scripts.tiny import ltx2 as tiny
-from tests.formats import COMPUTE_DTYPE, on_cpu
+from tests.formats import on_cpu
+from tests.parity.bare import bare as bare_by_library
 
 STEPS = 3
 NEUTRAL = {
@@ -89,10 +91,7 @@ def bare(bares: dict[str, LTX2Pipeline]) -> LTX2Pipeline:
 
 
 def bare_pipeline(folder: Path) -> LTX2Pipeline:
-    dtype = as_torch(COMPUTE_DTYPE)
-    pipeline = LTX2Pipeline.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return bare_by_library(LTX2Pipeline, folder)
 
 
 def a_request(**fields: Any) -> ResolvedRequest:
@@ -289,7 +288,8 @@ def test_without_sound_the_picture_is_the_same(model: Ltx2):
 
 
 def test_large_videos_are_decoded_in_tiles(model: Ltx2, bare: LTX2Pipeline):
-    latents = torch.randn(1, 128, 2, 4, 18, generator=generator_for(1)).to(torch.bfloat16)
+    latents = torch.randn(1, 128, 2, 4, 18, generator=generator_for(1))
+    latents = latents.to(bare.vae.dtype)
     tiled = np.concatenate(list(decode_video(model.text_to_video, latents, Recorder(), 0)))
     whole = np.concatenate(list(decode_video(model.text_to_video, latents, Recorder())))
     bare.vae.enable_tiling()
@@ -329,8 +329,14 @@ def test_traits_come_from_the_checkpoint(models: dict[str, Ltx2]):
 def test_memory_counts_weights_and_grows_with_the_video(snapshots: dict[str, Path]):
     folder = snapshots["Lightricks/LTX-2"]
     files = sum(path.stat().st_size for path in folder.glob("*/*.safetensors"))
-    small = SPEC.memory(folder, a_request())
-    large = SPEC.memory(folder, a_request(width=1920, height=1088, num_frames=121))
+    narrow = ComputeDtype.BFLOAT16
+    small = SPEC.memory(folder, a_request(), narrow)
+    wide = SPEC.memory(folder, a_request(), ComputeDtype.FLOAT32)
+    large = SPEC.memory(folder, a_request(width=1920, height=1088, num_frames=121), narrow)
+    assert wide.load_bytes == 2 * small.load_bytes
+    assert wide.run_bytes - OVERHEAD_BYTES == pytest.approx(
+        2 * (small.run_bytes - OVERHEAD_BYTES), rel=1e-6
+    )
     assert small.load_bytes == pytest.approx(files, rel=0.05)
     assert large.load_bytes == small.load_bytes
     assert large.run_bytes > small.run_bytes
@@ -340,7 +346,7 @@ def test_a_damaged_checkpoint_is_named(snapshots: dict[str, Path], tmp_path: Pat
     with pytest.raises(CheckpointError):
         SPEC.load(tmp_path, on_cpu())
     with pytest.raises(CheckpointError):
-        SPEC.memory(tmp_path, a_request())
+        SPEC.memory(tmp_path, a_request(), ComputeDtype.BFLOAT16)
 
 
 def test_the_default_negative_prompt_is_the_published_one():

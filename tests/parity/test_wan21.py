@@ -16,10 +16,10 @@ from common.contract import Phase
 from common.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
-from common.runtime.devices import as_torch
 from common.runtime.images import load_image
 from scripts.tiny import wan21 as tiny
-from tests.formats import COMPUTE_DTYPE, on_cpu
+from tests.formats import on_cpu
+from tests.parity.bare import bare
 from wan21.model_config import SPEC, generate, load
 
 STEPS = 3
@@ -114,7 +114,7 @@ def bare_frames(
 ) -> NDArray[np.uint8]:
     """What a reader of the diffusers documentation would get."""
     kind = WanImageToVideoPipeline if request.image else WanPipeline
-    pipe = kind.from_pretrained(snapshot, dtype=as_torch(COMPUTE_DTYPE))
+    pipe = bare(kind, snapshot)
     config = pipe.scheduler.config
     pipe.scheduler = UniPCMultistepScheduler.from_config(config, flow_shift=flow_shift)
     if tiling:

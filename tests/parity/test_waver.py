@@ -16,11 +16,11 @@ from common.contract import Phase
 from common.errors import CheckpointError, JobCancelled
 from common.requests import ResolvedRequest
 from common.runtime.causal_decoding import decode
-from common.runtime.devices import as_torch
 from common.runtime.images import load_image
 from scripts.tiny import publish
 from scripts.tiny import waver as tiny
-from tests.formats import COMPUTE_DTYPE, on_cpu
+from tests.formats import on_cpu
+from tests.parity.bare import bare
 from waver.guidance import apg
 from waver.model_config import SPEC, generate, load
 from waver.pipeline import _denoise
@@ -107,7 +107,7 @@ SAMPLING_FIELDS = {
 
 
 def bare_pipeline(snapshot: Path, flow_shift: float = 5.0, kind: Any = WanPipeline) -> Any:
-    pipe = kind.from_pretrained(snapshot, dtype=as_torch(COMPUTE_DTYPE))
+    pipe = bare(kind, snapshot)
     config = pipe.scheduler.config
     pipe.scheduler = UniPCMultistepScheduler.from_config(config, flow_shift=flow_shift)
     return pipe

@@ -48,6 +48,7 @@ class ToyOptions(ModelOptions):
     chunk_seconds: float = Field(0, ge=0, le=60, description="Seconds of each decoded chunk.")
     die_at: Moment | None = Field(None, description="Where the process kills itself.")
     raise_at: Moment | None = Field(None, description="Where the model raises.")
+    out_of_memory_at: Moment | None = Field(None, description="Where an allocation fails.")
     hang_at: Moment | None = Field(None, description="Where the model never returns.")
     wraps_stops: bool = Field(
         False, description="Whether it makes errors of its own of stops, as libraries do."
@@ -170,6 +171,8 @@ def _misbehave(moment: Moment, requests: Sequence[ResolvedRequest]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if options.raise_at == moment:
         raise RuntimeError("secret inside of the toy model")
+    if options.out_of_memory_at == moment:
+        raise MemoryError
     if options.hang_at == moment:
         threading.Event().wait()
 

@@ -210,6 +210,8 @@ def test_ltx2_is_given_the_memory_for_one_piece_up_to_720p():
     given = [decoding_bytes(vae, *size) for size in sizes]
     assert given[0] == whole[0]
     assert given[1] < whole[1], "tiles take less"
+    wide = [decoding_bytes(vae, *size, itemsize=4) for size in sizes]
+    assert wide == [pytest.approx(2 * count, rel=1e-6) for count in given]
 
 
 # Free memory

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Capability, Variant
 from common.errors import CheckpointError, InvalidRequest, Unresolvable
 from common.requests import GenerateRequest, ResolvedRequest
@@ -118,6 +119,13 @@ def test_memory_counts_numbers_not_bytes_of_files(tmp_path: Path) -> None:
     assert memory.run_bytes == pytest.approx(1.5 * 4.06e9, rel=0.01)  # the VAE's share leads
     longer = memory_of(tmp_path, resolved(num_frames=161))
     assert longer.run_bytes == pytest.approx(1.5 * 7.27e9, rel=0.01)  # now the transformer's
+
+
+def test_float32_doubles_weights_and_activations(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path)
+    narrow, wide = (memory_of(tmp_path, resolved(), dtype) for dtype in ComputeDtype)
+    assert wide.load_bytes == 2 * narrow.load_bytes
+    assert wide.run_bytes == pytest.approx(2 * narrow.run_bytes, rel=1e-6)
 
 
 def test_memory_of_a_damaged_checkpoint_says_so(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Capability, Variant
 from common.errors import CheckpointError, InvalidRequest, Unresolvable
 from common.hub import choose_variant
@@ -195,6 +196,15 @@ def test_memory_of_the_1_3b(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, {"base_dim": 96}, heads=12)
     memory = memory_of(tmp_path, resolution(T2V_1_3B).request)
     assert memory.run_bytes == pytest.approx(1.5 * 4.06e9, rel=0.01)
+
+
+@pytest.mark.parametrize("num_frames", [121, 241])  # the VAE's share leads, or the transformer's
+def test_float32_doubles_weights_and_activations(tmp_path: Path, num_frames: int) -> None:
+    write_checkpoint(tmp_path, VAE_5B, heads=24)
+    request = resolution(num_frames=num_frames).request
+    narrow, wide = (memory_of(tmp_path, request, dtype) for dtype in ComputeDtype)
+    assert wide.load_bytes == 2 * narrow.load_bytes
+    assert wide.run_bytes == pytest.approx(2 * narrow.run_bytes, rel=1e-6)
 
 
 def test_memory_of_a_damaged_checkpoint_says_so(tmp_path: Path) -> None:
