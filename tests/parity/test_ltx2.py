@@ -21,7 +21,7 @@ from common.requests import ResolvedRequest
 from common.runtime.images import load_image
 from common.runtime.sampling import generator_for
 from ltx2.decoding import decode_video
-from ltx2.estimates import OVERHEAD_BYTES
+from ltx2.estimates import OVERHEAD_BYTES, whole_decoding_bytes
 from ltx2.guidance import Guidance
 from ltx2.model_config import NEGATIVE_PROMPT, SPEC
 from ltx2.pipeline import Ltx2
@@ -299,6 +299,17 @@ def test_large_videos_are_decoded_in_tiles(model: Ltx2, bare: LTX2Pipeline):
     expected = bare.video_processor.postprocess_video(video, output_type="np")[0]
     assert np.array_equal(tiled, (expected * 255).round().astype(np.uint8))
     assert not np.array_equal(tiled, whole)
+
+
+def test_a_wide_format_needs_twice_the_room(bare: LTX2Pipeline, caplog: pytest.LogCaptureFixture):
+    """Tiles are blended: who has the room for the whole must get the whole."""
+    vae: Any = bare.vae
+    needed = whole_decoding_bytes(vae.config, 576, 128, 9, vae.dtype.itemsize)
+    latents = torch.randn(1, 128, 2, 4, 18, generator=generator_for(1)).to(vae.dtype)
+    for available, tiles in ((needed, False), (needed - 1, True)):
+        caplog.clear()
+        next(decode_video(bare, latents, Recorder(), available))
+        assert ("tiles" in caplog.text) is tiles
 
 
 def test_cancelling_leaves_in_that_step(model: Ltx2):

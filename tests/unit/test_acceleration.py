@@ -112,6 +112,14 @@ def imprecise(query: Any, key: Any, value: Any, **_: Any) -> Any:
     return good + 0.03 * good.norm(dim=-1, keepdim=True) / good.shape[-1] ** 0.5
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_kernel_is_tried_in_the_models_own_format(dtype: torch.dtype):
+    """float32 against float32 is nearly exact; bfloat16 never is."""
+    error = worst_error(AttentionBackendName.NATIVE, tiny_wan().to(dtype), CPU)
+    assert error is not None
+    assert (error < 1e-5) is (dtype is torch.float32)
+
+
 @pytest.mark.parametrize(
     ("kernel", "refused"), [(wrong_tail, True), (not_numbers, True), (imprecise, False)]
 )
