@@ -24,7 +24,10 @@ def info(pulse: dict[str, Any] | None, now: dict[str, Any] | None = None) -> dic
     return {"loaded": {"gpu": pulse}, "system": {"gpus": [GB10], "gpu": now}}
 
 
-@pytest.mark.parametrize("look", [HEALTHY, CAPPED, SHARED, LATE, SILENT, {}])
+CAPPED_AND_SHARED = {**CAPPED, "tflops": 29.0}
+
+
+@pytest.mark.parametrize("look", [HEALTHY, CAPPED, CAPPED_AND_SHARED, SHARED, LATE, SILENT, {}])
 def test_a_gpu_that_is_well_enough(look: dict[str, Any]):
     assert not is_stuck(GB10, look)
     assert gpu_problems(info(look)) == []
