@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from common.compute_dtype import AUTO, ComputeDtype
 from common.requests import ResolvedRequest
 from common.variants import Adapter as Adapter
 from common.variants import Capability as Capability
@@ -30,7 +31,7 @@ Pipeline = Any
 
 
 class Quantization(StrEnum):
-    """How the weights of linear layers are kept in memory. All compute in bfloat16 but one."""
+    """How the weights of linear layers are kept. All but one compute in the compute dtype."""
 
     NONE = "none"
     FP8 = "fp8"
@@ -81,9 +82,13 @@ class LoadReport:
     reason: str
     """Why this scheme: the service's default, a setting, or what ``auto`` saw."""
     attention_backend: str
+    compute_dtype: ComputeDtype
+    compute_dtype_reason: str
     from_cache: bool
     """Whether quantized weights were read, rather than made."""
     weight_bytes: int
+    gpu_tflops: float | None = None
+    """Of a short product in bfloat16; None without a GPU."""
 
 
 def _ignore(*_: object) -> None:
@@ -99,6 +104,8 @@ class LoadOptions:
     """The model's own, which ``AUTO`` falls back on."""
     device: str = "auto"
     """``auto`` is the GPU where there is one, else the CPU; or a torch device string."""
+    compute_dtype: str = AUTO
+    """Of what is not quantized: ``bfloat16``, ``float32``, or ``auto``, what suits the device."""
     adapter: Path | None = None
     """A LoRA's safetensors file, to add to the transformer's weights before quantization."""
     cache_dir: Path | None = None
@@ -110,8 +117,12 @@ class LoadOptions:
     """Compile the transformer's repeated blocks at their first use."""
     group_offload: bool = False
     """Keep most blocks off a discrete GPU that is too small. Never on unified memory."""
+    cuda_bytes: int | None = None
+    """The most that torch may hold through CUDA; None sets no bound."""
     on_bytes: Callable[[int, int], None] = _ignore
     """Told (bytes read, bytes in all) as weights come in; what it raises leaves the load."""
+    while_busy: Callable[[], object] = _ignore
+    """Called once the weights are in, while the GPU is busy with a product; not on a CPU."""
     on_report: Callable[[LoadReport], None] = _ignore
     """Told once, at the end."""
 
@@ -183,7 +194,7 @@ class BatchContext(JobContext, Protocol):
 LoadFunction = Callable[[Path, LoadOptions], Pipeline]
 GenerateFunction = Callable[[Pipeline, ResolvedRequest, JobContext], VideoClip]
 BatchFunction = Callable[[Pipeline, Sequence[ResolvedRequest], BatchContext], list[VideoClip]]
-MemoryFunction = Callable[[Path, ResolvedRequest], Memory]
+MemoryFunction = Callable[[Path, ResolvedRequest, ComputeDtype], Memory]
 CostFunction = Callable[[ResolvedRequest], float]
 
 
@@ -191,7 +202,8 @@ CostFunction = Callable[[ResolvedRequest], float]
 class ModelSpec:
     """One model service. The first variant is the default; ``CHECKPOINT`` picks another.
 
-    ``memory`` and ``cost`` (FLOPs of a request) feed the estimates of ``dry_run``.
+    ``memory`` (in a number format) and ``cost`` (FLOPs of a request) feed the estimates of
+    ``dry_run``.
 
     ``generate_batch`` denoises up to ``max_batch`` requests together that differ in words, seed
     and picture alone; its clips are drawn one after the other, each as ``generate``'s would be.

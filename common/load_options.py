@@ -14,18 +14,23 @@ def load_options(
     *,
     on_bytes: Callable[[int, int], None],
     on_report: Callable[[LoadReport], None],
+    cuda_bytes: int | None = None,
+    while_busy: Callable[[], object] = lambda: None,
 ) -> LoadOptions:
-    """How ``checkpoint`` is to be brought into memory here; the callbacks are passed through."""
+    """How ``checkpoint`` is to be brought into memory here; the last four are passed through."""
     return LoadOptions(
         quantization=Quantization(settings.quantization or spec.quantization),
         default_quantization=spec.quantization,
         device=settings.device,
+        compute_dtype=settings.compute_dtype,
         adapter=checkpoint.adapter,
         cache_dir=settings.quantized_cache_dir,
         cache_max_bytes=int(settings.quantized_cache_gb * GIB),
         attention_backend=settings.attention_backend,
         compile_blocks=settings.compile_blocks,
         group_offload=settings.group_offload,
+        cuda_bytes=cuda_bytes,
+        while_busy=while_busy,
         on_bytes=on_bytes,
         on_report=on_report,
     )

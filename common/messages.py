@@ -79,6 +79,15 @@ class Leave(_Message):
     type: Literal["leave"] = "leave"
 
 
+class GpuPulse(_Message):
+    """The GPU while it was busy with a short product, right after a load; null: it did not tell."""
+
+    tflops: float | None
+    clock_mhz: float | None
+    max_clock_mhz: float | None
+    power_watts: float | None
+
+
 class ModelStatus(_Message):
     """The worker's model: its state, and what was really loaded."""
 
@@ -90,8 +99,11 @@ class ModelStatus(_Message):
     quantization: str | None = None
     quantization_reason: str | None = None
     attention_backend: str | None = None
+    compute_dtype: str | None = None
+    compute_dtype_reason: str | None = None
     from_cache: bool | None = None
     weight_bytes: int | None = None
+    gpu: GpuPulse | None = None
 
 
 class Beat(_Message):

@@ -69,6 +69,8 @@ class Settings(
     """Hub id of another checkpoint of the same model; the model's default when empty."""
     device: str = "auto"
     """cuda, cpu, or auto: the GPU where there is one."""
+    compute_dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """bfloat16, float32, or auto: bfloat16 on GPUs and on CPUs with units for it, else float32."""
 
     quantization: Literal["auto", "none", "fp8", "fp8_compute", "nf4", "nvfp4"] | None = None
     """How weights are kept: none, fp8, fp8_compute, nf4, nvfp4, or auto. Empty: the model's own."""

@@ -129,11 +129,12 @@ def _fit(pipeline: LTX2Pipeline, latents: torch.Tensor, available: int) -> None:
     spatial = pipeline.vae_spatial_compression_ratio
     width, height = latents.shape[4] * spatial, latents.shape[3] * spatial
     frames = (latents.shape[2] - 1) * pipeline.vae_temporal_compression_ratio + 1
-    whole = whole_decoding_bytes(pipeline.vae.config, width, height, frames)
-    given = decoding_bytes(pipeline.vae.config, width, height, frames)
-    if fit_decoder(pipeline.vae, whole, min(available, given)):
+    vae: Any = pipeline.vae
+    size = (width, height, frames, vae.dtype.itemsize)
+    whole, given = whole_decoding_bytes(vae.config, *size), decoding_bytes(vae.config, *size)
+    if fit_decoder(vae, whole, min(available, given)):
         strides = [spatial * _stride(side) for side in latents.shape[3:]]
-        pipeline.vae.tile_sample_stride_height, pipeline.vae.tile_sample_stride_width = strides
+        vae.tile_sample_stride_height, vae.tile_sample_stride_width = strides
 
 
 def _stride(latents: int) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Memory
 from common.requests import ResolvedRequest
 from common.runtime.live_weights import parameter_count
@@ -15,8 +16,8 @@ COMPONENTS = ("text_encoder", "connectors", "transformer", "vae", "audio_vae", "
 """Folders of the checkpoint that are loaded; ``latent_upsampler`` beside them is not."""
 
 BYTES = 2
-"""Of a bfloat16 number."""
-FLOAT32_VOCODER, FLOAT32_BYTES = "LTX2VocoderWithBWE", 4
+"""Of a bfloat16 number, where nothing else is said."""
+FLOAT32_VOCODER = "LTX2VocoderWithBWE"
 """LTX-2.3's vocoder: its authors run it in float32, whatever its weights are in, since bfloat16
 costs 40 to 90 % of its spectral accuracy (``VocoderWithBWE.forward`` in Lightricks/LTX-2, ltx_core/
 model/audio_vae/vocoder.py). LTX-2.0's runs in bfloat16 there too."""
@@ -95,17 +96,21 @@ def _guidance(request: ResolvedRequest) -> Guidance:
     return resolve_guidance(request.guidance_scale, Ltx2Options(**request.options))
 
 
-def estimate_memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
-    """Bytes for the weights, and for the larger of denoising and decoding.
+def estimate_memory(
+    checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> Memory:
+    """Bytes for the weights in ``dtype``, and for the larger of denoising and decoding.
 
     Raises:
         CheckpointError: a config or a weights file is missing or cannot be read.
     """
-    denoising = int(HEADROOM * _denoising_bytes(checkpoint, request))
+    itemsize = dtype.itemsize
+    denoising = int(HEADROOM * _denoising_bytes(checkpoint, request, itemsize))
     vae = read_config(checkpoint, "vae")
-    decoding = decoding_bytes(vae, request.width, request.height, request.num_frames)
+    size = (request.width, request.height, request.num_frames)
+    decoding = decoding_bytes(vae, *size, itemsize)
     return Memory(
-        load_bytes=weight_bytes(checkpoint),
+        load_bytes=weight_bytes(checkpoint, dtype),
         run_bytes=OVERHEAD_BYTES + max(denoising, decoding),
     )
 
@@ -116,22 +121,25 @@ def float32_components(checkpoint: Path) -> tuple[str, ...]:
     return ("vocoder",) if vocoder == FLOAT32_VOCODER else ()
 
 
-def weight_bytes(checkpoint: Path) -> int:
+def weight_bytes(checkpoint: Path, dtype: ComputeDtype = ComputeDtype.BFLOAT16) -> int:
     """Of all that is loaded, before it is quantized. Raises CheckpointError."""
-    bfloat16 = BYTES * parameter_count(checkpoint, COMPONENTS)
     wide = float32_components(checkpoint)
-    return bfloat16 + ((FLOAT32_BYTES - BYTES) * parameter_count(checkpoint, wide) if wide else 0)
+    wider = ComputeDtype.FLOAT32.itemsize - dtype.itemsize
+    more = wider * parameter_count(checkpoint, wide) if wide else 0
+    return dtype.itemsize * parameter_count(checkpoint, COMPONENTS) + more
 
 
-def _denoising_bytes(checkpoint: Path, request: ResolvedRequest) -> int:
+def _denoising_bytes(checkpoint: Path, request: ResolvedRequest, itemsize: int) -> int:
     config = read_config(checkpoint, "transformer")
     width = config["num_attention_heads"] * config["attention_head_dim"]
     batch = 2 if _guidance(request).has_cfg else 1  # the other passes come after it, one by one
     tensors = TOKEN_TENSORS_WITH_PICTURE if request.image else TOKEN_TENSORS
-    return batch * video_tokens(request) * int(width) * tensors * BYTES
+    return batch * video_tokens(request) * int(width) * tensors * itemsize
 
 
-def decoding_bytes(vae: Mapping[str, Any], width: int, height: int, num_frames: int) -> int:
+def decoding_bytes(
+    vae: Mapping[str, Any], width: int, height: int, num_frames: int, itemsize: int = BYTES
+) -> int:
     """Bytes that decoding may take: in one piece up to ``MAX_UNTILED_PIXELS``, above it in tiles.
 
     Args:
@@ -139,21 +147,24 @@ def decoding_bytes(vae: Mapping[str, Any], width: int, height: int, num_frames: 
         width: in pixels.
         height: in pixels.
         num_frames: of the whole video.
+        itemsize: bytes of a number that the autoencoder computes in.
     """
     if width * height * num_frames <= MAX_UNTILED_PIXELS:
-        return whole_decoding_bytes(vae, width, height, num_frames)
+        return whole_decoding_bytes(vae, width, height, num_frames, itemsize)
     # The tiles, the rows they are joined to, and the whole.
-    video = 3 * 3 * num_frames * width * height * BYTES
-    tile = _activation_bytes(vae, num_frames * min(width, TILE) * min(height, TILE))
+    video = 3 * 3 * num_frames * width * height * itemsize
+    tile = _activation_bytes(vae, num_frames * min(width, TILE) * min(height, TILE), itemsize)
     return int(HEADROOM * (tile + video))
 
 
-def whole_decoding_bytes(vae: Mapping[str, Any], width: int, height: int, num_frames: int) -> int:
+def whole_decoding_bytes(
+    vae: Mapping[str, Any], width: int, height: int, num_frames: int, itemsize: int = BYTES
+) -> int:
     """Bytes to decode a video in one piece, whatever its size; arguments as above."""
     pixels = num_frames * width * height
-    return int(HEADROOM * (_activation_bytes(vae, pixels) + 3 * pixels * BYTES))
+    return int(HEADROOM * (_activation_bytes(vae, pixels, itemsize) + 3 * pixels * itemsize))
 
 
-def _activation_bytes(vae: Mapping[str, Any], pixels: int) -> float:
+def _activation_bytes(vae: Mapping[str, Any], pixels: int, itemsize: int) -> float:
     channels = vae["decoder_block_out_channels"][0] // vae["upsample_factor"][0]
-    return float(DECODER_TENSORS * pixels / vae["patch_size"] ** 2 * channels * BYTES)
+    return float(DECODER_TENSORS * pixels / vae["patch_size"] ** 2 * channels * itemsize)

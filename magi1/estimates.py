@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Memory
 from common.requests import ResolvedRequest
 from common.runtime.live_weights import Naming, count_elements
 from common.runtime.weights import damaged, missing
 from magi1.configuration import SCALES, find_config, weights_folder
 
-BYTES_PER_WEIGHT = 2
-"""bfloat16; what stays float32 is under 1 % of the 4.5B. FP8 files are dequantized to it."""
+BFLOAT16_BYTES = 2
+"""Of a number in the format that all figures here are for; float32 doubles them. What is float32
+in any case is under 1 % of the 4.5B. FP8 files are dequantized to the format."""
 
 CHUNK_FRAMES = 24
 CHUNK_LATENTS = 6
@@ -62,12 +64,15 @@ MAGI_4_5B = Architecture(dim=3072, ffn_dim=12288, num_layers=34)
 MAGI_24B = Architecture(dim=6144, ffn_dim=16384, num_layers=48, ffn_matrices=3)
 
 
-def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
-    """Weights in bfloat16, and what a window of chunks takes: the same for any length.
+def memory_of(
+    checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> Memory:
+    """Weights in ``dtype``, and what a window of chunks takes: the same for any length.
 
     Args:
         checkpoint: ``ckpt/magi/<variant>``, with ``vae`` and ``t5`` two folders further up.
         request: its size counts.
+        dtype: of weights and activations.
 
     Raises:
         CheckpointError: a configuration or a weights file is damaged.
@@ -77,9 +82,10 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
     weights += count_elements(parts / "vae", Naming.DIFFUSERS)
     weights += text_encoder_parameters(parts / "t5" / "t5-v1_1-xxl")
     model = MAGI_24B if checkpoint.name.startswith("24B") else MAGI_4_5B
+    running = (_window_bytes(request, model) + DECODE_BYTES) * dtype.itemsize / BFLOAT16_BYTES
     return Memory(
-        load_bytes=weights * BYTES_PER_WEIGHT,
-        run_bytes=int((_window_bytes(request, model) + DECODE_BYTES) * HEADROOM),
+        load_bytes=weights * dtype.itemsize,
+        run_bytes=int(running * HEADROOM),
     )
 
 
@@ -123,7 +129,7 @@ def chunk_tokens(request: ResolvedRequest) -> int:
 def _window_bytes(request: ResolvedRequest, model: Architecture) -> float:
     tokens = chunk_tokens(request)
     activations = CHUNKS_AT_ONCE * tokens * model.dim * WIDTH_OF_ACTIVATIONS
-    keys = CACHED_CHUNKS * tokens * model.num_layers * 2 * model.kv_dim * BYTES_PER_WEIGHT
+    keys = CACHED_CHUNKS * tokens * model.num_layers * 2 * model.kv_dim * BFLOAT16_BYTES
     return activations + keys
 
 

@@ -84,7 +84,8 @@ def load(checkpoint: Path, options: LoadOptions) -> MagiPipeline:
     ]
     with memory_errors():
         # The small parts first: what is missing is told before minutes of reading.
-        vae = load_vae(parts / VAE, device=device, dtype=compute_dtype(device))
+        dtype = compute_dtype(device, options.compute_dtype)
+        vae = load_vae(parts / VAE, device=device, dtype=dtype)
         loaded = load_components(components, options, keep=keep_rules(geometry.num_layers))
     loaded.tell(options, ATTENTION_BACKEND, [vae])
     models: Mapping[str, Any] = loaded.models

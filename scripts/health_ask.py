@@ -16,6 +16,15 @@ KEY = "VIDEOSDGX_API_KEY"
 """The variable of the environment with the key that the scripts of this folder send."""
 TIMEOUT_SECONDS = 5
 LOW_DISK_BYTES = 20 * 10**9
+LOW_CLOCK = 0.4
+"""Of a GPU's highest clock. A DGX Spark that is stuck runs at 500 to 850 of 3003 MHz under load,
+and draws 15 to 30 W; a healthy one runs at 2400, or at 2100 where it was capped on purpose.
+Sources: Blackwellboy/model-serving-minefield, pull request 55;
+parallelArchitect/spark-gpu-throttle-check, README.md."""
+BUSY = 0.8
+"""Utilization from which a low clock is no rest."""
+PRODUCT_TFLOPS = {"GB10": 85.0, "H100": 600.0, "H200": 600.0}
+"""What a short bfloat16 product reaches on a GPU that is well. Half of it clears any clock."""
 _MOVE = "Stop it, or set {}_PORT in .env to a free port."
 
 
@@ -109,6 +118,7 @@ def _problems(info: dict[str, Any]) -> list[str]:
     if info and info["checkpoint"]["revision"] is None:
         name = info["model"]
         problems.append(f"No checkpoint on disk. Run `scripts/download_models.sh {name}`.")
+    problems += gpu_problems(info)
     pool = info.get("pool", {})
     if pool and pool["available_bytes"] < pool["floor_bytes"]:
         free = in_gb(pool["available_bytes"])
@@ -117,6 +127,49 @@ def _problems(info: dict[str, Any]) -> list[str]:
         if lease["model"] == info["model"] and not lease["answers"]:
             problems.append("Its worker does not answer: stopped, or its container is paused.")
     return problems
+
+
+def gpu_problems(info: dict[str, Any]) -> list[str]:
+    """Whether the GPU is stuck in a low-power state: slow under load, and nothing says why.
+
+    A service looks twice: during a short product after each load, and now, if the GPU is busy.
+    """
+    system = info.get("system", {})
+    name = next(iter(system.get("gpus") or []), "GPU")
+    now = system.get("gpu") or {}
+    looks = [info.get("loaded", {}).get("gpu") or {}, now if _is_busy(now) else {}]
+    return [_stuck(name, look) for look in looks if is_stuck(name, look)][-1:]
+
+
+def is_stuck(name: str, look: dict[str, Any]) -> bool:
+    """By speed where it is known to be right, else by the clock: GPUs are also shared, and capped.
+
+    Args:
+        name: of the GPU.
+        look: ``tflops``, ``clock_mhz``, ``max_clock_mhz`` while it was busy, each where known.
+    """
+    usual = next((speed for part, speed in PRODUCT_TFLOPS.items() if part in name), None)
+    speed, clock, most = (look.get(key) for key in ("tflops", "clock_mhz", "max_clock_mhz"))
+    if usual and speed and speed >= usual / 2:
+        return False
+    return bool(clock and most and clock < LOW_CLOCK * most)
+
+
+def _is_busy(now: dict[str, Any]) -> bool:
+    return (now.get("utilization") or 0) >= BUSY
+
+
+def _stuck(name: str, look: dict[str, Any]) -> str:
+    figures = [
+        f"{look['clock_mhz']:.0f} of {look['max_clock_mhz']:.0f} MHz",
+        *([f"{look['power_watts']:.0f} W"] if look.get("power_watts") else []),
+        *([f"{look['tflops']:.0f} TFLOP/s"] if look.get("tflops") else []),
+    ]
+    return (
+        f"The {name} is stuck in a low-power state: {', '.join(figures)} under load. Shut the"
+        " machine down, pull its power adapter from the wall and from the machine for a minute,"
+        " and start it again; a restart alone does not help."
+    )
 
 
 def _queue_problems(queue: dict[str, Any]) -> list[str]:

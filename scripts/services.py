@@ -115,9 +115,13 @@ def folders(folder: Path) -> dict[str, str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Our environment without the services' settings, with this repository importable."""
+    """Our environment without the services' settings, with this repository importable.
+
+    COMPUTE_DTYPE stays: it says how this machine computes, and is set by hand to compare.
+    """
     prefixes = ("", *(f"{model.upper()}_" for model in MODELS))
     settings = {f"{prefix}{name.upper()}" for prefix in prefixes for name in Settings.model_fields}
+    settings.discard("COMPUTE_DTYPE")
     kept = {name: value for name, value in os.environ.items() if name.upper() not in settings}
     path = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH"))))
     return kept | {"PYTHONPATH": path}

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from tests.formats import COMPUTE_DTYPE
 from tests.toy.model_config import make_checkpoint
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ _SETTINGS: dict[str, object] = {
     "FUSED_BATCH": 1,
     "CANCEL_GRACE_SECONDS": 0.5,
     "KILL_GRACE_SECONDS": 0.5,
+    "COMPUTE_DTYPE": COMPUTE_DTYPE,
 }
 """Patience is short: what is waited for here comes at once, or never."""
 

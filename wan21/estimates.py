@@ -6,14 +6,15 @@ Architecture: Wan-Video/Wan2.1, wan/configs/wan_t2v_14B.py and wan_t2v_1_3B.py.
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Memory
 from common.requests import ResolvedRequest
 from common.runtime.live_weights import parameter_count
 from common.runtime.weights import read_config
 
-BYTES_PER_WEIGHT = 2
-"""bfloat16. What stays float32 inside the transformer (time embedding, norms) is under 1 % of the
-14B."""
+BFLOAT16_BYTES = 2
+"""Of a number in the format that all figures here are for; float32 doubles them. What stays
+float32 in any case (time embedding, norms) is under 1 % of the 14B."""
 
 IN_FLOAT32 = ("vae", "image_encoder")
 """Parts that compute in float32 whatever the rest does, as the authors' autoencoder does
@@ -58,7 +59,9 @@ WAN_14B = Architecture(dim=5120, ffn_dim=13824, num_layers=40)
 WAN_1_3B = Architecture(dim=1536, ffn_dim=8960, num_layers=30)
 
 
-def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
+def memory_of(
+    checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> Memory:
     """Weights, and the larger of denoising and decoding: they follow each other.
 
     Raises:
@@ -66,18 +69,20 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
     """
     transformer, vae = read_config(checkpoint, "transformer"), read_config(checkpoint, "vae")
     dim = transformer["num_attention_heads"] * transformer["attention_head_dim"]
-    denoising = int(num_tokens(request) * dim * DENOISE_BYTES * HEADROOM)
+    wider = dtype.itemsize / BFLOAT16_BYTES
+    denoising = int(num_tokens(request) * dim * DENOISE_BYTES * wider * HEADROOM)
     decoding = decoding_bytes(request.width, request.height, vae["base_dim"])
     return Memory(
-        load_bytes=load_bytes(checkpoint),
+        load_bytes=load_bytes(checkpoint, dtype),
         run_bytes=max(denoising, decoding),
     )
 
 
-def load_bytes(checkpoint: Path) -> int:
-    """Bytes of all weights: two each, and four in the parts that are in float32."""
-    twice = parameter_count(checkpoint, IN_FLOAT32)
-    return (parameter_count(checkpoint) + twice) * BYTES_PER_WEIGHT
+def load_bytes(checkpoint: Path, dtype: ComputeDtype = ComputeDtype.BFLOAT16) -> int:
+    """Bytes of all weights: of ``dtype``, and four each in the parts that are in float32."""
+    wider = ComputeDtype.FLOAT32.itemsize - dtype.itemsize
+    more = wider * parameter_count(checkpoint, IN_FLOAT32)
+    return dtype.itemsize * parameter_count(checkpoint) + more
 
 
 def decoding_bytes(width: int, height: int, base_dim: int) -> int:

@@ -77,9 +77,10 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     context.raise_if_cancelled()
     with memory_errors():
         latents = _denoise(pipeline, request, context, _pictures(pipeline, request))
-    needed = decoding_bytes(request.width, request.height, pipeline.vae.config.base_dim)
+    vae = pipeline.vae
+    needed = decoding_bytes(request.width, request.height, vae.config.base_dim)
     return VideoClip(
-        frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
+        frames=decode(vae, latents, context, needed_bytes=needed),
         num_frames=request.num_frames,
         width=request.width,
         height=request.height,

@@ -8,13 +8,14 @@ the published configurations; no GPU has measured them yet.
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Memory
 from common.requests import ResolvedRequest
 from common.runtime.live_weights import parameter_count
 from common.runtime.weights import read_config
 
-BYTES_PER_WEIGHT = 2
-"""bfloat16."""
+BFLOAT16_BYTES = 2
+"""Of a number in the format that all figures here are for; float32 doubles them."""
 
 IN_FLOAT32 = ("vae",)
 """Computes in float32 whatever the rest does, as at the authors' (wan/modules/vae2_2.py)."""
@@ -69,7 +70,9 @@ class Architecture:
 TI2V_5B = Architecture(dim=3072, ffn_dim=14336, num_layers=30)
 
 
-def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
+def memory_of(
+    checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> Memory:
     """Weights, and the larger of denoising and decoding: they follow each other.
 
     Raises:
@@ -82,17 +85,20 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
         for name, usual in (("num_attention_heads", 24), ("attention_head_dim", 128))
     )
     tokens = num_tokens(request, compression)
-    denoising = int(tokens * heads * head_dim * compression.denoise_bytes * HEADROOM)
+    wider = dtype.itemsize / BFLOAT16_BYTES
+    denoising = int(tokens * heads * head_dim * compression.denoise_bytes * wider * HEADROOM)
+    decoding = decoding_bytes(request.width, request.height, vae)
     return Memory(
-        load_bytes=load_bytes(checkpoint),
-        run_bytes=max(denoising, decoding_bytes(request.width, request.height, vae)),
+        load_bytes=load_bytes(checkpoint, dtype),
+        run_bytes=max(denoising, decoding),
     )
 
 
-def load_bytes(checkpoint: Path) -> int:
-    """Bytes of all weights: two each, and four in the part that is in float32."""
-    twice = parameter_count(checkpoint, IN_FLOAT32)
-    return (parameter_count(checkpoint) + twice) * BYTES_PER_WEIGHT
+def load_bytes(checkpoint: Path, dtype: ComputeDtype = ComputeDtype.BFLOAT16) -> int:
+    """Bytes of all weights: of ``dtype``, and four each in the part that is in float32."""
+    wider = ComputeDtype.FLOAT32.itemsize - dtype.itemsize
+    more = wider * parameter_count(checkpoint, IN_FLOAT32)
+    return dtype.itemsize * parameter_count(checkpoint) + more
 
 
 def compression_of(vae: dict[str, object]) -> Compression:

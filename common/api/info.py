@@ -15,7 +15,8 @@ from common.api.memory_views import PoolView, pool_view
 from common.api.service import Service
 from common.errors import CheckpointError
 from common.hub import locate, revision_notes
-from common.messages import ModelState
+from common.memory.gpu_figures import read_gpu
+from common.messages import GpuPulse, ModelState
 
 
 class CheckpointView(BaseModel):
@@ -39,8 +40,23 @@ class LoadedView(BaseModel):
     quantization: str | None = Field(description="How the weights are kept.")
     quantization_reason: str | None
     attention_backend: str | None
+    compute_dtype: str | None = Field(description="Of what is not quantized, and of the sums.")
+    compute_dtype_reason: str | None
     from_cache: bool | None = Field(description="Quantized weights were read, not made.")
     weight_bytes: int | None
+    gpu: GpuPulse | None = Field(
+        description="The GPU's speed, clock and power in a short product after the load."
+    )
+
+
+class GpuView(BaseModel):
+    """The GPU at this moment; null where NVML does not tell. ``utilization`` goes up to 1."""
+
+    utilization: float | None
+    temperature_celsius: float | None
+    power_watts: float | None
+    clock_mhz: float | None
+    max_clock_mhz: float | None
 
 
 class SystemView(BaseModel):
@@ -50,6 +66,7 @@ class SystemView(BaseModel):
     python: str
     cpus: int | None
     gpus: list[str]
+    gpu: GpuView | None = Field(description="The first of them, now.")
     packages: dict[str, str]
     disk_free_bytes: int = Field(description="On the outputs volume.")
 
@@ -141,6 +158,7 @@ def _system(service: Service) -> SystemView:
         python=platform.python_version(),
         cpus=os.cpu_count(),
         gpus=_gpus(),
+        gpu=None if service.gpu is None else GpuView(**asdict(read_gpu(service.gpu))),
         packages=_packages("torch", "diffusers", "transformers", "fastapi", "sqlalchemy"),
         disk_free_bytes=service.storage.free_bytes(),
     )

@@ -8,10 +8,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from common.errors import JobReleased, NotEnoughMemory
+from common.errors import JobReleased
 from common.logs import get_logger
+from common.memory.asks import Ask, OnWait, refuse_the_impossible, unbounded
 from common.memory.ledger import Ledger
 from common.memory.policy import Evict, Grant, Wait, decide, evictable, take_turn
 from common.memory.pool import (
@@ -19,7 +19,6 @@ from common.memory.pool import (
     Rules,
     Situation,
     Stage,
-    Ticket,
     capacity_bytes,
     free_bytes,
     missing_bytes,
@@ -32,22 +31,6 @@ log = get_logger("memory")
 
 LOOK_SECONDS = 0.2
 """Between two looks at the ledger while waiting."""
-
-OnWait = Callable[[str], None]
-"""Told at every look why there is nothing yet. It may raise, to leave the queue of tickets."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What a job needs on top of what its worker holds, and whose job it is."""
-
-    accepted_at: float
-    number: int
-    job_id: str | None
-    more_bytes: int
-    run_bytes: int = 0
-    """Of these, what goes again with the job."""
-    seconds: float | None = None
 
 
 class Arbiter:
@@ -62,13 +45,16 @@ class Arbiter:
         *,
         used_bytes: Callable[[], int],
         pinned: bool = False,
+        bound: Callable[[int], None] = unbounded,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        """``bound``: told what this worker may hold from now on, whenever that changes."""
         self._ledger = ledger
         self._probe = probe
         self._rules = rules
         self._used_bytes = used_bytes
+        self._bound = bound
         self._clock = clock
         self._pause = pause
         self._writing = threading.RLock()
@@ -97,9 +83,13 @@ class Arbiter:
             JobReleased: this worker has been asked to make room.
         """
         started = self._clock()
-        self._write(ticket=self._ticket(ask), used_bytes=self._used_bytes())
+        used = self._used_bytes()
+        ticket = ask.ticket(used, started)
+        self._write(ticket=ticket, used_bytes=used)
         try:
-            self._refuse_the_impossible()
+            refuse_the_impossible(
+                ticket, capacity_bytes(self._probe.read().total_bytes, self._rules)
+            )
             while (reason := self._granted()) is not None:
                 on_wait(reason)
                 self._pause(LOOK_SECONDS)
@@ -124,6 +114,7 @@ class Arbiter:
             if slack(self._situation(), self._lease.model).free_bytes < more_bytes:
                 return False
             self._write(**widened(self._lease, more_bytes, seconds))
+        self._bound(self.most_bytes)
         return True
 
     def take_turn(self, on_wait: OnWait) -> None:
@@ -140,6 +131,7 @@ class Arbiter:
         """The weights are in memory."""
         used = self._used_bytes()
         self._write(loaded=True, loaded_at=self._clock(), used_bytes=used, weights_bytes=used)
+        self._bound(self.most_bytes)
 
     def finish(self) -> None:
         """The job is over: only what is really held stays reserved.
@@ -150,6 +142,12 @@ class Arbiter:
         held = max(used, self._lease.weights_bytes) if self._lease.loaded else 0
         now = self._clock()
         self._write(ticket=None, used_bytes=used, reserved_bytes=held, last_used=now)
+        self._bound(self.most_bytes)
+
+    @property
+    def most_bytes(self) -> int:
+        """What this worker may hold: its lease, and the margin that is there for such noise."""
+        return self._lease.held_bytes + self._rules.margin_bytes
 
     def must_leave(self) -> bool:
         """Whether this worker has been asked to make room and is free to go; it then must."""
@@ -168,29 +166,6 @@ class Arbiter:
         return True
 
     # Machinery
-
-    def _ticket(self, ask: Ask) -> Ticket:
-        return Ticket(
-            accepted_at=ask.accepted_at,
-            number=ask.number,
-            job_id=ask.job_id,
-            total_bytes=self._used_bytes() + ask.more_bytes,
-            run_bytes=ask.run_bytes,
-            seconds=ask.seconds,
-            since=self._clock(),
-        )
-
-    def _refuse_the_impossible(self) -> None:
-        ticket = self._lease.ticket
-        assert ticket is not None  # noqa: S101  # ask() set it
-        most = capacity_bytes(self._probe.read().total_bytes, self._rules)
-        if ticket.total_bytes > most:
-            raise NotEnoughMemory(
-                f"This needs {in_gb(ticket.total_bytes)}, and this machine's pool has"
-                f" {in_gb(most)} in all.",
-                hint="Ask for a lower resolution or fewer frames, or run a smaller checkpoint or"
-                " a smaller QUANTIZATION.",
-            )
 
     def _granted(self) -> str | None:
         """Take the memory, or say in words and numbers why not yet."""
@@ -214,6 +189,7 @@ class Arbiter:
         total = max(ticket.total_bytes, self._lease.held_bytes)
         self._ledger.spare(self._lease.model)  # who asked for room since we looked asks again
         self._write(ticket=granted, reserved_bytes=total, last_used=self._clock())
+        self._bound(self.most_bytes)
 
     def _on_gpu(self) -> str | None:
         with self._ledger.deciding():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Quantization, Variant
 from common.errors import NotEnoughMemory
 from common.hub import Checkpoint
@@ -41,6 +42,7 @@ class Fitting:
 
     def _hint(self, request: ResolvedRequest) -> str:
         ways = [*self._sizes(request), *self._lengths(request), *self._schemes(request)]
+        ways += self._narrower(request)
         if not ways:
             return "Run the service with a smaller checkpoint, or on a machine with more memory."
         return f"These would fit: {'; '.join(ways)}."
@@ -80,3 +82,10 @@ class Fitting:
                 if self._fits(request, other):
                     yield f"QUANTIZATION={scheme.value} for the service"
                     return
+
+    def _narrower(self, request: ResolvedRequest) -> Iterator[str]:
+        """Half the bytes; on a CPU without units for it, for many times the seconds."""
+        narrow = ComputeDtype.BFLOAT16
+        other = replace(self.appraiser, dtype=narrow)
+        if self.appraiser.dtype is not narrow and self._fits(request, other):
+            yield f"COMPUTE_DTYPE={narrow} for the service, which is much slower on this CPU"

@@ -1,4 +1,4 @@
-"""How busy, how warm and how hungry the GPU is, as NVML sees it."""
+"""How busy, how warm, how hungry and how fast the GPU is, as NVML sees it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from common.memory.nvml import Gpu
 
 NVML_TEMPERATURE_GPU = 0
 """The only sensor that NVML knows by now (nvml.h)."""
+NVML_CLOCK_SM = 1
+"""The multiprocessors' clock (nvml.h, nvmlClockType_t)."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,9 @@ class GpuFigures:
     utilization: float | None
     temperature_celsius: float | None
     power_watts: float | None
+    clock_mhz: float | None = None
+    """Of its multiprocessors, now."""
+    max_clock_mhz: float | None = None
 
 
 def read_gpu(gpu: Gpu) -> GpuFigures:
@@ -28,6 +33,8 @@ def read_gpu(gpu: Gpu) -> GpuFigures:
             lambda: nvml.nvmlDeviceGetTemperature(gpu.handle, NVML_TEMPERATURE_GPU)
         ),
         power_watts=_asked(lambda: nvml.nvmlDeviceGetPowerUsage(gpu.handle) / 1000),  # mW
+        clock_mhz=_asked(lambda: nvml.nvmlDeviceGetClockInfo(gpu.handle, NVML_CLOCK_SM)),
+        max_clock_mhz=_asked(lambda: nvml.nvmlDeviceGetMaxClockInfo(gpu.handle, NVML_CLOCK_SM)),
     )
 
 

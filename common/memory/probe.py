@@ -27,7 +27,15 @@ from common.memory.probe_sources import (
 )
 from common.settings import GIB, MIB, SettingsError
 
-__all__ = ["MemoryKind", "PeakMeter", "Probe", "Reading", "detect", "floor_bytes", "process_bytes"]
+__all__ = [
+    "MemoryKind",
+    "PeakMeter",
+    "Probe",
+    "Reading",
+    "detect",
+    "floor_bytes",
+    "process_bytes",
+]
 
 log = get_logger("memory")
 
@@ -104,7 +112,7 @@ def _gpu_sources(device: str, kind: str, machine: _Machine) -> tuple[Probe, ...]
     if kind == MemoryKind.GPU:
         return (by_torch,) if gpu is None else (NvmlProbe(gpu, proc), by_torch)
     if gpu is None:
-        cuda = _torch_cuda(start=True)
+        cuda = torch_cuda(start=True)
         if cuda is None:
             level = INFO if device == "auto" else WARNING
             log.log(level, "no GPU answers: the pool is the CPU's", extra={"device": device})
@@ -137,11 +145,11 @@ def process_bytes(kind: MemoryKind, *, proc: Path = PROC) -> int:
 
     On unified memory what CUDA holds is not in the resident set, so torch's figure is added.
     """
-    cuda = _torch_cuda()
+    cuda = torch_cuda()
     reserved = cuda.memory_reserved() if cuda else 0
     if kind is MemoryKind.GPU:
         return reserved + CONTEXT_BYTES if cuda else 0
-    return _resident_bytes(proc) + (reserved if kind is MemoryKind.UNIFIED else 0)
+    return resident_bytes(proc) + (reserved if kind is MemoryKind.UNIFIED else 0)
 
 
 class PeakMeter:
@@ -161,19 +169,19 @@ class PeakMeter:
 
     def reset(self) -> None:
         """Begin a stretch."""
-        if cuda := _torch_cuda():
+        if cuda := torch_cuda():
             cuda.reset_peak_memory_stats()
         self._cleared = _clear_peak(self._proc)
         self._mark = _peak_resident_bytes(self._proc)
-        self._sampled = _resident_bytes(self._proc)
+        self._sampled = resident_bytes(self._proc)
 
     def sample(self) -> None:
         """Look in between; of use only where the kernel's peak cannot be reset."""
-        self._sampled = max(self._sampled, _resident_bytes(self._proc))
+        self._sampled = max(self._sampled, resident_bytes(self._proc))
 
     def peak_bytes(self) -> int:
         """The peak so far, of what ``process_bytes`` counts."""
-        cuda = _torch_cuda()
+        cuda = torch_cuda()
         reserved = cuda.max_memory_reserved() if cuda else 0
         if self._kind is MemoryKind.GPU:
             return reserved + CONTEXT_BYTES if cuda else 0
@@ -186,7 +194,7 @@ class PeakMeter:
         return max(peak, self._sampled) if known else self._sampled
 
 
-def _resident_bytes(proc: Path) -> int:
+def resident_bytes(proc: Path) -> int:
     """The resident set, from the second number of ``statm`` (man 5 proc_pid_statm)."""
     return int((proc / "self" / "statm").read_text().split()[1]) * PAGE_BYTES
 
@@ -217,7 +225,7 @@ class _TorchProbe:
     proc: Path
 
     def read(self) -> Reading:
-        cuda = _torch_cuda(start=True)
+        cuda = torch_cuda(start=True)
         if cuda is None:
             raise Unreadable("torch is not loaded, or has no GPU")
         free, total = cuda.mem_get_info()
@@ -229,7 +237,7 @@ def _integrated(cuda: Any) -> bool:
     return bool(getattr(cuda.get_device_properties(0), "is_integrated", False))
 
 
-def _torch_cuda(*, start: bool = False) -> Any | None:
+def torch_cuda(*, start: bool = False) -> Any | None:
     """``torch.cuda`` where this process has loaded torch and uses CUDA; torch is never imported.
 
     With ``start`` a GPU that is not in use yet will do: asking for its figures starts CUDA. While

@@ -96,7 +96,7 @@ def worst_error(
         with warnings.catch_warnings(), attention_backend(backend.value):
             warnings.simplefilter("ignore")
             return max(
-                _error(backend, dim, lengths, masked, device)
+                _error(backend, dim, lengths, masked, device, transformer.dtype)
                 for dim, lengths, masked in cases
                 if masks or not masked
             )
@@ -122,13 +122,17 @@ def _error(
     lengths: tuple[int, int],
     masked: bool,
     device: torch.device,
+    dtype: torch.dtype,
 ) -> float:
-    """Compared in float32 with torch's plain attention, on the CPU: the same on every device."""
+    """In ``dtype``, which not every kernel takes; compared in float32 with torch's plain attention.
+
+    That is done on the CPU: it is the same on every device.
+    """
     source = torch.Generator("cpu").manual_seed(SEED)
     queries, keys = lengths
     shapes = [(1, length, HEADS, head_dim) for length in (queries, keys, keys)]
-    inputs = [torch.randn(shape, generator=source).bfloat16() for shape in shapes]
-    mask = _mask(queries, keys) if masked else None
+    inputs = [torch.randn(shape, generator=source).to(dtype) for shape in shapes]
+    mask = _mask(queries, keys, dtype) if masked else None
     ours = dispatch_attention_fn(
         *(tensor.to(device) for tensor in inputs),
         attn_mask=None if mask is None else mask.to(device),
@@ -146,10 +150,10 @@ def _plain(inputs: list[torch.Tensor], mask: torch.Tensor | None) -> torch.Tenso
     return attended.transpose(1, 2)
 
 
-def _mask(queries: int, keys: int) -> torch.Tensor:
+def _mask(queries: int, keys: int, dtype: torch.dtype) -> torch.Tensor:
     """Additive, as the pipelines make it: the last quarter of the keys is padding."""
-    mask = torch.zeros(1, HEADS, queries, keys, dtype=torch.bfloat16)
-    mask[..., keys - keys // 4 :] = torch.finfo(torch.bfloat16).min
+    mask = torch.zeros(1, HEADS, queries, keys, dtype=dtype)
+    mask[..., keys - keys // 4 :] = torch.finfo(dtype).min
     return mask
 
 

@@ -39,9 +39,26 @@ def available_bytes(device: torch.device) -> int:
         return int(min(mem_available(MEMINFO.read_text()), cgroup_available(CGROUP)))
     held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     if is_integrated(device):
-        return mem_available(MEMINFO.read_text()) + held
+        return min(mem_available(MEMINFO.read_text()) + held, _left_of_bound(device))
     free, _ = torch.cuda.mem_get_info(device)
     return free + held
+
+
+def bound_bytes(device: torch.device, most_bytes: int | None) -> None:
+    """Let torch hold ``most_bytes`` through CUDA and no more; None sets no bound.
+
+    Call it before the first allocation. Beyond the bound the allocator raises OutOfMemoryError.
+    """
+    if device.type == "cuda" and most_bytes is not None:
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, most_bytes / total), device)
+
+
+def _left_of_bound(device: torch.device) -> int:
+    """Bytes until this process's own bound, which is the whole memory where none was set."""
+    total = torch.cuda.get_device_properties(device).total_memory
+    most = torch.cuda.get_per_process_memory_fraction(device) * total
+    return max(0, int(most) - torch.cuda.memory_allocated(device))
 
 
 def mem_available(meminfo: str) -> int:

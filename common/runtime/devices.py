@@ -5,10 +5,9 @@ from contextlib import contextmanager
 
 import torch
 
+from common.compute_dtype import AUTO, ComputeDtype, choose_compute_dtype
 from common.errors import InvalidRequest, OutOfMemory
-
-_CPU_ALLOCATOR = "DefaultCPUAllocator"
-"""How torch signs a failed allocation on the CPU, which is a plain RuntimeError."""
+from common.runtime.out_of_memory import is_out_of_memory
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -34,21 +33,20 @@ def _present() -> list[str]:
     return ["cpu", *(f"cuda:{index}" for index in range(gpus))]
 
 
-def compute_dtype(device: torch.device) -> torch.dtype:
-    """The number format of weights and activations on ``device``: bfloat16, everywhere for now.
+def compute_dtype(device: torch.device, asked: str = AUTO) -> torch.dtype:
+    """The number format of weights and activations on ``device``.
 
-    The models here are published and trained in it, every GPU since Ampere has it in its matrix
-    units, and on a CPU it keeps memory and results like those of the GPU.
+    Args:
+        device: where the model will run.
+        asked: ``LoadOptions.compute_dtype``.
     """
-    del device
-    return torch.bfloat16
+    return as_torch(choose_compute_dtype(asked, on_gpu=device.type != "cpu").dtype)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` is one of the ways in which torch says that an allocation failed."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error)
+def as_torch(dtype: ComputeDtype) -> torch.dtype:
+    """The same format, as torch names it."""
+    found: torch.dtype = getattr(torch, dtype)
+    return found
 
 
 @contextmanager

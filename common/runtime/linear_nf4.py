@@ -26,7 +26,7 @@ _WEIGHT = "weight"
 
 
 def quantize(linear: nn.Linear) -> nn.Module:
-    """A ``bitsandbytes.nn.Linear4bit`` that computes in bfloat16."""
+    """A ``bitsandbytes.nn.Linear4bit`` that computes in the format of the weight as it is now."""
     weight = linear.weight.detach()
     if _padding(linear):
         weight = functional.pad(weight, (0, _padding(linear)))
@@ -65,8 +65,7 @@ def _quantize_in_pieces(weight: torch.Tensor) -> tuple[torch.Tensor, Any]:
         code=pieces[0][1].code,
         blocksize=BLOCK,
         quant_type="nf4",
-        # A float32 weight would be unpacked to float32 otherwise, at twice the memory.
-        dtype=torch.bfloat16,
+        dtype=weight.dtype,
         offset=offset,
         state2=scales_of_scales,
     )
@@ -99,11 +98,12 @@ def held_tensors(weight: torch.Tensor) -> list[torch.Tensor]:
 
 
 def _module(linear: nn.Linear, weight: Any, bias: torch.Tensor | None) -> nn.Module:
+    dtype = weight.quant_state.dtype
     module = _bitsandbytes().Linear4bit(
         linear.in_features + _padding(linear),
         linear.out_features,
         bias=False,
-        compute_dtype=torch.bfloat16,
+        compute_dtype=dtype,
         quant_type="nf4",
         device="meta",
     )
@@ -112,7 +112,7 @@ def _module(linear: nn.Linear, weight: Any, bias: torch.Tensor | None) -> nn.Mod
     module.support_avx512bf16_for_cpu = False
     module.weight = weight
     if bias is not None:
-        module.bias = nn.Parameter(bias.detach().to(torch.bfloat16), requires_grad=False)
+        module.bias = nn.Parameter(bias.detach().to(dtype), requires_grad=False)
     if _padding(linear):
         module.register_forward_pre_hook(_pad_input)
     quantized: nn.Module = module

@@ -26,10 +26,11 @@ _FORMAT = "weight.format"
 def quantize_nvfp4(linear: nn.Linear) -> nn.Module:
     """4-bit floats, a float8 scale for 16 of them, one float32 scale for the whole weight.
 
+    It computes in the format of the weight as it is now.
     The tensor is that of torchao's ``NVFP4WeightOnlyConfig``, which has no lower bound.
     """
     nvfp4 = _nvfp4()
-    plain = linear.weight.detach().to(torch.bfloat16)
+    plain = linear.weight.detach()
     largest = plain.abs().max().float().clamp_min(SMALLEST)
     weight = nvfp4.NVFP4Tensor.to_nvfp4(
         plain, per_tensor_scale=nvfp4.per_tensor_amax_to_scale(largest), is_swizzled_scales=True
@@ -40,7 +41,11 @@ def quantize_nvfp4(linear: nn.Linear) -> nn.Module:
 def flatten_nvfp4(module: nn.Module) -> dict[str, torch.Tensor]:
     """Packed values, both scales, and how they are laid out."""
     weight: Any = module.weight
-    layout = {"block_size": weight.block_size, "is_swizzled_scales": weight.is_swizzled_scales}
+    layout = {
+        "block_size": weight.block_size,
+        "is_swizzled_scales": weight.is_swizzled_scales,
+        "computes_in": str(weight.orig_dtype).removeprefix("torch."),
+    }
     return {
         "weight": weight.qdata,
         "weight.scale": weight.scale,
@@ -51,12 +56,13 @@ def flatten_nvfp4(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def restore_nvfp4(linear: nn.Linear, tensors: Mapping[str, torch.Tensor]) -> nn.Module:
     """The module that ``flatten_nvfp4`` saw."""
+    layout = _unpacked(tensors[_FORMAT])
     weight = _nvfp4().NVFP4Tensor(
         tensors["weight"],
         tensors["weight.scale"],
-        orig_dtype=torch.bfloat16,
+        orig_dtype=getattr(torch, layout.pop("computes_in")),
         per_tensor_scale=tensors["weight.per_tensor_scale"],
-        **_unpacked(tensors[_FORMAT]),
+        **layout,
     )
     return _module(linear, weight, tensors.get("bias"))
 
@@ -134,7 +140,7 @@ def _module(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None) 
     module = nn.Linear(linear.in_features, linear.out_features, bias=False, device="meta")
     module.weight = nn.Parameter(weight, requires_grad=False)
     if bias is not None:
-        module.bias = nn.Parameter(bias.detach().to(torch.bfloat16), requires_grad=False)
+        module.bias = nn.Parameter(bias.detach().to(weight.dtype), requires_grad=False)
     return module
 
 

@@ -13,12 +13,15 @@ from diffusers.utils.logging import disable_progress_bar as disable_diffusers_ba
 from torch import nn
 from transformers.utils.logging import disable_progress_bar as disable_transformers_bar
 
+from common.compute_dtype import Choice, choose_compute_dtype
 from common.contract import LoadOptions, LoadReport, Quantization
+from common.runtime.available import bound_bytes
 from common.runtime.cache import WeightCache
 from common.runtime.components import Component, PendingComponent, Treatment
-from common.runtime.devices import compute_dtype, pick_device
+from common.runtime.devices import as_torch, pick_device
 from common.runtime.load_progress import Progress
 from common.runtime.loading import Adapter
+from common.runtime.pulse import tflops
 from common.runtime.quantization import Keep, choose_scheme, weight_bytes
 
 log = logging.getLogger(__name__)
@@ -37,7 +40,9 @@ class Loaded:
     models: Mapping[str, nn.Module]
     scheme: Quantization
     reason: str
+    computes: Choice
     from_cache: bool
+    gpu_tflops: float | None = None
 
     def tell(
         self, options: LoadOptions, attention_backend: str, others: Iterable[nn.Module] = ()
@@ -47,7 +52,10 @@ class Loaded:
             quantization=self.scheme,
             reason=self.reason,
             attention_backend=attention_backend,
+            compute_dtype=self.computes.dtype,
+            compute_dtype_reason=self.computes.reason,
             from_cache=self.from_cache,
+            gpu_tflops=self.gpu_tflops,
             weight_bytes=sum(map(weight_bytes, (*self.models.values(), *others))),
         )
         log.info("weights loaded", extra=vars(report))
@@ -79,10 +87,14 @@ def load_components(
     """
     device = pick_device(options.device)
     scheme, reason = choose_scheme(options.quantization, options.default_quantization, device)
+    computes = choose_compute_dtype(options.compute_dtype, on_gpu=device.type != "cpu")
+    bound_bytes(device, options.cuda_bytes)
     # A bar in a log file is noise; progress goes through the job's context.
     disable_diffusers_bar()
     disable_transformers_bar()
-    treatments = _Treatments(options, device, scheme, keep or {}, adapters or {}, float32)
+    treatments = _Treatments(
+        options, device, as_torch(computes.dtype), scheme, keep or {}, adapters or {}, float32
+    )
     with ExitStack() as stack:
         pending = [
             stack.enter_context(
@@ -91,7 +103,8 @@ def load_components(
             for component in components
         ]
         models = _load_all(pending, options)
-    return Loaded(models, scheme, reason, _all_cached(pending))
+    speed = tflops(device, options.while_busy)
+    return Loaded(models, scheme, reason, computes, _all_cached(pending), speed)
 
 
 class _Treatments:
@@ -101,6 +114,7 @@ class _Treatments:
         self,
         options: LoadOptions,
         device: torch.device,
+        dtype: torch.dtype,
         scheme: Quantization,
         keep: Mapping[str, KeepRules],
         adapters: Mapping[str, Adapter],
@@ -108,6 +122,7 @@ class _Treatments:
     ) -> None:
         self._options = options
         self._device = device
+        self._dtype = dtype
         self._scheme = scheme
         self._keep = keep
         self._adapters = adapters
@@ -121,7 +136,7 @@ class _Treatments:
         rules = self._keep.get(name)
         return Treatment(
             device=torch.device("cpu") if offloads else self._device,
-            dtype=torch.float32 if name in self._float32 else compute_dtype(self._device),
+            dtype=torch.float32 if name in self._float32 else self._dtype,
             scheme=Quantization.NONE if rules is None else self._scheme,
             keep=rules(self._scheme) if callable(rules) else rules or (),
             adapter=self._adapters.get(name),

@@ -3,14 +3,14 @@
 import errno
 
 from common.errors import GenerationFailed, OutOfMemory, StorageFull, VideosDGXError
+from common.runtime.out_of_memory import is_out_of_memory
 
 
 def as_error(exc: Exception) -> VideosDGXError:
     """What a client may know of an exception; its own text stays in the log."""
     if isinstance(exc, VideosDGXError):
         return exc
-    # torch.OutOfMemoryError by name: this process part must not import torch.
-    if isinstance(exc, MemoryError) or type(exc).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(exc):
         return OutOfMemory(
             "There was not enough memory for this video.",
             hint="Ask for a lower resolution or fewer frames.",

@@ -7,7 +7,9 @@ from common.contract import LoadReport, ModelSpec, Phase
 from common.hub import Checkpoint
 from common.load_options import load_options
 from common.logs import get_logger
-from common.messages import ModelState, ModelStatus
+from common.memory.gpu_figures import GpuFigures, read_gpu
+from common.memory.nvml import open_gpu
+from common.messages import GpuPulse, ModelState, ModelStatus
 from common.settings import Settings
 from common.worker.context import RunningJob
 from common.worker.control import Control
@@ -36,18 +38,21 @@ class Loading:
         self._checkpoint: Checkpoint | None = None
         self._seconds: float | None = None
         self._report: LoadReport | None = None
+        self._figures: GpuFigures | None = None
 
     def load(self) -> LoadedModel:
         """Load the checkpoint that is configured. Raises CheckpointError, OutOfMemory."""
         started = time.monotonic()
         checkpoint = self._checkpoint = self._seat.locate()
-        self._report = None
+        self._report = self._figures = None
         options = load_options(
             self._settings,
             self._spec,
             checkpoint,
             on_bytes=self._on_bytes,
             on_report=self._keep_report,
+            cuda_bytes=self._seat.cuda_bytes,
+            while_busy=self._look_at_gpu,
         )
         with self._seat.loading():
             pipeline = self._spec.load(checkpoint.path, options)
@@ -58,7 +63,7 @@ class Loading:
         """Say what became of the model."""
         status = ModelStatus(state=state)
         if state is ModelState.LOADED and self._checkpoint is not None:
-            status = _loaded(self._checkpoint, self._seconds, self._report)
+            status = _loaded(self._checkpoint, self._seconds, self._report, self._figures)
         log.info("model", extra=status.model_dump(exclude={"type"}))
         self._control.report(status)
 
@@ -69,12 +74,19 @@ class Loading:
             running.progress(Phase.LOADING, done, total)
             running.raise_if_cancelled()
 
+    def _look_at_gpu(self) -> None:
+        gpu = open_gpu()
+        self._figures = None if gpu is None else read_gpu(gpu)
+
     def _keep_report(self, report: LoadReport) -> None:
         self._report = report
 
 
 def _loaded(
-    checkpoint: Checkpoint, seconds: float | None, report: LoadReport | None
+    checkpoint: Checkpoint,
+    seconds: float | None,
+    report: LoadReport | None,
+    figures: GpuFigures | None,
 ) -> ModelStatus:
     """What is in memory now. A model may keep its ways of loading to itself: no report then."""
     return ModelStatus(
@@ -85,6 +97,21 @@ def _loaded(
         quantization=report.quantization if report else None,
         quantization_reason=report.reason if report else None,
         attention_backend=report.attention_backend if report else None,
+        compute_dtype=report.compute_dtype if report else None,
+        compute_dtype_reason=report.compute_dtype_reason if report else None,
         from_cache=report.from_cache if report else None,
         weight_bytes=report.weight_bytes if report else None,
+        gpu=gpu_pulse(report.gpu_tflops if report else None, figures),
+    )
+
+
+def gpu_pulse(tflops: float | None, figures: GpuFigures | None) -> GpuPulse | None:
+    """What a load says of the GPU; None where there was none, or where it told nothing."""
+    if tflops is None and figures is None:
+        return None
+    return GpuPulse(
+        tflops=None if tflops is None else round(tflops, 1),
+        clock_mhz=figures.clock_mhz if figures else None,
+        max_clock_mhz=figures.max_clock_mhz if figures else None,
+        power_watts=figures.power_watts if figures else None,
     )

@@ -16,6 +16,7 @@ from common.errors import (
 from common.jobs.model import JobResult
 from common.jobs.states import Event
 from common.logs import get_logger
+from common.messages import ModelState
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
 from common.worker.hands import Hands
@@ -148,9 +149,12 @@ class BatchRunner(JobRunner):
 
     def _fail(self, running: RunningJob, exc: Exception) -> bool:
         """Nobody knows whose fault it was: each is tried again, alone, and then it shows."""
+        error = as_error(exc)
+        if isinstance(error, OutOfMemory):  # the estimate was wrong: it shall not be so twice
+            loaded = self.loader.state is ModelState.LOADED
+            self.seat.outgrew(running.job, running.batch_size, loaded=loaded)
         if running.batch_size == 1:
             return super()._fail(running, exc)
-        error = as_error(exc)
         expected = error is exc
         members = self.hands.running
         log.error(
@@ -158,8 +162,6 @@ class BatchRunner(JobRunner):
             exc_info=None if expected else exc,
             extra={"job_ids": [m.job.id for m in members], "reason": error.body.message},
         )
-        if isinstance(error, OutOfMemory):
-            self.seat.outgrew(running.job, running.batch_size)
         for member in members:
             self.store.release(member.job.id, member.token, member.latest, alone=True)
         return expected

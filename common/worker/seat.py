@@ -1,5 +1,6 @@
 """A job's way through the shared pool: its memory, its turn on the GPU, and what was learnt."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from typing import Protocol
 from common.contract import ModelSpec
 from common.hub import Checkpoint, choose_variant, locate
 from common.jobs.model import Job
-from common.memory.arbiter import Arbiter, Ask, OnWait
+from common.memory.arbiter import Arbiter
+from common.memory.asks import Ask, OnWait
+from common.memory.bound import allocator_settings, bound_cuda, cuda_bytes
 from common.memory.demand import Appraiser, Demand
 from common.memory.opening import open_pool
-from common.memory.probe import PeakMeter, process_bytes
+from common.memory.probe import MemoryKind, PeakMeter, process_bytes
 from common.requests import ResolvedRequest
 from common.settings import Settings
 
@@ -34,6 +37,7 @@ class Seat:
     meter: PeakMeter
     locate: Callable[[], Checkpoint]
     used_bytes: Callable[[], int]
+    kind: MemoryKind
     clock: Callable[[], float] = time.monotonic
 
     @contextmanager
@@ -96,10 +100,13 @@ class Seat:
         """Hold the memory of so many such jobs from now on; False where that has gone."""
         return self.arbiter.widen(*self._more(job, batch))
 
-    def outgrew(self, job: Job, batch: int) -> None:
-        """A batch did not fit all the same; the next of its size asks for more."""
+    def outgrew(self, job: Job, batch: int, *, loaded: bool) -> None:
+        """It did not fit all the same; the next of its kind asks for more.
+
+        ``loaded``: the model was in memory, so that what did not fit was the job.
+        """
         held = self.used_bytes()
-        self.appraiser.outgrew(self.locate(), job.resolved, held, loaded=True, batch=batch)
+        self.appraiser.outgrew(self.locate(), job.resolved, held, loaded=loaded, batch=batch)
 
     def _more(self, job: Job, batch: int) -> tuple[int, float | None]:
         """Bytes on top of the single job's, and the seconds of all."""
@@ -107,6 +114,12 @@ class Seat:
         together = demand(checkpoint, job.resolved, batch)
         more = together.run_bytes - demand(checkpoint, job.resolved).run_bytes
         return max(0, more), together.seconds
+
+    @property
+    def cuda_bytes(self) -> int | None:
+        """What a load may hold through CUDA; None where the GPU itself sees to it."""
+        unified = self.kind is MemoryKind.UNIFIED
+        return cuda_bytes(self.arbiter.most_bytes) if unified else None
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -139,6 +152,7 @@ def open_seat(settings: Settings, spec: ModelSpec) -> Seat:
     """Take this worker's place in the pool of its machine."""
     pool = open_pool(settings)
     kind = pool.probe.read().kind
+    os.environ.update(allocator_settings(kind, os.environ))
     used_bytes = partial(process_bytes, kind)
     variant = choose_variant(spec, settings.checkpoint)
     return Seat(
@@ -149,11 +163,13 @@ def open_seat(settings: Settings, spec: ModelSpec) -> Seat:
             spec.id,
             used_bytes=used_bytes,
             pinned=settings.pinned,
+            bound=partial(bound_cuda, kind),
         ),
-        appraiser=Appraiser.of(spec, settings),
+        appraiser=Appraiser.of(spec, settings, kind),
         meter=PeakMeter(kind),
         locate=partial(locate, settings.models_dir, variant),
         used_bytes=used_bytes,
+        kind=kind,
     )
 
 

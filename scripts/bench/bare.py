@@ -17,7 +17,9 @@ import torch
 from imageio_ffmpeg import get_ffmpeg_exe
 from numpy.typing import NDArray
 
+from common.compute_dtype import AUTO
 from common.media.codecs import COLOUR_FILTER, EncoderSettings, codec_arguments
+from common.runtime.devices import compute_dtype
 from common.settings import Settings
 
 Frames = NDArray[np.uint8]
@@ -42,7 +44,9 @@ def _load(model: str, checkpoint: str) -> Any:
     import diffusers
 
     pipeline_class = {"wan21": diffusers.WanPipeline, "ltx2": diffusers.LTX2Pipeline}[model]
-    pipeline = pipeline_class.from_pretrained(checkpoint, dtype=torch.bfloat16)
+    # As the service beside it: what is compared is not the number format.
+    dtype = compute_dtype(torch.device("cpu"), os.environ.get("COMPUTE_DTYPE") or AUTO)
+    pipeline = pipeline_class.from_pretrained(checkpoint, dtype=dtype)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

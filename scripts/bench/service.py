@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, report: Report) -> None:
 def _measure_jobs(report: Report, model: str, folder: Path, parts: set[str]) -> None:
     """One service, from a model that is not loaded to one that is unloaded again."""
     work = WORKLOADS[model]
-    # In bfloat16, as the bare call is: unpacking weights is the scheme's cost, not the service's.
+    # Unquantized, as the bare call is: unpacking weights is the scheme's cost, not the service's.
     with running(model, folder, QUANTIZATION="none") as (service, client):
         if "health" in parts:
             report.heading("/health, idle and through one job")

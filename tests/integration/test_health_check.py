@@ -107,6 +107,17 @@ def test_a_disk_that_fills_up(service: LiveService):
     assert "The disk has 5.0 GB left. Delete old jobs" in found.stdout
 
 
+def test_a_gpu_that_is_stuck_in_low_power(service: LiveService):
+    answers = real_answers(service)
+    answers["/info"]["system"]["gpus"] = ["NVIDIA GB10"]
+    stuck = {"tflops": 27.0, "clock_mhz": 640.0, "max_clock_mhz": 3003.0, "power_watts": 16.5}
+    answers["/info"]["loaded"]["gpu"] = stuck
+    with answering(answers) as url:
+        found = health(toy=url)
+    assert found.returncode == 1
+    assert "stuck in a low-power state: 640 of 3003 MHz" in found.stdout
+
+
 def test_memory_below_the_floor_and_a_full_queue(service: LiveService):
     answers = real_answers(service)
     answers["/info"]["pool"]["available_bytes"] = answers["/info"]["pool"]["floor_bytes"] - 1

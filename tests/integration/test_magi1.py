@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.tiny import magi1 as tiny
+from tests.formats import COMPUTE_DTYPE
 from tests.integration import pictures
 from tests.integration.test_models import made, serving
 from tests.live import LiveService, wait_until
@@ -33,6 +34,8 @@ def test_two_chunks_of_a_story(models: Path, tmp_path: Path):
     assert job["result"]["checkpoint"] == loaded["checkpoint"] == "sand-ai/MAGI-1#4.5B_distill"
     assert loaded["revision"].startswith("tiny-random-")
     assert (loaded["quantization"], loaded["attention_backend"]) == ("nf4", "native")
+    assert loaded["compute_dtype"] == COMPUTE_DTYPE
+    assert loaded["compute_dtype_reason"] == "set by COMPUTE_DTYPE"
     assert dry["memory"]["load_bytes"] > 0
 
 

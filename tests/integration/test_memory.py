@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.integration.fleet import Fleet
 from tests.live import LiveService, alive, wait_gone, wait_until
 from tests.toy.model_config import MIB, make_checkpoint
 
@@ -194,3 +195,20 @@ def test_a_stopped_worker_does_not_outlive_its_service(pair: Pair):
     pair.a.restart()
     wait_gone(stopped)
     pair.a.finish()
+
+
+def test_a_job_that_ran_out_asks_for_more_the_next_time(fleet: Fleet):
+    service = fleet.start()
+    options = {"says_mb": 20, "out_of_memory_at": "denoising"}
+
+    def asked() -> int:
+        body = {"prompt": "a cat", "options": options, "dry_run": True}
+        memory: dict[str, int] = service.client.post("/generate", json=body).json()["memory"]
+        return memory["run_bytes"]
+
+    before = asked()
+    for _ in range(2):
+        job = service.wait_for(service.submit(options), "failed")
+        assert job["error"]["code"] == "out_of_memory"
+        assert asked() >= before * 1.2
+        before = asked()

@@ -16,6 +16,7 @@ from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import magi1 as tiny_magi1
 from scripts.tiny import wan21 as tiny_wan21
 from scripts.tiny import waver as tiny_waver
+from tests.formats import on_cpu
 
 pytestmark = pytest.mark.slow
 
@@ -72,9 +73,8 @@ def test_a_video_is_made_and_made_again_from_the_cache(
     checkpoints: dict[str, Path], tmp_path: Path, model: str, scheme: Quantization
 ):
     reports: list[LoadReport] = []
-    options = LoadOptions(
+    options = on_cpu(
         quantization=scheme,
-        device="cpu",
         cache_dir=tmp_path,
         cache_max_bytes=2**30,
         on_report=reports.append,

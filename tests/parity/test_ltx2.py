@@ -25,17 +25,20 @@ from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
 from PIL import Image
 from torch import nn
 
-from common.contract import LoadOptions, Phase, VideoClip
+from common.compute_dtype import ComputeDtype
+from common.contract import Phase, VideoClip
 from common.errors import CheckpointError, JobCancelled, Unresolvable
 from common.requests import ResolvedRequest
-from common.runtime.devices import compute_dtype
+from common.runtime.devices import as_torch
 from common.runtime.sampling import generator_for
 from ltx2.decoding import decode_video
-from ltx2.estimates import weight_bytes
+from ltx2.estimates import OVERHEAD_BYTES, weight_bytes, whole_decoding_bytes
 from ltx2.guidance import Guidance
 from ltx2.model_config import SPEC
 from ltx2.pipeline import Ltx2
 from scripts.tiny import ltx2 as tiny
+from tests.formats import COMPUTE_DTYPE, on_cpu
+from tests.parity.bare import bare as bare_by_library
 
 STEPS = 3
 NEUTRAL = {
@@ -81,9 +84,7 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def models(snapshots: dict[str, Path]) -> dict[str, Ltx2]:
-    return {
-        name: SPEC.load(folder, LoadOptions(device="cpu")) for name, folder in snapshots.items()
-    }
+    return {name: SPEC.load(folder, on_cpu()) for name, folder in snapshots.items()}
 
 
 @pytest.fixture(scope="module")
@@ -103,20 +104,16 @@ def bare(bares: dict[str, LTX2Pipeline]) -> LTX2Pipeline:
 
 def bare_pipeline(folder: Path) -> LTX2Pipeline:
     """diffusers' own, with the authors' shift, their STG, and their vocoder's number format."""
-    dtype = compute_dtype(torch.device("cpu"))
     transformer = LTX2VideoTransformer3DModel.from_pretrained(
-        folder / "transformer", dtype=dtype, perturbed_attn=True
+        folder / "transformer", dtype=as_torch(COMPUTE_DTYPE), perturbed_attn=True
     )
-    pipeline = LTX2Pipeline.from_pretrained(
-        str(folder), dtype=dtype, local_files_only=True, transformer=transformer
-    )
+    pipeline = bare_by_library(LTX2Pipeline, folder, transformer=transformer)
     pipeline.scheduler = FlowMatchEulerDiscreteScheduler.from_config(
         pipeline.scheduler.config, base_shift=2.05, max_shift=2.05
     )
     if isinstance(pipeline.vocoder, LTX2VocoderWithBWE):
         pipeline.vocoder = LTX2VocoderWithBWE.from_pretrained(folder / "vocoder")
         pipeline.vocoder.register_forward_pre_hook(lambda _, args: (args[0].float(),))
-    pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
@@ -299,7 +296,8 @@ def test_without_sound_the_picture_is_the_same(model: Ltx2):
 
 
 def test_large_videos_are_decoded_in_tiles(model: Ltx2, bare: LTX2Pipeline):
-    latents = torch.randn(1, 128, 2, 4, 18, generator=generator_for(1)).to(torch.bfloat16)
+    latents = torch.randn(1, 128, 2, 4, 18, generator=generator_for(1))
+    latents = latents.to(bare.vae.dtype)
     tiled = np.concatenate(list(decode_video(model.text_to_video, latents, Recorder(), 0)))
     whole = np.concatenate(list(decode_video(model.text_to_video, latents, Recorder())))
     bare.vae.enable_tiling()
@@ -313,9 +311,20 @@ def test_large_videos_are_decoded_in_tiles(model: Ltx2, bare: LTX2Pipeline):
 
 def test_no_tile_is_a_single_latent_wide(model: Ltx2):
     """Which LTX-2.0's decoder cannot pad: 928 pixels are two strides and one latent."""
-    latents = torch.randn(1, 128, 2, 2, 29, generator=generator_for(1)).to(torch.bfloat16)
+    latents = torch.randn(1, 128, 2, 2, 29, generator=generator_for(1)).to(as_torch(COMPUTE_DTYPE))
     tiled = np.concatenate(list(decode_video(model.text_to_video, latents, Recorder(), 0)))
     assert tiled.shape == (9, 64, 928, 3)
+
+
+def test_a_wide_format_needs_twice_the_room(bare: LTX2Pipeline, caplog: pytest.LogCaptureFixture):
+    """Tiles are blended: who has the room for the whole must get the whole."""
+    vae: Any = bare.vae
+    needed = whole_decoding_bytes(vae.config, 576, 128, 9, vae.dtype.itemsize)
+    latents = torch.randn(1, 128, 2, 4, 18, generator=generator_for(1)).to(vae.dtype)
+    for available, tiles in ((needed, False), (needed - 1, True)):
+        caplog.clear()
+        next(decode_video(bare, latents, Recorder(), available))
+        assert ("tiles" in caplog.text) is tiles
 
 
 def test_cancelling_leaves_in_that_step(model: Ltx2):
@@ -345,7 +354,7 @@ def test_traits_come_from_the_checkpoint(models: dict[str, Ltx2]):
 def test_every_part_is_in_the_authors_number_format(models: dict[str, Ltx2]):
     """Vocoder of 2.3 in float32, everything else as the rest of the models here."""
     formats = {name: model.text_to_video.vocoder.dtype for name, model in models.items()}
-    compute = compute_dtype(torch.device("cpu"))
+    compute = as_torch(COMPUTE_DTYPE)
     assert list(formats.values()) == [compute, torch.float32, compute]
     for model in models.values():
         assert model.text_to_video.audio_vae.dtype == compute
@@ -363,19 +372,23 @@ def test_an_unequal_job_leaves_the_attentions_as_they_were(model: Ltx2):
 def test_weights_take_the_bytes_that_are_foretold(
     snapshots: dict[str, Path], models: dict[str, Ltx2]
 ):
-    if compute_dtype(torch.device("cpu")) != torch.bfloat16:
-        pytest.skip("foretold for a GPU, which computes in bfloat16")
     for name, model in models.items():
         parts = [p for p in model.text_to_video.components.values() if isinstance(p, nn.Module)]
         loaded = sum(t.nbytes for part in parts for t in part.state_dict().values())
-        assert weight_bytes(snapshots[name]) == pytest.approx(loaded, rel=0.02)
+        assert weight_bytes(snapshots[name], COMPUTE_DTYPE) == pytest.approx(loaded, rel=0.02)
 
 
 def test_memory_counts_weights_and_grows_with_the_video(snapshots: dict[str, Path]):
     folder = snapshots["Lightricks/LTX-2"]
     files = sum(path.stat().st_size for path in folder.glob("*/*.safetensors"))
-    small = SPEC.memory(folder, a_request())
-    large = SPEC.memory(folder, a_request(width=1920, height=1088, num_frames=121))
+    narrow = ComputeDtype.BFLOAT16
+    small = SPEC.memory(folder, a_request(), narrow)
+    wide = SPEC.memory(folder, a_request(), ComputeDtype.FLOAT32)
+    large = SPEC.memory(folder, a_request(width=1920, height=1088, num_frames=121), narrow)
+    assert wide.load_bytes == 2 * small.load_bytes
+    assert wide.run_bytes - OVERHEAD_BYTES == pytest.approx(
+        2 * (small.run_bytes - OVERHEAD_BYTES), rel=1e-6
+    )
     assert small.load_bytes == pytest.approx(files, rel=0.05)
     assert large.load_bytes == small.load_bytes
     assert large.run_bytes > small.run_bytes
@@ -383,9 +396,9 @@ def test_memory_counts_weights_and_grows_with_the_video(snapshots: dict[str, Pat
 
 def test_a_damaged_checkpoint_is_named(snapshots: dict[str, Path], tmp_path: Path):
     with pytest.raises(CheckpointError):
-        SPEC.load(tmp_path, LoadOptions(device="cpu"))
+        SPEC.load(tmp_path, on_cpu())
     with pytest.raises(CheckpointError):
-        SPEC.memory(tmp_path, a_request())
+        SPEC.memory(tmp_path, a_request(), ComputeDtype.BFLOAT16)
 
 
 def test_neutral_guidance_is_what_the_tests_call_neutral():

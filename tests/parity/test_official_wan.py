@@ -31,7 +31,8 @@ from wan21.image_to_video import WholePicturePipeline
 from wan21.model_config import I2V_480P, I2V_720P, T2V_1_3B, T2V_14B
 from waver.model_config import TI2V_5B
 
-CPU = LoadOptions(device="cpu")
+CPU = LoadOptions(device="cpu", compute_dtype="bfloat16")
+"""As on a GPU, so that what must be in float32 is seen to be."""
 BUILD = 1 if torch.__version__.startswith("2.13.0") else 10
 """Another torch build than the authors' code ran in sums in another order."""
 SIGMAS, PREDICTION, LATENTS, DECODED = 1e-6, 5e-6 * BUILD, 5e-5 * BUILD, 2e-5 * BUILD

@@ -16,19 +16,21 @@ from diffusers import WanPipeline
 from numpy.typing import NDArray
 from PIL import Image
 
-from common.contract import LoadOptions, Phase
+from common.contract import Phase
 from common.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
 from scripts.tiny import wan21 as tiny
+from tests.formats import on_cpu
+from tests.parity.bare import bare
 from wan21.image_to_video import WholePicturePipeline
 from wan21.model_config import SPEC, generate, load
 from wan21.pipeline import _denoise
 
 STEPS = 3
-CPU = LoadOptions(device="cpu")
+CPU = on_cpu()
 
 
 class Context:
@@ -114,9 +116,6 @@ SAMPLING_FIELDS = {
 }
 
 
-FORMATS = {"default": torch.bfloat16, "vae": torch.float32, "image_encoder": torch.float32}
-
-
 def bare_frames(
     snapshot: Path,
     request: ResolvedRequest,
@@ -126,7 +125,7 @@ def bare_frames(
 ) -> NDArray[np.uint8]:
     """What one call of the library makes; the shift is the published one for these small sizes."""
     kind = WholePicturePipeline if request.image else WanPipeline
-    pipe = kind.from_pretrained(snapshot, dtype=FORMATS)
+    pipe = bare(kind, snapshot, float32=("vae", "image_encoder"))
     shift = flow_shift or (3.0 if request.image else 5.0)
     pipe.scheduler = FlowUniPCScheduler.from_config(pipe.scheduler.config, flow_shift=shift)
     if tiling:

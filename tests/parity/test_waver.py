@@ -16,7 +16,7 @@ from diffusers import UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipel
 from numpy.typing import NDArray
 from PIL import Image
 
-from common.contract import LoadOptions, Phase
+from common.contract import Phase
 from common.errors import CheckpointError, JobCancelled
 from common.requests import ResolvedRequest
 from common.runtime.causal_decoding import decode
@@ -24,12 +24,14 @@ from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
 from scripts.tiny import publish
 from scripts.tiny import waver as tiny
+from tests.formats import on_cpu
+from tests.parity.bare import bare
 from waver.guidance import apg
 from waver.model_config import SPEC, generate, load
 from waver.pipeline import _denoise
 
 STEPS = 3
-CPU = LoadOptions(device="cpu")
+CPU = on_cpu()
 SIZES = [(128, 96, 13), (96, 160, 5), (64, 64, 21)]
 
 
@@ -110,7 +112,7 @@ SAMPLING_FIELDS = {
 
 
 def bare_pipeline(snapshot: Path, flow_shift: float = 5.0, kind: Any = WanPipeline) -> Any:
-    pipe = kind.from_pretrained(snapshot, dtype={"default": torch.bfloat16, "vae": torch.float32})
+    pipe = bare(kind, snapshot, float32=("vae",))
     config = pipe.scheduler.config
     pipe.scheduler = FlowUniPCScheduler.from_config(config, flow_shift=flow_shift)
     return pipe
@@ -262,7 +264,9 @@ def denoised_by_hand(pipe: Any, request: ResolvedRequest, threshold: float) -> t
         for t in pipe.scheduler.timesteps:
             timestep = torch.full((1, tokens), float(t))
             positive, negative = (
-                pipe.transformer(latents.bfloat16(), timestep, each, return_dict=False)[0]
+                pipe.transformer(
+                    latents.to(pipe.transformer.dtype), timestep, each, return_dict=False
+                )[0]
                 for each in embeds
             )
             guided = apg(positive, negative, request.guidance_scale, threshold)

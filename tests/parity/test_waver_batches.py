@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from common.contract import LoadOptions, Phase
+from common.contract import Phase
 from common.errors import JobCancelled
 from common.fusing import shape_of_batch
 from common.requests import ResolvedRequest
 from scripts.tiny import waver as tiny
+from tests.formats import on_cpu
 from tests.parity.test_waver import Context, frames_of, request_of
 from waver.model_config import SPEC, T2V_1_3B, generate_batch, load
 from waver.pipeline import _latents
@@ -51,7 +52,7 @@ def _one_thread() -> Iterator[None]:
 def pipelines(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """The 5B and the 1.3B."""
     snapshots = tiny.build(tmp_path_factory.mktemp("models"))
-    return [load(snapshot, LoadOptions(device="cpu")) for snapshot in snapshots]
+    return [load(snapshot, on_cpu()) for snapshot in snapshots]
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from common.compute_dtype import ComputeDtype
 from common.contract import (
     AudioTrack,
     BatchContext,
@@ -47,6 +48,7 @@ class ToyOptions(ModelOptions):
     chunk_seconds: float = Field(0, ge=0, le=60, description="Seconds of each decoded chunk.")
     die_at: Moment | None = Field(None, description="Where the process kills itself.")
     raise_at: Moment | None = Field(None, description="Where the model raises.")
+    out_of_memory_at: Moment | None = Field(None, description="Where an allocation fails.")
     hang_at: Moment | None = Field(None, description="Where the model never returns.")
     wraps_stops: bool = Field(
         False, description="Whether it makes errors of its own of stops, as libraries do."
@@ -169,6 +171,8 @@ def _misbehave(moment: Moment, requests: Sequence[ResolvedRequest]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if options.raise_at == moment:
         raise RuntimeError("secret inside of the toy model")
+    if options.out_of_memory_at == moment:
+        raise MemoryError
     if options.hang_at == moment:
         threading.Event().wait()
 
@@ -179,7 +183,9 @@ def _take(seconds: float) -> None:
         threading.Event().wait(seconds)
 
 
-def memory(checkpoint: Path, request: ResolvedRequest) -> Memory:
+def memory(
+    checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> Memory:
     """What the checkpoint and the options say, and some frames."""
     options = ToyOptions.model_validate(request.options)
     says = options.hold_mb if options.says_mb is None else options.says_mb

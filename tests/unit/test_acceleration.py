@@ -112,6 +112,14 @@ def imprecise(query: Any, key: Any, value: Any, **_: Any) -> Any:
     return good + 0.03 * good.norm(dim=-1, keepdim=True) / good.shape[-1] ** 0.5
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_kernel_is_tried_in_the_models_own_format(dtype: torch.dtype):
+    """float32 against float32 is nearly exact; bfloat16 never is."""
+    error = worst_error(AttentionBackendName.NATIVE, tiny_wan().to(dtype), CPU)
+    assert error is not None
+    assert (error < 1e-5) is (dtype is torch.float32)
+
+
 @pytest.mark.parametrize(
     ("kernel", "refused"), [(wrong_tail, True), (not_numbers, True), (imprecise, False)]
 )
@@ -210,6 +218,8 @@ def test_ltx2_is_given_the_memory_for_one_piece_up_to_720p():
     given = [decoding_bytes(vae, *size) for size in sizes]
     assert given[0] == whole[0]
     assert given[1] < whole[1], "tiles take less"
+    wide = [decoding_bytes(vae, *size, itemsize=4) for size in sizes]
+    assert wide == [pytest.approx(2 * count, rel=1e-6) for count in given]
 
 
 # Free memory

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.contract import LoadOptions, LoadReport, Phase, Quantization
+from common.contract import LoadReport, Phase, Quantization
 from common.errors import JobCancelled
 from common.requests import ResolvedRequest
 from common.runtime.cache import WeightCache
@@ -26,6 +26,7 @@ from ltx2.model_config import SPEC as LTX2
 from magi1.checkpoint import convert
 from scripts.tiny import ltx2, wan21
 from tests.disks import mounted
+from tests.formats import on_cpu
 from tests.unit.media.disks import fill
 from wan21.model_config import SPEC as WAN
 
@@ -66,9 +67,8 @@ class Loads:
     def __init__(self, checkpoint: Path, cache: Path) -> None:
         self.checkpoint = checkpoint
         self.reports: list[LoadReport] = []
-        self.options = LoadOptions(
+        self.options = on_cpu(
             quantization=Quantization.FP8,
-            device="cpu",
             cache_dir=cache,
             on_report=self.reports.append,
         )
@@ -138,7 +138,7 @@ def test_a_cached_load_makes_the_same_video(
     snapshots: dict[str, Path], tmp_path: Path, model: str, scheme: Quantization
 ):
     spec, reports = SPECS[model], list[LoadReport]()
-    options = LoadOptions(scheme, "cpu", cache_dir=tmp_path, on_report=reports.append)
+    options = on_cpu(quantization=scheme, cache_dir=tmp_path, on_report=reports.append)
     videos = [frames_of(spec, spec.load(snapshots[model], options)) for _ in range(2)]
     assert [report.from_cache for report in reports] == [False, True]
     assert reports[0].weight_bytes == reports[1].weight_bytes
@@ -161,6 +161,18 @@ def test_a_cached_load_reads_nothing_of_the_source(loads: Loads):
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert_same(first, loads())
     assert loads.cached == [False, True]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_was_kept_in_one_format_is_not_served_in_another(loads: Loads, scheme: Quantization):
+    first, second, again = (
+        loads(quantization=scheme, compute_dtype=name)
+        for name in ("bfloat16", "float32", "float32")
+    )
+    assert loads.cached == [False, False, True]
+    assert first.transformer.dtype is torch.bfloat16
+    assert second.transformer.dtype is torch.float32
+    assert_same(second, again)
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,18 @@ from diffusers import WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from common.contract import LoadOptions, LoadReport, Phase, Quantization, Variant
+from common.contract import LoadReport, Phase, Quantization, Variant
 from common.errors import CheckpointError, Unresolvable
 from common.hub import choose_variant, locate
 from common.requests import GenerateRequest, ResolvedRequest
 from common.resolver import Picture, resolve
+from common.runtime.devices import as_torch
 from common.runtime.lora import Lora
 from common.settings import SettingsError
 from ltx2.model_config import DISTILLED as LTX2_DISTILLED
 from scripts.tiny import wan21 as tiny
 from scripts.tiny.wan21_lora import original_name, save_lora
+from tests.formats import COMPUTE_DTYPE, on_cpu
 from wan21.distilled import DistilledScheduler
 from wan21.lora import open_lora
 from wan21.model_config import I2V_480P_4STEP, SPEC, T2V_14B, T2V_14B_4STEP
@@ -70,12 +72,12 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def transformer_of(folder: Path, cls: Any = WanPipeline) -> Any:
-    return cls.from_pretrained(folder, dtype=torch.bfloat16).transformer
+    return cls.from_pretrained(folder, dtype=as_torch(COMPUTE_DTYPE)).transformer
 
 
 def load(models_dir: Path, variant: Variant) -> Any:
     found = locate(models_dir, variant)
-    return SPEC.load(found.path, LoadOptions(device="cpu", adapter=found.adapter))
+    return SPEC.load(found.path, on_cpu(adapter=found.adapter))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def test_a_lora_of_another_model_is_refused(models_dir: Path):
     """The picture's LoRA has an image branch that the text model lacks."""
     found = locate(models_dir, I2V_480P_4STEP)
     assert found.adapter is not None
-    options = LoadOptions(device="cpu", adapter=found.adapter)
+    options = on_cpu(adapter=found.adapter)
     with pytest.raises(CheckpointError, match="another model"):
         SPEC.load(locate(models_dir, T2V_14B).path, options)
 
@@ -153,9 +155,8 @@ def test_what_is_quantized_and_cached_is_the_sum(models_dir: Path, tmp_path: Pat
 
     def eight_bits(variant: Variant) -> Any:
         found = locate(models_dir, variant)
-        options = LoadOptions(
+        options = on_cpu(
             quantization=Quantization.FP8,
-            device="cpu",
             adapter=found.adapter,
             cache_dir=tmp_path,
             cache_max_bytes=2**30,

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from common.contract import LoadOptions
 from common.runtime.latent_preview import (
     LatentColours,
     LatentPreview,
@@ -18,6 +17,7 @@ from common.runtime.latent_preview import (
 )
 from common.runtime.sampling import step_callback
 from scripts.tiny import waver as tiny_waver
+from tests.formats import on_cpu
 from tests.unit.test_runtime import Context
 from waver.pipeline import load
 
@@ -81,7 +81,7 @@ def test_the_map_is_fitted_once_and_only_when_it_is_wanted():
 
 def test_a_real_vae_is_asked(tmp_path: Path):
     """The stand-in's: 48 channels, 16 pixels a latent, pixels in patches."""
-    pipeline = load(tiny_waver.build(tmp_path)[0], LoadOptions(device="cpu"))
+    pipeline = load(tiny_waver.build(tmp_path)[0], on_cpu())
     latents = torch.randn(1, pipeline.vae.config.z_dim, 3, 4, 6)
     picture = causal_vae_preview(pipeline.vae)(latents)
     assert picture.shape == (4, 6, 3)

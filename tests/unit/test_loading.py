@@ -14,12 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from common.contract import LoadOptions, LoadReport, Quantization
+from common.contract import LoadReport, Quantization
 from common.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.runtime.cache_writer import plain_tensors
 from common.runtime.loading import load_model, quantizable
 from common.runtime.quantization import quantize_, tensors_of
 from scripts.tiny import ltx2, wan21
+from tests.formats import on_cpu
 from wan21.pipeline import KEEP, load
 from wan21.precision import KEEP_TRANSFORMER
 
@@ -196,7 +197,7 @@ def test_another_models_folder_is_told_by_its_class(snapshots: dict[str, Path], 
     shutil.copytree(snapshots["ltx2"] / "transformer", wan / "transformer")
     assert "looks like a LTX2VideoTransformer3DModel" in str(failure(wan, fetch=False))
     with pytest.raises(CheckpointError, match="LTX2VideoTransformer3DModel"):
-        load(wan, LoadOptions(device="cpu"))
+        load(wan, on_cpu())
 
 
 def test_another_models_weights_are_told_by_their_tensors(snapshots: dict[str, Path], wan: Path):
@@ -237,21 +238,20 @@ def test_a_checkpoint_cannot_name_any_class(wan: Path):
     index = json.loads((wan / "model_index.json").read_text())
     (wan / "model_index.json").write_text(json.dumps(index | {"vae": ["subprocess", "Popen"]}))
     with pytest.raises(CheckpointError, match=r"wants subprocess\.Popen for vae"):
-        load(wan, LoadOptions(device="cpu"))
+        load(wan, on_cpu())
 
 
 @pytest.mark.parametrize("name", ["int3", Quantization.FP8_COMPUTE])
 def test_a_scheme_that_does_not_exist_or_run_is_refused(wan: Path, name: Any):
     with pytest.raises(InvalidRequest) as caught:
-        load(wan, LoadOptions(device="cpu", quantization=name))
+        load(wan, on_cpu(quantization=name))
     assert "nf4" in str(caught.value.body.hint)
 
 
 def test_bytes_are_told_up_to_the_total(wan: Path):
     told: list[tuple[int, int]] = []
     reports: list[LoadReport] = []
-    options = LoadOptions(
-        device="cpu",
+    options = on_cpu(
         quantization=Quantization.FP8,
         on_bytes=lambda done, total: told.append((done, total)),
         on_report=reports.append,
@@ -279,7 +279,7 @@ def test_a_cancelled_load_leaves_no_file_open(wan: Path):
         raise JobCancelled
 
     with pytest.raises(JobCancelled):
-        load(wan, LoadOptions(device="cpu", on_bytes=cancel))
+        load(wan, on_cpu(on_bytes=cancel))
     assert not [path for path in open_files() if str(wan) in path]
 
 

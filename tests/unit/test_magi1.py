@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Variant
 from common.errors import CheckpointError, InvalidRequest, Unresolvable
 from common.hub import choose_variant, locate
@@ -137,6 +138,9 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path):
     short, long = (memory_of(checkpoint, resolved(num_frames=n)) for n in (24, 14_400))
     assert short == long
     assert short.load_bytes > 0
+    wide = memory_of(checkpoint, resolved(num_frames=24), ComputeDtype.FLOAT32)
+    assert wide.load_bytes == 2 * short.load_bytes
+    assert wide.run_bytes == pytest.approx(2 * short.run_bytes, rel=1e-6)
     larger = memory_of(checkpoint, resolved(resolution="1280x720"))
     assert larger.run_bytes > short.run_bytes
     (checkpoint.parents[1] / "t5" / "t5-v1_1-xxl" / "config.json").unlink()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from common.contract import LoadOptions, Phase, VideoClip
+from common.contract import Phase, VideoClip
 from common.errors import InvalidRequest
 from common.requests import ResolvedRequest
 from common.runtime.sampling import to_uint8
@@ -17,6 +17,7 @@ from magi1 import pipeline as magi1
 from magi1.pipeline import MagiPipeline, encode_prefix
 from scripts.tiny import magi1 as tiny
 from tests.films import film
+from tests.formats import on_cpu
 
 SIZE = 64
 TILE = 3
@@ -48,7 +49,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MagiPipeline]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     folder = tiny.build(tmp_path_factory.mktemp("models"))[0]
-    loaded = magi1.load(folder, LoadOptions(device="cpu"))
+    loaded = magi1.load(folder, on_cpu())
     loaded.vae.float()  # bfloat16 rounds by where a tensor lies in memory: it hides what is asked
     yield loaded
     torch.set_num_threads(threads)

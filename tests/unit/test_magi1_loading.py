@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import T5EncoderModel
 
-from common.contract import LoadOptions, LoadReport, Quantization
+from common.contract import LoadReport, Quantization
 from common.errors import CheckpointError
 from common.runtime import safetensors_reader
 from common.runtime.cache_writer import plain_tensors
@@ -28,6 +28,7 @@ from magi1.pipeline import load
 from magi1.precision import KEEP_TEXT_ENCODER, keep_transformer
 from magi1.text import text_encoder_component
 from scripts.tiny import magi1 as tiny
+from tests.formats import on_cpu
 
 CPU = torch.device("cpu")
 NF4 = Quantization.NF4
@@ -237,7 +238,7 @@ def test_what_is_wrong_in_the_files_is_named(
 ):
     rewrite(official, change)
     with pytest.raises(CheckpointError, match=words) as refused:
-        load(official, LoadOptions(device="cpu"))
+        load(official, on_cpu())
     assert "sand-ai/MAGI-1" in str(refused.value)
     hint = str(refused.value.body.hint)
     assert ("download_models.sh sand-ai/MAGI-1" in hint) == ("damaged" in str(refused.value))
@@ -247,7 +248,7 @@ def test_a_missing_autoencoder_is_told_before_anything_is_read(official: Path):
     (official.parents[1] / "vae" / "diffusion_pytorch_model.safetensors").unlink()
     read: list[int] = []
     with pytest.raises(CheckpointError, match="vae lacks"):
-        load(official, LoadOptions(device="cpu", on_bytes=lambda done, _: read.append(done)))
+        load(official, on_cpu(on_bytes=lambda done, _: read.append(done)))
     assert not read
 
 
@@ -271,17 +272,16 @@ def test_pickles_alone_are_refused_with_the_way_out(official: Path):
     for path in (official.parents[1] / "t5" / "t5-v1_1-xxl").glob("*.safetensors*"):
         path.unlink()
     with pytest.raises(CheckpointError, match=r"\(\.bin\) only") as refused:
-        load(official, LoadOptions(device="cpu"))
+        load(official, on_cpu())
     assert "scripts/download_models.sh magi1" in str(refused.value.body.hint)
 
 
 def test_it_is_nf4_by_default_from_the_cache_the_second_time(official: Path, tmp_path: Path):
     reports: list[LoadReport] = []
     told: list[tuple[int, int]] = []
-    options = LoadOptions(
+    options = on_cpu(
         quantization=Quantization.AUTO,
         default_quantization=SPEC.quantization,
-        device="cpu",
         cache_dir=tmp_path / "cache",
         on_report=reports.append,
         on_bytes=lambda done, total: told.append((done, total)),

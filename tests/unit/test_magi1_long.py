@@ -9,12 +9,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from common.contract import LoadOptions, Phase
+from common.contract import Phase
 from common.requests import ResolvedRequest
 from magi1 import pipeline as magi1
 from magi1 import sampler
 from magi1.estimates import CACHED_CHUNKS, CHUNK_FRAMES, CHUNKS_AT_ONCE
 from scripts.tiny import magi1 as tiny
+from tests.formats import on_cpu
 
 LAYERS = 2
 STEPS = 8
@@ -57,7 +58,7 @@ def _one_thread() -> Iterator[None]:
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> magi1.MagiPipeline:
     folder = tmp_path_factory.mktemp("magi1")
     tiny.save(folder, tiny.Geometry(layers=LAYERS))
-    return magi1.load(folder / "ckpt" / "magi" / "4.5B_distill", LoadOptions(device="cpu"))
+    return magi1.load(folder / "ckpt" / "magi" / "4.5B_distill", on_cpu())
 
 
 def frames_of(pipeline: magi1.MagiPipeline, chunks: int) -> Iterator[NDArray[np.uint8]]:

@@ -90,7 +90,15 @@ class PlayedNvml:
     def nvmlDeviceGetPowerUsage(self, _handle: Any) -> int:  # noqa: N802
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
 
+    def nvmlDeviceGetClockInfo(self, _handle: Any, clock: int) -> int:  # noqa: N802
+        assert clock == pynvml.NVML_CLOCK_SM
+        return 2411
+
+    def nvmlDeviceGetMaxClockInfo(self, _handle: Any, clock: int) -> int:  # noqa: N802
+        assert clock == pynvml.NVML_CLOCK_SM
+        return 3003
+
 
 def test_the_gpu_tells_what_it_can():
     gpu = Gpu(PlayedNvml(), None, "GB10")  # type: ignore[arg-type]
-    assert read_gpu(gpu) == GpuFigures(0.75, 61, None)
+    assert read_gpu(gpu) == GpuFigures(0.75, 61, None, 2411, 3003)

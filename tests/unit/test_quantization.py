@@ -160,17 +160,25 @@ def test_no_bytes_are_held_but_those_of_the_scheme(scheme: Quantization, tmp_pat
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_float32_weights_are_computed_in_bfloat16(scheme: Quantization):
-    """Wan is published in float32."""
+def test_a_layer_of_float32_weights_computes_in_float32(scheme: Quantization, tmp_path: Path):
     linear = _linear(dtype=torch.float32)
     module = quantize_linear(linear, scheme)
-    hidden_states = _input(linear)
-    exact = linear(hidden_states.float())
+    hidden_states = _input(linear).float()
     answer = module(hidden_states)
-    assert answer.dtype is torch.bfloat16
-    assert _error(answer, exact) < ERRORS[scheme]
+    assert answer.dtype is torch.float32
+    assert _error(answer, linear(hidden_states)) < ERRORS[scheme]
+    assert _error(answer.bfloat16(), answer) > 1e-3  # it was not rounded to bfloat16 on its way
+    assert torch.equal(_on_disk_and_back(module, linear, tmp_path)(hidden_states), answer)
     bias_bytes = weight_bytes(module) - weight_bytes(quantize_linear(_linear(), scheme))
-    assert bias_bytes <= 2 * linear.out_features
+    assert bias_bytes <= 2 * linear.out_features  # the weight is as small as ever
+
+
+@pytest.mark.parametrize("scheme", [Quantization.NF4, Quantization.NVFP4])
+def test_float32_is_not_unpacked_to_bfloat16(scheme: Quantization):
+    """One weight, one input of one: the answer is the unpacked weight as it is."""
+    linear = _linear(bias=False, dtype=torch.float32)
+    unpacked = quantize_linear(linear, scheme)(torch.eye(192))
+    assert not torch.equal(unpacked, unpacked.bfloat16().float())
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from common.contract import Quantization
+from common.runtime.devices import as_torch
 from common.runtime.quantization import (
     Keep,
     declared_keeps,
@@ -18,8 +19,10 @@ from ltx2 import precision as ltx2_precision
 from scripts.tiny import gemma
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import wan21 as tiny_wan21
+from tests.formats import COMPUTE_DTYPE
 from wan21 import precision as wan21_precision
 
+DTYPE = as_torch(COMPUTE_DTYPE)
 ERRORS = {
     Quantization.FP8: 0.03,
     Quantization.FP8_COMPUTE: 0.042,
@@ -52,7 +55,7 @@ def test_a_rule_matches_whole_parts_of_a_name(pattern: str, name: str, stays: bo
 
 
 def _linear() -> nn.Linear:
-    return nn.Linear(64, 64).to(torch.bfloat16)
+    return nn.Linear(64, 64).to(DTYPE)
 
 
 class _Model(nn.Module):
@@ -103,15 +106,15 @@ def _gemma() -> nn.Module:
 @pytest.mark.parametrize("make", [_umt5, _gemma])
 def test_a_text_encoder_runs_and_stays_close(make: Callable[[], nn.Module], scheme: Quantization):
     torch.manual_seed(1)
-    encoder = make().to(torch.bfloat16).requires_grad_(False)
+    encoder = make().to(DTYPE).requires_grad_(False)
     ids = torch.arange(12)[None] % 90
     exact = _last_hidden_state(encoder, ids)
     rules = (*wan21_precision.KEEP_TEXT_ENCODER, *ltx2_precision.KEEP_TEXT_ENCODER)
     result = quantize_(encoder, scheme, rules)
     answer = _last_hidden_state(encoder, ids)
     assert result.quantized
-    assert answer.dtype is torch.bfloat16
-    assert encoder.dtype is torch.bfloat16
+    assert answer.dtype is DTYPE
+    assert encoder.dtype is DTYPE
     assert _error(answer, exact) < 4 * ERRORS[scheme]
 
 
@@ -179,16 +182,16 @@ def _verdicts(
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_transformers_run_and_tell_a_dtype_that_floats(scheme: Quantization):
     torch.manual_seed(2)
-    transformer = tiny_wan21._transformer(16, 12, image_dim=None).to(torch.bfloat16).eval()
+    transformer = tiny_wan21._transformer(16, 12, image_dim=None).to(DTYPE).eval()
     inputs = {
-        "hidden_states": torch.randn(1, 16, 2, 8, 8, dtype=torch.bfloat16),
+        "hidden_states": torch.randn(1, 16, 2, 8, 8, dtype=DTYPE),
         "timestep": torch.tensor([500]),
-        "encoder_hidden_states": torch.randn(1, 7, 32, dtype=torch.bfloat16),
+        "encoder_hidden_states": torch.randn(1, 7, 32, dtype=DTYPE),
     }
     with torch.no_grad():
         exact = transformer(**inputs).sample
         result = quantize_(transformer, scheme, wan21_precision.KEEP_TRANSFORMER)
         answer = transformer(**inputs).sample
     assert any(name.endswith("to_q") for name in result.quantized)
-    assert transformer.dtype is torch.bfloat16
+    assert transformer.dtype is DTYPE
     assert _error(answer, exact) < 2 * ERRORS[scheme]

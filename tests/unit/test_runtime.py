@@ -10,7 +10,7 @@ import torch
 from diffusers import WanPipeline
 from diffusers.video_processor import VideoProcessor
 
-from common.contract import LoadOptions, Phase
+from common.contract import LoadReport, Phase
 from common.errors import (
     CheckpointError,
     GenerationFailed,
@@ -24,6 +24,7 @@ from common.runtime.live_weights import parameter_count
 from common.runtime.sampling import generator_for, step_callback, to_uint8
 from common.runtime.weights import checkpoint_name
 from scripts.tiny.wan21 import save_t2v
+from tests.formats import on_cpu
 
 
 class Context:
@@ -67,15 +68,16 @@ def test_a_device_that_is_not_there_is_refused_by_name(name: str) -> None:
     assert "cpu" in caught.value.body.hint
 
 
-def test_bfloat16_everywhere() -> None:
-    assert compute_dtype(torch.device("cpu")) is torch.bfloat16
+@pytest.mark.parametrize("name", ["bfloat16", "float32"])
+def test_a_format_by_hand_beats_what_suits_the_device(name: str) -> None:
+    asked = [compute_dtype(torch.device(device), name) for device in ("cpu", "cuda")]
+    assert asked == [getattr(torch, name)] * 2
+    assert compute_dtype(torch.device("cuda")) is torch.bfloat16
 
 
 def test_running_out_of_memory_has_one_name() -> None:
     with pytest.raises(OutOfMemory), memory_errors():
         torch.empty(2**60, dtype=torch.uint8)
-    with pytest.raises(OutOfMemory), memory_errors():
-        raise torch.OutOfMemoryError
     with pytest.raises(RuntimeError, match="shape"), memory_errors():
         torch.zeros(2).view(3)
 
@@ -175,7 +177,7 @@ DAMAGE = [
 def test_a_damaged_checkpoint_is_named(checkpoint: Path, file: str, damage: Damage) -> None:
     damage(checkpoint / file)
     with pytest.raises(CheckpointError, match=r"^checkpoint org/tiny-wan (is|does not)") as caught:
-        load_pipeline(WanPipeline, checkpoint, LoadOptions(device="cpu"))
+        load_pipeline(WanPipeline, checkpoint, on_cpu())
     assert str(checkpoint) not in str(caught.value)
 
 
@@ -184,19 +186,36 @@ def test_pickled_weights_are_never_read(checkpoint: Path) -> None:
     torch.save({}, weights.with_suffix(".bin"))
     weights.unlink()
     with pytest.raises(CheckpointError):
-        load_pipeline(WanPipeline, checkpoint, LoadOptions(device="cpu"))
+        load_pipeline(WanPipeline, checkpoint, on_cpu())
 
 
-def test_weights_are_loaded_in_bfloat16_but_for_what_must_not_be(checkpoint: Path) -> None:
-    pipeline = load_pipeline(WanPipeline, checkpoint, LoadOptions(device="cpu"))
+@pytest.mark.parametrize("name", ["bfloat16", "float32"])
+def test_weights_are_loaded_in_the_format_but_for_what_must_not_be(
+    checkpoint: Path, name: str
+) -> None:
+    reports: list[LoadReport] = []
+    options = on_cpu(compute_dtype=name, on_report=reports.append)
+    pipeline = load_pipeline(WanPipeline, checkpoint, options)
+    dtype = getattr(torch, name)
     parameters = dict(pipeline.transformer.named_parameters())
-    assert parameters["blocks.0.attn1.to_q.weight"].dtype is torch.bfloat16
+    assert parameters["blocks.0.attn1.to_q.weight"].dtype is dtype
     assert parameters["blocks.0.norm2.weight"].dtype is torch.float32
-    assert pipeline.vae.dtype is pipeline.text_encoder.dtype is torch.bfloat16
+    assert pipeline.vae.dtype is pipeline.text_encoder.dtype is dtype
+    assert (reports[0].compute_dtype, reports[0].compute_dtype_reason) == (
+        name,
+        "set by COMPUTE_DTYPE",
+    )
+
+
+def test_what_its_authors_run_in_float32_stays_so(checkpoint: Path) -> None:
+    options = on_cpu(compute_dtype="bfloat16")
+    pipeline = load_pipeline(WanPipeline, checkpoint, options, float32=["vae"])
+    assert pipeline.vae.dtype is torch.float32
+    assert pipeline.text_encoder.dtype is torch.bfloat16
 
 
 def test_parameters_are_counted_from_headers(checkpoint: Path) -> None:
-    pipeline = load_pipeline(WanPipeline, checkpoint, LoadOptions(device="cpu"))
+    pipeline = load_pipeline(WanPipeline, checkpoint, on_cpu())
     transformer = sum(p.numel() for p in pipeline.transformer.parameters())
     assert parameter_count(checkpoint, ["transformer"]) == transformer
     assert parameter_count(checkpoint) > transformer

@@ -97,6 +97,11 @@ def test_a_service_of_ours_inherits_no_setting(monkeypatch: pytest.MonkeyPatch):
     assert environment["TOY_LOAD_SECONDS"] == "1"
 
 
+def test_how_this_machine_computes_is_inherited(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COMPUTE_DTYPE", "float32")
+    assert clean_environment()["COMPUTE_DTYPE"] == "float32"
+
+
 def test_a_taken_port_is_replaced():
     import socket
 

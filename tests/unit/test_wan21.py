@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Capability, Variant
 from common.errors import CheckpointError, InvalidRequest, Unresolvable
 from common.requests import GenerateRequest, ResolvedRequest
@@ -129,6 +130,16 @@ def test_memory_counts_numbers_not_bytes_of_files(tmp_path: Path) -> None:
     assert shorter.run_bytes == longer.run_bytes, "frames are decoded four at a time"
 
 
+def test_float32_doubles_what_is_not_in_float32_already(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path)
+    short, long = resolved(num_frames=5), resolved(num_frames=161)
+    narrow, wide = (memory_of(tmp_path, short, dtype) for dtype in ComputeDtype)
+    assert wide.load_bytes == 4 * 18
+    assert wide.run_bytes == narrow.run_bytes, "decoding leads, in float32 always"
+    narrow, wide = (memory_of(tmp_path, long, dtype) for dtype in ComputeDtype)
+    assert wide.run_bytes > 1.5 * narrow.run_bytes, "denoising leads"
+
+
 def test_memory_of_a_damaged_checkpoint_says_so(tmp_path: Path) -> None:
     write_checkpoint(tmp_path)
     (tmp_path / "vae" / "config.json").write_text("{")
@@ -150,3 +161,5 @@ def write_checkpoint(folder: Path) -> None:
         (folder / component).mkdir()
         (folder / component / "config.json").write_text(json.dumps(config))
         (folder / component / "model.safetensors").write_bytes(weights)
+    index = {component: ["transformers", "Any"] for component in configs}
+    (folder / "model_index.json").write_text(json.dumps(index))

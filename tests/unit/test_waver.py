@@ -8,6 +8,7 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Capability, Variant
 from common.errors import CheckpointError, InvalidRequest, Unresolvable
 from common.hub import choose_variant
@@ -180,6 +181,8 @@ def write_checkpoint(folder: Path, vae: dict[str, int], heads: int) -> None:
         (folder / component).mkdir()
         (folder / component / "config.json").write_text(json.dumps(config))
         (folder / component / "model.safetensors").write_bytes(weights)
+    index = {component: ["transformers", "Any"] for component in configs}
+    (folder / "model_index.json").write_text(json.dumps(index))
 
 
 def test_memory_of_the_5b(tmp_path: Path) -> None:
@@ -195,6 +198,16 @@ def test_memory_of_the_1_3b(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, {"base_dim": 96}, heads=12)
     memory = memory_of(tmp_path, resolution(T2V_1_3B).request)
     assert memory.run_bytes == pytest.approx(1.5 * 7.77e9, rel=0.01)
+
+
+def test_float32_doubles_what_is_not_in_float32_already(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, VAE_5B, heads=24)
+    short, long = (resolution(num_frames=n).request for n in (9, 241))
+    narrow, wide = (memory_of(tmp_path, short, dtype) for dtype in ComputeDtype)
+    assert wide.load_bytes == 4 * 12
+    assert wide.run_bytes == narrow.run_bytes, "decoding leads, in float32 always"
+    narrow, wide = (memory_of(tmp_path, long, dtype) for dtype in ComputeDtype)
+    assert wide.run_bytes > narrow.run_bytes, "denoising leads"
 
 
 def test_memory_of_a_damaged_checkpoint_says_so(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.memory.arbiter import Arbiter
+from common.memory.asks import unbounded
 from common.memory.ledger import Ledger
 from common.memory.pool import Rules
 from common.memory.probe import MemoryKind, Reading
@@ -64,7 +65,13 @@ class Worker:
 
 
 def join(
-    machine: Machine, folder: Path, model: str, rules: Rules = NO_FLOOR, *, pinned: bool = False
+    machine: Machine,
+    folder: Path,
+    model: str,
+    rules: Rules = NO_FLOOR,
+    *,
+    pinned: bool = False,
+    bound: Callable[[int], None] = unbounded,
 ) -> Worker:
     """A worker of ``model`` on this machine. Its lease lives as long as this test process."""
     held = [0]
@@ -76,6 +83,7 @@ def join(
         model,
         used_bytes=lambda: held[0],
         pinned=pinned,
+        bound=bound,
         clock=machine.clock,
         pause=machine.pause,
     )

@@ -6,13 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Memory, Quantization
 from common.errors import NotEnoughMemory
 from common.hub import Checkpoint
-from common.memory.demand import BESIDE_TENSORS, SCHEME_SHARES, Appraiser
+from common.memory.demand import (
+    BESIDE_TENSORS,
+    LAYER_SHARES,
+    SCHEME_SHARES,
+    Appraiser,
+    runs_on_gpu,
+)
 from common.memory.experience import HEADROOM, Experience
 from common.memory.fitting import Fitting
+from common.memory.probe import MemoryKind
 from common.requests import ResolvedRequest
+from common.settings import Settings
 from tests.toy.model_config import MIB, SPEC, VARIANT, make_checkpoint
 
 ESTIMATE = Memory(load_bytes=1000 * MIB, run_bytes=100 * MIB)
@@ -100,6 +109,62 @@ def test_a_scheme_shrinks_the_weights_and_not_the_run(
     assert plain.run_bytes == small.run_bytes == 640 * 480 * 3 * 8 + BESIDE_TENSORS
 
 
+def in_float32(one: Appraiser) -> Appraiser:
+    return replace(one, dtype=ComputeDtype.FLOAT32)
+
+
+@pytest.mark.parametrize("scheme", list(Quantization))
+def test_float32_doubles_what_is_not_quantized(
+    experience: Experience, checkpoint: Checkpoint, scheme: Quantization
+):
+    """The toy's memory is the same in either; a model's own estimate doubles."""
+
+    def plain(_path: Path, _request: ResolvedRequest, dtype: ComputeDtype) -> Memory:
+        return Memory(100 * MIB * dtype.itemsize, 0)
+
+    narrow = replace(appraiser(experience, scheme), spec=replace(SPEC, memory=plain))
+    held, wide = (
+        one.demand(checkpoint, REQUEST).load_bytes for one in (narrow, in_float32(narrow))
+    )
+    if scheme is Quantization.NONE:
+        assert wide == 2 * held
+    quantized = (200 * MIB - held) / (1 - LAYER_SHARES[scheme]) * LAYER_SHARES[scheme]
+    assert wide - quantized == pytest.approx(2 * (held - quantized), abs=2)
+
+
+def test_what_was_measured_in_one_format_says_nothing_of_another(
+    experience: Experience, checkpoint: Checkpoint
+):
+    one = appraiser(experience)
+    other = in_float32(one)
+    experience.loaded(one.weights(checkpoint), 7 * MIB)
+    assert one.demand(checkpoint, REQUEST).load_bytes == 7 * MIB
+    assert other.demand(checkpoint, REQUEST).load_bytes == 400 * MIB
+    assert one.weights(checkpoint) == "videosdgx/toy@none"  # as it was before there were two
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "on_gpu"),
+    [
+        ("auto", MemoryKind.UNIFIED, True),
+        ("auto", MemoryKind.GPU, True),
+        ("auto", MemoryKind.CPU, False),
+        ("cpu", MemoryKind.UNIFIED, False),
+        ("auto", MemoryKind.FILE, False),
+        ("cuda:0", MemoryKind.FILE, True),
+    ],
+)
+def test_where_a_model_will_run_is_told_without_torch(device: str, kind: MemoryKind, on_gpu: bool):
+    assert runs_on_gpu(device, kind) is on_gpu
+
+
+def test_the_setting_reaches_the_estimate(tmp_path: Path):
+    settings = Settings(state_dir=tmp_path, compute_dtype="float32")
+    assert Appraiser.of(SPEC, settings, MemoryKind.CPU).dtype is ComputeDtype.FLOAT32
+    settings = Settings(state_dir=tmp_path, compute_dtype="auto")
+    assert Appraiser.of(SPEC, settings, MemoryKind.UNIFIED).dtype is ComputeDtype.BFLOAT16
+
+
 def fitting(experience: Experience, checkpoint: Checkpoint, megabytes: int) -> Fitting:
     return Fitting(appraiser(experience), checkpoint, VARIANT, megabytes * MIB)
 
@@ -120,6 +185,18 @@ def test_a_large_picture_is_refused_with_one_that_fits(
     assert "QUANTIZATION=fp8 for the service" in (refused.value.body.hint or "")
 
 
+def test_half_the_bytes_may_fit(experience: Experience, checkpoint: Checkpoint):
+    def plain(_path: Path, _request: ResolvedRequest, dtype: ComputeDtype) -> Memory:
+        return Memory(100 * MIB * dtype.itemsize, 0)
+
+    wide = replace(in_float32(appraiser(experience)), spec=replace(SPEC, memory=plain))
+    with pytest.raises(NotEnoughMemory) as refused:
+        Fitting(wide, checkpoint, VARIANT, 300 * MIB).check(REQUEST)
+    assert "COMPUTE_DTYPE=bfloat16 for the service, which is much slower" in (
+        refused.value.body.hint or ""
+    )
+
+
 def test_where_nothing_helps_it_says_so(experience: Experience, checkpoint: Checkpoint):
     with pytest.raises(NotEnoughMemory) as refused:
         fitting(experience, checkpoint, 20).check(REQUEST)
@@ -130,7 +207,7 @@ def test_where_nothing_helps_it_says_so(experience: Experience, checkpoint: Chec
 def test_the_headers_are_read_once_for_each_shape(experience: Experience, checkpoint: Checkpoint):
     reads = []
 
-    def counting(path: Path, request: ResolvedRequest) -> Memory:
+    def counting(path: Path, request: ResolvedRequest, dtype: ComputeDtype) -> Memory:
         reads.append(request.width)
         return Memory(1, 1)
 

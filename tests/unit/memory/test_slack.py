@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.contract import Memory
-from common.memory.arbiter import Ask
+from common.memory.asks import Ask
 from common.memory.experience import Experience
 from common.memory.ledger import Ledger
 from common.memory.pool import STALE_SECONDS

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.memory.arbiter import Ask
+from common.memory.asks import Ask
 from common.memory.opening import Pool
 from common.memory.pool import Rules
 from common.memory.watchdog import COOLDOWN_SECONDS, Watchdog

@@ -1,0 +1,56 @@
+"""A worker's place in the pool of unified memory: what torch finds, and what a load may hold."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from common.hub import Checkpoint
+from common.load_options import load_options
+from common.memory.bound import ALLOCATOR_SETTINGS
+from common.memory.pool import Rules
+from common.settings import Settings
+from common.worker.seat import open_seat
+from tests.toy.model_config import SPEC
+from tests.unit.memory.pools import GB
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is set here goes again."""
+    for name in ALLOCATOR_SETTINGS:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+def settings(folder: Path, kind: str) -> Settings:
+    return Settings.model_validate({"state_dir": folder, "memory_kind": kind})
+
+
+def test_unified_memory_has_growing_segments_and_a_bound(tmp_path: Path):
+    seat = open_seat(settings(tmp_path, "unified"), SPEC)
+    assert os.environ["PYTORCH_ALLOC_CONF"] == "expandable_segments:True"
+    # Nothing is granted yet: what is held, and the margin, less what is held.
+    assert seat.cuda_bytes is not None
+    assert 0 < seat.cuda_bytes <= Rules(floor_bytes=8 * GB).margin_bytes * 1.1
+
+
+def test_other_memory_has_neither(tmp_path: Path):
+    seat = open_seat(settings(tmp_path, "cpu"), SPEC)
+    assert not any(name in os.environ for name in ALLOCATOR_SETTINGS)
+    assert seat.cuda_bytes is None
+
+
+def test_the_bound_the_look_and_the_format_reach_the_loader(tmp_path: Path):
+    looks: list[str] = []
+    options = load_options(
+        Settings(compute_dtype="float32"),
+        SPEC,
+        Checkpoint("a/b", "r", tmp_path),
+        on_bytes=lambda *_: None,
+        on_report=lambda _: None,
+        cuda_bytes=7,
+        while_busy=lambda: looks.append("looked"),
+    )
+    options.while_busy()
+    assert (options.cuda_bytes, options.compute_dtype, looks) == (7, "float32", ["looked"])
