@@ -8,6 +8,8 @@ already being encoded.
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import SchedulerMixin, UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
 from PIL import Image

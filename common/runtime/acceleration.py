@@ -16,6 +16,7 @@ import torch
 from common.contract import LoadOptions
 from common.runtime.attention import use_attention
 from common.runtime.available import is_integrated
+from common.runtime.libraries import compiler
 from common.settings import SettingsError
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def accelerate(transformer: Any, options: LoadOptions, device: torch.device) -> 
     if options.compile_blocks:
         # The first job of each shape pays for it; every block has the same code, so it is
         # compiled once, not once for each of its forty or so copies.
+        compiler.make_ready()
         transformer.compile_repeated_blocks()
     return backend
 
