@@ -4,11 +4,23 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.bench import batch, gpu, load, magi1, memory, quantization, service, stack, streams
+from scripts.bench import (
+    batch,
+    gpu,
+    load,
+    magi1,
+    memory,
+    quantization,
+    service,
+    stack,
+    start,
+    streams,
+)
 from scripts.bench.report import Report
 
 MODULES = {
     "service": service,
+    "start": start,
     "stack": stack,
     "streams": streams,
     "load": load,

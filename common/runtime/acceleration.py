@@ -11,12 +11,13 @@ copies and gives nothing back (hao-ai-lab/FastVideo, pull request 1710: minutes,
 import logging
 from typing import Any, Protocol
 
+from common.runtime.libraries import compiler
+
 import torch
 
 from common.contract import LoadOptions
 from common.runtime.attention import use_attention
 from common.runtime.available import is_integrated
-from common.runtime.libraries import compiler
 from common.settings import SettingsError
 
 log = logging.getLogger(__name__)

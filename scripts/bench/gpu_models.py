@@ -3,6 +3,8 @@
 Speed does not depend on what the weights are, so nothing has to be downloaded.
 """
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
 
