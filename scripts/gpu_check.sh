@@ -15,10 +15,10 @@ source scripts/lib.sh
 
 wheels=.gpu-wheels
 seconds_in_all=${SECONDS_IN_ALL:-470}
-size=check chip=full gib=2 dry=no
+size=check chip=full gib=2 scheme=fp8 dry=no
 case "${1:-}" in -h | --help) help "${BASH_SOURCE[0]}"; exit ;; esac
 if [ "${1:-}" = --dry ]; then
-  size=small chip=small gib=1.2 dry=yes
+  size=small chip=small gib=1.2 scheme=none dry=yes
   export CUDA_VISIBLE_DEVICES='' OMP_NUM_THREADS=1
   shift
 fi
@@ -36,7 +36,7 @@ main() {
   bench decoding 40 chip --size $chip --only decoding
   bench fraction 20 chip --size $chip --only fraction
   bench ltx2 60 gpu --model ltx2 --size $size --schemes none,fp8,fp8_compute,nf4 --no-compile
-  bench load 90 load --gib $gib --rounds 1 --scheme fp8 --folder "$out"
+  bench load 90 load --gib $gib --rounds 1 --scheme $scheme --folder "$out"
   bench offload 30 chip --size $chip --only offload
   bench nvenc 20 chip --size $chip --only nvenc
   cp docs/gpu-figures.md "$out/gpu-figures.md"
