@@ -58,6 +58,11 @@ class CompilerLater(ModuleType):
         self._later.append(lambda: getattr(_real(), name)(fn))
         return fn
 
+    @property
+    def waiting(self) -> int:
+        """Decorations that were put off."""
+        return len(self._later)
+
     def make_ready(self) -> None:
         """Before anything is compiled: import the compiler, and decorate what was put off."""
         while self._later:

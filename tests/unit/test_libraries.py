@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common.runtime.libraries import HIDDEN
-
 import pytest
 import torch
 
@@ -14,7 +12,17 @@ from scripts.services import MODELS
 from scripts.tiny import ltx2
 
 ROOT = Path(__file__).parents[2]
-HEAVY = (*HIDDEN, "torch._dynamo", "torch._inductor", "torch.distributed.tensor")
+HEAVY = (
+    "bitsandbytes",
+    "peft",
+    "scipy",
+    "sklearn",
+    "torch._dynamo",
+    "torch._inductor",
+    "torch.distributed.tensor",
+    "torchao",
+    "torchvision",
+)
 """Together twice what torch and what is needed of the libraries take."""
 
 
@@ -71,6 +79,35 @@ def test_what_was_hidden_is_there_for_a_scheme():
         print(before == after, available == torch.distributed.is_available())
     """
     assert run(code) == "True True\n"
+
+
+def test_what_takes_time_is_done_once_or_not_at_all():
+    """The source of transformers is read once, wheels' lists of files and garbage never."""
+    code = """if True:
+        import gc
+        import wan21.pipeline
+        from transformers.utils import import_utils as theirs
+        from diffusers.utils.import_utils import _package_map
+        reading = theirs.create_import_structure_from_path.cache_info()
+        print(reading.misses == reading.currsize, "data" in vars(_package_map))
+        print(gc.get_freeze_count() > 100_000)
+    """
+    assert run(code).split() == ["True", "False", "True"]
+
+
+def test_compiling_blocks_gets_the_compiler_ready():
+    code = """if True:
+        import torch
+        from common.contract import LoadOptions
+        from common.runtime.acceleration import accelerate
+        from common.runtime.libraries import compiler
+        from diffusers import WanTransformer3DModel
+        model = WanTransformer3DModel(num_attention_heads=1, num_layers=1, ffn_dim=8, text_dim=8)
+        before = compiler.waiting
+        accelerate(model, LoadOptions(compile_blocks=True), torch.device("cpu"))
+        print(before > 0, compiler.waiting)
+    """
+    assert run(code).split()[-2:] == ["True", "0"]
 
 
 def test_libraries_that_came_first_are_left_alone():
