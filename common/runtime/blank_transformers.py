@@ -34,7 +34,8 @@ class BlankTransformers:
         refuse_quantized(getattr(config, "quantization_config", None))
         config.name_or_path = str(folder)
         with ExitStack() as stack:
-            # On meta, arithmetic is Python's, and asks the compiler to leave it alone.
+            # On meta, arithmetic is Python's: it asks the compiler to leave it alone, and drawing
+            # first weights that are never there takes a library of symbols besides.
             stack.enter_context(compiler.postponed())
             stack.enter_context(no_init_weights())
             for context in cls.get_init_context(dtype, False, False, None):

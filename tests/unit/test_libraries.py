@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from common.runtime.compiler_later import CompilerLater
 from scripts.services import MODELS
-from scripts.tiny import ltx2
+from scripts.tiny import ltx2, wan21
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -41,15 +42,20 @@ def test_importing_a_model_imports_little_and_says_nothing(model: str):
     assert run(code) == "[]\n"
 
 
-@pytest.mark.parametrize("scheme", ["none", "fp8"])
-def test_nor_does_loading_one_by_a_scheme_that_needs_none_of_it(scheme: str, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("builder", "scheme", "heavy"), [(ltx2, "none", HEAVY), (wan21, "fp8", (*HEAVY, "sympy"))]
+)
+def test_nor_does_loading_one_by_a_scheme_that_needs_none_of_it(
+    builder: Any, scheme: str, heavy: tuple[str, ...], tmp_path: Path
+):
     """Up to the first byte of weights. LTX-2's text encoder is built with sums on meta."""
-    checkpoint = str(ltx2.build(tmp_path)[0])
+    checkpoint = str(builder.build(tmp_path)[0])
+    model = builder.__name__.rpartition(".")[2]
     code = f"""if True:
         import sys
         from pathlib import Path
         from common.contract import LoadOptions, Quantization
-        from ltx2.pipeline import load
+        from {model}.pipeline import load
 
         class Came(Exception): pass
         def on_bytes(done, total): raise Came
@@ -58,7 +64,7 @@ def test_nor_does_loading_one_by_a_scheme_that_needs_none_of_it(scheme: str, tmp
         try:
             load(Path({checkpoint!r}), options)
         except Came:
-            print([name for name in {HEAVY} if name in sys.modules])
+            print([name for name in {heavy} if name in sys.modules])
     """
     assert run(code).splitlines()[-1] == "[]"
 
