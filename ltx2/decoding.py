@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import torch
 from diffusers import LTX2Pipeline

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import torch
 from diffusers import LTX2Pipeline

@@ -1,5 +1,7 @@
 """A look at LTX-2's latents before they are decoded."""
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import LTX2Pipeline
 

@@ -6,6 +6,8 @@ Source: SandAI-org/MAGI-1, inference/model/t5/t5_model.py and prompt_process.py.
 from pathlib import Path
 from typing import NamedTuple
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from sentencepiece import SentencePieceProcessor
 from transformers import T5EncoderModel

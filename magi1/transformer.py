@@ -8,6 +8,8 @@ heads), ``rope``, ``embeddings``, ``normalization``, ``kv_cache``.
 from collections.abc import Sequence
 from typing import ClassVar
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin

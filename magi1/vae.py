@@ -5,6 +5,8 @@ has no causal first frame: n latent frames are 4n frames. A single frame is the 
 encoded as four equal ones, and a clip of one latent frame decodes to one frame.
 """
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config

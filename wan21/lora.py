@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 
 from common.runtime.lora import Lora

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import SchedulerMixin, WanImageToVideoPipeline, WanPipeline
 from PIL import Image

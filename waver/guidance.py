@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers.guiders.adaptive_projected_guidance import normalized_guidance
 

@@ -8,6 +8,8 @@ alone: its own noise, its own picture through the VAE.
 from collections.abc import Sequence
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import torch
 from diffusers import WanImageToVideoPipeline

@@ -10,6 +10,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import diffusers
 import torch
 from diffusers import WanImageToVideoPipeline, WanPipeline

@@ -11,6 +11,8 @@ copies and gives nothing back (hao-ai-lab/FastVideo, pull request 1710: minutes,
 import logging
 from typing import Any, Protocol
 
+from common.runtime.libraries import compiler
+
 import torch
 
 from common.contract import LoadOptions
@@ -57,6 +59,7 @@ def accelerate(transformer: Any, options: LoadOptions, device: torch.device) -> 
     if options.compile_blocks:
         # The first job of each shape pays for it; every block has the same code, so it is
         # compiled once, not once for each of its forty or so copies.
+        compiler.make_ready()
         transformer.compile_repeated_blocks()
     return backend
 

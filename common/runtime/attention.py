@@ -15,6 +15,8 @@ from inspect import signature
 from itertools import product
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers.models.attention_dispatch import (
     AttentionBackendName,

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from accelerate import init_empty_weights
 from diffusers.models.modeling_utils import no_init_weights

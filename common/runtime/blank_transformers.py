@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from common.runtime.libraries import compiler
+
 import torch
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import (
@@ -15,6 +17,7 @@ from transformers.core_model_loading import (
     build_glob_alternation,
     rename_source_key,
 )
+from transformers.initialization import no_init_weights
 
 from common.runtime.blank_model import Matched, refuse_quantized
 
@@ -31,6 +34,10 @@ class BlankTransformers:
         refuse_quantized(getattr(config, "quantization_config", None))
         config.name_or_path = str(folder)
         with ExitStack() as stack:
+            # On meta, arithmetic is Python's: it asks the compiler to leave it alone, and drawing
+            # first weights that are never there takes a library of symbols besides.
+            stack.enter_context(compiler.postponed())
+            stack.enter_context(no_init_weights())
             for context in cls.get_init_context(dtype, False, False, None):
                 stack.enter_context(context)
             self.module = cls._from_config(config, dtype=dtype)

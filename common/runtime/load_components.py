@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers.utils.logging import disable_progress_bar as disable_diffusers_bar
 from torch import nn

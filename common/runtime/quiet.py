@@ -27,7 +27,7 @@ def quiet_import(name: str) -> Any:
 
 @contextmanager
 def _dropping(known: dict[str, str]) -> Iterator[None]:
-    filters = [(logging.getLogger(name), _without(text)) for name, text in known.items()]
+    filters = [(logging.getLogger(name), without(text)) for name, text in known.items()]
     for logger, drop in filters:
         logger.addFilter(drop)
     try:
@@ -37,7 +37,9 @@ def _dropping(known: dict[str, str]) -> Iterator[None]:
             logger.removeFilter(drop)
 
 
-def _without(text: str) -> logging.Filter:
+def without(text: str) -> logging.Filter:
+    """Drops the lines that contain ``text``."""
+
     class Drop(logging.Filter):
         def filter(self, record: logging.LogRecord) -> bool:
             return text not in record.getMessage()

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import WanTransformer3DModel
 

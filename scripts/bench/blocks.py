@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
 from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformerBlock

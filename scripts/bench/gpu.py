@@ -2,9 +2,11 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.contract import Quantization
+from scripts.bench.gpu_write import DOCUMENT, write_figures
 from scripts.bench.report import Goal, Report
 
 if TYPE_CHECKING:
@@ -21,11 +23,13 @@ SHARE_GOAL = Goal(60, "least")
 FP8_GOAL = Goal(1.4, "least")
 """How many times faster than bfloat16 FP8 products shall be."""
 
+_SIZES = "check is a few blocks of full width; small is for where there is no GPU"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be chosen."""
     parser.add_argument("--model", choices=("wan21", "ltx2", "magi1"), help="only this one")
-    parser.add_argument("--size", choices=("full", "small"), help="small where there is no GPU")
+    parser.add_argument("--size", choices=("full", "check", "small"), help=_SIZES)
     parser.add_argument(
         "--schemes",
         default="default",
@@ -35,11 +39,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backends", default="all", help="with commas; all are those that run")
     parser.add_argument("--no-compile", action="store_true", help="leave the compiled ones out")
     parser.add_argument("--steps", type=int, default=3, help="measured; their median counts")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FOLDER",
+        help="measure nothing: put the "
+        "figures that are in FOLDER, as JSON, into docs/gpu-figures.md",
+    )
+    parser.add_argument("--document", type=Path, default=DOCUMENT, help="that one instead")
     parser.add_argument("--peak-tflops", type=float, help="of this chip, if it is not known here")
 
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """Measure every model, scheme, attention backend, compiled and not."""
+    if args.write is not None:
+        write_figures(args.write, args.document)
+        return
     from common.runtime.devices import pick_device
     from scripts.bench.gpu_models import subjects
     from scripts.bench.gpu_step import device_name, measure

@@ -3,6 +3,10 @@
 Speed does not depend on what the weights are, so nothing has to be downloaded.
 """
 
+from dataclasses import replace
+
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
 
@@ -19,9 +23,46 @@ GUIDED = 2
 """Videos that go through the transformer a step: with the prompt, and with the negative one."""
 
 
+FEW_BLOCKS = 4
+"""Of 40 and 48: as wide as all, and made in a second."""
+
+
 def subjects(size: str) -> tuple[Subject, ...]:
-    """``full`` is the published sizes; ``small`` the same code in a second on a CPU."""
+    """``full`` is the published sizes, ``check`` the same but for most of their blocks.
+
+    ``small`` is the same code in a second on a CPU.
+    """
+    if size == "check":
+        return (_few_blocks_of_wan(), _few_blocks_of_ltx2())
     return (_wan(size == "small"), _ltx2(size == "small"), magi1(small=size == "small"))
+
+
+def _few_blocks_of_wan() -> Subject:
+    whole = _wan(small=False)
+    few = replace(wan21_estimates.WAN_14B, num_layers=FEW_BLOCKS)
+
+    def flops(case: Case) -> float:
+        return GUIDED * wan21_estimates.forward_flops(
+            wan21_estimates.num_tokens(case.request()), few
+        )
+
+    return replace(
+        whole,
+        title=f"{whole.title}, {FEW_BLOCKS} blocks",
+        cases=whole.cases[:1],
+        build=lambda: WanTransformer3DModel(num_layers=FEW_BLOCKS),
+        flops=flops,
+    )
+
+
+def _few_blocks_of_ltx2() -> Subject:
+    whole = _ltx2(small=False)
+    return replace(
+        whole,
+        title=f"{whole.title}, {FEW_BLOCKS} blocks",
+        build=lambda: LTX2VideoTransformer3DModel(rope_type="split", num_layers=FEW_BLOCKS),
+        flops=lambda _: None,
+    )
 
 
 def _wan(small: bool) -> Subject:

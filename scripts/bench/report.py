@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -130,6 +131,7 @@ def machine() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpus": len(os.sched_getaffinity(0)),
         "cpu": _cpu_name(),
+        "gpu": _gpu_name(),
         "architecture": platform.machine(),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": [round(load, 2) for load in os.getloadavg()],
@@ -152,6 +154,12 @@ def _cpu_name() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or "CPU"
+
+
+def _gpu_name() -> str | None:
+    """Of what was measured on; None where nobody has asked torch for one."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None
 
 
 def _version(package: str) -> str | None:

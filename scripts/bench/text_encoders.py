@@ -1,5 +1,7 @@
 """The text encoders at their real widths: one layer with random weights, and the whole."""
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from torch import nn
 from transformers import (

@@ -2,6 +2,8 @@
 
 import string
 
+import common.runtime.libraries  # noqa: F401
+
 from tokenizers.processors import TemplateProcessing
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, GemmaTokenizerFast
 

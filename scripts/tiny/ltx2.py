@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import (
     AutoencoderKLLTX2Audio,

@@ -8,6 +8,8 @@ import json
 import string
 from pathlib import Path
 
+import common.runtime.libraries  # noqa: F401
+
 import sentencepiece
 import torch
 from transformers import T5Config, T5EncoderModel

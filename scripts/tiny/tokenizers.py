@@ -2,6 +2,8 @@
 
 import string
 
+import common.runtime.libraries  # noqa: F401
+
 from transformers import T5TokenizerFast
 
 SPACE = "\u2581"

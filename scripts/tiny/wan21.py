@@ -10,6 +10,8 @@ it is told from the 14B.
 import json
 from pathlib import Path
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import (
     AutoencoderKLWan,

@@ -8,6 +8,8 @@ small weights (``diff``): norms, the patch embedding, the head.
 
 from pathlib import Path
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import WanTransformer3DModel
 from safetensors.torch import save_file

@@ -11,6 +11,8 @@ import json
 from functools import partial
 from pathlib import Path
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
 from transformers import UMT5Config, UMT5EncoderModel

@@ -81,3 +81,26 @@ def test_a_models_configuration_imports_no_torch():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_diffusers_and_transformers_come_by_way_of_our_module():
+    """By themselves they import what takes several times as long as torch, and is not used."""
+    late = []
+    for path in SOURCES:
+        if path.is_relative_to(ROOT / "tests"):
+            continue
+        imported = [
+            name.partition(".")[0] if name != "common.runtime.libraries" else name
+            for node in ast.parse(path.read_text()).body
+            for name in _imported(node)
+        ]
+        heavy = [imported.index(name) for name in ("diffusers", "transformers") if name in imported]
+        if heavy and "common.runtime.libraries" not in imported[: min(heavy)]:
+            late.append(str(path.relative_to(ROOT)))
+    assert late == []
+
+
+def _imported(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
