@@ -16,7 +16,7 @@ from diffusers import AutoencoderKLWan
 from common.contract import LoadOptions
 from common.runtime.acceleration import accelerate
 from common.runtime.available import is_integrated
-from common.runtime.devices import is_out_of_memory
+from common.runtime.out_of_memory import is_out_of_memory
 from scripts.bench.gpu_models import subjects
 from scripts.bench.gpu_step import time_steps
 from scripts.bench.gpu_subject import build
