@@ -2,23 +2,27 @@
 
 from collections.abc import Callable
 
-from common.contract import LoadOptions, LoadReport, ModelSpec, Quantization
+from common.contract import LoadOptions, LoadReport
 from common.hub import Checkpoint
+from common.schemes import Choice
 from common.settings import GIB, Settings
 
 
 def load_options(
     settings: Settings,
-    spec: ModelSpec,
     checkpoint: Checkpoint,
+    choice: Choice,
     *,
     on_bytes: Callable[[int, int], None],
     on_report: Callable[[LoadReport], None],
 ) -> LoadOptions:
-    """How ``checkpoint`` is to be brought into memory here; the callbacks are passed through."""
+    """How ``checkpoint`` is to be brought into memory here; the callbacks are passed through.
+
+    ``choice`` is the appraiser's: the scheme that the job's memory was asked for.
+    """
     return LoadOptions(
-        quantization=Quantization(settings.quantization or spec.quantization),
-        default_quantization=spec.quantization,
+        quantization=choice.scheme,
+        reason=choice.reason,
         device=settings.device,
         adapter=checkpoint.adapter,
         cache_dir=settings.quantized_cache_dir,

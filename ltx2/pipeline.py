@@ -1,6 +1,5 @@
 """LTX-2 on diffusers: loads a checkpoint once, denoises, and hands the latents to the decoders."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,18 +19,15 @@ from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.images import load_image
 from common.runtime.latent_preview import LatentPreview
-from common.runtime.load_components import KeepRules
 from common.runtime.sampling import generator_for, step_callback
 from ltx2.decoding import Latents, decode_audio, decode_video, unpack_latents
 from ltx2.guidance import Guidance, resolve_guidance
 from ltx2.options import Ltx2Options
-from ltx2.precision import KEEP_TEXT_ENCODER, keep_transformer
+from ltx2.precision import keep_rules
 from ltx2.preview import latent_preview
 from ltx2.traits import Traits, traits_of
 
 PIPELINE_CLASSES = ("LTX2Pipeline", "LTX2ImageToVideoPipeline")
-KEEP: Mapping[str, KeepRules] = {"transformer": keep_transformer, "text_encoder": KEEP_TEXT_ENCODER}
-"""Only these two are quantized."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Ltx2:
         SettingsError: a setting asks for what this device does not have.
     """
     find_class(checkpoint, PIPELINE_CLASSES)
-    text_to_video = load_pipeline(LTX2Pipeline, checkpoint, options, keep=KEEP)
+    text_to_video = load_pipeline(LTX2Pipeline, checkpoint, options, keep=keep_rules(checkpoint))
     image_to_video = LTX2ImageToVideoPipeline(**text_to_video.components)
     image_to_video.set_progress_bar_config(disable=True)
     preview = latent_preview(text_to_video)

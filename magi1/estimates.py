@@ -82,7 +82,12 @@ def memory_of(checkpoint: Path, request: ResolvedRequest) -> Memory:
 
 
 def text_encoder_parameters(folder: Path) -> int:
-    """Numbers of a T5 encoder, from its ``config.json``: its files may not be converted yet.
+    """Numbers of a T5 encoder's matrices. Raises CheckpointError."""
+    return sum(math.prod(shape) for _, shape in text_encoder_shapes(folder))
+
+
+def text_encoder_shapes(folder: Path) -> list[tuple[str, list[int]]]:
+    """Matrices of a T5 encoder, from its ``config.json``: its files may not be converted yet.
 
     A block has four projections of attention and, gated as in v1.1, three of the MLP.
 
@@ -91,9 +96,20 @@ def text_encoder_parameters(folder: Path) -> int:
     """
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        inner = config["num_heads"] * config["d_kv"]
-        block = config["d_model"] * (4 * inner + 3 * config["d_ff"])
-        return int(config["vocab_size"] * config["d_model"] + config["num_layers"] * block)
+        width, inner = config["d_model"], config["num_heads"] * config["d_kv"]
+        up, down = [config["d_ff"], width], [width, config["d_ff"]]
+        block = {
+            **{f"layer.0.SelfAttention.{name}": [inner, width] for name in "qkv"},
+            "layer.0.SelfAttention.o": [width, inner],
+            **{f"layer.1.DenseReluDense.{name}": up for name in ("wi_0", "wi_1")},
+            "layer.1.DenseReluDense.wo": down,
+        }
+        blocks = [
+            (f"encoder.block.{index}.{name}.weight", shape)
+            for index in range(config["num_layers"])
+            for name, shape in block.items()
+        ]
+        return [("shared.weight", [config["vocab_size"], width]), *blocks]
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise CheckpointError(
             "the text encoder's config.json is missing or damaged.", hint=download_hint(folder)

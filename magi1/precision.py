@@ -4,10 +4,16 @@ In the blocks the projections to queries, keys and values and the feed-forward l
 quantized. The autoencoder (0.6 billion parameters) never is, as in the other models.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 
-from common.runtime.load_components import KeepRules
-from common.runtime.quantization import Keep
+from common.contract import Quantization
+from common.runtime.keep import Keep, KeepRules, component_scheme, rules_under
+from common.runtime.keep import saved_bytes as saved_of_shapes
+from common.runtime.weights import stored_shapes
+from magi1.estimates import text_encoder_shapes
+from magi1.key_names import our_name
 
 _EDGE = "the first and the last block: the official FP8 models leave them in bfloat16 too"
 
@@ -40,6 +46,10 @@ def keep_transformer(num_layers: int) -> tuple[Keep, ...]:
 
 KEEP_TEXT_ENCODER = (
     Keep(
+        "SelfAttention",
+        "self-attention of the text encoder: it decides which words belong together",
+    ),
+    Keep(
         "wo",
         "T5 declares it for float32: it takes the encoder's largest activations, and its input "
         "is cast to the dtype of this weight",
@@ -56,3 +66,27 @@ feed-forward layers. As bfloat16 it has the range of float32."""
 def keep_rules(num_layers: int) -> Mapping[str, KeepRules]:
     """By component, for a transformer of so many blocks; only these two are quantized."""
     return {"transformer": keep_transformer(num_layers), "text_encoder": KEEP_TEXT_ENCODER}
+
+
+def saved_bytes(checkpoint: Path, scheme: Quantization) -> int:
+    """What ``scheme`` takes off the weights in bfloat16 of ``ckpt/magi/<variant>``.
+
+    Raises:
+        CheckpointError: a configuration or a weights file is damaged.
+    """
+    transformer = list(_transformer_shapes(checkpoint))
+    text_encoder = text_encoder_shapes(checkpoint.parents[1] / "t5" / "t5-v1_1-xxl")
+    shapes = {"transformer": transformer, "text_encoder": text_encoder}
+    blocks = {name.split(".")[1] for name, _ in transformer if name.startswith("blocks.")}
+    saved = 0
+    for component, rules in keep_rules(len(blocks)).items():
+        its_own = component_scheme(component, scheme)
+        saved += saved_of_shapes(shapes[component], its_own, rules_under(rules, its_own))
+    return saved
+
+
+def _transformer_shapes(checkpoint: Path) -> Iterator[tuple[str, list[int]]]:
+    """Our names; the official FP8 weights have a leading dimension of 1."""
+    for key, shape in stored_shapes(checkpoint):
+        with suppress(KeyError):  # the loader says what it does not know
+            yield our_name(key), shape[1:] if shape[:1] == [1] else shape

@@ -26,14 +26,12 @@ from wan21.estimates import decoding_bytes
 from wan21.flow_shift import flow_shift_for
 from wan21.lora import open_lora
 from wan21.options import Wan21Options
-from wan21.precision import KEEP_TEXT_ENCODER, KEEP_TRANSFORMER
+from wan21.precision import keep_rules
 
 PIPELINES = {
     "WanPipeline": WanPipeline,
     "WanImageToVideoPipeline": WanImageToVideoPipeline,
 }
-KEEP = {"transformer": KEEP_TRANSFORMER, "text_encoder": KEEP_TEXT_ENCODER}
-"""Only these two are quantized."""
 
 
 def load(checkpoint: Path, options: LoadOptions) -> Any:
@@ -45,7 +43,9 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
     """
     pipeline_class = PIPELINES[find_class(checkpoint, known=PIPELINES)]
     adapters = {"transformer": open_lora(options.adapter)} if options.adapter else {}
-    pipeline = load_pipeline(pipeline_class, checkpoint, options, keep=KEEP, adapters=adapters)
+    pipeline = load_pipeline(
+        pipeline_class, checkpoint, options, keep=keep_rules(checkpoint), adapters=adapters
+    )
     check_decoder(pipeline.vae)
     if options.adapter is not None:
         pipeline.scheduler = DistilledScheduler.with_shift()

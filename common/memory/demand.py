@@ -2,22 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from common.contract import Memory, ModelSpec, Quantization
-from common.hub import Checkpoint
+from common.contract import Memory, ModelSpec, Preset, Quantization, Variant
+from common.hub import Checkpoint, choose_variant
+from common.memory.choice import choose, usual_request
 from common.memory.experience import Experience, shape_of
 from common.requests import ResolvedRequest
+from common.schemes import Choice
 from common.settings import Settings
-
-SCHEME_SHARES = {
-    Quantization.NONE: 1.0,
-    Quantization.FP8: 0.56,
-    Quantization.FP8_COMPUTE: 0.56,
-    Quantization.NF4: 0.35,
-    Quantization.NVFP4: 0.47,
-    Quantization.AUTO: 0.56,
-}
-"""Bytes of a whole pipeline by scheme, against bfloat16: the larger of Wan 2.1 14B and LTX-2, from
-the sizes in docs/quantization.md. Only until the first load has been measured."""
 
 BESIDE_TENSORS = 32 * 2**20
 """Frames on their way to the encoder, and what Python itself takes while a job runs."""
@@ -32,8 +23,8 @@ class Demand:
 
     load_bytes: int
     run_bytes: int
-    measured: bool
-    seconds: float | None
+    measured: bool = False
+    seconds: float | None = None
     """Expected once it has its memory and the model is loaded."""
 
     @property
@@ -52,19 +43,50 @@ class Appraiser:
     """Appraises requests to one model; knows its checkpoint, its scheme and its past."""
 
     spec: ModelSpec
+    variant: Variant
     experience: Experience
-    scheme: Quantization
+    asked: Quantization
+    capacity_bytes: int
+    """The most that one job could ever get: what ``auto`` has room for."""
     _known: dict[str, Memory] = field(default_factory=dict, compare=False)
+    _saved: dict[str, int] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def of(cls, spec: ModelSpec, settings: Settings) -> "Appraiser":
+    def of(cls, spec: ModelSpec, settings: Settings, capacity_bytes: int) -> "Appraiser":
         """The appraiser of a service, as it is configured."""
         path = settings.state_of(spec.id) / "memory.json"
-        return cls(spec, Experience(path), Quantization(settings.quantization or spec.quantization))
+        return cls(
+            spec=spec,
+            variant=choose_variant(spec, settings.checkpoint),
+            experience=Experience(path),
+            asked=Quantization(settings.quantization or spec.quantization),
+            capacity_bytes=capacity_bytes,
+        )
+
+    def choice(self, checkpoint: Checkpoint) -> Choice:
+        """The scheme that the checkpoint is loaded in: its loader is told the same.
+
+        Raises:
+            CheckpointError: a configuration or a weights file is damaged.
+        """
+
+        def needed_bytes(scheme: Quantization) -> int:
+            load_bytes = self._load_bytes(checkpoint, scheme)
+            presets = self.variant.presets or (Preset(),)
+            requests = [usual_request(self.variant, preset) for preset in presets]
+            run_bytes = max(self._plain(checkpoint, request).run_bytes for request in requests)
+            return Demand(load_bytes, run_bytes + BESIDE_TENSORS).total_bytes
+
+        return choose(self.asked, self.spec.quantization, needed_bytes, self.capacity_bytes)
 
     def weights(self, checkpoint: Checkpoint) -> str:
-        """Names what is loaded, for the experience."""
-        return f"{checkpoint.id}@{self.scheme}".replace(" ", "")
+        """Names what is loaded, for the experience.
+
+        Its estimated bytes are a part of it: where other layers are quantized than before, or a
+        part is loaded in another format, what was measured then says nothing.
+        """
+        scheme = self.choice(checkpoint).scheme
+        return f"{checkpoint.id}@{scheme}:{self._load_bytes(checkpoint, scheme)}".replace(" ", "")
 
     def estimate(self, checkpoint: Checkpoint, request: ResolvedRequest, batch: int = 1) -> Memory:
         """By geometry alone; every job of a fused batch counts in full, as far as that is known.
@@ -72,12 +94,23 @@ class Appraiser:
         Raises:
             CheckpointError: a configuration or a weights file is damaged.
         """
+        load_bytes = self._load_bytes(checkpoint, self.choice(checkpoint).scheme)
+        run_bytes = self._plain(checkpoint, request).run_bytes
+        return Memory(load_bytes, run_bytes * batch + BESIDE_TENSORS)
+
+    def _load_bytes(self, checkpoint: Checkpoint, scheme: Quantization) -> int:
+        name = f"{checkpoint.path} {scheme}"
+        if name not in self._saved:  # reads headers too
+            self._saved[name] = self.spec.saved_bytes(checkpoint.path, scheme)
+        plain = self._plain(checkpoint, usual_request(self.variant))
+        return plain.load_bytes - self._saved[name]
+
+    def _plain(self, checkpoint: Checkpoint, request: ResolvedRequest) -> Memory:
+        """Without quantization. Every header of the checkpoint is read, once for each shape."""
         shape = f"{checkpoint.path} {shape_of('', request)}"
-        plain = self._known.get(shape)
-        if plain is None:  # reads every header of the checkpoint
-            plain = self._known[shape] = self.spec.memory(checkpoint.path, request)
-        weights = int(plain.load_bytes * SCHEME_SHARES[self.scheme])
-        return Memory(weights, plain.run_bytes * batch + BESIDE_TENSORS)
+        if shape not in self._known:
+            self._known[shape] = self.spec.memory(checkpoint.path, request)
+        return self._known[shape]
 
     def outgrew(
         self,

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -39,8 +39,7 @@ class Recipe:
 
 def recipe_for(
     folder: Path,
-    scheme: Quantization,
-    linears: Collection[str],
+    linears: Mapping[str, Quantization],
     *,
     device: torch.device,
     dtype: torch.dtype,
@@ -52,8 +51,9 @@ def recipe_for(
     """The recipe of the component in ``folder``, which is called ``name`` or as the folder is.
 
     Source files count by name, size and time, so that nothing of them is read; the layers that
-    are quantized count by name, which covers every rule that chose them; and the code that
-    converts and quantizes counts by its text, so that a change of it is never served old weights.
+    are quantized count by name and scheme, which covers every rule that chose them; and the code
+    that converts and quantizes counts by its text, so that a change of it is never served old
+    weights.
 
     Raises:
         OSError: a file is missing.
@@ -66,8 +66,7 @@ def recipe_for(
         "files": [_identity(path) for path in _files(folder)],
         "adapter": _identity(adapter) if adapter else None,
         "config": _digest(_config(folder, config)),
-        "scheme": str(scheme),
-        "linears": _digest("\n".join(sorted(linears)).encode()),
+        "linears": _digest("\n".join(f"{n} {linears[n]}" for n in sorted(linears)).encode()),
         "device": device.type,
         "dtype": str(dtype),
         "versions": {package: _version(package) for package in PACKAGES},

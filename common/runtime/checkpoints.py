@@ -13,7 +13,8 @@ from common.errors import CheckpointError
 from common.runtime.acceleration import accelerate, check_group_offload
 from common.runtime.components import torch_components
 from common.runtime.devices import is_out_of_memory, memory_errors, pick_device
-from common.runtime.load_components import TRANSFORMER, KeepRules, load_components
+from common.runtime.keep import TRANSFORMER, KeepRules
+from common.runtime.load_components import load_components
 from common.runtime.loading import Adapter
 from common.runtime.weights import checkpoint_name, download_hint
 

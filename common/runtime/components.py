@@ -16,9 +16,9 @@ from common.runtime.cache import WeightCache
 from common.runtime.cache_entry import BadEntry
 from common.runtime.cache_recipe import Recipe, recipe_for
 from common.runtime.conversion import Conversion, as_stored
+from common.runtime.keep import Keep
 from common.runtime.loading import Adapter, Filler, OnBytes, build, fill, quantizable
 from common.runtime.match import check_class
-from common.runtime.quantization import Keep
 from common.runtime.weight_files import WeightFiles, broken
 
 LIBRARIES = ("diffusers", "transformers")
@@ -146,8 +146,7 @@ class PendingComponent:
         if self._entry is None or self._cache is None or self._recipe is None:
             return None
         try:
-            device, scheme = self._treatment.device, self._treatment.scheme
-            return self._entry.load(self._blank, device, self._linears, scheme, on_bytes)
+            return self._entry.load(self._blank, self._treatment.device, self._linears, on_bytes)
         except BadEntry as exc:
             reason = str(exc)
         self._open.close()  # an open entry cannot be removed
@@ -160,7 +159,7 @@ class PendingComponent:
     def _from_source(self, on_bytes: OnBytes) -> nn.Module:
         assert self._files is not None  # noqa: S101  # opened where there is no entry
         treatment = self._treatment
-        filler = Filler(self._blank, self._linears, treatment.scheme, treatment.adapter)
+        filler = Filler(self._blank, self._linears, treatment.adapter)
         conversion = self._component.conversion
         module = fill(filler, self._files, treatment.device, on_bytes, conversion)
         if self._cache is not None and self._recipe is not None:
@@ -181,7 +180,6 @@ class PendingComponent:
         try:
             return recipe_for(
                 component.folder,
-                treatment.scheme,
                 self._linears,
                 device=treatment.device,
                 dtype=treatment.dtype,

@@ -4,7 +4,7 @@ Nothing here knows how a checkpoint is laid out: whoever does says which compone
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -17,17 +17,13 @@ from common.contract import LoadOptions, LoadReport, Quantization
 from common.runtime.cache import WeightCache
 from common.runtime.components import Component, PendingComponent, Treatment
 from common.runtime.devices import compute_dtype, pick_device
+from common.runtime.keep import TRANSFORMER, KeepRules, component_scheme, rules_under
 from common.runtime.load_progress import Progress
 from common.runtime.loading import Adapter
-from common.runtime.quantization import Keep, choose_scheme, weight_bytes
+from common.runtime.quantization import weight_bytes
+from common.runtime.scheme_choice import check_scheme
 
 log = logging.getLogger(__name__)
-
-KeepRules = Sequence[Keep] | Callable[[Quantization], Sequence[Keep]]
-"""What stays in high precision in one component, whatever the scheme or by the scheme."""
-
-TRANSFORMER = "transformer"
-"""What diffusers calls the component that denoises."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,8 @@ def load_components(
         InvalidRequest: ``options.device`` does not exist, or cannot run the scheme.
     """
     device = pick_device(options.device)
-    scheme, reason = choose_scheme(options.quantization, options.default_quantization, device)
+    scheme = options.quantization
+    check_scheme(scheme, device)
     # A bar in a log file is noise; progress goes through the job's context.
     disable_diffusers_bar()
     disable_transformers_bar()
@@ -91,7 +88,7 @@ def load_components(
             for component in components
         ]
         models = _load_all(pending, options)
-    return Loaded(models, scheme, reason, _all_cached(pending))
+    return Loaded(models, scheme, options.reason, _all_cached(pending))
 
 
 class _Treatments:
@@ -119,11 +116,12 @@ class _Treatments:
         """A component that is to be offloaded starts where it will mostly be."""
         offloads = self._options.group_offload and name == TRANSFORMER
         rules = self._keep.get(name)
+        scheme = component_scheme(name, self._scheme)
         return Treatment(
             device=torch.device("cpu") if offloads else self._device,
             dtype=torch.float32 if name in self._float32 else compute_dtype(self._device),
-            scheme=Quantization.NONE if rules is None else self._scheme,
-            keep=rules(self._scheme) if callable(rules) else rules or (),
+            scheme=Quantization.NONE if rules is None else scheme,
+            keep=() if rules is None else rules_under(rules, scheme),
             adapter=self._adapters.get(name),
             adapter_file=self._options.adapter,
         )

@@ -67,11 +67,22 @@ def _files(checkpoint: Path, components: Collection[str]) -> Iterator[Path]:
             yield path
 
 
+def stored_shapes(
+    checkpoint: Path, components: Collection[str] = ()
+) -> Iterator[tuple[str, list[int]]]:
+    """Names and shapes of what ``parameter_count`` counts. Raises like it."""
+    for path in _files(checkpoint, components):
+        yield from _shapes(path).items()
+
+
 def _elements(path: Path) -> int:
+    return sum(math.prod(shape) for shape in _shapes(path).values())
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
     try:
         header = _header(path)
-        tensors = [entry for name, entry in header.items() if name != "__metadata__"]
-        return sum(math.prod(tensor["shape"]) for tensor in tensors)
+        return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
     except (OSError, ValueError, KeyError, TypeError, struct.error) as exc:
         raise CheckpointError(
             f"the weights file {path.parent.name}/{path.name} is damaged.",

@@ -44,8 +44,8 @@ class Loading:
         self._report = None
         options = load_options(
             self._settings,
-            self._spec,
             checkpoint,
+            self._seat.appraiser.choice(checkpoint),
             on_bytes=self._on_bytes,
             on_report=self._keep_report,
         )
