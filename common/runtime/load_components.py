@@ -79,7 +79,7 @@ def load_components(
     # A bar in a log file is noise; progress goes through the job's context.
     disable_diffusers_bar()
     disable_transformers_bar()
-    treatments = _Treatments(options, device, scheme, keep or {}, adapters or {}, float32)
+    treatments = Treatments(options, device, scheme, keep or {}, adapters or {}, float32)
     with ExitStack() as stack:
         pending = [
             stack.enter_context(
@@ -91,7 +91,7 @@ def load_components(
     return Loaded(models, scheme, options.reason, _all_cached(pending))
 
 
-class _Treatments:
+class Treatments:
     """What is done to each component, by its name."""
 
     def __init__(

@@ -61,10 +61,8 @@ blocks from the middle of a transformer, and the first and the last have the err
 `fp8_compute` is emulated: the values that the float8 units would see, multiplied in float32, which
 sums more exactly than a GPU's fast accumulation. It is not for text encoders.
 
-The last column is the same where the input has outliers: {CHANNELS:.0%} of the channels are
-{CHANNEL_SCALE:.0f} times as large in every token, and {len(TOKENS)} tokens have
-{MASSIVE_CHANNELS} channels of {MASSIVE:.0f} standard deviations. It is the error of the other
-tokens, for a transformer of what the block adds to them.
+The last column is the same where the input has outliers: {_OUTLIERS}.
+It is the error of the other tokens, for a transformer of what the block adds to them.
 
 Measured on {facts["cpu"]}, torch {facts["packages"]["torch"]}, {facts["date"][:10]}."""
 
@@ -115,8 +113,14 @@ def _services() -> str:
 {_table(head, lines)}
 
 GB (10^9 bytes) of weights: transformer, text encoder, and what is never quantized beside them:
-connectors, autoencoders, vocoder, image encoder. Those of the Wan models are float32, the rest
-bfloat16. A job's own memory comes on top. `fp8_compute` is as large as `fp8`."""
+connectors, autoencoders, vocoder, image encoder. Those of the Wan models and LTX-2.3's vocoder are
+counted in float32, the rest in bfloat16. A job's own memory comes on top. `fp8_compute` is as large
+as `fp8`.
+
+Within the plan under their defaults are LTX-2, Wan's image to video and Waver's stand-in. Below it
+lie Wan's text to video, which has no image encoder, and MAGI-1's 4.5B, which is a small model: both
+have room for a more accurate scheme, which `auto` takes. Above it lie LTX-2.3, by its larger
+connectors, and MAGI-1's 24B, a quarter of which stays in high precision."""
 
 
 def _sizes(rows: Sequence[Row]) -> str:
@@ -188,6 +192,10 @@ def _table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
     rule = tuple("---" for _ in head)
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
 
+
+_OUTLIERS = f"""{CHANNELS:.0%} of the channels are {CHANNEL_SCALE:.0f}
+times as large in every token, and {len(TOKENS)} tokens have {MASSIVE_CHANNELS} channels of
+{MASSIVE:.0f} standard deviations"""
 
 _INTRODUCTION = f"""# Quantization
 

@@ -32,6 +32,9 @@ WAN_VAE, WAN_2_2_VAE, CLIP = 126_892_531, 704_688_668, 632_076_800
 """Numbers of them: half of a float32 file's bytes (published headers of the autoencoders; of the
 image encoder, its configuration)."""
 
+LTX_2_3_CONNECTORS, LTX_2_3_VAES, LTX_2_3_VOCODER = 3_172_227_584, 779_354_627, 129_085_032
+"""Numbers of LTX-2.3's (published headers of diffusers/LTX-2.3-Diffusers)."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -87,6 +90,8 @@ def service_sizes() -> tuple[ServiceSize, ...]:
     t5 = Part("text_encoder", whole_t5, lambda _: magi1_precision.KEEP_TEXT_ENCODER)
     audio_and_picture = (AutoencoderKLLTX2Video, AutoencoderKLLTX2Audio, LTX2Vocoder)
     ltx2 = 2 * numbers_of(LTX2TextConnectors, *audio_and_picture)
+    ltx2_3 = 2 * (LTX_2_3_CONNECTORS + LTX_2_3_VAES) + 4 * LTX_2_3_VOCODER
+    newer = {**dict.fromkeys(_GATES, True), "use_prompt_embeddings": False}
     magi_vae = 2 * numbers_of(AutoencoderKLMagi)
     nf4, fp8 = Quantization.NF4, Quantization.FP8
     wan, image = _wan_part(wan21_precision, 40, 13824), {"in_channels": 36, "image_dim": 1280}
@@ -94,6 +99,7 @@ def service_sizes() -> tuple[ServiceSize, ...]:
     wan_5b = _wan_part(waver_precision, 24, 14336, num_layers=30, in_channels=48, out_channels=48)
     return (
         ServiceSize("LTX-2", nf4, "25-30", (_ltx2_part(), gemma), ltx2),
+        ServiceSize("LTX-2.3", nf4, "25-30", (_ltx2_part(**newer), gemma), ltx2_3),
         ServiceSize("Wan 2.1 T2V-14B", fp8, "28-32", (wan, umt5), 4 * WAN_VAE),
         ServiceSize("Wan 2.1 I2V-14B", fp8, "28-32", (wan_i2v, umt5), 4 * (WAN_VAE + CLIP)),
         ServiceSize("MAGI-1 4.5B", nf4, "20-25", (_magi_part("4.5B_distill"), t5), magi_vae),
@@ -102,8 +108,13 @@ def service_sizes() -> tuple[ServiceSize, ...]:
     )
 
 
-def _ltx2_part() -> Part:
-    return Part("transformer", LTX2VideoTransformer3DModel, ltx2_precision.keep_transformer)
+_GATES = ("gated_attn", "cross_attn_mod", "audio_gated_attn", "audio_cross_attn_mod")
+"""What LTX-2.3 has on top of LTX-2."""
+
+
+def _ltx2_part(**config: bool) -> Part:
+    whole = partial(LTX2VideoTransformer3DModel, **config)
+    return Part("transformer", whole, ltx2_precision.keep_transformer)
 
 
 def _wan_part(

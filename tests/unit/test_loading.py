@@ -17,11 +17,12 @@ from torch import nn
 from common.contract import LoadOptions, LoadReport, Quantization
 from common.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.runtime.cache_writer import plain_tensors
+from common.runtime.keep import rules_under
 from common.runtime.loading import load_model, quantizable
 from common.runtime.quantization import quantize_, tensors_of
 from scripts.tiny import ltx2, wan21
-from wan21.pipeline import KEEP, load
-from wan21.precision import KEEP_TRANSFORMER
+from wan21.pipeline import load
+from wan21.precision import keep_rules, keep_transformer
 
 CPU = torch.device("cpu")
 SCHEMES = [Quantization.FP8, Quantization.NF4, Quantization.NVFP4]
@@ -114,11 +115,11 @@ def test_tied_weights_are_one_tensor(snapshots: dict[str, Path], model: str):
 def test_quantized_on_the_way_is_quantized_afterwards(
     snapshots: dict[str, Path], model: str, component: str, scheme: Quantization
 ):
-    rules = KEEP[component]
+    rules = rules_under(keep_rules(snapshots[model])[component], scheme)
     ours = by_us(snapshots[model], component, scheme=scheme, keep=rules)
     theirs = by_library(snapshots[model], component)
     linears = quantizable(theirs, scheme, rules)
-    assert set(quantize_(theirs, scheme, rules).quantized) == linears
+    assert set(quantize_(theirs, scheme, rules).quantized) == linears.keys()
     assert linears, "nothing quantized would prove nothing"
     flat = [{k: v for k, (_, v) in plain_tensors(m, linears)} for m in (ours, theirs)]
     assert_same(*flat)
@@ -126,10 +127,10 @@ def test_quantized_on_the_way_is_quantized_afterwards(
 
 @pytest.mark.parametrize("scheme", [Quantization.NONE, Quantization.FP8])
 def test_shards_are_one_model(snapshots: dict[str, Path], wan: Path, scheme: Quantization):
-    whole = by_us(snapshots["wan t2v"], "transformer", scheme=scheme, keep=KEEP_TRANSFORMER)
+    whole = by_us(snapshots["wan t2v"], "transformer", scheme=scheme, keep=keep_transformer(2))
     shard(wan)
-    ours = by_us(wan, "transformer", scheme=scheme, keep=KEEP_TRANSFORMER)
-    linears = quantizable(by_library(wan, "transformer"), scheme, KEEP_TRANSFORMER)
+    ours = by_us(wan, "transformer", scheme=scheme, keep=keep_transformer(2))
+    linears = quantizable(by_library(wan, "transformer"), scheme, keep_transformer(2))
     assert_same(*({k: v for k, (_, v) in plain_tensors(m, linears)} for m in (ours, whole)))
 
 
@@ -298,7 +299,7 @@ class Doubling:
 
 
 def test_an_adapter_changes_weights_before_they_are_quantized(snapshots: dict[str, Path]):
-    fields: dict[str, Any] = {"scheme": Quantization.FP8, "keep": KEEP_TRANSFORMER}
+    fields: dict[str, Any] = {"scheme": Quantization.FP8, "keep": keep_transformer(2)}
     plain = by_us(snapshots["wan t2v"], "transformer", **fields)
     changed = by_us(snapshots["wan t2v"], "transformer", adapter=Doubling(), **fields)
     scales = [tensors_of(m.get_submodule("blocks.0.attn1.to_q"))["scale"] for m in (plain, changed)]

@@ -9,7 +9,7 @@ import pytest
 from common.contract import Memory, Quantization
 from common.errors import NotEnoughMemory
 from common.hub import Checkpoint
-from common.memory.demand import BESIDE_TENSORS, SCHEME_SHARES, Appraiser
+from common.memory.demand import BESIDE_TENSORS, Appraiser
 from common.memory.experience import HEADROOM, Experience
 from common.memory.fitting import Fitting
 from common.requests import ResolvedRequest
@@ -87,7 +87,7 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
 
 
 def appraiser(experience: Experience, scheme: Quantization = Quantization.NONE) -> Appraiser:
-    return Appraiser(SPEC, experience, scheme)
+    return Appraiser(SPEC, VARIANT, experience, scheme, 1000 * MIB)
 
 
 def test_a_scheme_shrinks_the_weights_and_not_the_run(
@@ -96,7 +96,7 @@ def test_a_scheme_shrinks_the_weights_and_not_the_run(
     plain = appraiser(experience).demand(checkpoint, REQUEST)
     small = appraiser(experience, Quantization.NF4).demand(checkpoint, REQUEST)
     assert plain.load_bytes == 400 * MIB
-    assert small.load_bytes == int(400 * MIB * SCHEME_SHARES[Quantization.NF4])
+    assert small.load_bytes == 400 * MIB * 35 // 100
     assert plain.run_bytes == small.run_bytes == 640 * 480 * 3 * 8 + BESIDE_TENSORS
 
 
@@ -134,7 +134,8 @@ def test_the_headers_are_read_once_for_each_shape(experience: Experience, checkp
         reads.append(request.width)
         return Memory(1, 1)
 
-    one = Appraiser(replace(SPEC, memory=counting), experience, Quantization.NONE)
+    spec = replace(SPEC, memory=counting)
+    one = Appraiser(spec, VARIANT, experience, Quantization.NONE, 1000 * MIB)
     for width in (640, 640, 320, 640):
         one.demand(checkpoint, REQUEST.model_copy(update={"width": width}))
-    assert reads == [640, 320]
+    assert sorted(reads) == [64, 320, 640]  # the first is that of the weights alone
