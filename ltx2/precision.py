@@ -59,9 +59,9 @@ NUM_LAYERS = 48
 def keep_text_encoder(scheme: Quantization) -> tuple[Keep, ...]:
     """Rules for Gemma 3, whose vision tower never runs here and is quantized to save memory.
 
-    Under four bits the language model's self-attention has eight: in bfloat16 it would be 2.3 GB
+    Under four bits the language model's self-attention has eight: in bfloat16 it would be 2.4 GB
     more, and LTX-2 above the 30 GB that it is to take, for a tenth of what the layer's error falls
-    by (docs/quantization.md, "Size").
+    by (docs/quantization.md, "What was weighed").
     """
     attention = Quantization.FP8 if scheme in _FOUR_BITS else Quantization.NONE
     return (*_TEXT_ENCODER, Keep("self_attn", _SELF_ATTENTION, attention))
@@ -74,7 +74,7 @@ def keep_transformer(scheme: Quantization, num_layers: int = NUM_LAYERS) -> tupl
     (Lightricks/LTX-2). NVFP4 leaves the attentions to text and to the other stream: sglang's
     keeps ``attn2`` and ``audio_attn2`` (sgl-project/sglang, pull request 22738), and picture and
     sound listen to each other through the other two. With the first two alone a block's error
-    would be three times that with all four.
+    would be more than twice that with all four.
     """
     edges = edge_blocks("transformer_blocks", num_layers, _ENDS, first=1, last=5)
     crossing = _CROSS_ATTENTIONS if scheme is Quantization.NVFP4 else ()

@@ -20,9 +20,11 @@ from common.runtime.cache_writer import plain_tensors
 from common.runtime.keep import rules_under
 from common.runtime.loading import load_model, quantizable
 from common.runtime.quantization import quantize_, tensors_of
+from ltx2 import precision as ltx2_precision
 from scripts.tiny import ltx2, wan21
+from wan21 import precision as wan21_precision
 from wan21.pipeline import load
-from wan21.precision import keep_rules, keep_transformer
+from wan21.precision import keep_transformer
 
 CPU = torch.device("cpu")
 SCHEMES = [Quantization.FP8, Quantization.NF4, Quantization.NVFP4]
@@ -32,6 +34,11 @@ MODELS = {
     "wan i2v": ("transformer", "image_encoder"),
     "ltx2": ("transformer", "text_encoder", "vae", "audio_vae", "connectors", "vocoder"),
     "ltx2.3": ("transformer", "vae", "connectors", "vocoder"),
+}
+KEEP_RULES = {
+    "wan t2v": wan21_precision.keep_rules,
+    "wan 1.3B": wan21_precision.keep_rules,
+    "ltx2": ltx2_precision.keep_rules,
 }
 COMPONENTS = [(model, name) for model, names in MODELS.items() for name in names]
 
@@ -111,11 +118,13 @@ def test_tied_weights_are_one_tensor(snapshots: dict[str, Path], model: str):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize(("model", "component"), [COMPONENTS[3], COMPONENTS[1]])
+@pytest.mark.parametrize(
+    ("model", "component"), [COMPONENTS[3], COMPONENTS[1], ("ltx2", "text_encoder")]
+)
 def test_quantized_on_the_way_is_quantized_afterwards(
     snapshots: dict[str, Path], model: str, component: str, scheme: Quantization
 ):
-    rules = rules_under(keep_rules(snapshots[model])[component], scheme)
+    rules = rules_under(KEEP_RULES[model](snapshots[model])[component], scheme)
     ours = by_us(snapshots[model], component, scheme=scheme, keep=rules)
     theirs = by_library(snapshots[model], component)
     linears = quantizable(theirs, scheme, rules)
