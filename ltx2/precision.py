@@ -70,11 +70,12 @@ def keep_text_encoder(scheme: Quantization) -> tuple[Keep, ...]:
 def keep_transformer(scheme: Quantization, num_layers: int = NUM_LAYERS) -> tuple[Keep, ...]:
     """Rules for a transformer of so many blocks.
 
-    Blocks 0 and 43 to 47 of 48 are bfloat16 in ``ltx-2-19b-dev-fp8.safetensors`` and its kin
-    (Lightricks/LTX-2). NVFP4 leaves the attentions to text and to the other stream: sglang's
-    keeps ``attn2`` and ``audio_attn2`` (sgl-project/sglang, pull request 22738), and picture and
-    sound listen to each other through the other two. With the first two alone a block's error
-    would be more than twice that with all four.
+    Blocks 0 and 43 to 47 of 48 are bfloat16 in the authors' FP8 files (Lightricks/LTX-2).
+
+    NVFP4 leaves the attentions to text and to the other stream: sglang's keeps ``attn2`` and
+    ``audio_attn2`` (sgl-project/sglang, pull request 22738), and picture and sound listen to each
+    other through the other two. With the first two alone a block's error would be more than twice
+    that with all four.
     """
     edges = edge_blocks("transformer_blocks", num_layers, _ENDS, first=1, last=5)
     crossing = _CROSS_ATTENTIONS if scheme is Quantization.NVFP4 else ()

@@ -27,8 +27,8 @@ def choose(
     Args:
         asked: the setting, or ``default`` where nothing is set.
         default: the model's own.
-        needed_bytes: what the weights in a scheme and the largest usual job take together; only
-            called for ``auto``.
+        needed_bytes: of a worker with the weights in a scheme and the largest usual job; called
+            for ``auto`` alone.
         capacity_bytes: the most that one job could ever get here.
     """
     if asked is not Quantization.AUTO:

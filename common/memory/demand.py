@@ -13,6 +13,10 @@ from common.settings import Settings
 BESIDE_TENSORS = 32 * 2**20
 """Frames on their way to the encoder, and what Python itself takes while a job runs."""
 
+WORKER_BYTES = 1536 * 2**20
+"""A guess at what a worker holds before its model: libraries, and CUDA's context. Tickets ask on
+top of what is really held; only ``auto``, which is decided without a worker, has to guess."""
+
 LOADING_SHARE = 1.15
 """Peak of a load against what it leaves (docs/benchmarks.md)."""
 
@@ -75,7 +79,8 @@ class Appraiser:
             presets = self.variant.presets or (Preset(),)
             requests = [usual_request(self.variant, preset) for preset in presets]
             run_bytes = max(self._plain(checkpoint, request).run_bytes for request in requests)
-            return Demand(load_bytes, run_bytes + BESIDE_TENSORS).total_bytes
+            demand = Demand(load_bytes, run_bytes + BESIDE_TENSORS)
+            return WORKER_BYTES + demand.total_bytes
 
         return choose(self.asked, self.spec.quantization, needed_bytes, self.capacity_bytes)
 

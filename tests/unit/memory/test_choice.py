@@ -9,7 +9,7 @@ from common.contract import Capability, Memory, Preset, Quantization
 from common.hub import Checkpoint
 from common.load_options import load_options
 from common.memory.choice import choose, usual_request
-from common.memory.demand import BESIDE_TENSORS, LOADING_SHARE, Appraiser
+from common.memory.demand import BESIDE_TENSORS, LOADING_SHARE, WORKER_BYTES, Appraiser
 from common.memory.experience import Experience
 from common.requests import ResolvedRequest
 from common.settings import Settings
@@ -72,7 +72,7 @@ def appraiser(
 
 def needed(load: int, run: int) -> int:
     """Bytes from MiB, as a ticket asks for them."""
-    return max(int(load * MIB * LOADING_SHARE), (load + run) * MIB + BESIDE_TENSORS)
+    return WORKER_BYTES + max(int(load * MIB * LOADING_SHARE), (load + run) * MIB + BESIDE_TENSORS)
 
 
 def test_the_largest_preset_has_to_fit(tmp_path: Path):
@@ -91,7 +91,7 @@ def test_a_job_from_a_picture_is_the_usual_one_where_pictures_are_taken():
     assert usual_request(text_only).image is None
 
 
-@pytest.mark.parametrize("capacity", [5000, 1000, 500])
+@pytest.mark.parametrize("capacity", [5000, 2500, 500])
 def test_the_ticket_and_the_loader_have_the_same_scheme(tmp_path: Path, capacity: int):
     ours = appraiser(tmp_path, capacity * MIB)
     choice = ours.choice(CHECKPOINT)
