@@ -43,7 +43,7 @@ class Quantization(StrEnum):
     NVFP4 = "nvfp4"
     """4-bit float with block scales, weights only: memory, not speed. Experimental."""
     AUTO = "auto"
-    """Whatever suits the device: asked for, never the result."""
+    """The most accurate that the memory pool has room for: asked for, never loaded."""
 
 
 class Phase(StrEnum):
@@ -100,8 +100,9 @@ class LoadOptions:
     """How to bring a checkpoint into memory."""
 
     quantization: Quantization = Quantization.NONE
-    default_quantization: Quantization = Quantization.NONE
-    """The model's own, which ``AUTO`` falls back on."""
+    """Never ``AUTO``, which is decided together with the memory of the load."""
+    reason: str = "asked for by name"
+    """Why this scheme, for the report."""
     device: str = "auto"
     """``auto`` is the GPU where there is one, else the CPU; or a torch device string."""
     compute_dtype: str = AUTO
@@ -195,7 +196,12 @@ LoadFunction = Callable[[Path, LoadOptions], Pipeline]
 GenerateFunction = Callable[[Pipeline, ResolvedRequest, JobContext], VideoClip]
 BatchFunction = Callable[[Pipeline, Sequence[ResolvedRequest], BatchContext], list[VideoClip]]
 MemoryFunction = Callable[[Path, ResolvedRequest, ComputeDtype], Memory]
+SavedFunction = Callable[[Path, Quantization, ComputeDtype], int]
 CostFunction = Callable[[ResolvedRequest], float]
+
+
+def _nothing_saved(_checkpoint: Path, _scheme: Quantization, _dtype: ComputeDtype) -> int:
+    return 0
 
 
 @dataclass(frozen=True)
@@ -203,7 +209,8 @@ class ModelSpec:
     """One model service. The first variant is the default; ``CHECKPOINT`` picks another.
 
     ``memory`` (in a number format) and ``cost`` (FLOPs of a request) feed the estimates of
-    ``dry_run``.
+    ``dry_run``. ``memory`` is that of weights that are not quantized; ``saved_bytes`` is what a
+    scheme takes off them.
 
     ``generate_batch`` denoises up to ``max_batch`` requests together that differ in words, seed
     and picture alone; its clips are drawn one after the other, each as ``generate``'s would be.
@@ -219,6 +226,7 @@ class ModelSpec:
     generate: GenerateFunction
     memory: MemoryFunction
     cost: CostFunction
+    saved_bytes: SavedFunction = _nothing_saved
     quantization: Quantization = Quantization.NONE
     max_batch: int = 1
     generate_batch: BatchFunction | None = None

@@ -2,25 +2,29 @@
 
 from collections.abc import Callable
 
-from common.contract import LoadOptions, LoadReport, ModelSpec, Quantization
+from common.contract import LoadOptions, LoadReport
 from common.hub import Checkpoint
+from common.schemes import Choice
 from common.settings import GIB, Settings
 
 
 def load_options(
     settings: Settings,
-    spec: ModelSpec,
     checkpoint: Checkpoint,
+    choice: Choice,
     *,
     on_bytes: Callable[[int, int], None],
     on_report: Callable[[LoadReport], None],
     cuda_bytes: int | None = None,
     while_busy: Callable[[], object] = lambda: None,
 ) -> LoadOptions:
-    """How ``checkpoint`` is to be brought into memory here; the last four are passed through."""
+    """How ``checkpoint`` is to be brought into memory here; the last four are passed through.
+
+    ``choice`` is the appraiser's: the scheme that the job's memory was asked for.
+    """
     return LoadOptions(
-        quantization=Quantization(settings.quantization or spec.quantization),
-        default_quantization=spec.quantization,
+        quantization=choice.scheme,
+        reason=choice.reason,
         device=settings.device,
         compute_dtype=settings.compute_dtype,
         adapter=checkpoint.adapter,

@@ -139,7 +139,7 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         supervisor=supervisor,
         forecasts=open_forecasts(queue, supervisor, spec, variant, settings.models_dir),
         pool=pool,
-        appraiser=Appraiser.of(spec, settings, pool.probe.read().kind),
+        appraiser=Appraiser.of(spec, settings, pool.capacity_bytes, pool.probe.read().kind),
         meters=meters,
         templates=TemplateFolder(settings.templates_dir or PACKAGED),
         gpu=open_gpu(),

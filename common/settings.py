@@ -73,7 +73,8 @@ class Settings(
     """bfloat16, float32, or auto: bfloat16 on GPUs and on CPUs with units for it, else float32."""
 
     quantization: Literal["auto", "none", "fp8", "fp8_compute", "nf4", "nvfp4"] | None = None
-    """How weights are kept: none, fp8, fp8_compute, nf4, nvfp4, or auto. Empty: the model's own."""
+    """How weights are kept: none, fp8, fp8_compute, nf4, nvfp4, or auto. Empty: the model's own.
+    auto is the most accurate of none, fp8 and nf4 that the memory pool has room for."""
     quantized_cache_gb: float = Field(200, ge=0)
     """Quantized weights kept in MODELS_DIR, so that the next load reads only those. 0: none."""
     attention_backend: str = "native"

@@ -20,6 +20,7 @@ from common.presets import presets, without_steps
 from common.requests import ResolvedRequest
 from ltx2.estimates import estimate_flops, estimate_memory
 from ltx2.options import Ltx2Options
+from ltx2.precision import saved_bytes
 
 DISTILLED_STEPS = 8
 """Length of ``DISTILLED_SIGMA_VALUES`` in diffusers, pipelines/ltx2/utils.py."""
@@ -144,6 +145,7 @@ SPEC = ModelSpec(
     load=load,
     generate=generate,
     memory=estimate_memory,
+    saved_bytes=saved_bytes,
     cost=estimate_flops,
     quantization=Quantization.NF4,
 )

@@ -19,7 +19,6 @@ from common.requests import ResolvedRequest
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.latent_preview import LatentPreview
-from common.runtime.load_components import KeepRules
 from common.runtime.sampling import StepCallback, generator_for, step_callback
 from ltx2.conditioning import condition_picture
 from ltx2.decoding import Latents, decode_audio, decode_video, unpack_latents
@@ -33,13 +32,11 @@ from ltx2.fidelity import (
 )
 from ltx2.guidance import Guidance, resolve_guidance
 from ltx2.options import Ltx2Options
-from ltx2.precision import KEEP_TEXT_ENCODER, keep_transformer
+from ltx2.precision import keep_rules
 from ltx2.preview import latent_preview
 from ltx2.traits import Traits, traits_of
 
 PIPELINE_CLASSES = ("LTX2Pipeline", "LTX2ImageToVideoPipeline")
-KEEP: Mapping[str, KeepRules] = {"transformer": keep_transformer, "text_encoder": KEEP_TEXT_ENCODER}
-"""Only these two are quantized."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Ltx2:
             LTX2Pipeline,
             checkpoint,
             options,
-            keep=KEEP,
+            keep=keep_rules(checkpoint),
             float32=float32_components(checkpoint),
             config={"transformer": TRANSFORMER_CONFIG},
         )

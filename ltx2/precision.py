@@ -3,11 +3,19 @@
 Connectors, VAEs and the vocoder are never quantized: they run once a job, or are convolutions.
 """
 
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from common.compute_dtype import ComputeDtype
 from common.contract import Quantization
-from common.runtime.quantization import Keep
+from common.runtime.keep import Keep, KeepRules, edge_blocks
+from common.runtime.stored import saved_of_folders
+from common.runtime.weights import read_config
 
 _TIME = "time and modulation: one error here shifts or scales every token of every block"
 _EDGE = "the way in or out of the blocks: small, and nothing corrects its error"
+_ENDS = "the first block and the last five: its authors' FP8 files leave them in bfloat16 too"
 _CROSS = "cross attention is kept under NVFP4: few keys, so that their errors do not average out"
 
 _ALWAYS = (
@@ -33,20 +41,59 @@ _CROSS_ATTENTIONS = (
     Keep("video_to_audio_attn", _CROSS),
 )
 
-KEEP_TEXT_ENCODER = (
+_SELF_ATTENTION = "self-attention of the text encoder: it decides which words belong together"
+
+_TEXT_ENCODER = (
     Keep("lm_head", "its weight is that of the token embeddings, and no token is predicted"),
     Keep("embed_tokens", "token embeddings: looked up, not multiplied"),
     Keep("patch_embedding", "a convolution of the vision tower"),
     Keep("position_embedding", "position embeddings: looked up, not multiplied"),
     Keep("*norm*", "normalization: a vector, whose error scales whole channels"),
 )
-"""Gemma 3. Its vision tower never runs here, so it is quantized: that saves memory only."""
+
+_FOUR_BITS = (Quantization.NF4, Quantization.NVFP4)
+
+NUM_LAYERS = 48
+"""Where a configuration does not say (``LTX2VideoTransformer3DModel``)."""
 
 
-def keep_transformer(scheme: Quantization) -> tuple[Keep, ...]:
-    """Rules for the transformer; NVFP4 leaves the attentions to text and to the other stream.
+def keep_text_encoder(scheme: Quantization) -> tuple[Keep, ...]:
+    """Rules for Gemma 3, whose vision tower never runs here and is quantized to save memory.
 
-    sglang's NVFP4 of LTX-2 keeps ``attn2`` and ``audio_attn2`` (sgl-project/sglang, pull request
-    22738); picture and sound listen to each other through the other two.
+    Under four bits the language model's self-attention has eight: in bfloat16 it would be 2.4 GB
+    more, and LTX-2 above the 30 GB that it is to take, for a tenth of what the layer's error falls
+    by (docs/quantization.md, "What was weighed").
     """
-    return (*_ALWAYS, *_CROSS_ATTENTIONS) if scheme is Quantization.NVFP4 else _ALWAYS
+    attention = Quantization.FP8 if scheme in _FOUR_BITS else Quantization.NONE
+    return (*_TEXT_ENCODER, Keep("self_attn", _SELF_ATTENTION, attention))
+
+
+def keep_transformer(scheme: Quantization, num_layers: int = NUM_LAYERS) -> tuple[Keep, ...]:
+    """Rules for a transformer of so many blocks.
+
+    Blocks 0 and 43 to 47 of 48 are bfloat16 in the authors' FP8 files (Lightricks/LTX-2).
+
+    NVFP4 leaves the attentions to text and to the other stream: sglang's keeps ``attn2`` and
+    ``audio_attn2`` (sgl-project/sglang, pull request 22738), and picture and sound listen to each
+    other through the other two. With the first two alone a block's error would be more than twice
+    that with all four.
+    """
+    edges = edge_blocks("transformer_blocks", num_layers, _ENDS, first=1, last=5)
+    crossing = _CROSS_ATTENTIONS if scheme is Quantization.NVFP4 else ()
+    return (*_ALWAYS, *crossing, *edges)
+
+
+def keep_rules(checkpoint: Path) -> Mapping[str, KeepRules]:
+    """By component; only these two are quantized. Raises CheckpointError."""
+    layers = read_config(checkpoint, "transformer").get("num_layers", NUM_LAYERS)
+    return {
+        "transformer": partial(keep_transformer, num_layers=layers),
+        "text_encoder": keep_text_encoder,
+    }
+
+
+def saved_bytes(
+    checkpoint: Path, scheme: Quantization, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> int:
+    """What ``scheme`` takes off a checkpoint's weights in ``dtype``. Raises CheckpointError."""
+    return saved_of_folders(checkpoint, scheme, dtype, keep_rules(checkpoint))

@@ -100,7 +100,12 @@ def transformer_parameters(folder: Path) -> int:
 
 
 def text_encoder_parameters(folder: Path) -> int:
-    """Numbers of a T5 encoder, from its ``config.json``: its files may not be converted yet.
+    """Numbers of a T5 encoder. Raises CheckpointError."""
+    return sum(math.prod(shape) for _, shape in text_encoder_shapes(folder))
+
+
+def text_encoder_shapes(folder: Path) -> list[tuple[str, list[int]]]:
+    """Names and shapes of a T5 encoder by its ``config.json``: its files may not be converted yet.
 
     A block has four projections of attention, gated as in v1.1 three of the MLP, and two norms; the
     first has a table of relative positions besides, which all share.
@@ -110,11 +115,28 @@ def text_encoder_parameters(folder: Path) -> int:
     """
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        inner = config["num_heads"] * config["d_kv"]
-        block = config["d_model"] * (4 * inner + 3 * config["d_ff"] + 2)
-        positions = config.get("relative_attention_num_buckets", 32) * config["num_heads"]
-        around = (config["vocab_size"] + 1) * config["d_model"] + positions
-        return int(around + config["num_layers"] * block)
+        width, inner = config["d_model"], config["num_heads"] * config["d_kv"]
+        buckets = config.get("relative_attention_num_buckets", 32)
+        up, down = [config["d_ff"], width], [width, config["d_ff"]]
+        block = {
+            **{f"layer.0.SelfAttention.{name}": [inner, width] for name in "qkv"},
+            "layer.0.SelfAttention.o": [width, inner],
+            **{f"layer.1.DenseReluDense.{name}": up for name in ("wi_0", "wi_1")},
+            "layer.1.DenseReluDense.wo": down,
+            **{f"layer.{place}.layer_norm": [width] for place in (0, 1)},
+        }
+        blocks = [
+            (f"encoder.block.{index}.{name}.weight", shape)
+            for index in range(config["num_layers"])
+            for name, shape in block.items()
+        ]
+        positions = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        return [
+            ("shared.weight", [config["vocab_size"], width]),
+            ("encoder.final_layer_norm.weight", [width]),
+            (positions, [buckets, config["num_heads"]]),
+            *blocks,
+        ]
     except FileNotFoundError as exc:
         raise missing(folder, "the text encoder's config.json is missing") from exc
     except (OSError, ValueError, KeyError, TypeError) as exc:

@@ -25,6 +25,7 @@ from common.presets import presets
 from common.requests import ResolvedRequest
 from magi1.estimates import flops_of, memory_of
 from magi1.options import MAX_CHUNKS, Magi1Options
+from magi1.precision import saved_bytes
 
 FPS = 24
 CHUNK_FRAMES = 24
@@ -147,6 +148,7 @@ SPEC = ModelSpec(
     load=load,
     generate=generate,
     memory=memory_of,
+    saved_bytes=saved_bytes,
     cost=flops_of,
     quantization=Quantization.NF4,
 )

@@ -4,10 +4,18 @@ In the blocks the projections to queries, keys and values and the feed-forward l
 quantized. The autoencoder (0.6 billion parameters) never is, as in the other models.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 
-from common.runtime.load_components import KeepRules
-from common.runtime.quantization import Keep
+from common.compute_dtype import ComputeDtype
+from common.contract import Quantization
+from common.runtime.keep import Keep, KeepRules, component_scheme, rules_under
+from common.runtime.keep import saved_bytes as saved_of_shapes
+from common.runtime.live_weights import Naming, shapes_in
+from magi1.configuration import SCALES, find_config, weights_folder
+from magi1.estimates import text_encoder_shapes
+from magi1.key_names import our_name
 
 _EDGE = "the first and the last block: the official FP8 models leave them in bfloat16 too"
 
@@ -40,6 +48,10 @@ def keep_transformer(num_layers: int) -> tuple[Keep, ...]:
 
 KEEP_TEXT_ENCODER = (
     Keep(
+        "SelfAttention",
+        "self-attention of the text encoder: it decides which words belong together",
+    ),
+    Keep(
         "wo",
         "T5 declares it for float32: it takes the encoder's largest activations, and its input "
         "is cast to the dtype of this weight",
@@ -56,3 +68,33 @@ feed-forward layers. As bfloat16 it has the range of float32."""
 def keep_rules(num_layers: int) -> Mapping[str, KeepRules]:
     """By component, for a transformer of so many blocks; only these two are quantized."""
     return {"transformer": keep_transformer(num_layers), "text_encoder": KEEP_TEXT_ENCODER}
+
+
+def saved_bytes(
+    checkpoint: Path, scheme: Quantization, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> int:
+    """What ``scheme`` takes off the weights in ``dtype`` of ``ckpt/magi/<variant>``.
+
+    Raises:
+        CheckpointError: a configuration or a weights file is damaged.
+    """
+    transformer = list(_transformer_shapes(checkpoint))
+    text_encoder = text_encoder_shapes(checkpoint.parents[1] / "t5" / "t5-v1_1-xxl")
+    shapes: dict[str, Sequence[tuple[str, Sequence[int]]]] = {
+        "transformer": transformer,
+        "text_encoder": text_encoder,
+    }
+    blocks = {name.split(".")[1] for name, _ in transformer if name.startswith("blocks.")}
+    saved = 0
+    for component, rules in keep_rules(len(blocks)).items():
+        its_own = component_scheme(component, scheme)
+        saved += saved_of_shapes(shapes[component], its_own, rules_under(rules, its_own), dtype)
+    return saved
+
+
+def _transformer_shapes(checkpoint: Path) -> Iterator[tuple[str, Sequence[int]]]:
+    """Our names; the official FP8 weights have a leading dimension of 1."""
+    files = weights_folder(checkpoint, find_config(checkpoint))
+    for key, shape in shapes_in(files, Naming.TRANSFORMERS, without=SCALES):
+        with suppress(KeyError):  # the loader says what it does not know
+            yield our_name(key), shape[1:] if shape[:1] == (1,) else shape

@@ -13,6 +13,8 @@ from common.contract import LoadReport
 from common.errors import VideosDGXError
 from common.hub import choose_variant, locate
 from common.load_options import load_options
+from common.memory.demand import Appraiser
+from common.memory.opening import pool_size
 from common.settings import GIB, load_settings
 from common.spec import load_spec
 from scripts.services import MODELS
@@ -44,8 +46,9 @@ def _load(model: str) -> LoadReport:
     settings, spec = load_settings(model), load_spec(f"{model}.model_config:SPEC")
     checkpoint = locate(settings.models_dir, choose_variant(spec, settings.checkpoint))
     reports: list[LoadReport] = []
+    choice = Appraiser.of(spec, settings, *pool_size(settings)).choice(checkpoint)
     options = load_options(
-        settings, spec, checkpoint, on_bytes=lambda *_: None, on_report=reports.append
+        settings, checkpoint, choice, on_bytes=lambda *_: None, on_report=reports.append
     )
     spec.load(checkpoint.path, options)
     return reports[0]

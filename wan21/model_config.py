@@ -23,6 +23,7 @@ from common.presets import presets
 from common.requests import ResolvedRequest
 from wan21.estimates import flops_of, memory_of
 from wan21.options import Wan21Options
+from wan21.precision import saved_bytes
 from wan21.prompts import NEGATIVE_PROMPT, NEGATIVE_PROMPT_I2V
 from wan21.recipes import DISTILLED_I2V, DISTILLED_T2V, distilled
 
@@ -134,6 +135,7 @@ SPEC = ModelSpec(
     load=load,
     generate=generate,
     memory=memory_of,
+    saved_bytes=saved_bytes,
     cost=flops_of,
     quantization=Quantization.FP8,
 )

@@ -31,14 +31,12 @@ from wan21.flow_shift import flow_shift_for
 from wan21.image_to_video import WholePicturePipeline
 from wan21.lora import open_lora
 from wan21.options import Wan21Options
-from wan21.precision import KEEP_TEXT_ENCODER, KEEP_TRANSFORMER
+from wan21.precision import keep_rules
 
 PIPELINES = {
     "WanPipeline": WanPipeline,
     "WanImageToVideoPipeline": WholePicturePipeline,
 }
-KEEP = {"transformer": KEEP_TRANSFORMER, "text_encoder": KEEP_TEXT_ENCODER}
-"""Only these two are quantized."""
 
 UNUSED = {"image_encoder": ("visual_projection.*",)}
 """The pipeline reads CLIP's hidden states, not what is projected from them. Published sources name
@@ -58,7 +56,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
         pipeline_class,
         checkpoint,
         options,
-        keep=KEEP,
+        keep=keep_rules(checkpoint),
         adapters=adapters,
         float32=IN_FLOAT32,
         unused=UNUSED,

@@ -3,9 +3,18 @@
 The image encoder (CLIP, 0.6 billion parameters, run once a job) and the VAE are never quantized.
 """
 
-from common.runtime.quantization import Keep
+from collections.abc import Mapping
+from pathlib import Path
 
-KEEP_TRANSFORMER = (
+from common.compute_dtype import ComputeDtype
+from common.contract import Quantization
+from common.runtime.keep import Keep, KeepRules, edge_blocks
+from common.runtime.stored import saved_of_folders
+from common.runtime.weights import read_config
+
+_ENDS = "the first and the last block, as the authors of LTX-2 and MAGI-1 keep theirs"
+
+_TRANSFORMER = (
     Keep(
         "condition_embedder",
         "time, text and picture embeddings: they steer every block, and are 1.6 % of the 14B",
@@ -21,6 +30,10 @@ of scales and shifts in every block are no linear layers and are never touched."
 
 KEEP_TEXT_ENCODER = (
     Keep(
+        "SelfAttention",
+        "self-attention of the text encoder: it decides which words belong together",
+    ),
+    Keep(
         "wo",
         "UMT5 declares it for float32: it takes the encoder's largest activations, and its input "
         "is cast to the dtype of this weight",
@@ -32,3 +45,24 @@ KEEP_TEXT_ENCODER = (
 )
 """``wo``: transformers, models/umt5/modeling_umt5.py, ``_keep_in_fp32_modules`` and the forward of
 its feed-forward layers. It is a quarter of what could be quantized: 2 GB in bfloat16."""
+
+NUM_LAYERS = 40
+"""Where a configuration does not say (``WanTransformer3DModel``)."""
+
+
+def keep_transformer(num_layers: int = NUM_LAYERS) -> tuple[Keep, ...]:
+    """Rules for a transformer of so many blocks."""
+    return (*_TRANSFORMER, *edge_blocks("blocks", num_layers, _ENDS))
+
+
+def keep_rules(checkpoint: Path) -> Mapping[str, KeepRules]:
+    """By component; only these two are quantized. Raises CheckpointError."""
+    layers = read_config(checkpoint, "transformer").get("num_layers", NUM_LAYERS)
+    return {"transformer": keep_transformer(layers), "text_encoder": KEEP_TEXT_ENCODER}
+
+
+def saved_bytes(
+    checkpoint: Path, scheme: Quantization, dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> int:
+    """What ``scheme`` takes off a checkpoint's weights in ``dtype``. Raises CheckpointError."""
+    return saved_of_folders(checkpoint, scheme, dtype, keep_rules(checkpoint))

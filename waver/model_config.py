@@ -27,6 +27,7 @@ from common.presets import presets
 from common.requests import ResolvedRequest
 from waver.estimates import WAN_2_2, flops_of, memory_of, num_tokens
 from waver.options import WaverOptions
+from waver.precision import saved_bytes
 from waver.prompts import NEGATIVE_PROMPT, Quality
 
 WAVER = "Waver 1.0"
@@ -155,6 +156,7 @@ SPEC = ModelSpec(
     load=load,
     generate=generate,
     memory=memory_of,
+    saved_bytes=saved_bytes,
     cost=flops_of,
     quantization=Quantization.FP8,
     max_batch=MAX_BATCH,

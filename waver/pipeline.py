@@ -33,11 +33,8 @@ from waver.guidance import projected_guidance
 from waver.model_config import STAND_INS
 from waver.options import Guidance, WaverOptions
 from waver.pictures import PicturesPipeline, as_tensor
-from waver.precision import KEEP_TEXT_ENCODER, KEEP_TRANSFORMER
+from waver.precision import keep_rules
 from waver.prompts import tagged_negative_prompt, tagged_prompt
-
-KEEP = {"transformer": KEEP_TRANSFORMER, "text_encoder": KEEP_TEXT_ENCODER}
-"""Only these two are quantized."""
 
 FLOW_SHIFT_5B = 5.0
 """``sample_shift`` in Wan-Video/Wan2.2, wan/configs/wan_ti2v_5B.py."""
@@ -57,7 +54,9 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
         SettingsError: a setting asks for what this device does not have.
     """
     pipeline_class = _pipeline_class(checkpoint)
-    pipeline = load_pipeline(pipeline_class, checkpoint, options, keep=KEEP, float32=IN_FLOAT32)
+    pipeline = load_pipeline(
+        pipeline_class, checkpoint, options, keep=keep_rules(checkpoint), float32=IN_FLOAT32
+    )
     check_decoder(pipeline.vae)
     return pipeline
 

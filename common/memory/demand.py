@@ -3,36 +3,21 @@
 from dataclasses import dataclass, field
 
 from common.compute_dtype import ComputeDtype, choose_compute_dtype
-from common.contract import Memory, ModelSpec, Quantization
-from common.hub import Checkpoint
+from common.contract import Memory, ModelSpec, Preset, Quantization, Variant
+from common.hub import Checkpoint, choose_variant
+from common.memory.choice import choose, usual_request
 from common.memory.experience import Experience, shape_of
 from common.memory.probe import MemoryKind
 from common.requests import ResolvedRequest
+from common.schemes import Choice
 from common.settings import Settings
-
-SCHEME_SHARES = {
-    Quantization.NONE: 1.0,
-    Quantization.FP8: 0.56,
-    Quantization.FP8_COMPUTE: 0.56,
-    Quantization.NF4: 0.35,
-    Quantization.NVFP4: 0.47,
-    Quantization.AUTO: 0.56,
-}
-"""Bytes of a whole pipeline by scheme, against bfloat16: the larger of Wan 2.1 14B and LTX-2, from
-the sizes in docs/quantization.md. Only until the first load has been measured."""
-
-LAYER_SHARES = {
-    Quantization.NONE: 0.0,
-    Quantization.FP8: 0.5,
-    Quantization.FP8_COMPUTE: 0.5,
-    Quantization.NF4: 0.26,
-    Quantization.NVFP4: 0.28,
-    Quantization.AUTO: 0.5,
-}
-"""Bytes of one quantized layer, against bfloat16; for none, that there is no such layer."""
 
 BESIDE_TENSORS = 32 * 2**20
 """Frames on their way to the encoder, and what Python itself takes while a job runs."""
+
+WORKER_BYTES = 1536 * 2**20
+"""A guess at what a worker holds before its model: libraries, and CUDA's context. Tickets ask on
+top of what is really held; only ``auto``, which is decided without a worker, has to guess."""
 
 LOADING_SHARE = 1.15
 """Peak of a load against what it leaves (docs/benchmarks.md)."""
@@ -44,8 +29,8 @@ class Demand:
 
     load_bytes: int
     run_bytes: int
-    measured: bool
-    seconds: float | None
+    measured: bool = False
+    seconds: float | None = None
     """Expected once it has its memory and the model is loaded."""
 
     @property
@@ -59,44 +44,64 @@ class Demand:
         return max(self.loading_bytes, self.load_bytes + self.run_bytes)
 
 
-def scheme_share(scheme: Quantization, dtype: ComputeDtype) -> float:
-    """Bytes of a whole pipeline by scheme, against the same in ``dtype`` without one.
-
-    What is quantized is as large in float32 as in bfloat16, and the rest is twice as large.
-    """
-    share, layer = SCHEME_SHARES[scheme], LAYER_SHARES[scheme]
-    if dtype is ComputeDtype.BFLOAT16:
-        return share
-    rest = (share - layer) / (1 - layer)
-    return (share + rest) / 2
-
-
 @dataclass(frozen=True)
 class Appraiser:
     """Appraises requests to one model; knows its checkpoint, its scheme and its past."""
 
     spec: ModelSpec
+    variant: Variant
     experience: Experience
-    scheme: Quantization
+    asked: Quantization
+    capacity_bytes: int
+    """The most that one job could ever get: what ``auto`` has room for."""
     dtype: ComputeDtype = ComputeDtype.BFLOAT16
     """What the model will compute in."""
     _known: dict[str, Memory] = field(default_factory=dict, compare=False)
+    _saved: dict[str, int] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def of(cls, spec: ModelSpec, settings: Settings, kind: MemoryKind) -> "Appraiser":
+    def of(
+        cls, spec: ModelSpec, settings: Settings, capacity_bytes: int, kind: MemoryKind
+    ) -> "Appraiser":
         """The appraiser of a service, as it is configured, on a pool of this kind."""
         on_gpu = runs_on_gpu(settings.device, kind)
+        path = settings.state_of(spec.id) / "memory.json"
         return cls(
             spec=spec,
-            experience=Experience(settings.state_of(spec.id) / "memory.json"),
-            scheme=Quantization(settings.quantization or spec.quantization),
+            variant=choose_variant(spec, settings.checkpoint),
+            experience=Experience(path),
+            asked=Quantization(settings.quantization or spec.quantization),
+            capacity_bytes=capacity_bytes,
             dtype=choose_compute_dtype(settings.compute_dtype, on_gpu=on_gpu).dtype,
         )
 
+    def choice(self, checkpoint: Checkpoint) -> Choice:
+        """The scheme that the checkpoint is loaded in: its loader is told the same.
+
+        Raises:
+            CheckpointError: a configuration or a weights file is damaged.
+        """
+
+        def needed_bytes(scheme: Quantization) -> int:
+            load_bytes = self._load_bytes(checkpoint, scheme)
+            presets = self.variant.presets or (Preset(),)
+            requests = [usual_request(self.variant, preset) for preset in presets]
+            run_bytes = max(self._plain(checkpoint, request).run_bytes for request in requests)
+            demand = Demand(load_bytes, run_bytes + BESIDE_TENSORS)
+            return WORKER_BYTES + demand.total_bytes
+
+        return choose(self.asked, self.spec.quantization, needed_bytes, self.capacity_bytes)
+
     def weights(self, checkpoint: Checkpoint) -> str:
-        """Names what is loaded, for the experience; what took so much in bfloat16 is of no use."""
+        """Names what is loaded, for the experience.
+
+        Its estimated bytes are a part of it: where other layers are quantized than before, or a
+        part is loaded in another format, what was measured then says nothing.
+        """
+        scheme = self.choice(checkpoint).scheme
         wide = "" if self.dtype is ComputeDtype.BFLOAT16 else f"-{self.dtype}"
-        return f"{checkpoint.id}@{self.scheme}{wide}".replace(" ", "")
+        load_bytes = self._load_bytes(checkpoint, scheme)
+        return f"{checkpoint.id}@{scheme}{wide}:{load_bytes}".replace(" ", "")
 
     def estimate(self, checkpoint: Checkpoint, request: ResolvedRequest, batch: int = 1) -> Memory:
         """By geometry alone; every job of a fused batch counts in full, as far as that is known.
@@ -104,12 +109,23 @@ class Appraiser:
         Raises:
             CheckpointError: a configuration or a weights file is damaged.
         """
+        load_bytes = self._load_bytes(checkpoint, self.choice(checkpoint).scheme)
+        run_bytes = self._plain(checkpoint, request).run_bytes
+        return Memory(load_bytes, run_bytes * batch + BESIDE_TENSORS)
+
+    def _load_bytes(self, checkpoint: Checkpoint, scheme: Quantization) -> int:
+        name = f"{checkpoint.path} {scheme}"
+        if name not in self._saved:  # reads headers too
+            self._saved[name] = self.spec.saved_bytes(checkpoint.path, scheme, self.dtype)
+        plain = self._plain(checkpoint, usual_request(self.variant))
+        return plain.load_bytes - self._saved[name]
+
+    def _plain(self, checkpoint: Checkpoint, request: ResolvedRequest) -> Memory:
+        """Without quantization. Every header of the checkpoint is read, once for each shape."""
         shape = f"{checkpoint.path} {self.dtype} {shape_of('', request)}"
-        plain = self._known.get(shape)
-        if plain is None:  # reads every header of the checkpoint
-            plain = self._known[shape] = self.spec.memory(checkpoint.path, request, self.dtype)
-        weights = int(plain.load_bytes * scheme_share(self.scheme, self.dtype))
-        return Memory(weights, plain.run_bytes * batch + BESIDE_TENSORS)
+        if shape not in self._known:
+            self._known[shape] = self.spec.memory(checkpoint.path, request, self.dtype)
+        return self._known[shape]
 
     def outgrew(
         self,

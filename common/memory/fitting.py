@@ -77,8 +77,8 @@ class Fitting:
 
     def _schemes(self, request: ResolvedRequest) -> Iterator[str]:
         for scheme in (Quantization.FP8, Quantization.NF4):
-            if scheme is not self.appraiser.scheme:
-                other = replace(self.appraiser, scheme=scheme)
+            if scheme is not self.appraiser.choice(self.checkpoint).scheme:
+                other = replace(self.appraiser, asked=scheme)
                 if self._fits(request, other):
                     yield f"QUANTIZATION={scheme.value} for the service"
                     return

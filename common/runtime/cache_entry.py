@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,11 +61,10 @@ class CacheEntry:
         self,
         blank: BlankModel,
         device: torch.device,
-        linears: Collection[str],
-        scheme: Quantization,
+        linears: Mapping[str, Quantization],
         on_bytes: OnBytes,
     ) -> nn.Module:
-        """The very model that was written, of which ``linears`` were quantized by ``scheme``.
+        """The very model that was written, of which ``linears`` were quantized, each by its scheme.
 
         Raises:
             BadEntry: a tensor is not what was written, or not of this model.
@@ -75,14 +74,18 @@ class CacheEntry:
             raise BadEntry("other layers of it are quantized")
         loaded = self._loaded_names(blank, quantized)
         blank.prepare(loaded)
-        self._fill(blank.module, device, scheme, on_bytes)
+        self._fill(blank.module, device, linears, on_bytes)
         module = complete(blank, loaded, device)
         if any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers())):
             raise BadEntry("tensors are missing")
         return module
 
     def _fill(
-        self, module: nn.Module, device: torch.device, scheme: Quantization, on_bytes: OnBytes
+        self,
+        module: nn.Module,
+        device: torch.device,
+        linears: Mapping[str, Quantization],
+        on_bytes: OnBytes,
     ) -> None:
         quantized: dict[str, list[str]] = self._manifest["quantized"]
         owners = {f"{name}.{leaf}": name for name, leaves in quantized.items() for leaf in leaves}
@@ -94,7 +97,7 @@ class CacheEntry:
                 continue
             parts[owner][name.removeprefix(f"{owner}.")] = tensor
             if len(parts[owner]) == len(quantized[owner]):
-                _restore(module, owner, scheme, parts.pop(owner))
+                _restore(module, owner, linears[owner], parts.pop(owner))
 
     def tensors(
         self, device: torch.device, on_bytes: OnBytes = lambda _count: None

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -41,8 +41,7 @@ class Recipe:
 def recipe_for(
     folder: Path,
     live: LiveWeights,
-    scheme: Quantization,
-    linears: Collection[str],
+    linears: Mapping[str, Quantization],
     *,
     device: torch.device,
     dtype: torch.dtype,
@@ -54,8 +53,9 @@ def recipe_for(
     """The recipe of the component in ``folder``, which is called ``name`` or as the folder is.
 
     ``live`` are its files. They count by name, size and time, so that nothing of them is read; the
-    layers that are quantized count by name, which covers every rule that chose them; and the code
-    that converts and quantizes by its text, so that a change of it is never served old weights.
+    layers that are quantized count by name and scheme, which covers every rule that chose them; and
+    the code that converts and quantizes by its text, so that a change of it is never served old
+    weights.
 
     Raises:
         OSError: a file is missing.
@@ -68,8 +68,7 @@ def recipe_for(
         "files": [_identity(path) for path in sorted(live.paths)],
         "adapter": _identity(adapter) if adapter else None,
         "config": _digest(_config(folder, config)),
-        "scheme": str(scheme),
-        "linears": _digest("\n".join(sorted(linears)).encode()),
+        "linears": _digest("\n".join(f"{n} {linears[n]}" for n in sorted(linears)).encode()),
         "device": device.type,
         "dtype": str(dtype),
         "versions": {package: _version(package) for package in PACKAGES},

@@ -14,7 +14,8 @@ from common.errors import CheckpointError
 from common.runtime.acceleration import accelerate, check_group_offload
 from common.runtime.components import Component, torch_components
 from common.runtime.devices import memory_errors, pick_device
-from common.runtime.load_components import TRANSFORMER, KeepRules, load_components
+from common.runtime.keep import TRANSFORMER, KeepRules
+from common.runtime.load_components import load_components
 from common.runtime.loading import Adapter
 from common.runtime.match import check_class
 from common.runtime.out_of_memory import is_out_of_memory

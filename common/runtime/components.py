@@ -18,6 +18,7 @@ from common.runtime.cache import WeightCache
 from common.runtime.cache_entry import BadEntry
 from common.runtime.cache_recipe import Recipe, recipe_for
 from common.runtime.conversion import Conversion, as_stored
+from common.runtime.keep import Keep
 from common.runtime.live_weights import Naming, is_component, live_weights, naming_for
 from common.runtime.loading import (
     Adapter,
@@ -28,7 +29,6 @@ from common.runtime.loading import (
     quantizable,
 )
 from common.runtime.match import Source, check_class, match_source
-from common.runtime.quantization import Keep
 from common.runtime.weight_files import WeightFiles
 from common.runtime.weights import refused
 
@@ -174,8 +174,8 @@ class PendingComponent:
         if self._entry is None or self._cache is None or self._recipe is None:
             return None
         try:
-            device, scheme = self._treatment.device, self._treatment.scheme
-            return self._entry.load(self.blank, device, self.linears, scheme, on_bytes)
+            device = self._treatment.device
+            return self._entry.load(self.blank, device, self.linears, on_bytes)
         except BadEntry as exc:
             reason = str(exc)
         self._open.close()  # an open entry cannot be removed
@@ -188,7 +188,7 @@ class PendingComponent:
     def _from_source(self, on_bytes: OnBytes) -> nn.Module:
         assert self.source is not None  # noqa: S101  # opened where there is no entry
         treatment = self._treatment
-        filler = Filler(self.blank, self.linears, treatment.scheme, treatment.adapter)
+        filler = Filler(self.blank, self.linears, treatment.adapter)
         module = fill(filler, self.source, treatment.device, on_bytes)
         if self._cache is not None and self._recipe is not None:
             self._cache.store(self._recipe, module, self.linears, on_bytes)
@@ -224,7 +224,6 @@ class PendingComponent:
             return recipe_for(
                 component.folder,
                 live_weights(component.folder, self._naming),
-                treatment.scheme,
                 self.linears,
                 device=treatment.device,
                 dtype=treatment.dtype,

@@ -13,9 +13,6 @@ from torch import nn
 
 from common.runtime.quiet import quiet_import
 
-MULTIPLE = 16
-"""Both sides of a weight: the block of NVFP4, and what ``torch._scaled_mm`` asks for."""
-
 SMALLEST = 1e-12
 """Lower bound of the largest value that a scale is made from. Without one, a tensor of zeros is
 divided by a scale of zero, and every output is NaN (torchao 0.18.0)."""
@@ -68,16 +65,21 @@ def restore_nvfp4(linear: nn.Linear, tensors: Mapping[str, torch.Tensor]) -> nn.
 
 
 def quantize_fp8_compute(linear: nn.Linear) -> nn.Module:
-    """float8_e4m3fn with one scale a weight; inputs are cast at every call, one scale each.
+    """float8_e4m3fn with a scale for each row; inputs are cast at every call, one scale a token.
 
-    This is what torchao's ``Float8DynamicActivationFloat8WeightConfig`` makes per tensor, without
+    With one scale for all tokens, a single token with a massive activation would push the others
+    to the coarse end of float8 (docs/quantization.md has the errors). The product with scales of
+    rows answers in bfloat16 only, which is what all else here computes in; the bias is added
+    inside it, in bfloat16.
+
+    This is what torchao's ``Float8DynamicActivationFloat8WeightConfig`` makes per row, without
     the two things it does besides: it sets torch.compile's options for the whole process, and
     leaves a weight whose sides do not suit it unquantized in silence.
     """
     weight = _float8().Float8Tensor.from_hp(
         linear.weight.detach().to(torch.bfloat16),
         float8_dtype=torch.float8_e4m3fn,
-        granularity=_per_tensor(),
+        granularity=_per_row(),
         hp_value_lb=SMALLEST,
         **_fp8_compute_options(),
     )
@@ -85,7 +87,7 @@ def quantize_fp8_compute(linear: nn.Linear) -> nn.Module:
 
 
 def flatten_fp8_compute(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Values and their scale. The rest is how to multiply, not what the weight is."""
+    """Values and their scales. The rest is how to multiply, not what the weight is."""
     weight: Any = module.weight
     return {"weight": weight.qdata, "weight.scale": weight.scale}
 
@@ -96,7 +98,7 @@ def restore_fp8_compute(linear: nn.Linear, tensors: Mapping[str, torch.Tensor]) 
     weight = _float8().Float8Tensor(
         values,
         tensors["weight.scale"],
-        block_size=list(values.shape),
+        block_size=[1, values.shape[1]],
         dtype=torch.bfloat16,
         **_fp8_compute_options(),
     )
@@ -116,7 +118,7 @@ def _fp8_compute_options() -> dict[str, Any]:
     """As torchao's own configuration: products add up in the unit's fast, shorter sums."""
     inference = quiet_import("torchao.float8.inference")
     inputs = _float8().QuantizeTensorToFloat8Kwargs(
-        torch.float8_e4m3fn, _per_tensor(), hp_value_lb=SMALLEST
+        torch.float8_e4m3fn, _per_row(), hp_value_lb=SMALLEST
     )
     return {
         "mm_config": inference.Float8MMConfig(use_fast_accum=True),
@@ -128,8 +130,8 @@ def _nvfp4() -> Any:
     return quiet_import("torchao.prototype.mx_formats.nvfp4_tensor")
 
 
-def _per_tensor() -> Any:
-    return quiet_import("torchao.quantization").PerTensor()
+def _per_row() -> Any:
+    return quiet_import("torchao.quantization").PerRow()
 
 
 def _float8() -> Any:

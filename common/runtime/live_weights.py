@@ -91,15 +91,22 @@ def parameter_count(checkpoint: Path, components: Collection[str] = ()) -> int:
     Raises:
         CheckpointError: an index or a header cannot be read.
     """
-    return sum(
-        count_elements(folder, naming)
-        for folder, naming in _components(checkpoint, components)
-        if any((folder / name).exists() for name in naming.in_order)
-    )
+    return sum(math.prod(shape) for _, shape in stored_shapes(checkpoint, components))
 
 
-def count_elements(folder: Path, naming: Naming, *, without: Collection[str] = ()) -> int:
-    """Numbers held by the live weights in ``folder``.
+def stored_shapes(
+    checkpoint: Path, components: Collection[str] = ()
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of what ``parameter_count`` counts. Raises like it."""
+    for folder, naming in _components(checkpoint, components):
+        if any((folder / name).exists() for name in naming.in_order):
+            yield from shapes_in(folder, naming)
+
+
+def shapes_in(
+    folder: Path, naming: Naming, *, without: Collection[str] = ()
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of the live weights in ``folder``.
 
     Args:
         folder: of one component.
@@ -109,9 +116,15 @@ def count_elements(folder: Path, naming: Naming, *, without: Collection[str] = (
     Raises:
         CheckpointError: there are none, or a header cannot be read.
     """
-    entries = (entry for path in live_weights(folder, naming).paths for entry in _entries(path))
-    counted = (entry for entry in entries if entry.name.rpartition(".")[2] not in without)
-    return sum(math.prod(entry.shape) for entry in counted)
+    for path in live_weights(folder, naming).paths:
+        for entry in _entries(path):
+            if entry.name.rpartition(".")[2] not in without:
+                yield entry.name, entry.shape
+
+
+def count_elements(folder: Path, naming: Naming, *, without: Collection[str] = ()) -> int:
+    """Numbers held by the live weights in ``folder``; arguments and errors as above."""
+    return sum(math.prod(shape) for _, shape in shapes_in(folder, naming, without=without))
 
 
 def _components(checkpoint: Path, wanted: Collection[str]) -> Iterator[tuple[Path, Naming]]:

@@ -4,7 +4,7 @@ Nothing here knows how a checkpoint is laid out: whoever does says which compone
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -21,18 +21,14 @@ from common.runtime.available import bound_bytes
 from common.runtime.cache import WeightCache
 from common.runtime.components import Component, PendingComponent, Treatment
 from common.runtime.devices import as_torch, pick_device
+from common.runtime.keep import TRANSFORMER, KeepRules, component_scheme, rules_under
 from common.runtime.load_progress import Progress
 from common.runtime.loading import Adapter
 from common.runtime.pulse import tflops
-from common.runtime.quantization import Keep, choose_scheme, weight_bytes
+from common.runtime.quantization import weight_bytes
+from common.runtime.scheme_choice import check_scheme
 
 log = logging.getLogger(__name__)
-
-KeepRules = Sequence[Keep] | Callable[[Quantization], Sequence[Keep]]
-"""What stays in high precision in one component, whatever the scheme or by the scheme."""
-
-TRANSFORMER = "transformer"
-"""What diffusers calls the component that denoises."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +84,14 @@ def load_components(
         InvalidRequest: ``options.device`` does not exist, or cannot run the scheme.
     """
     device = pick_device(options.device)
-    scheme, reason = choose_scheme(options.quantization, options.default_quantization, device)
+    scheme = options.quantization
+    check_scheme(scheme, device)
     computes = choose_compute_dtype(options.compute_dtype, on_gpu=device.type != "cpu")
     bound_bytes(device, options.cuda_bytes)
     # A bar in a log file is noise; progress goes through the job's context.
     disable_diffusers_bar()
     disable_transformers_bar()
-    treatments = _Treatments(
+    treatments = Treatments(
         options, device, as_torch(computes.dtype), scheme, keep or {}, adapters or {}, float32
     )
     with ExitStack() as stack:
@@ -106,10 +103,10 @@ def load_components(
         ]
         models = _load_all(pending, options)
     speed = tflops(device, options.while_busy)
-    return Loaded(models, scheme, reason, computes, _all_cached(pending), speed)
+    return Loaded(models, scheme, options.reason, computes, _all_cached(pending), speed)
 
 
-class _Treatments:
+class Treatments:
     """What is done to each component, by its name."""
 
     def __init__(
@@ -136,11 +133,12 @@ class _Treatments:
         """A component that is to be offloaded starts where it will mostly be."""
         offloads = self._options.group_offload and name == TRANSFORMER
         rules = self._keep.get(name)
+        scheme = component_scheme(name, self._scheme)
         return Treatment(
             device=torch.device("cpu") if offloads else self._device,
             dtype=torch.float32 if name in self._float32 else self._dtype,
-            scheme=Quantization.NONE if rules is None else self._scheme,
-            keep=rules(self._scheme) if callable(rules) else rules or (),
+            scheme=Quantization.NONE if rules is None else scheme,
+            keep=() if rules is None else rules_under(rules, scheme),
             adapter=self._adapters.get(name),
             adapter_file=self._options.adapter,
         )

@@ -15,9 +15,10 @@ from torch import nn
 
 from common.contract import Quantization
 from common.runtime.blank_model import BlankModel, blank_model
+from common.runtime.keep import Keep, layer_scheme
 from common.runtime.live_weights import naming_for
 from common.runtime.match import Source, check_class, match_source
-from common.runtime.quantization import Keep, declared_keeps, is_quantizable, quantize_linear
+from common.runtime.quantization import declared_keeps, is_quantizable, quantize_linear
 from common.runtime.safetensors_reader import TensorReader
 from common.runtime.weight_files import WeightFiles
 from common.runtime.weights import refused
@@ -76,7 +77,7 @@ def load_model(
     check_class(cls, folder)
     blank = build(cls, folder, dtype)
     with WeightFiles.of(folder, naming_for(cls)) as files:
-        filler = Filler(blank, quantizable(blank.module, scheme, keep), scheme, adapter)
+        filler = Filler(blank, quantizable(blank.module, scheme, keep), adapter)
         return fill(filler, match_source(blank, files), device, on_bytes)
 
 
@@ -94,23 +95,25 @@ def build(
         raise refused(folder.parent, reason) from exc
 
 
-def quantizable(module: nn.Module, scheme: Quantization, keep: Sequence[Keep]) -> frozenset[str]:
-    """Names of the layers below ``module`` that ``scheme`` applies to; its weights may be blank.
+def quantizable(
+    module: nn.Module, scheme: Quantization, keep: Sequence[Keep]
+) -> dict[str, Quantization]:
+    """Names of the layers below ``module`` to be quantized, and how; its weights may be blank.
 
     Tied weights stay as they are, and what the class declares for float32.
     """
     if scheme is Quantization.NONE:
-        return frozenset()
+        return {}
     rules = (*keep, *declared_keeps(module))
     named = dict(module.named_modules(remove_duplicate=False))
     uses = Counter(id(getattr(child, "weight", None)) for child in named.values())
     tied = _owners(getattr(module, "all_tied_weights_keys", {}))
-    return frozenset(
-        name
+    return {
+        name: layer_scheme(name, scheme, rules)
         for name, child in named.items()
         if isinstance(child, nn.Linear) and uses[id(child.weight)] == 1
         if name not in tied and is_quantizable(name, child, scheme, rules) is None
-    )
+    }
 
 
 def _owners(tied: dict[str, str]) -> set[str]:
@@ -147,12 +150,11 @@ class Filler:
     def __init__(
         self,
         blank: BlankModel,
-        linears: Collection[str],
-        scheme: Quantization,
+        linears: Mapping[str, Quantization],
         adapter: Adapter | None = None,
     ) -> None:
         self.blank = blank
-        self._scheme = scheme
+        self._linears = linears
         self._adapter = adapter
         self._waiting = {
             name: set(blank.module.get_submodule(name).state_dict().keys()) for name in linears
@@ -187,7 +189,7 @@ class Filler:
     def _quantize(self, name: str) -> None:
         linear = self.blank.module.get_submodule(name)
         assert isinstance(linear, nn.Linear)  # noqa: S101  # quantizable() has seen to it
-        replace(self.blank.module, name, quantize_linear(linear, self._scheme))
+        replace(self.blank.module, name, quantize_linear(linear, self._linears[name]))
 
 
 def place(owner: nn.Module, leaf: str, tensor: torch.Tensor) -> None:

@@ -9,49 +9,13 @@ high precision comes as ``Keep`` rules from the model's folder.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import torch
 from torch import nn
 
 from common.contract import Quantization
 from common.runtime import linear_fp8, linear_nf4, linear_torchao
-from common.runtime.scheme_choice import choose_scheme, runnable_schemes
-
-__all__ = [
-    "Keep",
-    "QuantizationResult",
-    "choose_scheme",
-    "declared_keeps",
-    "is_quantizable",
-    "quantize_",
-    "quantize_linear",
-    "restore_linear",
-    "runnable_schemes",
-    "scheme_of",
-    "tensors_of",
-    "weight_bytes",
-]
-
-
-@dataclass(frozen=True)
-class Keep:
-    """What stays in high precision, and why.
-
-    ``pattern`` is a run of dotted parts, with the wildcards of ``fnmatch`` inside a part. It
-    matches a module's name where some run of consecutive parts of the name matches it part by
-    part: ``proj_out`` matches ``proj_out`` and ``head.proj_out.linear`` but not ``audio_proj_out``;
-    ``attn2.to_*`` matches ``blocks.3.attn2.to_q`` and, below it, ``blocks.3.attn2.to_out.0``.
-    """
-
-    pattern: str
-    reason: str
-
-    def matches(self, name: str) -> bool:
-        """Whether the module of this dotted name stays."""
-        wanted, parts = self.pattern.split("."), name.split(".")
-        windows = (parts[at : at + len(wanted)] for at in range(len(parts) - len(wanted) + 1))
-        return any(all(map(fnmatchcase, window, wanted)) for window in windows)
+from common.runtime.keep import Keep, layer_scheme, rule_for, why_unsuited
 
 
 @dataclass(frozen=True)
@@ -78,24 +42,16 @@ def is_quantizable(
     name: str, module: nn.Module, scheme: Quantization, keep: Sequence[Keep]
 ) -> str | None:
     """None where the module can be quantized, else why it stays. Its weight may be on meta."""
-    for rule in keep:
-        if rule.matches(name):
-            return rule.reason
+    rule = rule_for(name, keep)
+    if rule is not None and rule.scheme is Quantization.NONE:
+        return rule.reason
     if scheme is Quantization.NONE:
         return "nothing is quantized"
     # Subclasses stay: code elsewhere takes their weight itself (nn.MultiheadAttention).
     if type(module) is not nn.Linear:
         return "not a plain linear layer"
-    return _why_not_shape(module, scheme)
-
-
-def _why_not_shape(linear: nn.Linear, scheme: Quantization) -> str | None:
-    if scheme not in (Quantization.NVFP4, Quantization.FP8_COMPUTE):
-        return None
-    sides = (linear.out_features, linear.in_features)
-    if all(side % linear_torchao.MULTIPLE == 0 for side in sides):
-        return None
-    return f"{sides[0]}x{sides[1]}: {scheme} needs multiples of {linear_torchao.MULTIPLE}"
+    sides = (module.out_features, module.in_features)
+    return why_unsuited(sides, layer_scheme(name, scheme, keep))
 
 
 def quantize_linear(linear: nn.Linear, scheme: Quantization) -> nn.Module:
@@ -162,13 +118,15 @@ def quantize_(
     """Replace the linear layers below ``module``, each as soon as it is quantized.
 
     What the model's class declares for float32 stays too (``declared_keeps``), and weights that
-    several modules share. Works on any device; ``module`` itself is not replaced.
+    several modules share. A rule may keep a layer in a scheme of its own. Works on any device;
+    ``module`` itself is not replaced.
     """
     rules = (*keep, *declared_keeps(module))
     quantized, kept = [], {}
     for name, reason in list(_verdicts(module, scheme, rules)):
         if reason is None:
-            _replace(module, name, quantize_linear(_linear(module, name), scheme))
+            its_own = layer_scheme(name, scheme, rules)
+            _replace(module, name, quantize_linear(_linear(module, name), its_own))
             quantized.append(name)
         else:
             kept[name] = reason

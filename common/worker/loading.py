@@ -47,8 +47,8 @@ class Loading:
         self._report = self._figures = None
         options = load_options(
             self._settings,
-            self._spec,
             checkpoint,
+            self._seat.appraiser.choice(checkpoint),
             on_bytes=self._on_bytes,
             on_report=self._keep_report,
             cuda_bytes=self._seat.cuda_bytes,

@@ -14,6 +14,7 @@ from common.jobs.store import JobStore
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings, resolve_codec
 from common.media.storage import Storage
+from common.memory.choice import usual_request
 from common.messages import EXIT_CLEAN, EXIT_RESTART, ModelState
 from common.model_loader import ModelLoader
 from common.settings import Settings
@@ -24,7 +25,7 @@ from common.worker.heart import Heart
 from common.worker.loading import Loading
 from common.worker.previews import Previews
 from common.worker.run_batch import BatchRunner
-from common.worker.seat import open_seat, plain_request
+from common.worker.seat import open_seat
 
 log = get_logger("worker")
 
@@ -132,7 +133,7 @@ class Worker:
 
     def _warm(self) -> None:
         self._control.load_wanted = False
-        request = plain_request(self._spec, self._settings.checkpoint)
+        request = usual_request(self._seat.appraiser.variant)
         try:
             with self._seat.warmth(request, self._while_warming), self._loader.use():
                 pass

@@ -165,25 +165,9 @@ def open_seat(settings: Settings, spec: ModelSpec) -> Seat:
             pinned=settings.pinned,
             bound=partial(bound_cuda, kind),
         ),
-        appraiser=Appraiser.of(spec, settings, kind),
+        appraiser=Appraiser.of(spec, settings, pool.capacity_bytes, kind),
         meter=PeakMeter(kind),
         locate=partial(locate, settings.models_dir, variant),
         used_bytes=used_bytes,
         kind=kind,
-    )
-
-
-def plain_request(spec: ModelSpec, checkpoint: str | None) -> ResolvedRequest:
-    """What a model is warmed for: its own defaults."""
-    defaults = choose_variant(spec, checkpoint).defaults
-    return ResolvedRequest(
-        prompt="",
-        negative_prompt=defaults.negative_prompt,
-        width=defaults.width,
-        height=defaults.height,
-        num_frames=defaults.num_frames,
-        fps=defaults.fps,
-        seed=0,
-        num_inference_steps=defaults.num_inference_steps,
-        guidance_scale=defaults.guidance_scale,
     )

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import common.runtime.libraries  # noqa: F401
@@ -14,16 +14,16 @@ from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed, Wan
 from torch import nn
 
 from common.contract import Quantization
-from common.runtime.quantization import Keep
+from common.runtime.keep import TRANSFORMER, Keep
 from ltx2 import precision as ltx2_precision
 from magi1 import precision as magi1_precision
 from scripts.bench.magi1_block import CONFIG, magi1_block, magi1_inputs, whole_magi1
 from scripts.bench.random_weights import noise, randomized
 from scripts.bench.text_encoders import (
     TEXT_TOKENS,
+    embedded,
     gemma_layer,
     t5_layer,
-    token_ids,
     umt5_layer,
     whole_gemma,
     whole_t5,
@@ -44,7 +44,7 @@ class Subject:
 
     ``block`` builds one block in bfloat16, ``inputs`` what its forward takes, and ``whole`` the
     model that it comes from, without storage, to count what would be quantized. ``stream`` names
-    the inputs that the block adds to, in the order of its outputs; a text encoder has none.
+    the inputs that hold tokens, in the order of the outputs: a transformer's block adds to them.
     """
 
     name: str
@@ -52,7 +52,8 @@ class Subject:
     inputs: Callable[[], Inputs]
     whole: Callable[[], nn.Module]
     rules: Rules
-    stream: tuple[str, ...] = ()
+    stream: tuple[str, ...]
+    component: str = TRANSFORMER
 
 
 def subjects() -> tuple[Subject, ...]:
@@ -73,25 +74,56 @@ def subjects() -> tuple[Subject, ...]:
         Subject(
             "UMT5-XXL encoder (Wan 2.1)",
             umt5_layer,
-            token_ids,
+            lambda: embedded(4096),
             whole_umt5,
             lambda _: wan21_precision.KEEP_TEXT_ENCODER,
+            ("inputs_embeds",),
+            "text_encoder",
         ),
         Subject(
             "Gemma 3 12B (LTX-2)",
             gemma_layer,
-            token_ids,
+            lambda: embedded(3840),
             whole_gemma,
-            lambda _: ltx2_precision.KEEP_TEXT_ENCODER,
+            ltx2_precision.keep_text_encoder,
+            ("inputs_embeds",),
+            "text_encoder",
         ),
         Subject(
             "T5-v1.1-XXL encoder (MAGI-1)",
             t5_layer,
-            token_ids,
+            lambda: embedded(4096),
             whole_t5,
             lambda _: magi1_precision.KEEP_TEXT_ENCODER,
+            ("inputs_embeds",),
+            "text_encoder",
         ),
     )
+
+
+def alternatives() -> list[tuple[Subject, Quantization]]:
+    """Other rules than those that are kept, each with the scheme that it is about."""
+    by_name = {subject.name: subject for subject in subjects()}
+    umt5, gemma = by_name["UMT5-XXL encoder (Wan 2.1)"], by_name["Gemma 3 12B (LTX-2)"]
+    ltx2, rest = by_name["LTX-2 19B"], ("audio_to_video_attn", "video_to_audio_attn")
+    nf4, nvfp4, fp8 = Quantization.NF4, Quantization.NVFP4, Quantization.FP8
+    return [
+        (_without(umt5, "no self-attention", fp8, "SelfAttention"), fp8),
+        (_without(gemma, "no self-attention", nf4, "self_attn"), nf4),
+        (_in_bfloat16(gemma, "self-attention in bfloat16", nf4), nf4),
+        (_without(ltx2, "no cross attention", nvfp4, "attn2", "audio_attn2", *rest), nvfp4),
+        (_without(ltx2, "cross attention to text alone", nvfp4, *rest), nvfp4),
+    ]
+
+
+def _without(subject: Subject, what: str, scheme: Quantization, *patterns: str) -> Subject:
+    rules = [rule for rule in subject.rules(scheme) if rule.pattern not in patterns]
+    return replace(subject, name=f"{subject.name}: {what}", rules=lambda _: rules)
+
+
+def _in_bfloat16(subject: Subject, what: str, scheme: Quantization) -> Subject:
+    rules = [replace(rule, scheme=Quantization.NONE) for rule in subject.rules(scheme)]
+    return replace(subject, name=f"{subject.name}: {what}", rules=lambda _: rules)
 
 
 def outputs(block: nn.Module, inputs: Inputs, dtype: torch.dtype) -> list[torch.Tensor]:
@@ -139,7 +171,7 @@ def _wan(name: str, *, dim: int, ffn_dim: int, num_heads: int, num_layers: int) 
         lambda: WanTransformer3DModel(
             num_attention_heads=num_heads, ffn_dim=ffn_dim, num_layers=num_layers
         ),
-        lambda _: wan21_precision.KEEP_TRANSFORMER,
+        lambda _: wan21_precision.keep_transformer(num_layers),
         stream=("hidden_states",),
     )
 

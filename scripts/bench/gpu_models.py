@@ -95,7 +95,7 @@ def _wan(small: bool) -> Subject:
         build=lambda: WanTransformer3DModel(**(tiny if small else {})),
         step=step,
         flops=flops,
-        keep=lambda _: wan21_precision.KEEP_TRANSFORMER,
+        keep=lambda _: wan21_precision.keep_transformer(),
     )
 
 

@@ -12,7 +12,8 @@ import torch
 from common.contract import LoadOptions, Quantization
 from common.runtime.acceleration import accelerate
 from common.runtime.attention import running_backends
-from common.runtime.quantization import quantize_, runnable_schemes
+from common.runtime.quantization import quantize_
+from common.runtime.scheme_choice import runnable_schemes
 from scripts.bench.gpu_subject import Call, Subject, build
 from scripts.bench.report import median
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from common.contract import Quantization
 from common.requests import ResolvedRequest
-from common.runtime.quantization import Keep
+from common.runtime.keep import Keep
 
 Call = dict[str, Any]
 """Keyword arguments of one forward pass."""

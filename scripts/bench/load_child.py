@@ -26,7 +26,7 @@ from common.runtime.loading import build
 from common.runtime.quantization import quantize_, quantize_linear, weight_bytes
 from scripts.bench.high_water import peak_bytes, reset_peak
 from scripts.bench.load_files import CHUNK_BYTES, write_checkpoint
-from wan21.precision import KEEP_TRANSFORMER
+from wan21.precision import keep_transformer
 
 GIB = 2**30
 DTYPE = torch.bfloat16
@@ -84,7 +84,7 @@ def pread(args: argparse.Namespace, _device: torch.device) -> dict[str, Any]:
 
 def ours(args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     """The loader; with ``--cache`` it keeps what it quantized, or reads what was kept."""
-    treatment = Treatment(device, DTYPE, args.scheme, KEEP_TRANSFORMER)
+    treatment = Treatment(device, DTYPE, args.scheme, keep_transformer())
     component = Component("transformer", WanTransformer3DModel, args.folder)
     cache = WeightCache(args.cache) if args.cache else None
 
@@ -105,7 +105,7 @@ def diffusers(args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
         module: Any = WanTransformer3DModel.from_pretrained(folder, torch_dtype=DTYPE)
         module.to(device)
         if args.scheme is not Quantization.NONE:
-            quantize_(module, args.scheme, KEEP_TRANSFORMER)
+            quantize_(module, args.scheme, keep_transformer())
         model: nn.Module = module
         return model
 

@@ -60,6 +60,8 @@ def _worker(model: str) -> None:
     from common.hub import choose_variant, locate
     from common.jobs.opening import open_store
     from common.load_options import load_options
+    from common.memory.demand import Appraiser
+    from common.memory.opening import pool_size
     from common.settings import load_settings
     from common.spec import load_spec
     from scripts.services import spec_address
@@ -69,8 +71,9 @@ def _worker(model: str) -> None:
     settings = load_settings(spec.id)
     open_store(settings, spec.id)
     checkpoint = locate(settings.models_dir, choose_variant(spec, settings.checkpoint))
+    choice = Appraiser.of(spec, settings, *pool_size(settings)).choice(checkpoint)
     options = load_options(
-        settings, spec, checkpoint, on_bytes=_on_bytes, on_report=lambda _report: None
+        settings, checkpoint, choice, on_bytes=_on_bytes, on_report=lambda _report: None
     )
     try:
         spec.load(checkpoint.path, options)

@@ -15,14 +15,14 @@ from transformers import (
     UMT5EncoderModel,
 )
 
-from scripts.bench.random_weights import randomized
+from scripts.bench.random_weights import noise, randomized
 
 TEXT_TOKENS = 32
 
 
-def token_ids() -> dict[str, torch.Tensor]:
-    """What an encoder's forward takes."""
-    return {"input_ids": torch.arange(TEXT_TOKENS).unsqueeze(0)}
+def embedded(width: int) -> dict[str, torch.Tensor]:
+    """What an encoder's forward takes: tokens that were looked up already."""
+    return {"inputs_embeds": noise(1, TEXT_TOKENS, width)}
 
 
 def umt5_layer() -> nn.Module:
@@ -42,11 +42,8 @@ def t5_layer() -> nn.Module:
 
 
 def gemma_layer() -> nn.Module:
-    """Gemma multiplies its token embeddings by sqrt(width): they are that much smaller."""
-    model = Gemma3TextModel(_gemma(num_layers=1, vocab_size=64))
-    block = randomized(model)
-    model.embed_tokens.weight.mul_(3840**-0.5)
-    return block
+    """The language model, without the vision tower that never runs."""
+    return randomized(Gemma3TextModel(_gemma(num_layers=1, vocab_size=64)))
 
 
 def _umt5(*, num_layers: int, vocab_size: int) -> UMT5Config:

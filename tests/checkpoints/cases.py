@@ -100,5 +100,5 @@ def _keep_rules(model: str, checkpoint: Path) -> Mapping[str, KeepRules]:
         from magi1.precision import keep_rules
 
         return keep_rules(find_config(checkpoint).transformer.num_layers)
-    keep: Mapping[str, KeepRules] = import_module(f"{model}.pipeline").KEEP
-    return keep
+    rules: Mapping[str, KeepRules] = import_module(f"{model}.precision").keep_rules(checkpoint)
+    return rules

@@ -62,6 +62,29 @@ def test_backends_that_run_agree_on_a_whole_transformer():
     accelerate(transformer, LoadOptions(), GPU)
 
 
+def test_fp8_products_are_tried_and_told():
+    """None on a chip where they run and are right; what is wrong is in words."""
+    reason = runnable_schemes(GPU)[Quantization.FP8_COMPUTE]
+    print("FP8 products:", reason or "right")
+    if torch.cuda.get_device_capability(GPU) in {(8, 9), (9, 0)}:
+        assert reason is None
+
+
+@pytest.mark.parametrize("scheme", [Quantization.NONE, Quantization.FP8_COMPUTE])
+@torch.no_grad()
+def test_one_outlier_token_leaves_the_others_as_they_were(scheme: Quantization):
+    reason = runnable_schemes(GPU)[scheme]
+    if reason:
+        pytest.skip(reason)
+    torch.manual_seed(3)
+    layers = nn.Sequential(nn.Linear(512, 1024)).to(GPU, torch.bfloat16)
+    quantize_(layers, scheme)
+    inputs = torch.randn(64, 512, device=GPU, dtype=torch.bfloat16)
+    before = layers(inputs)[1:]
+    inputs[0, 5] = 1e5
+    torch.testing.assert_close(layers(inputs)[1:], before)
+
+
 @pytest.mark.parametrize("scheme", list(BOUNDS))
 @torch.no_grad()
 def test_a_quantized_layer_is_near_the_plain_one(scheme: Quantization):

@@ -10,7 +10,7 @@ import torch
 from common.contract import LoadOptions, LoadReport, Phase, Quantization
 from common.requests import GenerateRequest
 from common.resolver import resolve
-from common.runtime.quantization import runnable_schemes
+from common.runtime.scheme_choice import runnable_schemes
 from common.spec import load_spec
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import magi1 as tiny_magi1

@@ -30,6 +30,7 @@ from common.contract import (
     ModelSpec,
     Phase,
     Preset,
+    Quantization,
     Variant,
     VideoClip,
 )
@@ -193,6 +194,14 @@ def memory(
     return Memory(load_bytes=_megabytes(checkpoint) * MIB, run_bytes=says * MIB + frames)
 
 
+def saved_bytes(
+    checkpoint: Path, scheme: Quantization, _dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> int:
+    """What a scheme would take off the weights, if there were any."""
+    percent = {Quantization.FP8: 44, Quantization.FP8_COMPUTE: 44, Quantization.NF4: 65}
+    return _megabytes(checkpoint) * MIB * percent.get(scheme, 0) // 100
+
+
 def cost(request: ResolvedRequest) -> float:
     """One operation a pixel and step."""
     pixels = request.width * request.height * request.num_frames
@@ -237,6 +246,7 @@ SPEC = ModelSpec(
     load=load,
     generate=generate,
     memory=memory,
+    saved_bytes=saved_bytes,
     cost=cost,
     max_batch=4,
     generate_batch=generate_batch,

@@ -336,13 +336,15 @@ def test_another_recipe_is_another_entry(snapshots: dict[str, Path], tmp_path: P
 
     def name(scheme: Quantization = Quantization.FP8, *linears: str, **fields: Any) -> str:
         plain: dict[str, Any] = {"device": CPU, "dtype": torch.bfloat16}
+        schemes = dict.fromkeys(linears or ("b",), scheme)
         live = live_weights(folder, Naming.DIFFUSERS)
-        return recipe_for(folder, live, scheme, linears, **{**plain, **fields}).name
+        return recipe_for(folder, live, schemes, **{**plain, **fields}).name
 
     names = [
         name(),
         name(Quantization.NF4),
         name(Quantization.FP8, "a"),
+        name(Quantization.FP8, "a", "b"),
         name(device=torch.device("cuda")),
         name(dtype=torch.float16),
         name(adapter=folder / "config.json"),

@@ -17,12 +17,15 @@ from torch import nn
 from common.contract import LoadReport, Quantization
 from common.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.runtime.cache_writer import plain_tensors
+from common.runtime.keep import rules_under
 from common.runtime.loading import load_model, quantizable
 from common.runtime.quantization import quantize_, tensors_of
+from ltx2 import precision as ltx2_precision
 from scripts.tiny import ltx2, wan21
 from tests.formats import on_cpu
-from wan21.pipeline import KEEP, load
-from wan21.precision import KEEP_TRANSFORMER
+from wan21 import precision as wan21_precision
+from wan21.pipeline import load
+from wan21.precision import keep_transformer
 
 CPU = torch.device("cpu")
 SCHEMES = [Quantization.FP8, Quantization.NF4, Quantization.NVFP4]
@@ -32,6 +35,11 @@ MODELS = {
     "wan i2v": ("transformer", "image_encoder"),
     "ltx2": ("transformer", "text_encoder", "vae", "audio_vae", "connectors", "vocoder"),
     "ltx2.3": ("transformer", "vae", "connectors", "vocoder"),
+}
+KEEP_RULES = {
+    "wan t2v": wan21_precision.keep_rules,
+    "wan 1.3B": wan21_precision.keep_rules,
+    "ltx2": ltx2_precision.keep_rules,
 }
 COMPONENTS = [(model, name) for model, names in MODELS.items() for name in names]
 
@@ -111,15 +119,17 @@ def test_tied_weights_are_one_tensor(snapshots: dict[str, Path], model: str):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize(("model", "component"), [COMPONENTS[3], COMPONENTS[1]])
+@pytest.mark.parametrize(
+    ("model", "component"), [COMPONENTS[3], COMPONENTS[1], ("ltx2", "text_encoder")]
+)
 def test_quantized_on_the_way_is_quantized_afterwards(
     snapshots: dict[str, Path], model: str, component: str, scheme: Quantization
 ):
-    rules = KEEP[component]
+    rules = rules_under(KEEP_RULES[model](snapshots[model])[component], scheme)
     ours = by_us(snapshots[model], component, scheme=scheme, keep=rules)
     theirs = by_library(snapshots[model], component)
     linears = quantizable(theirs, scheme, rules)
-    assert set(quantize_(theirs, scheme, rules).quantized) == linears
+    assert set(quantize_(theirs, scheme, rules).quantized) == linears.keys()
     assert linears, "nothing quantized would prove nothing"
     flat = [{k: v for k, (_, v) in plain_tensors(m, linears)} for m in (ours, theirs)]
     assert_same(*flat)
@@ -127,10 +137,10 @@ def test_quantized_on_the_way_is_quantized_afterwards(
 
 @pytest.mark.parametrize("scheme", [Quantization.NONE, Quantization.FP8])
 def test_shards_are_one_model(snapshots: dict[str, Path], wan: Path, scheme: Quantization):
-    whole = by_us(snapshots["wan t2v"], "transformer", scheme=scheme, keep=KEEP_TRANSFORMER)
+    whole = by_us(snapshots["wan t2v"], "transformer", scheme=scheme, keep=keep_transformer(2))
     shard(wan)
-    ours = by_us(wan, "transformer", scheme=scheme, keep=KEEP_TRANSFORMER)
-    linears = quantizable(by_library(wan, "transformer"), scheme, KEEP_TRANSFORMER)
+    ours = by_us(wan, "transformer", scheme=scheme, keep=keep_transformer(2))
+    linears = quantizable(by_library(wan, "transformer"), scheme, keep_transformer(2))
     assert_same(*({k: v for k, (_, v) in plain_tensors(m, linears)} for m in (ours, whole)))
 
 
@@ -299,7 +309,7 @@ class Doubling:
 
 
 def test_an_adapter_changes_weights_before_they_are_quantized(snapshots: dict[str, Path]):
-    fields: dict[str, Any] = {"scheme": Quantization.FP8, "keep": KEEP_TRANSFORMER}
+    fields: dict[str, Any] = {"scheme": Quantization.FP8, "keep": keep_transformer(2)}
     plain = by_us(snapshots["wan t2v"], "transformer", **fields)
     changed = by_us(snapshots["wan t2v"], "transformer", adapter=Doubling(), **fields)
     scales = [tensors_of(m.get_submodule("blocks.0.attn1.to_q"))["scale"] for m in (plain, changed)]

@@ -1,26 +1,30 @@
 """What is quantized in a whole model, what stays and why, and that the model still works."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import ModuleType
 
 import pytest
 import torch
+from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
 from torch import nn
 
 from common.contract import Quantization
 from common.runtime.devices import as_torch
+from common.runtime.keep import Keep, edge_blocks, layer_scheme, rules_under
 from common.runtime.quantization import (
-    Keep,
     declared_keeps,
     is_quantizable,
     quantize_,
     scheme_of,
 )
 from ltx2 import precision as ltx2_precision
+from magi1 import precision as magi1_precision
 from scripts.tiny import gemma
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import wan21 as tiny_wan21
 from tests.formats import COMPUTE_DTYPE
 from wan21 import precision as wan21_precision
+from waver import precision as waver_precision
 
 DTYPE = as_torch(COMPUTE_DTYPE)
 ERRORS = {
@@ -87,6 +91,45 @@ def test_what_stays_is_named_with_its_reason():
     assert model.output.weight is model.words.weight
 
 
+def test_a_rule_may_keep_a_layer_in_a_scheme_of_its_own():
+    model = _Model()
+    rules = [Keep("first", "half as bad", Quantization.FP8), Keep("head", "the end")]
+    result = quantize_(model, Quantization.NF4, rules)
+    assert result.quantized == ("first",)
+    assert scheme_of(model.first) is Quantization.FP8
+    assert quantize_(_Model(), Quantization.NONE, rules).quantized == ()
+
+
+def test_high_precision_beats_a_scheme_of_its_own():
+    rules = [Keep("head", "half as bad", Quantization.FP8), Keep("head.0", "the end")]
+    assert layer_scheme("head.0", Quantization.NF4, rules) is Quantization.NONE
+    assert layer_scheme("head.1", Quantization.NF4, rules) is Quantization.FP8
+    assert layer_scheme("first", Quantization.NF4, rules) is Quantization.NF4
+
+
+def _kept_blocks(model: nn.Module, rules: Sequence[Keep], stack: str) -> set[int]:
+    """Those of which nothing is quantized."""
+    names = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and f"{stack}." in n]
+    quantized = {n for n in names if layer_scheme(n, Quantization.NF4, rules) is Quantization.NF4}
+    return {int(n.split(".")[1]) for n in names} - {int(n.split(".")[1]) for n in quantized}
+
+
+def test_the_real_models_keep_the_blocks_at_their_ends():
+    with torch.device("meta"):
+        ltx2 = LTX2VideoTransformer3DModel()
+        wan = WanTransformer3DModel(num_layers=40)
+    rules = ltx2_precision.keep_transformer(Quantization.NF4, 48)
+    assert _kept_blocks(ltx2, rules, "transformer_blocks") == {0, 43, 44, 45, 46, 47}
+    assert _kept_blocks(wan, wan21_precision.keep_transformer(40), "blocks") == {0, 39}
+    assert _kept_blocks(wan, waver_precision.keep_transformer(30), "blocks") == {0, 29}
+    assert _kept_blocks(wan, magi1_precision.keep_transformer(34), "blocks") == {0, 33}
+
+
+@pytest.mark.parametrize(("num_layers", "kept"), [(2, 0), (7, 0), (8, 2), (40, 2)])
+def test_a_model_of_few_blocks_is_quantized_all_the_same(num_layers: int, kept: int):
+    assert len(edge_blocks("blocks", num_layers, "why")) == kept
+
+
 def test_none_leaves_everything():
     model = _Model()
     result = quantize_(model, Quantization.NONE)
@@ -109,7 +152,7 @@ def test_a_text_encoder_runs_and_stays_close(make: Callable[[], nn.Module], sche
     encoder = make().to(DTYPE).requires_grad_(False)
     ids = torch.arange(12)[None] % 90
     exact = _last_hidden_state(encoder, ids)
-    rules = (*wan21_precision.KEEP_TEXT_ENCODER, *ltx2_precision.KEEP_TEXT_ENCODER)
+    rules = (*wan21_precision.KEEP_TEXT_ENCODER, *ltx2_precision.keep_text_encoder(scheme))
     result = quantize_(encoder, scheme, rules)
     answer = _last_hidden_state(encoder, ids)
     assert result.quantized
@@ -134,15 +177,51 @@ def test_the_rules_cover_what_umt5_declares():
 
 def test_gemma_keeps_its_tied_head():
     encoder = _gemma()
-    result = quantize_(encoder, Quantization.FP8, ltx2_precision.KEEP_TEXT_ENCODER)
+    rules = ltx2_precision.keep_text_encoder(Quantization.FP8)
+    result = quantize_(encoder, Quantization.FP8, rules)
     assert "lm_head" in result.kept
     assert encoder.lm_head.weight is encoder.get_input_embeddings().weight
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("precision", [wan21_precision, waver_precision, magi1_precision])
+def test_t5_and_umt5_keep_their_self_attention(precision: ModuleType, scheme: Quantization):
+    encoder = _umt5().to(torch.bfloat16)
+    quantize_(encoder, scheme, rules_under(precision.KEEP_TEXT_ENCODER, scheme))
+    assert _schemes_below(encoder, "SelfAttention") == {None}
+    assert scheme in _schemes_below(encoder, "DenseReluDense")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "attention"),
+    [
+        (Quantization.FP8, None),
+        (Quantization.NF4, Quantization.FP8),
+        (Quantization.NVFP4, Quantization.FP8),
+    ],
+)
+def test_gemma_has_eight_bits_at_least_in_its_self_attention(
+    scheme: Quantization, attention: Quantization | None
+):
+    encoder = _gemma().to(torch.bfloat16)
+    quantize_(encoder, scheme, ltx2_precision.keep_text_encoder(scheme))
+    assert _schemes_below(encoder, "self_attn") == {attention}
+    assert _schemes_below(encoder, "language_model", "mlp") == {scheme}
+
+
+def _schemes_below(model: nn.Module, *parts: str) -> set[Quantization | None]:
+    """Of the projections below modules of these names; None is high precision."""
+    return {
+        scheme_of(module)
+        for name, module in model.named_modules()
+        if set(parts) <= set(name.split(".")) and hasattr(module, "in_features")
+    }
 
 
 def test_wan_keeps_its_conditioning_and_its_ends():
     with torch.device("meta"):
         transformer = tiny_wan21._transformer(36, 12, image_dim=16)
-    verdicts = _verdicts(transformer, Quantization.FP8, wan21_precision.KEEP_TRANSFORMER)
+    verdicts = _verdicts(transformer, Quantization.FP8, wan21_precision.keep_transformer(2))
     assert verdicts["proj_out"]
     assert verdicts["condition_embedder.time_embedder.linear_1"]
     assert verdicts["condition_embedder.image_embedder.ff.net.2"]
@@ -156,7 +235,7 @@ def test_wan_keeps_its_conditioning_and_its_ends():
 def test_ltx2_keeps_its_cross_attentions_under_nvfp4(is_ltx_2_3: bool, scheme: Quantization):
     with torch.device("meta"):
         transformer = tiny_ltx2._transformer(is_ltx_2_3)
-    verdicts = _verdicts(transformer, scheme, ltx2_precision.keep_transformer(scheme))
+    verdicts = _verdicts(transformer, scheme, ltx2_precision.keep_transformer(scheme, 2))
     blocks = {name: reason for name, reason in verdicts.items() if "transformer_blocks" in name}
     assert all(reason for name, reason in verdicts.items() if name not in blocks)
     assert all(reason for name, reason in blocks.items() if "to_gate_logits" in name)
@@ -190,7 +269,7 @@ def test_the_transformers_run_and_tell_a_dtype_that_floats(scheme: Quantization)
     }
     with torch.no_grad():
         exact = transformer(**inputs).sample
-        result = quantize_(transformer, scheme, wan21_precision.KEEP_TRANSFORMER)
+        result = quantize_(transformer, scheme, wan21_precision.keep_transformer(2))
         answer = transformer(**inputs).sample
     assert any(name.endswith("to_q") for name in result.quantized)
     assert transformer.dtype is DTYPE
