@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, LTX2ImageToVideoPipeline
 from diffusers.models.transformers.transformer_ltx2 import LTX2PerturbedAttnProcessor

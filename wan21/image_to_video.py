@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import torch
 from diffusers import WanImageToVideoPipeline

@@ -114,7 +114,7 @@ class Appraiser:
         return Memory(load_bytes, run_bytes * batch + BESIDE_TENSORS)
 
     def _load_bytes(self, checkpoint: Checkpoint, scheme: Quantization) -> int:
-        name = f"{checkpoint.path} {scheme}"
+        name = f"{checkpoint.path} {scheme} {self.dtype}"
         if name not in self._saved:  # reads headers too
             self._saved[name] = self.spec.saved_bytes(checkpoint.path, scheme, self.dtype)
         plain = self._plain(checkpoint, usual_request(self.variant))

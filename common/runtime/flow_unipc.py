@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import torch
 from diffusers import UniPCMultistepScheduler

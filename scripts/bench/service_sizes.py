@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import torch
 from diffusers import (
     AutoencoderKLLTX2Audio,

@@ -35,16 +35,17 @@ def kept(pending: PendingComponent) -> Iterator[tuple[str, torch.dtype]]:
     yield from ((name, each) for name, each in stored.items() if tied.get(name) not in stored)
 
 
-def planned_bytes(pending: PendingComponent, scheme: Quantization) -> int:
-    """In memory, with its linear layers in ``scheme``."""
+def planned_bytes(pending: PendingComponent) -> int:
+    """In memory, with each linear layer in its scheme."""
     module = pending.blank.module
-    weights = {f"{name}.weight": name for name in pending.linears}
+    weights = {f"{name}.weight" for name in pending.linears}
     blank = module.state_dict()
     plain = sum(
         blank[name].numel() * dtype.itemsize for name, dtype in kept(pending) if name not in weights
     )
-    linears = (module.get_submodule(name) for name in weights.values())
-    return plain + sum(linear_bytes(linear, scheme) for linear in linears)
+    return plain + sum(
+        linear_bytes(module.get_submodule(name), scheme) for name, scheme in pending.linears.items()
+    )
 
 
 def linear_bytes(linear: nn.Module, scheme: Quantization) -> int:

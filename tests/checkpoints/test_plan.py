@@ -28,7 +28,7 @@ def test_a_load_takes_what_was_predicted(tmp_path: Path, name: str):
     for component in components_of(case, checkpoint):
         treatment = treatment_of(case, component.name, checkpoint)
         with PendingComponent(component, treatment, None) as pending:
-            plain, planned = loaded_bytes(pending), planned_bytes(pending, treatment.scheme)
+            plain, planned = loaded_bytes(pending), planned_bytes(pending)
             held = weight_bytes(pending.load(lambda _count: None)) - computed_bytes(pending)
         assert held == planned, component.name
         fewer += planned < plain

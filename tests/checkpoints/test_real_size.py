@@ -90,7 +90,7 @@ def test_it_matches_loads_quantizes_and_is_counted(
         check_plan(each)
     held = {each.name: loaded_bytes(each) for each in pending}
     check_estimate(case, checkpoint, sum(held.values()))
-    small = sum(planned_bytes(each, case.spec.quantization) for each in pending)
+    small = sum(planned_bytes(each) for each in pending)
     tell(case, pending, sum(held.values()), small)
 
 
@@ -143,7 +143,7 @@ def tell(case: Case, pending: list[PendingComponent], held: int, small: int) -> 
         f"{case.name}: {files / GB:.1f} GB of tensors, {held / GB:.1f} GB in bfloat16, "
         f"{small / GB:.1f} GB as {case.spec.quantization} ({linears} layers)"
     )
-    assert small < 0.7 * held
+    assert small < 0.8 * held
     if case.variant is case.spec.variants[0]:
         low, high = PLANNED_GB[case.spec.id]
         assert low < small / GB < high

@@ -187,6 +187,7 @@ def test_text_to_video_with_guidance(model: Ltx2, bare: LTX2Pipeline):
 
 def test_guidance_off_is_the_bare_call_with_neutral_scales(model: Ltx2, bare: LTX2Pipeline):
     request = a_request(guidance_scale=1.0)
+    assert Guidance().arguments() == NEUTRAL
     assert_same(model, request, bare_call(bare, request, **NEUTRAL))
 
 
@@ -296,8 +297,7 @@ def test_without_sound_the_picture_is_the_same(model: Ltx2):
 
 
 def test_large_videos_are_decoded_in_tiles(model: Ltx2, bare: LTX2Pipeline):
-    latents = torch.randn(1, 128, 2, 4, 18, generator=generator_for(1))
-    latents = latents.to(bare.vae.dtype)
+    latents = torch.randn(1, 128, 2, 4, 18, generator=generator_for(1)).to(bare.vae.dtype)
     tiled = np.concatenate(list(decode_video(model.text_to_video, latents, Recorder(), 0)))
     whole = np.concatenate(list(decode_video(model.text_to_video, latents, Recorder())))
     bare.vae.enable_tiling()
@@ -386,9 +386,8 @@ def test_memory_counts_weights_and_grows_with_the_video(snapshots: dict[str, Pat
     wide = SPEC.memory(folder, a_request(), ComputeDtype.FLOAT32)
     large = SPEC.memory(folder, a_request(width=1920, height=1088, num_frames=121), narrow)
     assert wide.load_bytes == 2 * small.load_bytes
-    assert wide.run_bytes - OVERHEAD_BYTES == pytest.approx(
-        2 * (small.run_bytes - OVERHEAD_BYTES), rel=1e-6
-    )
+    running, doubled = (each.run_bytes - OVERHEAD_BYTES for each in (small, wide))
+    assert doubled == pytest.approx(2 * running, rel=1e-6)
     assert small.load_bytes == pytest.approx(files, rel=0.05)
     assert large.load_bytes == small.load_bytes
     assert large.run_bytes > small.run_bytes
@@ -399,7 +398,3 @@ def test_a_damaged_checkpoint_is_named(snapshots: dict[str, Path], tmp_path: Pat
         SPEC.load(tmp_path, on_cpu())
     with pytest.raises(CheckpointError):
         SPEC.memory(tmp_path, a_request(), ComputeDtype.BFLOAT16)
-
-
-def test_neutral_guidance_is_what_the_tests_call_neutral():
-    assert Guidance().arguments() == NEUTRAL

@@ -78,7 +78,7 @@ def test_what_was_hidden_is_there_for_a_scheme():
         from common.contract import Quantization
         from common.runtime.quantization import quantize_linear, scheme_of
         for scheme in (Quantization.NF4, Quantization.NVFP4):
-            quantized = quantize_linear(torch.nn.Linear(64, 64), scheme)
+            quantized = quantize_linear(torch.nn.Linear(64, 64).bfloat16(), scheme)
             assert quantized(torch.ones(1, 64, dtype=torch.bfloat16)).isfinite().all()
             assert scheme_of(quantized) is scheme
         after = functools.lru_cache, importlib.metadata.packages_distributions, gc.isenabled()

@@ -87,7 +87,9 @@ def test_a_kernel_that_is_not_there_fails_the_trial():
 def test_products_in_fp8_are_the_transformers_alone(component: str, tmp_path: Path):
     scheme = Quantization.FP8_COMPUTE
     keep = {name: (Keep("a", "why"),) for name in ("transformer", "text_encoder")}
-    treatments = Treatments(LoadOptions(cache_dir=tmp_path), CPU, scheme, keep, {}, ())
+    treatments = Treatments(
+        LoadOptions(cache_dir=tmp_path), CPU, torch.bfloat16, scheme, keep, {}, ()
+    )
     expected = scheme if component == "transformer" else Quantization.FP8
     assert treatments.of(component).scheme is expected
     assert treatments.of("vae").scheme is Quantization.NONE

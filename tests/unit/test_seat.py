@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from common.contract import Quantization
 from common.hub import Checkpoint
 from common.load_options import load_options
 from common.memory.bound import ALLOCATOR_SETTINGS
 from common.memory.pool import Rules
+from common.schemes import Choice
 from common.settings import Settings
 from common.worker.seat import open_seat
 from tests.toy.model_config import SPEC
@@ -45,8 +47,8 @@ def test_the_bound_the_look_and_the_format_reach_the_loader(tmp_path: Path):
     looks: list[str] = []
     options = load_options(
         Settings(compute_dtype="float32"),
-        SPEC,
         Checkpoint("a/b", "r", tmp_path),
+        Choice(Quantization.FP8, "asked for"),
         on_bytes=lambda *_: None,
         on_report=lambda _: None,
         cuda_bytes=7,

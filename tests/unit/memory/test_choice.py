@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from common.compute_dtype import ComputeDtype
 from common.contract import Capability, Memory, Preset, Quantization
 from common.hub import Checkpoint
 from common.load_options import load_options
@@ -54,11 +55,13 @@ def test_what_is_asked_for_by_name_is_taken_whatever_fits(asked: Quantization):
     )
 
 
-def saved(_checkpoint: Path, scheme: Quantization) -> int:
+def saved(
+    _checkpoint: Path, scheme: Quantization, _dtype: ComputeDtype = ComputeDtype.BFLOAT16
+) -> int:
     return {Quantization.NONE: 0, Quantization.FP8: 400 * MIB, Quantization.NF4: 700 * MIB}[scheme]
 
 
-def memory(_checkpoint: Path, request: ResolvedRequest) -> Memory:
+def memory(_checkpoint: Path, request: ResolvedRequest, _dtype: ComputeDtype) -> Memory:
     return Memory(1000 * MIB, request.width * MIB)
 
 

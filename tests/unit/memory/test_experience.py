@@ -132,7 +132,7 @@ def test_what_was_measured_in_one_format_says_nothing_of_another(
     experience.loaded(one.weights(checkpoint), 7 * MIB)
     assert one.demand(checkpoint, REQUEST).load_bytes == 7 * MIB
     assert other.demand(checkpoint, REQUEST).load_bytes == 400 * MIB
-    assert one.weights(checkpoint) == "videosdgx/toy@none"  # as it was before there were two
+    assert one.weights(checkpoint) == f"videosdgx/toy@none:{400 * MIB}"
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,12 @@ def test_where_a_model_will_run_is_told_without_torch(device: str, kind: MemoryK
 
 
 def test_the_setting_reaches_the_estimate(tmp_path: Path):
-    settings = Settings(state_dir=tmp_path, compute_dtype="float32")
-    assert Appraiser.of(SPEC, settings, MemoryKind.CPU).dtype is ComputeDtype.FLOAT32
-    settings = Settings(state_dir=tmp_path, compute_dtype="auto")
-    assert Appraiser.of(SPEC, settings, MemoryKind.UNIFIED).dtype is ComputeDtype.BFLOAT16
+    for asked, kind, dtype in (
+        ("float32", MemoryKind.CPU, ComputeDtype.FLOAT32),
+        ("auto", MemoryKind.UNIFIED, ComputeDtype.BFLOAT16),
+    ):
+        settings = Settings(state_dir=tmp_path, compute_dtype=asked)
+        assert Appraiser.of(SPEC, settings, 1000 * MIB, kind).dtype is dtype
 
 
 def fitting(experience: Experience, checkpoint: Checkpoint, megabytes: int) -> Fitting:
