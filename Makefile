@@ -18,6 +18,9 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 endif
 BACKUPS ?= backups
 TEST_PROCESSES ?= 2
+# All numbers made by the models' authors' code; without it the tests take the few in tests/parity.
+OFFICIAL_DIR ?= $(abspath $(wildcard ../shared/official))
+export OFFICIAL_DIR
 IN_A_CONTAINER = $(COMPOSE) run --rm --no-deps -T $(firstword $(MODELS))
 BASE_ARGS := $(foreach name,BASE_IMAGE TORCH_INDEX,$(if $($(name)),--build-arg $(name)=$($(name))))
 
@@ -55,8 +58,9 @@ screenshots: setup ## take the pictures of the page in docs/screenshots (needs c
 test: setup ## run all tests but the slowest, as CI does
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "not slow"
 
-test-slow: setup ## run the slowest tests: every scheme and checkpoint, crashes in long videos
+test-slow: setup ## run the slowest tests: every scheme and checkpoint, all numbers of the authors
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -rA tests/parity/test_official_*.py
 
 check: setup ## format, lint, types, imports and tests: what to run while working
 	$(BIN)/ruff format .

@@ -106,7 +106,7 @@ def service_sizes() -> tuple[ServiceSize, ...]:
         ServiceSize("Wan 2.1 I2V-14B", fp8, "28-32", (wan_i2v, umt5), 4 * (WAN_VAE + CLIP)),
         ServiceSize("MAGI-1 4.5B", nf4, "20-25", (_magi_part("4.5B_distill"), t5), magi_vae),
         ServiceSize("MAGI-1 24B", nf4, "20-25", (_magi_part("24B_distill"), t5), magi_vae),
-        ServiceSize("Waver (Wan 2.2 5B)", fp8, "15-18", (wan_5b, umt5), 4 * WAN_2_2_VAE),
+        ServiceSize("Waver's stand-in (Wan 2.2 5B)", fp8, "15-18", (wan_5b, umt5), 4 * WAN_2_2_VAE),
     )
 
 

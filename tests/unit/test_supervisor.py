@@ -153,8 +153,10 @@ def test_work_starts_a_worker_and_more_work_wakes_it(tmp_path: Path):
     async def scene(stage: Stage) -> None:
         await stage.submit()
         await stage.until(lambda: stage.supervisor.worker_pid is not None)
+        told = stage.workers[0].told
+        before = len(told)  # one, or two where the worker was there before the first wake-up
         await stage.submit()
-        assert [type(message).__name__ for message in stage.workers[0].told] == ["Wake", "Wake"]
+        assert [type(message).__name__ for message in told[before:]] == ["Wake"]
         for _ in range(2):
             job = stage.running()
             stage.store.complete(job.id, job.token or "", RESULT)
