@@ -15,6 +15,7 @@ from common.api.batches.feed import BatchFeeds
 from common.api.feed import Feeds
 from common.api.forecasts import open_forecasts
 from common.api.job_stories import JobStories
+from common.api.keeper import Keeper
 from common.api.listened_worker import Listener, listened
 from common.api.meters import Meters
 from common.api.report_watch import ReportWatch
@@ -139,6 +140,7 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         supervisor=supervisor,
         forecasts=open_forecasts(queue, supervisor, spec, variant, settings.models_dir),
         pool=pool,
+        keeper=Keeper(meters.restart),
         appraiser=Appraiser.of(spec, settings),
         meters=meters,
         templates=TemplateFolder(settings.templates_dir or PACKAGED),

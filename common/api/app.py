@@ -76,8 +76,9 @@ def create_app(
         await sweep_files(service)
         state = service.settings.state_of(spec.id)
         await asyncio.to_thread(end_orphan, state / "worker.lock")
-        supervising = asyncio.create_task(service.supervisor.run())
-        guarding = asyncio.create_task(keep_guard(service))
+        keep = service.keeper.keep
+        supervising = asyncio.create_task(keep("supervisor", service.supervisor.run))
+        guarding = asyncio.create_task(keep("memory watchdog", partial(keep_guard, service)))
         async with telling(service):
             yield
         guarding.cancel()

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 
+from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from common.errors import ErrorBody
@@ -40,5 +42,12 @@ def _codes(rows: Iterable[tuple[str | None, int]]) -> dict[str, int]:
     """Texts differ more than codes do. JSON is read here, since each database reads it its way."""
     codes: Counter[str] = Counter()
     for text, count in rows:
-        codes[ErrorBody.model_validate_json(text).code if text else "unknown"] += count
+        codes[_code(text)] += count
     return dict(codes)
+
+
+def _code(text: str | None) -> str:
+    with suppress(ValidationError):  # of another version, or damaged
+        if text:
+            return ErrorBody.model_validate_json(text).code
+    return "unknown"
