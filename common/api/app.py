@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 
 from common import __version__
 from common.api import (
@@ -73,7 +74,7 @@ def create_app(
         app.state.picture_turn = asyncio.Semaphore(1)
         app.state.sheet_turn = asyncio.Semaphore(1)
         app.state.keys_under_way = set()
-        await sweep_files(service)
+        await run_in_threadpool(sweep_files, service)
         state = service.settings.state_of(spec.id)
         await asyncio.to_thread(end_orphan, state / "worker.lock")
         keep = service.keeper.keep

@@ -43,6 +43,8 @@ class Service:
     templates: TemplateFolder
     forecasts: Forecasts
     keeper: Keeper
+    outputs_known: bool
+    """Whether this job database and these outputs were together before this start."""
     gpu: Gpu | None = None
     tracing: Tracing | None = None
     started: float = field(default_factory=time.monotonic)

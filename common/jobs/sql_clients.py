@@ -78,6 +78,7 @@ class SqlClients(SqlBase):
         with self._writing() as connection:
             row = connection.execute(statement.returning(jobs)).one_or_none()
             if row is not None:
+                self._note_deleted(connection, [row.id])
                 return from_row(row)
             job = self._one(connection, job_id)
         raise JobConflict(

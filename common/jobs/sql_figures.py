@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from common.errors import ErrorBody
 from common.jobs.figures import Figures
@@ -26,7 +26,7 @@ class SqlFigures(SqlOutbox):
             self._mine(), jobs.c.state == JobState.QUEUED
         )
         with self._reading() as connection:
-            codes = _codes(connection.execute(errors).tuples())
+            codes = _codes(connection.execute(errors))
             waits, seconds = connection.execute(begun).one()
             since = connection.execute(oldest).scalar_one()
         return Figures(
@@ -38,7 +38,7 @@ class SqlFigures(SqlOutbox):
         )
 
 
-def _codes(rows: Iterable[tuple[str | None, int]]) -> dict[str, int]:
+def _codes(rows: Iterable[Row[str | None, int]]) -> dict[str, int]:
     """Texts differ more than codes do. JSON is read here, since each database reads it its way."""
     codes: Counter[str] = Counter()
     for text, count in rows:

@@ -17,7 +17,7 @@ SLOW = {"step_seconds": 0.3}
 ODD = {
     "no JSON": ("resolved", "{"),
     "another version's": ("resolved", '{"prompt": "x", "resolution": "4k"}'),
-    "a state of tomorrow, in its progress": ("progress", '{"phase": "dreaming"}'),
+    "a record of another shape": ("adjustments", '{"fps": 16}'),
 }
 
 
