@@ -178,7 +178,7 @@ def build_service(
         supervisor=supervisor,
         forecasts=open_forecasts(queue, supervisor, spec, variant, settings.models_dir),
         pool=pool,
-        keeper=Keeper(meters.restart),
+        keeper=Keeper(meters.restart, meters.begun),
         outputs_known=outputs_known,
         appraiser=Appraiser.of(spec, settings),
         meters=meters,

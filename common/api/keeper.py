@@ -22,10 +22,11 @@ Work = Callable[[], Awaitable[None]]
 class Keeper:
     """Starts what an unforeseen error has ended again, and says so meanwhile.
 
-    ``restarted`` is told the name of a task at each failure. ``clock`` is monotonic.
+    ``begun`` is told the name of each task, ``restarted`` at each failure. ``clock`` is monotonic.
     """
 
     restarted: Callable[[str], None] = lambda _name: None
+    begun: Callable[[str], None] = lambda _name: None
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
     _down: dict[str, str] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Keeper:
 
     async def keep(self, name: str, work: Work) -> None:
         """Run ``work`` until it returns or is cancelled."""
+        self.begun(name)
         failures = 0
         while True:
             began = self.clock()

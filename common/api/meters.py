@@ -66,6 +66,10 @@ class Meters(Collector):
         """It left."""
         self._unloads.labels(self._model).inc()
 
+    def begun(self, task: str) -> None:
+        """A background task runs; it is counted from here on."""
+        self._restarts.labels(self._model, task)
+
     def restart(self, task: str) -> None:
         """A background task failed; it is started again."""
         self._restarts.labels(self._model, task).inc()

@@ -5,12 +5,13 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
+from common.api.take_back import take_back
 from common.api.watch import Stalls, Verdict, Watch
 from common.api.worker_process import WorkerProcess, describe_exit
 from common.errors import VideosDGXError
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
-from common.jobs.states import ENDED, JobState
+from common.jobs.states import JobState
 from common.logs import get_logger
 from common.messages import (
     EXIT_CLEAN,
@@ -235,19 +236,7 @@ class Supervisor:
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})
         for job in await self._queue.call(self._queue.store.claimed, self._settings.worker_id()):
-            await self._take_back(job, verdict)
-
-    async def _take_back(self, job: Job, verdict: Verdict) -> None:
-        store = self._queue.store
-        if verdict.blame:
-            limit = self._settings.max_attempts
-            state = await self._queue.call(store.expel, job, verdict.reason, limit)
-        else:
-            state = await self._queue.call(store.release, job.id, job.token or "")
-        log.info("job taken back", extra={"job_id": job.id, "state": state})
-        if state in ENDED:  # the worker may have died while it wrote, or before it recorded
-            with contextlib.suppress(OSError):  # what stays is swept at the next start
-                await asyncio.to_thread(self._discard, job.id)
+            await take_back(self._queue, self._settings, job, verdict, self._discard)
 
     async def _back_off(self) -> None:
         """Wait before the next try, longer each time; the first crash costs nothing."""

@@ -16,7 +16,7 @@ class Times:
         self.pauses: list[float] = []
         self.told: list[str] = []
         self.seen_down: list[dict[str, str]] = []
-        self.keeper = Keeper(self.told.append, self.pause, lambda: self.now)
+        self.keeper = Keeper(self.told.append, pause=self.pause, clock=lambda: self.now)
 
     async def pause(self, seconds: float) -> None:
         self.now += seconds
