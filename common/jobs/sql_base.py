@@ -9,7 +9,7 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
 
 from common.errors import JobNotFound
-from common.jobs.database import open_database, translated_errors
+from common.jobs.database import open_database, reading, translated_errors
 from common.jobs.model import Job
 from common.jobs.rows import from_row
 from common.jobs.schema import deleted_jobs, jobs
@@ -30,7 +30,7 @@ class SqlBase:
         self._unfinished = select(func.count()).where(
             self._everyones(), jobs.c.state.in_(UNFINISHED)
         )
-        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reader = reading(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()
