@@ -20,6 +20,7 @@ VideosDGXError
 ├── KeyReused               422  an Idempotency-Key that came with another request before
 ├── StorageFull             507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer
+├── OutputsMismatch         500  outputs and job database do not belong together (stops a start)
 ├── ModelBusy               409  unload while a job uses the model
 ├── CheckpointError         500  missing, incomplete or of another model (fails the job)
 ├── OutOfMemory             500  the model did not fit (fails the job)
@@ -197,6 +198,12 @@ class StoreUnavailable(VideosDGXError):
 
     code = "store_unavailable"
     status = 503
+
+
+class OutputsMismatch(VideosDGXError):
+    """The outputs folder belongs to another job database."""
+
+    code = "outputs_mismatch"
 
 
 class ModelBusy(VideosDGXError):

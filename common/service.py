@@ -3,6 +3,8 @@
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -15,11 +17,13 @@ from common.api.batches.feed import BatchFeeds
 from common.api.feed import Feeds
 from common.api.forecasts import open_forecasts
 from common.api.job_stories import JobStories
+from common.api.keeper import Keeper
 from common.api.listened_worker import Listener, listened
 from common.api.meters import Meters
 from common.api.report_watch import ReportWatch
 from common.api.service import Service
 from common.api.supervisor import Supervisor
+from common.api.sweep import share_identity
 from common.api.tracing import check_installed, open_tracing
 from common.api.worker_process import ChildWorker
 from common.auth.opening import check_exposure, open_authenticator
@@ -30,6 +34,7 @@ from common.jobs.opening import open_store
 from common.jobs.queue import JobQueue
 from common.locks import held
 from common.logs import configure_logs, get_logger
+from common.media.ownership import LOCK
 from common.media.storage import Storage
 from common.memory.demand import Appraiser
 from common.memory.nvml import open_gpu
@@ -71,9 +76,10 @@ def _serve(address: str) -> None:
     if settings.otel_exporter_otlp_endpoint:
         check_installed()
     settings.inputs_of(spec.id).mkdir(parents=True, exist_ok=True)
-    make_service = partial(build_service, address, spec, settings)
-    app = create_app(spec, settings.max_body_mb, make_service, access)
-    with held(settings.state_of(spec.id) / "api.lock", timeout=5):
+    with locked(settings, spec.id):
+        known = join_outputs(settings, spec.id)
+        make_service = partial(build_service, address, spec, settings, outputs_known=known)
+        app = create_app(spec, settings.max_body_mb, make_service, access)
         config = uvicorn.Config(
             app,
             host=settings.host,
@@ -83,6 +89,37 @@ def _serve(address: str) -> None:
             timeout_graceful_shutdown=CONNECTIONS_GRACE_SECONDS,
         )
         _Server(config, app).run()
+
+
+@contextmanager
+def locked(settings: Settings, model_id: str) -> Iterator[None]:
+    """Be the one service of these folders.
+
+    Machines that share a PostgreSQL may share the outputs too; its name in there keeps others out.
+
+    Raises:
+        AlreadyRunning: another service has one of them.
+    """
+    outputs = settings.outputs_of(model_id) / LOCK
+    shared = bool(settings.database_url)
+    with (
+        held(settings.state_of(model_id) / "api.lock", timeout=5),
+        held(outputs, timeout=5, setting="OUTPUTS_DIR", shared=shared),
+    ):
+        yield
+
+
+def join_outputs(settings: Settings, model_id: str, *, adopt: bool = False) -> bool:
+    """See that job database and outputs belong together; answers whether they did before.
+
+    Raises:
+        OutputsMismatch, StoreUnavailable.
+    """
+    store = open_store(settings, model_id)
+    try:
+        return share_identity(store, Storage(settings.outputs_of(model_id)), adopt=adopt)
+    finally:
+        store.close()
 
 
 class _Server(uvicorn.Server):
@@ -108,7 +145,9 @@ def _within(variant: Variant, max_seconds: float | None) -> Variant:
     return replace(variant, limits=replace(variant.limits, max_seconds=seconds))
 
 
-def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
+def build_service(
+    address: str, spec: ModelSpec, settings: Settings, *, outputs_known: bool
+) -> Service:
     """Put the parts together."""
     variant = _within(choose_variant(spec, settings.checkpoint), settings.max_duration_seconds)
     pool = open_pool(settings)
@@ -139,6 +178,8 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         supervisor=supervisor,
         forecasts=open_forecasts(queue, supervisor, spec, variant, settings.models_dir),
         pool=pool,
+        keeper=Keeper(meters.restart, meters.begun),
+        outputs_known=outputs_known,
         appraiser=Appraiser.of(spec, settings, pool.capacity_bytes, pool.probe.read().kind),
         meters=meters,
         templates=TemplateFolder(settings.templates_dir or PACKAGED),

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 
 from common import __version__
 from common.api import (
@@ -73,11 +74,12 @@ def create_app(
         app.state.picture_turn = asyncio.Semaphore(1)
         app.state.sheet_turn = asyncio.Semaphore(1)
         app.state.keys_under_way = set()
-        await sweep_files(service)
+        await run_in_threadpool(sweep_files, service)
         state = service.settings.state_of(spec.id)
         await asyncio.to_thread(end_orphan, state / "worker.lock")
-        supervising = asyncio.create_task(service.supervisor.run())
-        guarding = asyncio.create_task(keep_guard(service))
+        keep = service.keeper.keep
+        supervising = asyncio.create_task(keep("supervisor", service.supervisor.run))
+        guarding = asyncio.create_task(keep("memory watchdog", partial(keep_guard, service)))
         async with telling(service):
             yield
         guarding.cancel()

@@ -16,15 +16,15 @@ ROUND_SECONDS = 0.5
 
 
 async def keep_guard(service: Service) -> None:
-    """Look at the pool until cancelled; stop the worker when it must go."""
+    """Look at the pool until cancelled; stop the worker when it must go.
+
+    What goes wrong ends it: its keeper starts it again.
+    """
     watchdog = Watchdog(service.pool, service.spec.id)
     while True:
-        try:
-            alarm = await asyncio.to_thread(watchdog.look)
-            if alarm is not None:
-                await _shoot(service, alarm)
-        except OSError:
-            log.exception("the watchdog cannot look")
+        alarm = await asyncio.to_thread(watchdog.look)
+        if alarm is not None:
+            await _shoot(service, alarm)
         await asyncio.sleep(ROUND_SECONDS)
 
 

@@ -29,6 +29,12 @@ class Meters(Collector):
         self._steps = self._histogram("step_seconds", "Denoising steps.", _STEPS)
         self._loads = self._histogram("load_seconds", "Loading the model.", _LOADS)
         self._unloads = self._counter("unloads", "Times that the model left memory.")
+        self._restarts = Counter(
+            "videosdgx_task_restarts",
+            "Background tasks that failed, and were started again.",
+            ["model", "task"],
+            registry=self._registry,
+        )
         self._http = self._histogram(
             "http_seconds", "Until an answer begins.", _HTTP, "method", "route", "status"
         )
@@ -59,6 +65,14 @@ class Meters(Collector):
     def unload(self) -> None:
         """It left."""
         self._unloads.labels(self._model).inc()
+
+    def begun(self, task: str) -> None:
+        """A background task runs; it is counted from here on."""
+        self._restarts.labels(self._model, task)
+
+    def restart(self, task: str) -> None:
+        """A background task failed; it is started again."""
+        self._restarts.labels(self._model, task).inc()
 
     def http(self, method: str, route: str, status: int, seconds: float) -> None:
         """An answer has begun."""

@@ -12,7 +12,7 @@ from common.api.service import Service, service_of
 from common.api.views import ErrorView, JobListView, JobView, file_name, job_view
 from common.jobs.states import JobState
 from common.jobs.store import CURSOR_PATTERN
-from common.media.storage import THUMBNAIL, VIDEO
+from common.media.draft import THUMBNAIL, VIDEO
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
 ServiceParam = Annotated[Service, Depends(service_of)]

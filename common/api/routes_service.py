@@ -144,8 +144,11 @@ async def health(service: ServiceParam) -> HealthView:
     summary="Are jobs accepted?",
 )
 async def ready(service: ServiceParam, response: Response) -> ReadyView:
-    """503 while jobs cannot be accepted: too little disk, or no database."""
-    reasons = []
+    """503 while jobs cannot be accepted or made: too little disk, no database, a task down."""
+    reasons = [
+        f"task_down: The {task} failed and starts again; the service's log says why."
+        for task in service.keeper.down
+    ]
     try:
         service.check_disk()
         await service.queue.call(service.queue.store.has_work, service.settings.worker_id())

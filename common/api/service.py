@@ -9,6 +9,7 @@ from fastapi import Request
 
 from common.api.auth import caller_of
 from common.api.forecasts import Forecasts
+from common.api.keeper import Keeper
 from common.api.meters import Meters
 from common.api.supervisor import Supervisor
 from common.api.tracing import Tracing
@@ -41,6 +42,9 @@ class Service:
     meters: Meters
     templates: TemplateFolder
     forecasts: Forecasts
+    keeper: Keeper
+    outputs_known: bool
+    """Whether this job database and these outputs were together before this start."""
     gpu: Gpu | None = None
     tracing: Tracing | None = None
     started: float = field(default_factory=time.monotonic)

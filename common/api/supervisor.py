@@ -5,12 +5,13 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
+from common.api.take_back import take_back
 from common.api.watch import Stalls, Verdict, Watch
 from common.api.worker_process import WorkerProcess, describe_exit
 from common.errors import VideosDGXError
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
-from common.jobs.states import ENDED, JobState
+from common.jobs.states import JobState
 from common.logs import get_logger
 from common.messages import (
     EXIT_CLEAN,
@@ -81,7 +82,10 @@ class Supervisor:
         return self._worker.pid if self._worker else None
 
     async def run(self) -> None:
-        """Serve until ``stop``: whenever there is work and no worker, start one."""
+        """Serve until ``stop``: whenever there is work and no worker, start one.
+
+        What is not foreseen ends it, and no worker is left alone then; it can be run again.
+        """
         while not self._stopping.is_set():
             try:
                 await self._sweep()
@@ -92,9 +96,6 @@ class Supervisor:
             except VideosDGXError as exc:  # the database; it may answer again
                 log.warning("supervisor waits", extra={"reason": exc.body.message})
                 await _wait(self._stopping, self._settings.backoff_seconds)
-            except OSError:
-                log.exception("cannot start a worker")
-                await _wait(self._stopping, MAX_BACKOFF_SECONDS)
 
     async def stop(self) -> None:
         """Drain: the running job may end within ``DRAIN_SECONDS``, else it is queued again."""
@@ -162,17 +163,20 @@ class Supervisor:
             self._drain()
         try:
             code = await self._watched(worker, self._watch)
+        except BaseException:
+            worker.kill()  # nobody would watch over it
+            raise
         finally:
             self._forget_worker()
         await self._after(code)
 
     async def _watched(self, worker: WorkerProcess, watch: Watch) -> int:
-        reading = asyncio.create_task(self._listen(worker, watch))
-        ended = asyncio.create_task(worker.wait())
-        while not ended.done():
-            await asyncio.wait({ended}, timeout=TICK_SECONDS)
-            self._enforce(worker, watch)
-        await reading
+        async with asyncio.TaskGroup() as tasks:  # what fails in one ends the others
+            tasks.create_task(self._listen(worker, watch))
+            ended = tasks.create_task(worker.wait())
+            while not ended.done():
+                await asyncio.wait({ended}, timeout=TICK_SECONDS)
+                self._enforce(worker, watch)
         return ended.result()
 
     async def _listen(self, worker: WorkerProcess, watch: Watch) -> None:
@@ -204,12 +208,19 @@ class Supervisor:
             watch.evicted_seconds = self._evicted_seconds(worker.pid)
             self._verdict = watch.overdue(now)
             if self._verdict is not None:
-                log.warning("stopping worker", extra={"reason": self._verdict.reason})
-                self._kill_at = now + self._settings.kill_grace_seconds
-                worker.terminate()
+                self._stop_overdue(worker, self._verdict, now)
         elif self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
             worker.kill()
+
+    def _stop_overdue(self, worker: WorkerProcess, verdict: Verdict, now: float) -> None:
+        """Where the job is to blame, the worker is not asked: it would give the attempt back."""
+        log.warning("stopping worker", extra={"reason": verdict.reason})
+        if verdict.blame:
+            worker.kill()
+        else:
+            self._kill_at = now + self._settings.kill_grace_seconds
+            worker.terminate()
 
     def _forget_worker(self) -> None:
         self._worker = self._watch = self.worker_rss_bytes = None
@@ -225,19 +236,7 @@ class Supervisor:
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})
         for job in await self._queue.call(self._queue.store.claimed, self._settings.worker_id()):
-            await self._take_back(job, verdict)
-
-    async def _take_back(self, job: Job, verdict: Verdict) -> None:
-        store = self._queue.store
-        if verdict.blame:
-            limit = self._settings.max_attempts
-            state = await self._queue.call(store.expel, job, verdict.reason, limit)
-        else:
-            state = await self._queue.call(store.release, job.id, job.token or "")
-        log.info("job taken back", extra={"job_id": job.id, "state": state})
-        if state in ENDED:  # the worker may have died while it wrote, or before it recorded
-            with contextlib.suppress(OSError):  # what stays is swept at the next start
-                await asyncio.to_thread(self._discard, job.id)
+            await take_back(self._queue, self._settings, job, verdict, self._discard)
 
     async def _back_off(self) -> None:
         """Wait before the next try, longer each time; the first crash costs nothing."""

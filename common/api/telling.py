@@ -20,12 +20,11 @@ async def telling(service: Service) -> AsyncIterator[None]:
         yield
         return
     postman = Postman(service.settings, signer, time.time)
-    courier = asyncio.create_task(
-        Courier(service.queue, postman.post, service.settings).run(), name="webhooks"
-    )
+    courier = Courier(service.queue, postman.post, service.settings)
+    delivering = asyncio.create_task(service.keeper.keep("webhooks", courier.run))
     try:
         yield
     finally:
-        courier.cancel()
+        delivering.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await courier
+            await delivering

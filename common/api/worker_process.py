@@ -107,4 +107,10 @@ def describe_exit(code: int) -> str:
     if code >= 0:
         return f"the worker process ended with code {code}"
     hint = " (often: out of memory)" if -code == signal.SIGKILL else ""
-    return f"the worker process was killed by {signal.Signals(-code).name}{hint}"
+    return f"the worker process was killed by {_name(-code)}{hint}"
+
+
+def _name(number: int) -> str:
+    """Most real-time signals have no name of their own."""
+    named = number in set(signal.Signals)
+    return signal.Signals(number).name if named else f"signal {number}"

@@ -13,7 +13,11 @@ from sqlalchemy.schema import CreateColumn
 from common.errors import StorageFull, StoreUnavailable
 from common.jobs.schema import metadata
 
-BUSY_TIMEOUT_SECONDS = 10
+BUSY_TIMEOUT_SECONDS = 4
+"""How long a call waits for another's write. A client gets its 503 within five seconds."""
+
+_READS = "videosdgx_reads"
+"""Execution option of connections that write nothing."""
 
 
 def open_database(url: str) -> Engine:
@@ -27,6 +31,13 @@ def open_database(url: str) -> Engine:
         metadata.create_all(connection)
         _add_what_is_missing(connection)
     return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same database for calls that only read. On SQLite they keep no writer out."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(**{_READS: True})
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _add_what_is_missing(connection: Connection) -> None:
@@ -68,8 +79,10 @@ def _make_sqlite_durable(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
         # A deferred transaction that first reads and then writes can fail with SQLITE_BUSY
-        # whatever the timeout; taking the write lock first cannot.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # whatever the timeout; taking the write lock first cannot. Reads must not take it: they
+        # would wait for every writer, and hold up every claim.
+        reads = connection.get_execution_options().get(_READS, False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 @contextmanager

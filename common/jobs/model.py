@@ -90,6 +90,8 @@ class Job(NewJob):
     """How many jobs its last claim took to make together; None where it was alone."""
     alone: bool | None = None
     """A batch with it has failed: it is not fused again."""
+    unreadable: tuple[str, ...] = ()
+    """Columns of its row that could not be read, whose values here stand in for them."""
 
     @property
     def ended(self) -> bool:

@@ -1,16 +1,46 @@
-"""Jobs to rows and back: nested records are JSON text."""
+"""Jobs to rows and back: nested records are JSON text.
+
+A row may be odd: written by another version, or damaged. Reading one never fails; what cannot be
+read of it is replaced, and named in ``Job.unreadable``.
+"""
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import Row
 
+from common.errors import ErrorBody
 from common.jobs.model import Job, NewJob, Progress
 from common.jobs.states import JobState
-from common.requests import Adjustment
+from common.requests import Adjustment, ResolvedRequest
+
+Record = TypeVar("Record", bound=BaseModel)
 
 _ADJUSTMENTS = TypeAdapter(tuple[Adjustment, ...])
+_NOTHING = ResolvedRequest(
+    prompt="",
+    negative_prompt="",
+    width=1,
+    height=1,
+    num_frames=1,
+    fps=1,
+    seed=0,
+    num_inference_steps=1,
+    guidance_scale=1,
+)
+_IN_PLACE: dict[str, Any] = {
+    "id": "",
+    "model": "",
+    "requested": {},
+    "resolved": _NOTHING,
+    "number": 0,
+    "state": JobState.FAILED,
+    "created_at": 0.0,
+}
+"""What stands for an unreadable value that a job must have; for others it is their default."""
+
 _JSON_COLUMNS = ("requested", "resolved", "adjustments", "progress", "result", "error")
 
 
@@ -37,9 +67,59 @@ def to_row(job: NewJob) -> dict[str, Any]:
 
 
 def from_row(row: Row[Any]) -> Job:
-    """The job that a row holds."""
+    """The job that a row holds. Never fails: see above."""
     columns = dict(row._mapping)
     for name in _JSON_COLUMNS:
-        if columns[name] is not None:
-            columns[name] = json.loads(columns[name])
-    return Job.model_validate(columns)
+        columns[name] = parsed(columns[name])
+    job, odd = read(Job, columns, _IN_PLACE)
+    return _marked(job, odd) if odd else job
+
+
+def read(
+    record: type[Record], columns: Mapping[str, Any], in_place: Mapping[str, Any]
+) -> tuple[Record, tuple[str, ...]]:
+    """A record of these columns, and the names of those that could not be read.
+
+    ``in_place`` has what stands for an unreadable value; where it has nothing, that is the
+    record's default.
+    """
+    try:
+        return record.model_validate(columns), ()
+    except ValidationError as exc:
+        odd = tuple(dict.fromkeys(str(error["loc"][0]) for error in exc.errors()))
+    good = {name: value for name, value in columns.items() if name not in odd}
+    others = {name: in_place[name] for name in odd if name in in_place}
+    return record.model_validate({**good, **others}), odd
+
+
+def parsed(text: str | None) -> Any:
+    """JSON; where it is none, the text itself, which is no record either."""
+    try:
+        return None if text is None else json.loads(text)
+    except (TypeError, ValueError):
+        return text
+
+
+def state_of(text: str) -> JobState:
+    """A state as stored; one that this version does not know is an end, for it."""
+    return JobState(text) if text in set(JobState) else JobState.FAILED
+
+
+def unreadable_record(job: Job) -> ErrorBody:
+    """Why a job with an odd row is not made."""
+    return ErrorBody(
+        code="unreadable_record",
+        message=f"The record of this job cannot be read ({', '.join(job.unreadable)}): it is "
+        "damaged, or another version wrote it.",
+        hint="Send the request again.",
+    )
+
+
+def _marked(job: Job, odd: tuple[str, ...]) -> Job:
+    job = job.model_copy(update={"unreadable": odd})
+    if job.state is JobState.COMPLETED and job.result is None:
+        # Only the record is lost: its files stay.
+        job = job.model_copy(update={"state": JobState.FAILED})
+    if job.state is JobState.FAILED and job.error is None:
+        job = job.model_copy(update={"error": unreadable_record(job)})
+    return job

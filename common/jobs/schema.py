@@ -1,4 +1,4 @@
-"""The tables: jobs, their batches, the keys that made them, and who is told of their ends."""
+"""The tables: jobs, their batches and keys, who is told of their ends, and whose outputs."""
 
 from sqlalchemy import (
     Boolean,
@@ -92,6 +92,22 @@ idempotency_keys = Table(
     Index("idempotency_keys_by_end", "model", "expires_at"),
 )
 """Which job came of which key. A key outlives its job: it makes no second one."""
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("id", String(32), nullable=False),
+)
+"""Which outputs folder belongs to a model's jobs: the same name is written in there."""
+
+deleted_jobs = Table(
+    "deleted_jobs",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("id", String(32), primary_key=True),
+)
+"""Jobs that somebody removed and whose files may still be there, after a crash in between."""
 
 PLACES = 50
 """How many places in the queue one step of priority is worth."""

@@ -1,9 +1,10 @@
 """The job store on SQLAlchemy Core."""
 
 from common.jobs.sql_batches import SqlBatches
+from common.jobs.sql_custody import SqlCustody
 from common.jobs.sql_figures import SqlFigures
 from common.jobs.sql_workers import SqlWorkers
 
 
-class SqlJobStore(SqlBatches, SqlWorkers, SqlFigures):
+class SqlJobStore(SqlBatches, SqlWorkers, SqlFigures, SqlCustody):
     """See ``common.jobs.store.JobStore``. Holds the jobs of one model."""

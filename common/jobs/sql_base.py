@@ -2,17 +2,17 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
 
 from common.errors import JobNotFound
-from common.jobs.database import open_database, translated_errors
+from common.jobs.database import open_database, reading, translated_errors
 from common.jobs.model import Job
 from common.jobs.rows import from_row
-from common.jobs.schema import jobs
+from common.jobs.schema import deleted_jobs, jobs
 from common.jobs.statements import held, move
 from common.jobs.states import UNFINISHED, Event, JobState
 
@@ -30,7 +30,7 @@ class SqlBase:
         self._unfinished = select(func.count()).where(
             self._everyones(), jobs.c.state.in_(UNFINISHED)
         )
-        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reader = reading(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -60,6 +60,12 @@ class SqlBase:
         if row is None:
             raise JobNotFound("No such job.", param="id", hint="GET /jobs lists them.")
         return from_row(row)
+
+    def _note_deleted(self, connection: Connection, ids: Sequence[str]) -> None:
+        """In the transaction that forgets the jobs: what is left of their files may go."""
+        if ids:
+            rows = [{"model": self.model, "id": job_id} for job_id in ids]
+            connection.execute(insert(deleted_jobs), rows)
 
     def _move(
         self,

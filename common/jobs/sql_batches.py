@@ -1,6 +1,5 @@
 """The batches of the job store: each change of a batch and its jobs is one transaction."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 
 from common.errors import BatchConflict, BatchNotFound, VideosDGXError
 from common.jobs.batches import Batch, BatchPage, Glance, Member, NewBatch
-from common.jobs.model import Job, NewJob
-from common.jobs.rows import from_row
+from common.jobs.model import Job, NewJob, Progress
+from common.jobs.rows import from_row, parsed, read
 from common.jobs.schema import batches, jobs
 from common.jobs.sql_clients import SqlClients
 from common.jobs.statements import before
@@ -114,6 +113,7 @@ class SqlBatches(SqlClients):
                 )
             gone = delete(jobs).where(self._in_batch(batch_id)).returning(jobs)
             removed = _in_order(connection.execute(gone))
+            self._note_deleted(connection, [job.id for job in removed])
             connection.execute(delete(batches).where(batches.c.id == batch_id))
         return removed
 
@@ -175,10 +175,11 @@ def _retried(member: Member, replacements: Mapping[str, NewJob]) -> Member:
 
 def _from_row(row: Row[Any]) -> Batch:
     columns = dict(row._mapping)
-    return Batch.model_validate(columns | {"members": json.loads(columns["members"])})
+    return read(Batch, columns | {"members": parsed(columns["members"])}, {"members": ()})[0]
 
 
 def _glance(row: Row[*tuple[Any, ...]]) -> Glance:
-    error = json.loads(row.error) if row.error else None
-    values = {"id": row.id, "batch": row.batch, "state": row.state, "error": error}
-    return Glance.model_validate(values | {"progress": json.loads(row.progress)})
+    values = {"id": row.id, "batch": row.batch, "state": row.state}
+    values |= {"error": parsed(row.error), "progress": parsed(row.progress)}
+    in_place = {"state": JobState.FAILED, "error": None, "progress": Progress()}
+    return read(Glance, values, in_place)[0]

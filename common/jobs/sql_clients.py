@@ -1,5 +1,6 @@
 """The clients' side of the job store: accept, read, list, cancel, forget, count."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, tuple_
@@ -8,7 +9,7 @@ from common.errors import JobConflict, JobNotFound, KeyReused, VideosDGXError
 from common.jobs.keys import check_fingerprint, expired_keys, job_was_deleted, kept_key, key_row
 from common.jobs.model import Job, JobPage, KeyUse, NewJob, Statistics
 from common.jobs.room import Room
-from common.jobs.rows import from_row, to_row
+from common.jobs.rows import from_row, state_of, to_row
 from common.jobs.schema import PLACES, RANK, idempotency_keys, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import in_page
@@ -77,6 +78,7 @@ class SqlClients(SqlBase):
         with self._writing() as connection:
             row = connection.execute(statement.returning(jobs)).one_or_none()
             if row is not None:
+                self._note_deleted(connection, [row.id])
                 return from_row(row)
             job = self._one(connection, job_id)
         raise JobConflict(
@@ -103,8 +105,11 @@ class SqlClients(SqlBase):
             counts = connection.execute(by_state).all()
             average, shortest, longest = connection.execute(durations.where(completed)).one()
             rows = connection.execute(last.order_by(jobs.c.finished_at.desc()).limit(10)).all()
+        by_known: Counter[JobState] = Counter()
+        for state, count in counts:
+            by_known[state_of(state)] += count
         return Statistics(
-            by_state={JobState(state): count for state, count in counts},
+            by_state=dict(by_known),
             avg_duration_seconds=average,
             min_duration_seconds=shortest,
             max_duration_seconds=longest,

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 
-from sqlalchemy import func, select
+from pydantic import ValidationError
+from sqlalchemy import Row, func, select
 
 from common.errors import ErrorBody
 from common.jobs.figures import Figures
@@ -24,7 +26,7 @@ class SqlFigures(SqlOutbox):
             self._mine(), jobs.c.state == JobState.QUEUED
         )
         with self._reading() as connection:
-            codes = _codes(connection.execute(errors).tuples())
+            codes = _codes(connection.execute(errors))
             waits, seconds = connection.execute(begun).one()
             since = connection.execute(oldest).scalar_one()
         return Figures(
@@ -36,9 +38,16 @@ class SqlFigures(SqlOutbox):
         )
 
 
-def _codes(rows: Iterable[tuple[str | None, int]]) -> dict[str, int]:
+def _codes(rows: Iterable[Row[str | None, int]]) -> dict[str, int]:
     """Texts differ more than codes do. JSON is read here, since each database reads it its way."""
     codes: Counter[str] = Counter()
     for text, count in rows:
-        codes[ErrorBody.model_validate_json(text).code if text else "unknown"] += count
+        codes[_code(text)] += count
     return dict(codes)
+
+
+def _code(text: str | None) -> str:
+    with suppress(ValidationError):  # of another version, or damaged
+        if text:
+            return ErrorBody.model_validate_json(text).code
+    return "unknown"

@@ -8,11 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from common.jobs.model import Job, Progress
-from common.jobs.rows import from_row
+from common.jobs.rows import from_row, unreadable_record
 from common.jobs.schema import RANK, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import held
 from common.jobs.states import Event, JobState
+from common.logs import get_logger
+
+log = get_logger("jobs")
 
 
 class SqlFusing(SqlBase):
@@ -31,7 +34,8 @@ class SqlFusing(SqlBase):
             if not numbers or not self._mark(connection, head, len(numbers) + 1):
                 return []
             rows = [self._join(connection, number, worker, len(numbers) + 1) for number in numbers]
-        return [from_row(row) for row in rows if row is not None]
+            claimed = [self._readable(connection, row) for row in rows if row is not None]
+        return [job for job in claimed if job is not None]
 
     def _front(self, connection: Connection, limit: int) -> Sequence[Any]:
         """The first queued jobs, locked: nobody else claims them in between."""
@@ -48,6 +52,17 @@ class SqlFusing(SqlBase):
         """Note on the head that it is not alone; False where its claim is no longer ours."""
         statement = update(jobs).where(held(head.id, head.token or "")).values(fused=fused)
         return connection.execute(statement).rowcount == 1
+
+    def _readable(self, connection: Connection, row: Row[Any]) -> Job | None:
+        """The job of a row just claimed; None where it cannot be read: that one has failed then."""
+        job = from_row(row)
+        if not job.unreadable:
+            return job
+        reason = unreadable_record(job)
+        log.error("a job cannot be read", extra={"job_id": job.id, "columns": job.unreadable})
+        changes = {"error": reason.model_dump_json()}
+        self._move(connection, Event.FAIL, jobs.c.number == row.number, changes)
+        return None
 
     def _join(
         self, connection: Connection, number: int, worker: str, fused: int

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from common.jobs.outbox import Delivery, DeliveryState, event_of, receiver_of
-from common.jobs.rows import from_row
+from common.jobs.rows import from_row, parsed, read
 from common.jobs.schema import jobs, webhook_deliveries
 from common.jobs.sql_base import SqlBase
 from common.jobs.states import ENDED, Event, JobState
@@ -90,4 +90,5 @@ class SqlOutbox(SqlBase):
 
 def _from_row(row: Row[Any]) -> Delivery:
     columns = dict(row._mapping)
-    return Delivery.model_validate(columns | {"attempts": json.loads(columns["attempts"])})
+    in_place = {"state": DeliveryState.GIVEN_UP, "attempts": ()}
+    return read(Delivery, columns | {"attempts": parsed(columns["attempts"])}, in_place)[0]

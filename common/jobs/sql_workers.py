@@ -34,8 +34,10 @@ class SqlWorkers(SqlFusing):
             "fused": None,
         }
         with self._writing() as connection:
-            row = self._move(connection, Event.CLAIM, jobs.c.number == first, changes)
-        return None if row is None else from_row(row)
+            while row := self._move(connection, Event.CLAIM, jobs.c.number == first, changes):
+                if (job := self._readable(connection, row)) is not None:
+                    return job
+        return None
 
     def advance(self, job_id: str, token: str, event: Event) -> JobState | None:
         return self._move_held(event, job_id, token)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from common.errors import ErrorBody, VideosDGXError
 from common.jobs.batch_store import BatchStore
+from common.jobs.custody import Custody
 from common.jobs.figures import Figured
 from common.jobs.model import Job, JobPage, JobResult, KeyUse, NewJob, Progress, Statistics
 from common.jobs.outbox import Outbox
@@ -14,7 +15,7 @@ CURSOR_PATTERN = "^[0-9]{1,18}$"
 """More digits would not fit the column."""
 
 
-class JobStore(BatchStore, Outbox, Figured, Protocol):
+class JobStore(BatchStore, Outbox, Figured, Custody, Protocol):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.
 
     Methods that take a ``token`` change nothing, and say so, when the job was claimed anew since.
@@ -75,7 +76,10 @@ class JobStore(BatchStore, Outbox, Figured, Protocol):
         """
 
     def delete(self, job_id: str) -> Job:
-        """Forget an ended job. Raises JobNotFound, JobConflict while it is unfinished."""
+        """Forget an ended job, but for that it was removed: its files may go.
+
+        Raises JobNotFound, JobConflict while it is unfinished.
+        """
 
     def claim(self, worker: str) -> Job | None:
         """Take the first queued job under a fresh token; counts an attempt.

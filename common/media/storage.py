@@ -2,29 +2,26 @@
 
 The unit is a folder, ``<root>/<job id>-<token>/``, with the video, its thumbnail and a manifest.
 It is filled below ``.partial`` and renamed into place, so that a crash at any moment leaves either
-the whole folder or something that `Storage.sweep` takes away.
+the whole folder or something that `Storage.clear_unfinished` takes away.
 """
 
 import contextlib
 import json
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common.errors import EncodingFailed
 from common.media.disk import full_disk_named
+from common.media.draft import MANIFEST, THUMBNAIL, VIDEO, Draft, delete, fsync, has_video
+from common.media.ownership import read_identity, write_identity
 from common.media.previews import PreviewFiles
 
-VIDEO = "video.mp4"
-THUMBNAIL = "thumbnail.jpg"
 SPRITESHEET = "spritesheet.jpg"
 """Made when somebody first asks for it."""
-MANIFEST = "manifest.json"
-
+UNCLAIMED = ".unclaimed"
+"""Finished videos that belong to no job and could not be taken back: nothing deletes them."""
 _PARTIAL = ".partial"
 _PREVIEWS = ".previews"
 _GONE = ".gone"
@@ -32,51 +29,6 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _FOLDER = re.compile(r"([0-9a-f]{32})-([0-9a-f]{32})")
 
 Manifest = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Draft:
-    """One attempt's folder before anyone can see it."""
-
-    job_id: str
-    token: str
-    folder: Path
-    root: Path
-
-    @property
-    def video(self) -> Path:
-        """Where the MP4 is to be written."""
-        return self.folder / VIDEO
-
-    @property
-    def thumbnail(self) -> Path:
-        """Where the JPEG is to be written; it may be left out."""
-        return self.folder / THUMBNAIL
-
-    def publish(self, manifest: Mapping[str, Any]) -> str:
-        """Make the folder visible under the name returned, after it is safely on disk.
-
-        Job id and token are added to ``manifest``.
-
-        Raises:
-            EncodingFailed: there is no video in it.
-            StorageFull: the disk is full.
-        """
-        if not _has_video(self.folder):
-            raise EncodingFailed("The video is missing.")
-        whole = {**manifest, "job_id": self.job_id, "token": self.token}
-        with full_disk_named():
-            (self.folder / MANIFEST).write_text(json.dumps(whole, indent=2), encoding="utf-8")
-            for file in self.folder.iterdir():
-                _fsync(file)
-            _fsync(self.folder)
-            self.folder.rename(self.root / self.folder.name)
-            _fsync(self.root)
-        return self.folder.name
-
-    def discard(self) -> None:
-        """Remove what was written. Does nothing after `publish`."""
-        _delete(self.folder)
 
 
 class Storage:
@@ -101,7 +53,7 @@ class Storage:
         """
         name = _folder_name(job_id, token)
         for stale in self._partial.glob(f"{job_id}-*"):
-            _delete(stale)
+            delete(stale)
         folder = self._partial / name
         with full_disk_named():
             folder.mkdir(parents=True)
@@ -126,7 +78,7 @@ class Storage:
             return None
         with full_disk_named():
             newest[0].rename(self._root / name)
-            _fsync(self._root)
+            fsync(self._root)
         return name, newest[1]
 
     def withdraw(self, job_id: str, token: str) -> None:
@@ -140,21 +92,58 @@ class Storage:
         for folder in self._published(job_id):
             self._take_away(folder)
         for partial in self._partial.glob(f"{job_id}-*"):
-            _delete(partial)
+            delete(partial)
         self.previews.remove(job_id)
 
-    def sweep(self, keep: Callable[[str, str], bool]) -> None:
-        """Remove what nobody claims: ``keep(job_id, token)`` is asked for every folder.
+    def published(self) -> list[str]:
+        """The names of all published folders, newest first. Other names in there are not ours."""
+        return [folder.name for folder in self._published()]
 
-        Run at start, after crashes. Names in the root that are not ours are left alone.
+    def manifest(self, folder: str) -> Manifest | None:
+        """What is written of a published folder; None unless it is whole."""
+        return _read_manifest(self._root / folder, job_of(folder))
+
+    def published_at(self, folder: str) -> float:
+        """When a folder was published, in seconds since the epoch."""
+        return _modified(self._root / folder) / 1e9
+
+    def identity(self) -> str | None:
+        """The name that the job database of these outputs bears too."""
+        return read_identity(self._root)
+
+    def set_identity(self, identity: str) -> None:
+        """Belong to a job database. Raises StorageFull."""
+        write_identity(self._root, identity)
+
+    @property
+    def unclaimed(self) -> Path:
+        """Where `set_aside` puts folders."""
+        return self._root / UNCLAIMED
+
+    def take_away(self, folder: str) -> None:
+        """Remove one published folder."""
+        self._take_away(self._root / folder)
+
+    def set_aside(self, folder: str) -> None:
+        """Put a published folder where nothing looks, and nothing is deleted: `UNCLAIMED`.
+
+        One without a video is removed.
+        """
+        if has_video(self._root / folder):
+            self.unclaimed.mkdir(exist_ok=True)
+            (self._root / folder).rename(self.unclaimed / folder)
+        else:
+            self.take_away(folder)
+
+    def clear_unfinished(self, keep: Callable[[str], bool]) -> None:
+        """Remove what attempts left unfinished, but those of jobs that ``keep`` is true for.
+
+        Run at start, after crashes.
         """
         self.previews.clear()
-        for folder in self._published():
-            if not keep(*_parts(folder)):
-                self._take_away(folder)
         for partial in self._partial.iterdir():
-            if _FOLDER.fullmatch(partial.name) is None or not keep(*_parts(partial)):
-                _delete(partial)
+            if _FOLDER.fullmatch(partial.name) is None or not keep(job_of(partial.name)):
+                delete(partial)
 
     def path(self, folder: str, name: str) -> Path:
         """The path of one published file, which may be missing.
@@ -181,10 +170,10 @@ class Storage:
     def _take_away(self, folder: Path) -> None:
         """Out of sight in one step, then deleted: nobody sees half a folder."""
         hidden = self._partial / f"{folder.name}{_GONE}"
-        _delete(hidden)
+        delete(hidden)
         with contextlib.suppress(FileNotFoundError):  # somebody else was faster
             folder.rename(hidden)
-        _delete(hidden)
+        delete(hidden)
 
 
 def _folder_name(job_id: str, token: str) -> str:
@@ -194,9 +183,9 @@ def _folder_name(job_id: str, token: str) -> str:
     return name
 
 
-def _parts(folder: Path) -> tuple[str, str]:
-    job_id, _, token = folder.name.partition("-")
-    return job_id, token
+def job_of(folder: str) -> str:
+    """The id of the job whose published folder has this name."""
+    return folder.partition("-")[0]
 
 
 def _modified(folder: Path) -> int:
@@ -205,34 +194,10 @@ def _modified(folder: Path) -> int:
     return 0
 
 
-def _has_video(folder: Path) -> bool:
-    video = folder / VIDEO
-    return video.is_file() and video.stat().st_size > 0
-
-
 def _read_manifest(folder: Path, job_id: str) -> Manifest | None:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     ours = isinstance(manifest, dict) and manifest.get("job_id") == job_id
-    return manifest if ours and _has_video(folder) else None
-
-
-def _delete(folder: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):  # it is gone, or somebody else deletes it too
-        shutil.rmtree(folder)
-
-
-def _fsync(path: Path) -> None:
-    with _descriptor(path) as descriptor:
-        os.fsync(descriptor)
-
-
-@contextlib.contextmanager
-def _descriptor(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    return manifest if ours and has_video(folder) else None

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from common.contract import ModelSpec, Phase, VideoClip
 from common.errors import JobCancelled, JobReleased, StoreUnavailable, VideosDGXError
 from common.hub import Checkpoint
+from common.jobs.manifest import manifest_of
 from common.jobs.model import Job, JobResult
 from common.jobs.states import Event, JobState
 from common.jobs.store import JobStore
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings
+from common.media.draft import Draft
 from common.media.encoder import EncodedVideo, encode
-from common.media.storage import Draft, Storage
+from common.media.storage import Storage
 from common.media.thumbnail import write_thumbnail
 from common.messages import ModelState
 from common.model_loader import ModelLoader
@@ -192,7 +194,7 @@ class JobRunner:
             timings=running.timings,
             fused=running.batch_size,
         )
-        draft.publish(_manifest(running.job, result))
+        draft.publish(manifest_of(running.job, result))
         return result
 
     def _complete(self, running: RunningJob, result: JobResult) -> None:
@@ -226,15 +228,6 @@ class JobRunner:
         state = self.store.fail(running.job.id, running.token, error.body, running.latest)
         log.info("job ended", extra={"job_id": running.job.id, "state": state or JobState.QUEUED})
         return expected
-
-
-def _manifest(job: Job, result: JobResult) -> dict[str, Any]:
-    return {
-        "job_id": job.id,
-        "model": job.model,
-        "resolved": job.resolved.model_dump(mode="json"),
-        "result": result.model_dump(mode="json"),
-    }
 
 
 def _tags(job: Job, checkpoint: Checkpoint) -> dict[str, str]:

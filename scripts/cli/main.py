@@ -128,6 +128,23 @@ def delete(
         shown.json({"deleted": job_ids})
 
 
+@app.command("recover")
+def recover_videos(
+    models: opt.Models = None, adopt: opt.Adopt = False, as_json: opt.AsJson = False
+) -> None:
+    """Take finished videos back into the job table, on this machine, without a service running.
+
+    A start does it too. After a lost database, or one of another folder: --adopt.
+    """
+    from scripts.cli.recover import recover_all  # the other commands need no database
+
+    shown, found = Output(as_json=as_json), recover_all(models or [], adopt=adopt)
+    if as_json:
+        shown.json({model: vars(swept) for model, swept in found.items()})
+    for model, swept in () if as_json else found.items():
+        shown.text(f"{model}: {swept.taken_back} taken back, {swept.set_aside} set aside")
+
+
 @app.command()
 def presets(
     service: opt.Service = None, api_key: opt.Key = None, as_json: opt.AsJson = False

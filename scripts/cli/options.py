@@ -38,6 +38,11 @@ States = Annotated[
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many.")]
 
+Models = Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help="All when left out.")]
+Adopt = Annotated[
+    bool, typer.Option("--adopt", help="Also where the outputs belong to another job database.")
+]
+
 # Of generate
 
 Prompt = Annotated[str | None, typer.Argument(help="What the video shows.")]

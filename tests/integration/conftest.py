@@ -21,7 +21,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 @pytest.fixture(scope="package")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     folder = tmp_path_factory.mktemp("shared")
-    service = LiveService(folder, max_body_mb=1, max_queue=20, heartbeat_timeout_seconds=2)
+    service = LiveService(folder, max_body_mb=1, max_queue=20, heartbeat_timeout_seconds=6)
     yield service
     service.close()
 

@@ -59,13 +59,12 @@ def test_a_published_video_of_a_job_that_is_cancelled_in_the_queue_goes_with_it(
     assert service.videos(job_id) == []
 
 
-def test_files_without_a_row_are_swept_at_start(
+def test_what_a_record_gives_up_and_what_was_never_finished_goes_at_start(
     finished: tuple[LiveService, dict[str, Any]],
 ) -> None:
     service, model = finished
     service.stop()
     stray = [
-        published(service, token_hex(16), like=model),
         published(service, model["id"], like=model),  # an earlier attempt of a completed job
         Storage(service.outputs).begin(token_hex(16), token_hex(16)).folder,
         service.state / "inputs" / f"{token_hex(16)}.png",

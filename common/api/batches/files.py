@@ -21,7 +21,7 @@ from common.jobs.batches import Batch, Glance
 from common.jobs.model import Job
 from common.jobs.states import JobState
 from common.jobs.store import JobStore
-from common.media.storage import VIDEO
+from common.media.draft import VIDEO
 from common.requests import ResolvedRequest
 
 ARCHIVES_AT_ONCE = 2

@@ -13,8 +13,9 @@ from common.api.openai.routes_videos import CONFLICT, UNKNOWN
 from common.api.service import Service, service_of
 from common.api.views import file_name
 from common.jobs.model import Job
+from common.media.draft import THUMBNAIL, VIDEO
 from common.media.spritesheet import make_spritesheet
-from common.media.storage import SPRITESHEET, THUMBNAIL, VIDEO
+from common.media.storage import SPRITESHEET
 
 router = APIRouter(prefix=f"{PREFIX}/videos", tags=["OpenAI"])
 

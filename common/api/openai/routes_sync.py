@@ -19,7 +19,7 @@ from common.errors import ErrorBody, JobConflict
 from common.jobs.model import Job
 from common.jobs.states import JobState
 from common.logs import get_logger
-from common.media.storage import VIDEO
+from common.media.draft import VIDEO
 
 router = APIRouter(prefix=f"{PREFIX}/videos", tags=["OpenAI"])
 log = get_logger("api")

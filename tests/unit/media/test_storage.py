@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import EncodingFailed
-from common.media.storage import Draft, Storage
+from common.media.draft import Draft
+from common.media.storage import Storage
 
 JOB, OTHER = "a" * 32, "b" * 32
 FIRST, SECOND, THIRD = "1" * 32, "2" * 32, "3" * 32
@@ -194,21 +195,43 @@ def test_an_open_download_survives_remove(storage: Storage):
         assert file.read() == b"v"
 
 
-def test_sweep_keeps_what_is_claimed_and_what_is_not_ours(storage: Storage, root: Path):
-    published(storage, JOB, FIRST)
-    published(storage, JOB, SECOND)
+def test_unfinished_attempts_go_but_those_that_may_go_on(storage: Storage, root: Path):
+    kept = published(storage, JOB, FIRST)
     filled(storage, OTHER, FIRST)
-    filled(storage, OTHER, SECOND).folder.rename(root / ".partial" / "half-deleted")
     filled(storage, "c" * 32, SECOND)
+    (root / ".partial" / "half-deleted").mkdir()
     (root / "lost+found").mkdir()
     (root / "notes.txt").write_text("mine")
-    storage.sweep(lambda _job_id, token: token == SECOND)
-    assert visible(root) == [f"{JOB}-{SECOND}", "lost+found", "notes.txt"]
-    assert partial(root) == [f"{'c' * 32}-{SECOND}"]
+    storage.clear_unfinished(lambda job_id: job_id == OTHER)
+    assert visible(root) == [kept, "lost+found", "notes.txt"]
+    assert partial(root) == [f"{OTHER}-{FIRST}"]
+    assert storage.published() == [kept]
 
 
-def test_sweep_finishes_a_removal_that_was_cut_short(storage: Storage, root: Path):
+def test_a_removal_that_was_cut_short_is_finished(storage: Storage, root: Path):
     name = published(storage)
     (root / name).rename(root / ".partial" / f"{name}.gone")
-    storage.sweep(lambda *_: True)
+    storage.clear_unfinished(lambda _job_id: True)
     assert visible(root) == partial(root) == []
+
+
+def test_what_is_set_aside_is_kept_out_of_sight(storage: Storage, root: Path):
+    name = published(storage)
+    storage.set_aside(name)
+    assert storage.published() == []
+    assert (root / ".unclaimed" / name / "video.mp4").read_bytes() == b"v"
+    storage.clear_unfinished(lambda _job_id: False)
+    assert (storage.unclaimed / name).is_dir()
+
+
+def test_nothing_worth_keeping_is_set_aside(storage: Storage, root: Path):
+    name = published(storage)
+    (root / name / "video.mp4").write_bytes(b"")
+    storage.set_aside(name)
+    assert visible(root) == []
+
+
+def test_outputs_bear_a_name(storage: Storage, root: Path):
+    assert storage.identity() is None
+    storage.set_identity("a name")
+    assert Storage(root).identity() == "a name"

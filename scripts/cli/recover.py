@@ -1,0 +1,37 @@
+"""``videosdgx recover``: finished videos back into the job table, without a running service."""
+
+from collections.abc import Sequence
+
+from common.api.sweep import Swept, sweep_outputs
+from common.errors import VideosDGXError
+from common.jobs.opening import open_store
+from common.media.storage import Storage
+from common.service import join_outputs, locked
+from common.settings import load_settings
+from scripts.cli.errors import REFUSED, CliError
+from scripts.services import MODELS
+
+
+def recover_all(models: Sequence[str], *, adopt: bool) -> dict[str, Swept]:
+    """Do what a start does, and say what came of it, by model; all of them where none is named.
+
+    Raises:
+        CliError: a service runs, which has done this then; or the outputs belong to another
+            database, and ``adopt`` was not given.
+    """
+    try:
+        return {model: _recover(model, adopt=adopt) for model in models or MODELS}
+    except VideosDGXError as exc:
+        details = exc.body.model_dump(include={"code", "param", "hint"})
+        raise CliError(exc.body.message, status=REFUSED, **details) from exc
+
+
+def _recover(model_id: str, *, adopt: bool) -> Swept:
+    settings = load_settings(model_id)
+    with locked(settings, model_id):
+        join_outputs(settings, model_id, adopt=adopt)
+        store = open_store(settings, model_id)
+        try:
+            return sweep_outputs(store, Storage(settings.outputs_of(model_id)))
+        finally:
+            store.close()

@@ -1,0 +1,71 @@
+"""Somebody else holds the lock of SQLite: reads go on beside a writer, and others end in time."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.errors import StoreUnavailable
+from common.jobs.database import BUSY_TIMEOUT_SECONDS, sqlite_url
+from common.jobs.sql import SqlJobStore
+from tests.contract.test_store import submit
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "jobs.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqlJobStore]:
+    opened = SqlJobStore(sqlite_url(path), "toy")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def foreigner(path: Path, store: SqlJobStore) -> Iterator[sqlite3.Connection]:
+    """A connection of another program."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def read_all(store: SqlJobStore, job_id: str) -> None:
+    store.get(job_id)
+    store.page()
+    store.statistics()
+    store.figures()
+    store.has_work("w")
+    store.claimed()
+    store.identity()
+    store.batch_page()
+
+
+def test_reads_go_on_beside_a_writer(store: SqlJobStore, foreigner: sqlite3.Connection):
+    job = submit(store)
+    foreigner.execute("BEGIN IMMEDIATE")
+    read_all(store, job.id)
+
+
+def test_a_writer_goes_on_beside_reads(store: SqlJobStore, foreigner: sqlite3.Connection):
+    """What a scrape reads must not keep a claim waiting."""
+    submit(store)
+    with store._reading() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM jobs").all()
+        foreigner.execute("PRAGMA busy_timeout = 0")
+        foreigner.execute("BEGIN IMMEDIATE")
+        foreigner.execute("UPDATE jobs SET attempts = 7")
+
+
+def test_a_locked_database_is_said_to_be_unavailable_within_five_seconds(
+    store: SqlJobStore, foreigner: sqlite3.Connection
+):
+    job = submit(store)
+    foreigner.execute("BEGIN EXCLUSIVE")
+    assert BUSY_TIMEOUT_SECONDS < 5
+    with pytest.raises(StoreUnavailable):
+        store.get(job.id)
+    foreigner.execute("ROLLBACK")
+    assert store.claim("w") is not None
