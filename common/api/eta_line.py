@@ -42,6 +42,16 @@ class Line:
 
     marks: Mapping[str, Mark]
     etas: Mapping[str, Eta | None]
+    ahead: float | None = 0.0
+    """Seconds of all of them together: when one that comes behind them starts."""
+
+    def joined(self, place: Place) -> "Line":
+        """The line with one more at its end; those before it are not looked at again."""
+        return Line(
+            {**self.marks, place.job_id: place.mark},
+            {**self.etas, place.job_id: _eta(self.ahead, place)},
+            _after(self.ahead, place),
+        )
 
     @property
     def seconds(self) -> float | None:
@@ -58,8 +68,8 @@ def line_up(places: Sequence[Place]) -> Line:
     for place in places:
         before = 0.0 if place.mark[0] in CLAIMED else ahead
         etas[place.job_id] = _eta(before, place)
-        ahead = None if ahead is None or place.left is None else ahead + place.left
-    return Line({place.job_id: place.mark for place in places}, etas)
+        ahead = _after(ahead, place)
+    return Line({place.job_id: place.mark for place in places}, etas, ahead)
 
 
 def settled(now: Line, before: Line | None) -> Line:
@@ -77,7 +87,11 @@ def settled(now: Line, before: Line | None) -> Line:
         old = before.etas.get(job_id)
         free = moved or eta is None or old is None
         etas[job_id] = eta if free or eta is None or old is None else eta.at_most(old)
-    return Line(now.marks, etas)
+    return Line(now.marks, etas, now.ahead)
+
+
+def _after(ahead: float | None, place: Place) -> float | None:
+    return None if ahead is None or place.left is None else ahead + place.left
 
 
 def _eta(before: float | None, place: Place) -> Eta | None:

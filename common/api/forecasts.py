@@ -19,7 +19,7 @@ from common.hub import locate
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
 from common.jobs.schema import PLACES
-from common.jobs.states import CLAIMED, UNFINISHED, JobState
+from common.jobs.states import CLAIMED, JobState
 from common.messages import ModelState
 from common.requests import ResolvedRequest
 
@@ -76,6 +76,7 @@ class Forecasts:
         self._turn = asyncio.Lock()
         self._rows: tuple[Job, ...] = ()
         self._line: Line | None = None
+        self._last = _FIRST
         self._at = 0.0
         self._read_at = self._past_at = float("-inf")
         self._runs: tuple[Run, ...] = ()
@@ -117,9 +118,15 @@ class Forecasts:
         return self._errors
 
     def joined(self, job: Job) -> None:
-        """A job was accepted: it stands in line without another look at the store."""
-        if self._line is not None:
-            self._rows = (*self._rows, job)
+        """A job was accepted: it stands in line without another look at the store or at others."""
+        if self._line is None or job.id in self._line.marks:
+            return
+        self._heard[job.id] = (job.progress, self._at)
+        self._rows = (*self._rows, job)
+        if _order(job) > self._last:
+            self._line = self._line.joined(self._place(job, first=len(self._rows) == 1))
+            self._last = _order(job)
+        else:  # it overtakes
             self._line_up()
 
     def changed(self) -> None:
@@ -148,15 +155,17 @@ class Forecasts:
 
     async def _read(self) -> None:
         store, now = self._queue.store, self._clock()
-        page = await self._queue.call(
-            store.page, states=tuple(UNFINISHED), limit=LONGEST, oldest_first=True
-        )
-        gone = {job.id for job in self._rows} - {job.id for job in page.jobs}
+        before = {job.id: job for job in self._rows}
+        standing = await self._queue.call(store.standing, LONGEST)
+        came = [one.id for one in standing if one.id not in before]
+        known = before | (await self._queue.call(store.known, came) if came else {})
+        rows = tuple(one.now(known[one.id]) for one in standing if one.id in known)
+        gone = before.keys() - {job.id for job in rows}
         if gone or now - self._past_at >= PAST_SECONDS:
             done = await self._queue.call(store.page, states=(JobState.COMPLETED,), limit=PAST)
             await self._learn(sorted(done.jobs, key=lambda job: job.finished_at or 0.0))
             self._past_at = now
-        self._rows, self._read_at = page.jobs, now
+        self._rows, self._read_at = rows, now
 
     async def _learn(self, done: Sequence[Job]) -> None:
         """From completed jobs, the oldest first."""
@@ -174,6 +183,7 @@ class Forecasts:
         self._at = self._clock()
         self._heard = {job.id: self._hear(job) for job in self._rows}
         ordered = sorted(self._rows, key=_order)
+        self._last = _order(ordered[-1]) if ordered else _FIRST
         places = [self._place(job, first=index == 0) for index, job in enumerate(ordered)]
         self._line = settled(line_up(places), self._line)
 
@@ -211,6 +221,10 @@ class Forecasts:
     def _run(self, job: Job) -> Run:
         assert job.result is not None  # noqa: S101  # the caller filtered
         return Run(self._work(job.resolved), job.result.timings)
+
+
+_FIRST = (False, 0, 0)
+"""Before all jobs, in their order."""
 
 
 def _mark(job: Job) -> Mark:

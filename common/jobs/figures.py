@@ -1,9 +1,10 @@
-"""Totals for monitoring, read from the tables at each scrape."""
+"""What monitoring and estimates read from the tables again and again."""
 
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from common.jobs.model import Standing
 from common.jobs.outbox import DeliveryState
 
 
@@ -27,3 +28,6 @@ class Figured(Protocol):
 
     def figures(self) -> Figures:
         """All of it; the errors are those of ``common.jobs.store.JobStore``."""
+
+    def standing(self, limit: int) -> list[Standing]:
+        """The first unfinished jobs, in the order of their arrival."""

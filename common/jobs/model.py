@@ -106,6 +106,25 @@ class Job(NewJob):
         return max(0.0, self.finished_at - self.started_at)
 
 
+class Standing(_Record):
+    """Where an unfinished job is now: what changes of it while it waits and runs."""
+
+    id: str
+    state: JobState
+    started_at: float | None
+    progress: Progress
+
+    def now(self, job: Job) -> Job:
+        """The job as it is now, of one that was read before."""
+        if (job.state, job.started_at, job.progress) == (
+            self.state,
+            self.started_at,
+            self.progress,
+        ):
+            return job
+        return job.model_copy(update=dict(self))
+
+
 class JobPage(_Record):
     """Jobs, in order; ``next_cursor`` continues the list, None at its end."""
 

@@ -9,9 +9,11 @@ from sqlalchemy import Row, func, select
 
 from common.errors import ErrorBody
 from common.jobs.figures import Figures
+from common.jobs.model import Progress, Standing
+from common.jobs.rows import parsed, read
 from common.jobs.schema import jobs
 from common.jobs.sql_outbox import SqlOutbox
-from common.jobs.states import JobState
+from common.jobs.states import UNFINISHED, JobState
 
 
 class SqlFigures(SqlOutbox):
@@ -36,6 +38,18 @@ class SqlFigures(SqlOutbox):
             oldest_seconds=max(0.0, self._clock() - since) if since is not None else 0.0,
             deliveries=self.count_deliveries(),
         )
+
+    def standing(self, limit: int) -> list[Standing]:
+        columns = (jobs.c.id, jobs.c.state, jobs.c.started_at, jobs.c.progress)
+        query = select(*columns).where(self._mine(), jobs.c.state.in_(UNFINISHED))
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(jobs.c.number).limit(limit)).all()
+        return [_standing(*row) for row in rows]
+
+
+def _standing(job_id: str, state: str, started_at: float | None, progress: str) -> Standing:
+    columns = {"id": job_id, "state": state, "started_at": started_at}
+    return read(Standing, columns | {"progress": parsed(progress)}, {"progress": Progress()})[0]
 
 
 def _codes(rows: Iterable[Row[str | None, int]]) -> dict[str, int]:

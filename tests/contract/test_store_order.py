@@ -2,6 +2,7 @@
 
 from sqlalchemy import create_engine
 
+from common.jobs.model import Progress
 from common.jobs.schema import PLACES
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import UNFINISHED, JobState
@@ -68,3 +69,22 @@ def test_low_priority_goes_behind_and_keeps_the_order_within(store: SqlJobStore)
     order = [high, later, normal, low]
     assert [store.position(job) for job in order] == [0, 1, 2, 3]
     assert [claimed(store)[0] for _ in order] == [job.id for job in order]
+
+
+def test_what_changes_of_unfinished_jobs_is_read_by_itself(store: SqlJobStore):
+    first, second, third = (submit(store) for _ in range(3))
+    store.cancel(second.id)
+    job = store.claim("w")
+    assert job is not None
+    progress = Progress(percent=50)
+    store.heartbeat(job.id, job.token or "", progress)
+    standing = store.standing(10)
+    assert [one.id for one in standing] == [first.id, third.id]
+    now = [one.now(job) for one, job in zip(standing, (first, third), strict=True)]
+    assert (now[0].state, now[0].started_at, now[0].progress) == (
+        job.state,
+        job.started_at,
+        progress,
+    )
+    assert now[1] is third, "nothing of it has changed"
+    assert [one.id for one in store.standing(1)] == [first.id]

@@ -163,3 +163,18 @@ def test_a_reason_counts_for_all_behind_it():
     assert left(settled(overtaken, before)) == [10, 20, 40]
     again = line_up([place("a", 50), place("c", 20)])
     assert left(settled(again, before)) == [50, 70]
+
+
+@pytest.mark.parametrize("left", [12.5, None])
+@pytest.mark.parametrize("states", [[], ["running", "queued"], ["queued", "queued", "queued"]])
+def test_one_more_at_the_end_is_as_if_all_had_lined_up_again(
+    states: list[str], left: float | None
+) -> None:
+    line = [
+        Place(str(number), (JobState(state), None), 10.0 + number, 20.0)
+        for number, state in enumerate(states)
+    ]
+    last = Place("last", (JobState.QUEUED, None), left, 30.0)
+    assert line_up(line).joined(last) == line_up([*line, last])
+    behind = Place("behind", (JobState.QUEUED, None), 1.0, 1.0)
+    assert line_up(line).joined(last).joined(behind) == line_up([*line, last, behind])

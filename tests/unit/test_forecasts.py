@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
 import pytest
 
 from common.api.eta_views import EtaErrors, EtaView
 from common.api.forecasts import LOOK_SECONDS, Forecasts
 from common.jobs.database import sqlite_url
-from common.jobs.model import Job, JobPage, NewJob, Progress
+from common.jobs.model import Job, NewJob, Progress, Standing
 from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import UNFINISHED, Event
@@ -28,13 +27,13 @@ Shown = dict[str, tuple[float, frozenset[tuple[str, str, float | None]]]]
 
 
 class CountingStore(SqlJobStore):
-    """The real store, and how often its jobs were listed."""
+    """The real store, and how often its unfinished jobs were listed."""
 
-    pages = 0
+    looks = 0
 
-    def page(self, **query: Any) -> JobPage:
-        self.pages += 1
-        return super().page(**query)
+    def standing(self, limit: int) -> list[Standing]:
+        self.looks += 1
+        return super().standing(limit)
 
 
 @dataclass
@@ -214,16 +213,16 @@ def test_a_look_serves_everybody_for_a_second(tmp_path: Path):
     async def ask() -> None:
         async with desk(tmp_path) as d:
             jobs = [await d.send() for _ in range(20)]
-            d.store.pages = 0
+            d.store.looks = 0
             for _ in range(500):
                 await d.forecasts.of(jobs)
-            assert d.store.pages == 0
+            assert d.store.looks == 0
             d.clock.now += LOOK_SECONDS
             await asyncio.gather(*[d.forecasts.of(jobs) for _ in range(500)])
-            assert d.store.pages == 1
+            assert d.store.looks == 1
             moved = d.store.claim("w")
             assert moved is not None
             await d.forecasts.of([moved, *jobs[1:]])
-            assert d.store.pages == 2, "a job that moved is seen at once"
+            assert d.store.looks == 2, "a job that moved is seen at once"
 
     asyncio.run(ask())
