@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,18 @@ def _load(model: str, checkpoint: str) -> Any:
     pipeline_class = {"wan21": diffusers.WanPipeline, "ltx2": diffusers.LTX2Pipeline}[model]
     # As the service beside it: what is compared is not the number format.
     dtype = compute_dtype(torch.device("cpu"), os.environ.get("COMPUTE_DTYPE") or AUTO)
-    pipeline = pipeline_class.from_pretrained(checkpoint, dtype=dtype)
+    wide = dict.fromkeys(_in_float32(model, Path(checkpoint)), torch.float32)
+    pipeline = pipeline_class.from_pretrained(checkpoint, dtype={"default": dtype, **wide})
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _in_float32(model: str, checkpoint: Path) -> Sequence[str]:
+    """Parts that the service loads in float32 whatever the rest is in."""
+    from ltx2.estimates import float32_components
+    from wan21.estimates import IN_FLOAT32
+
+    return float32_components(checkpoint) if model == "ltx2" else IN_FLOAT32
 
 
 def _generate(model: str, pipeline: Any, resolved: dict[str, Any]) -> Frames:
