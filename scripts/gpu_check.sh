@@ -20,6 +20,7 @@ case "${1:-}" in -h | --help) help "${BASH_SOURCE[0]}"; exit ;; esac
 if [ "${1:-}" = --dry ]; then
   size=small chip=small gib=1.2 scheme=none dry=yes
   export CUDA_VISIBLE_DEVICES='' OMP_NUM_THREADS=1
+  if [ -x .venv/bin/python ]; then PYTHON=${PYTHON:-.venv/bin/python}; fi
   shift
 fi
 out=${1:-.gpu-check}
