@@ -1,12 +1,15 @@
 """Jobs that are denoised together: whatever happens to one, the others do not pay for it."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from common.compute_dtype import ComputeDtype
 from scripts.tiny import waver as tiny
+from tests.formats import COMPUTE_DTYPE
 from tests.integration import pictures
 from tests.integration.fleet import Fleet
 from tests.integration.test_models import SMALL, serving
@@ -43,15 +46,21 @@ def made_once(service: LiveService, job_id: str, attempts: int = 1) -> dict[str,
     return job
 
 
-def frames_of(folder: Path) -> str:
-    """Of the file, all but its tags: ids and prompts are in there."""
+def frames_of(folder: Path) -> NDArray[np.uint8]:
+    """Of the file, all but its tags: ids and prompts are in there. [T, H, W, 3]."""
     import cv2
 
     capture = cv2.VideoCapture(str(folder / "video.mp4"))
-    digest = hashlib.sha256()
+    frames = []
     while (read := capture.read())[0]:
-        digest.update(read[1].tobytes())
-    return digest.hexdigest()
+        frames.append(read[1])
+    return np.stack(frames).astype(np.uint8)
+
+
+def assert_same_film(one: Path, other: Path) -> None:
+    """To the bit; where a model computes in float32, sums come in another order with more rows."""
+    levels_apart = np.abs(frames_of(one).astype(int) - frames_of(other).astype(int)).mean()
+    assert levels_apart <= (0.5 if COMPUTE_DTYPE is ComputeDtype.FLOAT32 else 0)
 
 
 def test_waiting_jobs_of_one_shape_are_made_together(live: LiveService) -> None:
@@ -64,7 +73,7 @@ def test_waiting_jobs_of_one_shape_are_made_together(live: LiveService) -> None:
     [alone] = [live.finish(seed=3)]
     assert alone["result"]["fused"] == 1
     [here], [there] = live.videos(ids[2]), live.videos(alone["id"])
-    assert frames_of(here) == frames_of(there)
+    assert np.array_equal(frames_of(here), frames_of(there))
 
 
 def test_what_they_share_is_divided(live: LiveService) -> None:
@@ -218,4 +227,4 @@ def test_wavers_service_fuses_text_and_pictures(tmp_path: Path) -> None:
         alone = live.finish(**SMALL, seed=1, timeout=240)
         assert fused(live, words + images) == [3, 3, 3, 2, 2]
         [here], [there] = live.videos(words[1]), live.videos(alone["id"])
-        assert frames_of(here) == frames_of(there)
+        assert_same_film(here, there)
