@@ -7,7 +7,7 @@ from typing import Any
 from common.compute_dtype import ComputeDtype
 from common.contract import Memory
 from common.requests import ResolvedRequest
-from common.runtime.live_weights import parameter_count
+from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
 from ltx2.guidance import Guidance, resolve_guidance
 from ltx2.options import Ltx2Options
@@ -110,7 +110,9 @@ def estimate_memory(
     size = (request.width, request.height, request.num_frames)
     decoding = decoding_bytes(vae, *size, itemsize)
     return Memory(
-        load_bytes=weight_bytes(checkpoint, dtype),
+        load_bytes=weight_bytes(
+            checkpoint, dtype, components=COMPONENTS, float32=float32_components(checkpoint)
+        ),
         run_bytes=OVERHEAD_BYTES + max(denoising, decoding),
     )
 
@@ -119,14 +121,6 @@ def float32_components(checkpoint: Path) -> tuple[str, ...]:
     """Those that run in float32, whatever the rest computes in. Raises CheckpointError."""
     vocoder = read_config(checkpoint, "vocoder").get("_class_name")
     return ("vocoder",) if vocoder == FLOAT32_VOCODER else ()
-
-
-def weight_bytes(checkpoint: Path, dtype: ComputeDtype = ComputeDtype.BFLOAT16) -> int:
-    """Of all that is loaded, before it is quantized. Raises CheckpointError."""
-    wide = float32_components(checkpoint)
-    wider = ComputeDtype.FLOAT32.itemsize - dtype.itemsize
-    more = wider * parameter_count(checkpoint, wide) if wide else 0
-    return dtype.itemsize * parameter_count(checkpoint, COMPONENTS) + more
 
 
 def _denoising_bytes(checkpoint: Path, request: ResolvedRequest, itemsize: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from common.compute_dtype import ComputeDtype
 from common.contract import Memory
 from common.requests import ResolvedRequest
-from common.runtime.live_weights import parameter_count
+from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
 
 BFLOAT16_BYTES = 2
@@ -73,16 +73,9 @@ def memory_of(
     denoising = int(num_tokens(request) * dim * DENOISE_BYTES * wider * HEADROOM)
     decoding = decoding_bytes(request.width, request.height, vae["base_dim"])
     return Memory(
-        load_bytes=load_bytes(checkpoint, dtype),
+        load_bytes=weight_bytes(checkpoint, dtype, float32=IN_FLOAT32),
         run_bytes=max(denoising, decoding),
     )
-
-
-def load_bytes(checkpoint: Path, dtype: ComputeDtype = ComputeDtype.BFLOAT16) -> int:
-    """Bytes of all weights: of ``dtype``, and four each in the parts that are in float32."""
-    wider = ComputeDtype.FLOAT32.itemsize - dtype.itemsize
-    more = wider * parameter_count(checkpoint, IN_FLOAT32)
-    return dtype.itemsize * parameter_count(checkpoint) + more
 
 
 def decoding_bytes(width: int, height: int, base_dim: int) -> int:

@@ -27,7 +27,7 @@ from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import ARCHIVES_AT_ONCE
 from common.api.batches.reading import read_batch
 from common.api.feed import Feeds
-from common.api.guard import keep_guard
+from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.http_meter import HttpMeter
 from common.api.limits import BodyLimit
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
@@ -79,7 +79,8 @@ def create_app(
         await asyncio.to_thread(end_orphan, state / "worker.lock")
         keep = service.keeper.keep
         supervising = asyncio.create_task(keep("supervisor", service.supervisor.run))
-        guarding = asyncio.create_task(keep("memory watchdog", partial(keep_guard, service)))
+        guard = partial(keep_guard, service)
+        guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
         async with telling(service):
             yield
         guarding.cancel()

@@ -13,6 +13,8 @@ from common.memory.words import in_gb
 log = get_logger("memory")
 
 ROUND_SECONDS = 0.5
+BLIND_SECONDS = 1.0
+"""The longest without a look after an error: a machine runs out of memory within seconds."""
 
 
 async def keep_guard(service: Service) -> None:

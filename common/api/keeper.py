@@ -36,7 +36,9 @@ class Keeper:
         """Tasks that do not run now: their names, and the kind of error that ended each."""
         return self._down
 
-    async def keep(self, name: str, work: Work) -> None:
+    async def keep(
+        self, name: str, work: Work, longest_pause: float = LONGEST_PAUSE_SECONDS
+    ) -> None:
         """Run ``work`` until it returns or is cancelled."""
         self.begun(name)
         failures = 0
@@ -46,7 +48,7 @@ class Keeper:
                 return await work()
             except Exception as exc:
                 failures = 0 if self.clock() - began > SOUND_SECONDS else failures
-                seconds = min(FIRST_PAUSE_SECONDS * 2**failures, LONGEST_PAUSE_SECONDS)
+                seconds = min(FIRST_PAUSE_SECONDS * 2**failures, longest_pause)
                 log.exception("%s failed; it starts again in %.0f s", name, seconds)
                 self._down[name] = type(exc).__name__
                 self.restarted(name)

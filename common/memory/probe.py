@@ -27,15 +27,7 @@ from common.memory.probe_sources import (
 )
 from common.settings import GIB, MIB, SettingsError
 
-__all__ = [
-    "MemoryKind",
-    "PeakMeter",
-    "Probe",
-    "Reading",
-    "detect",
-    "floor_bytes",
-    "process_bytes",
-]
+__all__ = ["MemoryKind", "PeakMeter", "Probe", "Reading", "detect", "floor_bytes", "process_bytes"]
 
 log = get_logger("memory")
 

@@ -1,12 +1,38 @@
-"""What a scheme saves of a checkpoint on disk, told from its files' headers. No torch here."""
+"""What a checkpoint on disk takes, and what a scheme saves of it, told from its files' headers.
 
-from collections.abc import Mapping
+No torch here.
+"""
+
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from common.compute_dtype import ComputeDtype
 from common.contract import Quantization
 from common.runtime.keep import KeepRules, component_scheme, rules_under, saved_bytes
-from common.runtime.live_weights import stored_shapes
+from common.runtime.live_weights import parameter_count, stored_shapes
+
+
+def weight_bytes(
+    checkpoint: Path,
+    dtype: ComputeDtype,
+    *,
+    components: Collection[str] = (),
+    float32: Collection[str] = (),
+) -> int:
+    """Bytes of a diffusers checkpoint's weights before they are quantized.
+
+    Args:
+        checkpoint: folder with one folder per component.
+        dtype: what they are loaded in.
+        components: those that are loaded; empty is every one of the index.
+        float32: those that are in float32 in any case.
+
+    Raises:
+        CheckpointError: an index or a header cannot be read.
+    """
+    wider = ComputeDtype.FLOAT32.itemsize - dtype.itemsize
+    more = wider * parameter_count(checkpoint, float32) if float32 else 0
+    return dtype.itemsize * parameter_count(checkpoint, components) + more
 
 
 def saved_of_folders(

@@ -44,6 +44,12 @@ def test_what_fails_is_started_again_after_longer_and_longer_pauses():
     assert times.told == ["supervisor"] * 8
 
 
+def test_what_must_not_be_blind_for_long_starts_again_soon():
+    times = Times()
+    asyncio.run(times.keeper.keep("memory watchdog", failing(times, [0] * 5), 1.5))
+    assert times.pauses == [1, 1.5, 1.5, 1.5, 1.5]
+
+
 def test_a_long_life_is_no_part_of_a_series():
     times = Times()
     asyncio.run(times.keeper.keep("supervisor", failing(times, [0, 0, SOUND_SECONDS + 1, 0])))
