@@ -24,6 +24,10 @@ ROOT = Path(__file__).parents[1]
 POLL_SECONDS = 0.02
 START_SECONDS = 30.0
 ENDED = ("completed", "failed", "cancelled")
+INHERITED = ("PATH", "HOME", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+"""All that a service takes from the tests' environment. The last two hold torch to the instructions
+of an older CPU (``AVX2``, ``avx2``): with COMPUTE_DTYPE=float32 the tests run as one without units
+for bfloat16 does."""
 _SETTINGS: dict[str, object] = {
     "LOG_FORMAT": "text",
     "MIN_FREE_DISK_GB": 0,
@@ -242,7 +246,7 @@ class LiveService:
             self._client.close()
 
     def _environment(self) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         ours = {name: str(value) for name, value in self.settings.items()}
         return inherited | {"PYTHONPATH": str(ROOT)} | ours
 
