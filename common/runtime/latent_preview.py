@@ -8,6 +8,7 @@ once. So it suits every checkpoint, and costs one picture's encoding.
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ RIDGE = 1e-3
 """Keeps the fit bounded where a VAE has more channels than the card has different colours."""
 PATCHES = 16
 """The card has so many patches of colour on each side, blended into each other."""
+
+_fitted: "WeakKeyDictionary[Any, LatentColours]" = WeakKeyDictionary()
+"""By VAE, for as long as that is in memory: a fit is worth seconds, and jobs share it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def colour_card(side: int) -> torch.Tensor:
 
 
 def causal_vae_preview(vae: Any, side: int = 256) -> LatentPreview:
-    """Of an ``AutoencoderKLWan``, whose latents are normalised by channel."""
+    """Of an ``AutoencoderKLWan``, whose latents are normalised by channel; fitted once to each."""
 
     def encode(pixels: torch.Tensor) -> torch.Tensor:
         latents = vae.encode(pixels.to(vae.dtype)).latent_dist.mode().float()
@@ -97,4 +101,9 @@ def causal_vae_preview(vae: Any, side: int = 256) -> LatentPreview:
         normalised: torch.Tensor = (latents - mean) / std
         return normalised
 
-    return LatentPreview(lambda: fit_colours(encode, side, vae.device))
+    def fit() -> LatentColours:
+        if vae not in _fitted:
+            _fitted[vae] = fit_colours(encode, side, vae.device)
+        return _fitted[vae]
+
+    return LatentPreview(fit)

@@ -88,6 +88,16 @@ def test_a_real_vae_is_asked(tmp_path: Path):
     assert picture.std() > 0
 
 
+def test_a_vae_is_asked_once_however_many_jobs_it_decodes(tmp_path: Path):
+    vae = load(tiny_waver.build(tmp_path)[0], on_cpu()).vae
+    asked: list[int] = []
+    vae.encoder.register_forward_hook(lambda *_call: asked.append(1))
+    latents = torch.randn(1, vae.config.z_dim, 3, 4, 6)
+    first, second = (causal_vae_preview(vae)(latents) for _job in range(2))
+    assert asked == [1]
+    assert (first == second).all()
+
+
 def test_each_step_offers_its_latents():
     class Looking(Context):
         def __init__(self) -> None:
