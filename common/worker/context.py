@@ -23,6 +23,9 @@ _SPANS = {
     Phase.ENCODING_VIDEO: (97.0, 100.0),
 }
 
+REPORT_SECONDS = 0.05
+"""At least between two words on one phase: who watches looks less often, and each word costs."""
+
 
 class RunningJob:
     """The ``JobContext`` that a model sees. ``cancel`` and ``release`` come from other threads."""
@@ -43,7 +46,7 @@ class RunningJob:
         self._on_progress = on_progress
         self._previews = previews
         self._clock = clock
-        self._started = self._phase_started = clock()
+        self._started = self._phase_started = self._reported = clock()
         self._first_step = 0
         self._cancelled = threading.Event()
         self._released = threading.Event()
@@ -76,7 +79,8 @@ class RunningJob:
         self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
     ) -> None:
         now = self._clock()
-        if phase is not self.latest.phase:
+        new_phase = phase is not self.latest.phase
+        if new_phase:
             self._close_phase(now)
             self._first_step = step
         low, high = _SPANS[phase]
@@ -92,7 +96,9 @@ class RunningJob:
             seconds_left=self._seconds_left(now, step, steps),
             preview=self.latest.preview,
         )
-        self._on_progress(self.job.id, self.latest)
+        if new_phase or now - self._reported >= REPORT_SECONDS:
+            self._reported = now
+            self._on_progress(self.job.id, self.latest)
 
     def preview(self, step: int, picture: "Callable[[], NDArray[np.uint8]]") -> None:
         if self._previews is not None and self._previews.offer(step, picture):

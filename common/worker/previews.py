@@ -1,5 +1,6 @@
 """When a running job's preview is due, and that it never costs the job."""
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -12,20 +13,32 @@ if TYPE_CHECKING:
 
 log = get_logger("worker")
 
+PREVIEW_SECONDS = 0.25
+"""At least between two of them: who watches does not look more often."""
+
 
 class Previews:
     """The pictures of one attempt: one every few steps, none at all after one has failed."""
 
-    def __init__(self, job_id: str, every: int, files: PreviewFiles) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        every: int,
+        files: PreviewFiles,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """``every`` so many steps; 0 is never."""
         self._job_id = job_id
         self._every = every
         self._files = files
+        self._clock = clock
         self._last = 0
+        self._due_at = float("-inf")
 
     def offer(self, step: int, picture: "Callable[[], NDArray[np.uint8]]") -> bool:
         """Write a picture where one is due; answers whether it did."""
-        if not self._every or step - self._last < self._every:
+        now = self._clock()
+        if not self._every or step - self._last < self._every or now < self._due_at:
             return False
         try:
             self._files.write(self._job_id, picture())
@@ -33,5 +46,5 @@ class Previews:
             log.warning("no previews", exc_info=True, extra={"job_id": self._job_id})
             self._every = 0
             return False
-        self._last = step
+        self._last, self._due_at = step, now + PREVIEW_SECONDS
         return True

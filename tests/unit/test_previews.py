@@ -94,13 +94,18 @@ def test_a_job_that_is_removed_takes_its_picture_along(tmp_path: Path):
 
 
 def run_steps(
-    files: PreviewFiles, every: int, steps: int, *, broken: bool = False
+    files: PreviewFiles, every: int, steps: int, *, broken: bool = False, seconds: float = 1
 ) -> list[Progress]:
+    """What the API process is told; a step takes ``seconds``."""
+    now = 0.0
+
+    def clock() -> float:
+        return now
+
     job = Job(**new_job().model_dump(), number=1, state=JobState.RUNNING, created_at=0)
     seen: list[Progress] = []
-    running = RunningJob(
-        job, lambda _id, progress: seen.append(progress), previews=Previews(job.id, every, files)
-    )
+    previews = Previews(job.id, every, files, clock)
+    running = RunningJob(job, lambda _id, progress: seen.append(progress), clock, previews)
 
     def picture() -> NDArray[np.uint8]:
         if broken:
@@ -108,6 +113,7 @@ def run_steps(
         return red_and_blue()
 
     for step in range(1, steps + 1):
+        now += seconds
         running.progress(Phase.DENOISING, step, steps)
         running.preview(step, picture)
     return seen
@@ -119,6 +125,13 @@ def run_steps(
 def test_every_few_steps(files: PreviewFiles, every: int, told: list[int]):
     seen = run_steps(files, every, 5)
     assert list(dict.fromkeys(p.preview for p in seen if p.preview is not None)) == told
+
+
+def test_no_more_of_them_than_anybody_looks_at(files: PreviewFiles):
+    seen = run_steps(files, 1, 30, seconds=0.1)
+    assert list(dict.fromkeys(p.preview for p in seen if p.preview is not None)) == [
+        *range(1, 31, 3)
+    ]
 
 
 def test_a_preview_that_fails_is_logged_once_and_fails_nothing(

@@ -39,6 +39,17 @@ def test_progress_only_goes_forward_and_estimates_what_is_left():
     assert denoising[-1].seconds_elapsed == 6
 
 
+def test_quick_steps_are_not_all_told_but_every_phase_is():
+    running, seen, clock = start()
+    for step in range(1, 101):
+        clock.now += 0.01
+        running.progress(Phase.DENOISING, step, 100)
+    running.progress(Phase.DECODING)
+    assert running.latest.phase is Phase.DECODING
+    assert 18 <= len(seen) <= 22
+    assert [seen[0].step, seen[-1].phase] == [1, Phase.DECODING]
+
+
 def test_time_is_booked_to_phases():
     running, _, clock = start()
     running.progress(Phase.DENOISING)
