@@ -9,7 +9,10 @@ from common.jobs.outbox import DeliveryState
 
 
 class Figures(BaseModel):
-    """What the tables tell about failures, waiting and webhooks. Times are in seconds."""
+    """What the tables tell about failures, waiting and webhooks. Times are in seconds.
+
+    All but ``oldest_seconds`` are totals: what was removed stays counted.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -19,7 +22,7 @@ class Figures(BaseModel):
     wait_seconds: float
     """Of all of them, from their arrival to their last beginning."""
     oldest_seconds: float
-    """How long the job has waited that has waited longest; 0 where none waits."""
+    """How long the first of the queued jobs has waited; 0 where none is queued."""
     deliveries: dict[DeliveryState, int]
 
 

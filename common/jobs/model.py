@@ -133,7 +133,7 @@ class JobPage(_Record):
 
 
 class Statistics(_Record):
-    """Totals over the job table; durations in seconds, of completed jobs."""
+    """Totals since the job table began; durations in seconds, of completed jobs."""
 
     by_state: dict[JobState, int]
     avg_duration_seconds: float | None

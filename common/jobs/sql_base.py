@@ -2,8 +2,9 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
@@ -14,7 +15,11 @@ from common.jobs.model import Job
 from common.jobs.rows import from_row
 from common.jobs.schema import deleted_jobs, jobs
 from common.jobs.statements import held, move
-from common.jobs.states import UNFINISHED, Event, JobState
+from common.jobs.states import Event, JobState
+from common.jobs.totals import unfinished
+
+AT_ONCE = 500
+"""Ids in one statement; SQLite takes 999 parameters where it is old."""
 
 
 class SqlBase:
@@ -27,9 +32,7 @@ class SqlBase:
         with translated_errors():
             self._engine: Engine = open_database(url)
         # Built once: putting this statement together costs more than running it.
-        self._unfinished = select(func.count()).where(
-            self._everyones(), jobs.c.state.in_(UNFINISHED)
-        )
+        self._unfinished = unfinished(model)
         self._reader = reading(self._engine)
 
     def close(self) -> None:
@@ -93,3 +96,10 @@ class SqlBase:
     def _reading(self) -> Iterator[Connection]:
         with translated_errors(), self._reader.connect() as connection:
             yield connection
+
+
+def chunks(ids: Collection[str]) -> Iterator[list[str]]:
+    """The ids, so many at a time as one statement takes."""
+    left = iter(ids)
+    while some := list(islice(left, AT_ONCE)):
+        yield some

@@ -58,8 +58,9 @@ class SqlBatches(SqlClients):
 
     def glances(self, batch_ids: Sequence[str]) -> list[Glance]:
         query = _SHOWN.where(self._mine(), jobs.c.batch.in_(batch_ids))
+        in_order = query.order_by(jobs.c.batch, jobs.c.number)
         with self._reading() as connection:
-            return [_glance(row) for row in connection.execute(query.order_by(jobs.c.number))]
+            return [_glance(row) for row in connection.execute(in_order)]
 
     def batch_jobs(self, batch_id: str) -> list[Job]:
         query = select(jobs).where(self._in_batch(batch_id)).order_by(jobs.c.number)
