@@ -26,6 +26,9 @@ class BatchStore(Protocol):
     def batch(self, batch_id: str) -> Batch:
         """Read one batch. Raises BatchNotFound."""
 
+    def batches(self, batch_ids: Sequence[str]) -> list[Batch]:
+        """Those of the batches that are there, in any order."""
+
     def batch_page(self, *, cursor: str | None = None, limit: int = 20) -> BatchPage:
         """List batches, newest first. Raises InvalidRequest: the cursor is not one."""
 

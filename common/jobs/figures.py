@@ -1,10 +1,11 @@
 """What monitoring and estimates read from the tables again and again."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from common.jobs.model import Standing
+from common.jobs.model import Job, Standing
 from common.jobs.outbox import DeliveryState
 
 
@@ -34,3 +35,9 @@ class Figured(Protocol):
 
     def standing(self, limit: int) -> list[Standing]:
         """The first unfinished jobs, in the order of their arrival."""
+
+    def standings(self, job_ids: Collection[str]) -> list[Standing]:
+        """Those of the jobs that have a row, in any order."""
+
+    def positions(self, queued: Collection[Job]) -> dict[str, int]:
+        """How many come before each of these jobs; those that are not queued are left out."""

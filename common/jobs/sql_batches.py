@@ -11,6 +11,7 @@ from common.jobs.batches import Batch, BatchPage, Glance, Member, NewBatch
 from common.jobs.model import Job, NewJob, Progress
 from common.jobs.rows import from_row, parsed, read
 from common.jobs.schema import batches, jobs
+from common.jobs.sql_base import chunks, not_indexed
 from common.jobs.sql_clients import SqlClients
 from common.jobs.statements import before
 from common.jobs.states import UNFINISHED, Event, JobState
@@ -44,6 +45,16 @@ class SqlBatches(SqlClients):
     def batch(self, batch_id: str) -> Batch:
         with self._reading() as connection:
             return self._batch(connection, batch_id)
+
+    def batches(self, batch_ids: Sequence[str]) -> list[Batch]:
+        ours = not_indexed(batches.c.model) == self.model
+        mine = ours if self._owner is None else ours & (batches.c.owner == self._owner)
+        with self._reading() as connection:
+            return [
+                _from_row(row)
+                for some in chunks(batch_ids)
+                for row in connection.execute(select(batches).where(mine, batches.c.id.in_(some)))
+            ]
 
     def batch_page(self, *, cursor: str | None = None, limit: int = 20) -> BatchPage:
         query = select(batches).where(self._my_batches(), *before(batches.c.number, cursor))

@@ -51,8 +51,9 @@ class SqlClients(SqlBase):
         oldest_first: bool = False,
     ) -> JobPage:
         where = [self._mine(), *in_page(cursor, oldest_first=oldest_first)]
-        if batch is not None:
-            where.append(jobs.c.batch == batch)
+        if batch is not None:  # it is small: its states need no index
+            where += [jobs.c.batch == batch, *([jobs.c.state.in_(states)] if states else [])]
+            states = ()
         query = by_number(select(jobs), where, set(states), limit + 1, oldest_first=oldest_first)
         with self._reading() as connection:
             found = [from_row(row) for row in connection.execute(query)]

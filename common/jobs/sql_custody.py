@@ -31,9 +31,7 @@ class SqlCustody(SqlBase):
         found: dict[str, Job] = {}
         with self._reading() as connection:
             for some in chunks(job_ids):
-                rows = connection.execute(
-                    select(jobs).where(self._everyones(), jobs.c.id.in_(some))
-                )
+                rows = connection.execute(select(jobs).where(self._ours_among(some)))
                 found |= {row.id: from_row(row) for row in rows}
         return found
 

@@ -1,15 +1,20 @@
 """The figures of the job store on SQLAlchemy Core."""
 
-from sqlalchemy import select
+from collections.abc import Collection
+
+from sqlalchemy import func, select
 
 from common.jobs.figures import Figures
-from common.jobs.model import Progress, Standing
+from common.jobs.model import Job, Progress, Standing
 from common.jobs.rows import parsed, read
-from common.jobs.schema import QUEUED, jobs
+from common.jobs.schema import QUEUED, RANK, jobs
+from common.jobs.sql_base import chunks
 from common.jobs.sql_outbox import SqlOutbox
 from common.jobs.statements import by_number
 from common.jobs.states import UNFINISHED, JobState
 from common.jobs.totals import JOB, of_kind
+
+_STANDING = select(jobs.c.id, jobs.c.state, jobs.c.started_at, jobs.c.progress)
 
 
 class SqlFigures(SqlOutbox):
@@ -31,11 +36,29 @@ class SqlFigures(SqlOutbox):
         )
 
     def standing(self, limit: int) -> list[Standing]:
-        columns = (jobs.c.id, jobs.c.state, jobs.c.started_at, jobs.c.progress)
-        query = by_number(select(*columns), [self._mine()], UNFINISHED, limit)
+        query = by_number(_STANDING, [self._mine()], UNFINISHED, limit)
         with self._reading() as connection:
-            rows = connection.execute(query).all()
-        return [_standing(*row) for row in rows]
+            return [_standing(*row) for row in connection.execute(query)]
+
+    def standings(self, job_ids: Collection[str]) -> list[Standing]:
+        found: list[Standing] = []
+        with self._reading() as connection:
+            for some in chunks(job_ids):
+                rows = connection.execute(_STANDING.where(self._ours_among(some)))
+                found += [_standing(*row) for row in rows]
+        return found
+
+    def positions(self, queued: Collection[Job]) -> dict[str, int]:
+        ids = {job.number: job.id for job in queued}
+        place = func.row_number().over(order_by=(RANK, jobs.c.number)) - 1
+        query = select(jobs.c.number, place.label("place")).where(self._everyones(), QUEUED)
+        line = query.subquery()
+        found: dict[str, int] = {}
+        with self._reading() as connection:
+            for some in chunks(ids):
+                rows = connection.execute(select(line).where(line.c.number.in_(some)))
+                found |= {ids[row.number]: row.place for row in rows}
+        return found
 
 
 def _standing(job_id: str, state: str, started_at: float | None, progress: str) -> Standing:

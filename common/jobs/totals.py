@@ -14,6 +14,7 @@ commit. SQLite has one writer, and ``backend`` is 0.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
@@ -49,7 +50,7 @@ EXCEPTION WHEN others THEN
 END $$"""
 
 
-def of_kind(model: str, kind: str) -> Select[tuple[str, str, int, int, float, float, float]]:
+def of_kind(model: str, kind: str) -> Select[Any]:
     """By state and code: the sums of all backends."""
     table = totals.c
     columns = (*(func.sum(table[name]).label(name) for name in _SUMS),)
@@ -61,7 +62,7 @@ def of_kind(model: str, kind: str) -> Select[tuple[str, str, int, int, float, fl
     )
 
 
-def unfinished(model: str) -> Select[tuple[int]]:
+def unfinished(model: str) -> Select[int]:
     """How many jobs of a model have not ended."""
     table = totals.c
     query = select(func.coalesce(func.sum(table.amount), 0))

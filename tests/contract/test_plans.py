@@ -35,6 +35,8 @@ from tests.contract.test_store import ERROR, RESULT, new_job
 MANY = 10_000
 QUEUED, FAILED = 500, 200
 KEY = KeyUse(key="k", fingerprint="f", seconds=3600)
+SOME = [str(number) for number in range(50)]
+"""Ids that are asked for together."""
 SMALL = ("identities", "totals")
 """Tables that do not grow with the jobs."""
 
@@ -129,13 +131,16 @@ CALLS: dict[str, Callable[[World], object]] = {
     "statistics": both(lambda store: store.statistics()),
     "figures": both(lambda store: store.figures()),
     "standing": both(lambda store: store.standing(1000)),
+    "standings": both(lambda store: store.standings(SOME)),
+    "positions": lambda w: w.store.positions(w.store.page(states=[JobState.QUEUED]).jobs),
     "identity": lambda w: w.store.identity(),
     "set_identity": lambda w: w.store.set_identity("i"),
-    "known": lambda w: w.store.known([w.job().id, "x"]),
-    "deleted": lambda w: w.store.deleted(["x", "y"]),
+    "known": both(lambda store: store.known(SOME)),
+    "deleted": lambda w: w.store.deleted(SOME),
     "restore": lambda w: w.store.restore([w.lost()]),
     "submit_batch": lambda w: w.batch(JobState.QUEUED),
     "batch": lambda w: w.store.seen_by("ann").batch(w.batch(JobState.QUEUED).id),
+    "batches": both(lambda store: store.batches(SOME)),
     "batch_page": both(lambda store: (store.batch_page(), store.batch_page(cursor="5000"))),
     "glances": lambda w: w.store.glances([w.batch(JobState.QUEUED).id, "x"]),
     "batch_jobs": lambda w: w.store.batch_jobs(w.batch(JobState.QUEUED).id),
