@@ -25,7 +25,7 @@ from common.api import (
 from common.api.batches import routes_create, routes_files, routes_follow
 from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import ARCHIVES_AT_ONCE
-from common.api.batches.reading import read_batch
+from common.api.batches.reading import WatchedBatches
 from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.http_meter import HttpMeter
@@ -34,7 +34,7 @@ from common.api.openai import routes_content, routes_models, routes_sync, routes
 from common.api.openapi import describe_options
 from common.api.orphans import end_orphan
 from common.api.playground import install_page
-from common.api.reading import view_of
+from common.api.reading import Watched
 from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
@@ -68,8 +68,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = make_service()
-        app.state.feeds = Feeds(partial(view_of, service))
-        app.state.batch_feeds = BatchFeeds(partial(read_batch, service))
+        app.state.feeds = Feeds(Watched(service).look)
+        app.state.batch_feeds = BatchFeeds(WatchedBatches(service).look)
         app.state.archive_turn = asyncio.Semaphore(ARCHIVES_AT_ONCE)
         app.state.picture_turn = asyncio.Semaphore(1)
         app.state.sheet_turn = asyncio.Semaphore(1)

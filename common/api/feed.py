@@ -1,29 +1,51 @@
-"""What happens to jobs, for those who watch: one look at the store for all watchers of a job."""
+"""What happens to jobs, for those who watch: one look at the store for all watchers of all jobs."""
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from common.api.eta_views import moved
-from common.api.views import JobView
-from common.errors import JobNotFound, VideosDGXError
-from common.jobs.model import Progress
-from common.jobs.states import ENDED, JobState
-from common.logs import get_logger
-
-log = get_logger("api")
+from common.api.eta_views import EtaView, moved
+from common.api.rounds import Pause, Rounds
+from common.api.views import JobView, job_view, progress_of
+from common.jobs.model import Job, Progress
+from common.jobs.states import JobState
 
 LOOK_SECONDS = 0.25
-"""Between looks at a job; progress within one is seen as its last word."""
+"""Between looks at the jobs; progress within one is seen as its last word."""
 KEPT = 256
 """Events of a job that are kept for clients that come back."""
 REMEMBERED_SECONDS = 60.0
 """After a job's end."""
 
-Read = Callable[[str], Awaitable[JobView]]
-Pause = Callable[[float], Awaitable[None]]
+
+@dataclass(frozen=True)
+class Sight:
+    """A job as it was seen. Light: most of what is seen is no news, and is never shown."""
+
+    job: Job
+    live: Progress | None = None
+    """What its worker said last."""
+    position: int | None = None
+    eta: EtaView | None = None
+
+    def same(self, other: "Sight") -> bool:
+        """Whether nothing is new.
+
+        Clients count the seconds themselves: only an end that is no longer true is news.
+        """
+        return self._told() == other._told() and not moved(self.eta, other.eta)
+
+    def _told(self) -> tuple[JobState, int | None, Progress]:
+        progress = progress_of(self.job, self.live)
+        if progress.seconds_left is not None:
+            progress = progress.model_copy(update={"seconds_left": None})
+        return self.job.state, self.position, progress
+
+
+Read = Callable[[Collection[str]], Awaitable[Mapping[str, Sight]]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +56,18 @@ class Happening:
     kind: str
     """``state`` where the job's state is new, ``progress`` where only its progress is; ``preview``
     after one of them, where there is a new picture."""
-    job: JobView
+    sight: Sight
+
+    @cached_property
+    def job(self) -> JobView:
+        """The job as clients read it; made once, for however many."""
+        seen = self.sight
+        return job_view(seen.job, seen.live, seen.position, seen.eta)
+
+    @cached_property
+    def text(self) -> str:
+        """That, as JSON."""
+        return self.job.model_dump_json()
 
 
 @dataclass
@@ -45,23 +78,30 @@ class _Feed:
     events: deque[Happening] = field(default_factory=lambda: deque(maxlen=KEPT))
     news: asyncio.Event = field(default_factory=asyncio.Event)
     over: bool = False
-    task: "asyncio.Task[None] | None" = None
 
-    def publish(self, job: JobView) -> None:
-        """Add an event, unless nothing has changed."""
-        last = self.events[-1].job if self.events else None
-        if last is not None and _same(last, job):
-            return
-        self._add("progress" if last is not None and last.state == job.state else "state", job)
-        shown = last.progress.preview if last is not None else None
-        if job.progress.preview not in (None, shown):
-            self._add("preview", job)
-        self.over = job.state in ENDED
+    def publish(self, seen: Sight) -> bool:
+        """Add an event, unless nothing has changed; answers whether something has."""
+        last = self.events[-1].sight if self.events else None
+        if last is not None and last.same(seen):
+            return False
+        known = last is not None and last.job.state == seen.job.state
+        self._add("progress" if known else "state", seen)
+        shown = progress_of(last.job, last.live).preview if last is not None else None
+        if progress_of(seen.job, seen.live).preview not in (None, shown):
+            self._add("preview", seen)
+        self.over = seen.job.ended
         self.wake()
+        return True
 
-    def _add(self, kind: str, job: JobView) -> None:
+    def end(self) -> bool:
+        """Nothing more will happen: the job was deleted."""
+        self.over = True
+        self.wake()
+        return True
+
+    def _add(self, kind: str, seen: Sight) -> None:
         self.number += 1
-        self.events.append(Happening(self.number, kind, job))
+        self.events.append(Happening(self.number, kind, seen))
 
     def wake(self) -> None:
         """Let everybody look again."""
@@ -70,7 +110,7 @@ class _Feed:
 
 
 class Feeds:
-    """The feeds of one service; a job is looked at while somebody watches it."""
+    """The feeds of one service; a job is looked at until it has ended, once it was watched."""
 
     def __init__(
         self,
@@ -78,10 +118,11 @@ class Feeds:
         pause: Pause = asyncio.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._read = read
         self._pause = pause
         self._clock = clock
         self._feeds: dict[str, _Feed] = {}
+        self._forgetting: set[asyncio.Task[None]] = set()
+        self._rounds = Rounds(read, self._watched, self._tell, LOOK_SECONDS, pause)
         self._closed = False
 
     @property
@@ -116,38 +157,26 @@ class Feeds:
             await news.wait()
 
     def _join(self, job_id: str) -> _Feed:
-        # Milliseconds: a feed that is opened anew counts on above all that it ever said before.
-        feed = self._feeds.setdefault(job_id, _Feed(number=int(self._clock() * 1000)))
-        if feed.task is None:
-            feed.task = asyncio.create_task(self._watch(job_id, feed))
+        feed = self._feeds.get(job_id)
+        if feed is None:
+            # Milliseconds: a feed that is opened anew counts on above all that it ever said before.
+            feed = self._feeds[job_id] = _Feed(number=int(self._clock() * 1000))
+            self._rounds.begin(job_id)
         return feed
 
-    async def _watch(self, job_id: str, feed: _Feed) -> None:
-        """Look until the job has ended, whoever watches: a client that lost its way comes back."""
-        try:
-            while not feed.over:
-                await self._look(job_id, feed)
-                await self._pause(LOOK_SECONDS)
-            await self._pause(REMEMBERED_SECONDS)
-        finally:
-            feed.over = True
-            feed.wake()
-            self._feeds.pop(job_id, None)
+    def _watched(self) -> list[str]:
+        return [job_id for job_id, feed in self._feeds.items() if not feed.over]
 
-    async def _look(self, job_id: str, feed: _Feed) -> None:
-        try:
-            feed.publish(await self._read(job_id))
-        except JobNotFound:  # deleted
-            feed.over = True
-            feed.wake()
-        except VideosDGXError as exc:  # the database; it may answer again
-            log.warning("cannot look at a job", extra={"reason": exc.body.message})
+    def _tell(self, job_id: str, seen: Sight | None) -> bool:
+        feed = self._feeds[job_id]
+        news = feed.end() if seen is None else feed.publish(seen)
+        if feed.over:
+            task = asyncio.create_task(self._forget(job_id))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
+        return news
 
-
-def _same(one: JobView, other: JobView) -> bool:
-    """Clients count the seconds themselves: only an end that is no longer true is news."""
-    return _told(one) == _told(other) and not moved(one.eta, other.eta)
-
-
-def _told(job: JobView) -> tuple[JobState, Progress, int | None]:
-    return job.state, job.progress.model_copy(update={"seconds_left": None}), job.queue_position
+    async def _forget(self, job_id: str) -> None:
+        """After a while: a client that lost its way comes back."""
+        await self._pause(REMEMBERED_SECONDS)
+        self._feeds.pop(job_id, None)

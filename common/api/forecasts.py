@@ -82,16 +82,25 @@ class Forecasts:
         self._runs: tuple[Run, ...] = ()
         self._errors = EtaErrors(jobs=0, median=None)
         self._known: dict[Work, Estimate | None] = {}
+        self._views: dict[str, EtaView] = {}
         self._heard: dict[str, tuple[Progress, float]] = {}
 
     async def of(self, jobs: Sequence[Job]) -> dict[str, EtaView]:
         """The unfinished among ``jobs``, by id. One look at most, however many."""
         line = await self._look(jobs)
         return {
-            job.id: eta_view(line.etas.get(job.id), self._at, len(self._runs))
+            job.id: self._view(line, job.id)
             for job in jobs
             if not job.ended and job.state is not JobState.CANCELLING
         }
+
+    def _view(self, line: Line, job_id: str) -> EtaView:
+        """Made once for each look at the line: hundreds of jobs may be watched."""
+        view = self._views.get(job_id)
+        if view is None:
+            view = eta_view(line.etas.get(job_id), self._at, len(self._runs))
+            self._views[job_id] = view
+        return view
 
     async def of_request(self, request: ResolvedRequest) -> EtaView:
         """A job that is not queued: as if it came now."""
@@ -186,6 +195,7 @@ class Forecasts:
         self._last = _order(ordered[-1]) if ordered else _FIRST
         places = [self._place(job, first=index == 0) for index, job in enumerate(ordered)]
         self._line = settled(line_up(places), self._line)
+        self._views.clear()
 
     def _hear(self, job: Job) -> tuple[Progress, float]:
         """What its worker said last, and when that was new here."""

@@ -46,7 +46,6 @@ async def watch_job(
     A client that comes back with `Last-Event-ID` gets what it missed.
     """
     async for happening in events:
-        job = happening.job
-        told = preview_view(job) if happening.kind == "preview" else job
-        data = told.model_dump_json()
+        preview = happening.kind == "preview"
+        data = preview_view(happening.job).model_dump_json() if preview else happening.text
         yield ServerSentEvent(raw_data=data, event=happening.kind, id=str(happening.number))

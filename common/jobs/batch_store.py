@@ -26,11 +26,17 @@ class BatchStore(Protocol):
     def batch(self, batch_id: str) -> Batch:
         """Read one batch. Raises BatchNotFound."""
 
+    def batches(self, batch_ids: Sequence[str]) -> list[Batch]:
+        """Those of the batches that are there, in any order."""
+
     def batch_page(self, *, cursor: str | None = None, limit: int = 20) -> BatchPage:
         """List batches, newest first. Raises InvalidRequest: the cursor is not one."""
 
     def glances(self, batch_ids: Sequence[str]) -> list[Glance]:
-        """The state of every job of these batches, retried ones too, in the order of arrival."""
+        """The state of every job of these batches, retried ones too.
+
+        Batch by batch, and in each in the order of arrival.
+        """
 
     def batch_jobs(self, batch_id: str) -> list[Job]:
         """Every job of a batch, retried ones too, in the order of arrival."""

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from common.errors import StorageFull, StoreUnavailable
-from common.jobs.schema import metadata
+from common.jobs.schema import OUTGROWN, metadata
+from common.jobs.totals import keep_totals
 
 BUSY_TIMEOUT_SECONDS = 4
 """How long a call waits for another's write. A client gets its 503 within five seconds."""
@@ -30,6 +31,7 @@ def open_database(url: str) -> Engine:
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("videosdgx"))))
         metadata.create_all(connection)
         _add_what_is_missing(connection)
+        keep_totals(connection)
     return engine
 
 
@@ -44,7 +46,7 @@ def _add_what_is_missing(connection: Connection) -> None:
     """Bring the tables of an earlier version up to date; the rows stay as they are.
 
     Columns are only ever added, and are nullable or have a default in the database: an older
-    version still runs on the result.
+    version still runs on the result. Indexes come and go: none needs a certain one to run.
     """
     inspector = inspect(connection)
     for table in metadata.sorted_tables:
@@ -53,7 +55,9 @@ def _add_what_is_missing(connection: Connection) -> None:
             text = CreateColumn(column).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {text}")
         for index in table.indexes:
-            index.create(connection, checkfirst=True)
+            connection.execute(CreateIndex(index, if_not_exists=True))
+    for name in OUTGROWN:
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
 
 
 def sqlite_url(path: Path) -> str:

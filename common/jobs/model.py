@@ -107,12 +107,16 @@ class Job(NewJob):
 
 
 class Standing(_Record):
-    """Where an unfinished job is now: what changes of it while it waits and runs."""
+    """Where a job is now: what changes of it while it waits and runs."""
 
     id: str
     state: JobState
     started_at: float | None
     progress: Progress
+
+    def moved(self, job: Job) -> bool:
+        """Whether the job that was read before has changed its state since, or was begun anew."""
+        return (self.state, self.started_at) != (job.state, job.started_at)
 
     def now(self, job: Job) -> Job:
         """The job as it is now, of one that was read before."""
@@ -133,7 +137,7 @@ class JobPage(_Record):
 
 
 class Statistics(_Record):
-    """Totals over the job table; durations in seconds, of completed jobs."""
+    """Totals since the job table began; durations in seconds, of completed jobs."""
 
     by_state: dict[JobState, int]
     avg_duration_seconds: float | None

@@ -90,16 +90,16 @@ class Outbox(Protocol):
         """
 
     def settle_delivery(self, told: Delivery) -> None:
-        """Record the last attempt, the state, and when to try next."""
+        """Record the last attempt, the state, and when to try next.
+
+        It is forgotten at its end where its job was removed; else when that is removed.
+        """
 
     def delivery(self, job_id: str) -> Delivery | None:
         """The delivery of a job; None while it runs, and where nobody is to be told."""
 
     def count_deliveries(self) -> dict[DeliveryState, int]:
-        """How many there are of each kind."""
-
-    def forget_deliveries(self) -> None:
-        """Remove the ended deliveries of jobs that were removed."""
+        """How many of each kind there have been: those of removed jobs stay counted."""
 
 
 def receiver_of(url: str) -> str:

@@ -1,4 +1,8 @@
-"""The tables: jobs, their batches and keys, who is told of their ends, and whose outputs."""
+"""The tables: jobs, their batches and keys, who is told of their ends, and whose outputs.
+
+Whatever is asked of a table has an index that gives the rows in the order asked for, or a total
+that is kept (``common.jobs.totals``): tests/contract/test_plans.py holds every statement to it.
+"""
 
 from sqlalchemy import (
     Boolean,
@@ -11,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -45,9 +50,10 @@ jobs = Table(
     Column("beats", Integer, nullable=False),
     Column("result", Text),
     Column("error", Text),
+    Index("jobs_by_number", "model", "number"),
     Index("jobs_by_state", "model", "state", "number"),
-    Index("jobs_by_owner", "owner", "number"),
-    Index("jobs_by_batch", "batch", "number"),
+    Index("jobs_of_owner", "model", "owner", "number"),
+    Index("jobs_of_owner_by_state", "model", "owner", "state", "number"),
     sqlite_autoincrement=True,
 )
 
@@ -62,6 +68,7 @@ batches = Table(
     Column("created_at", Float, nullable=False),
     Column("members", Text, nullable=False),
     Index("batches_by_model", "model", "number"),
+    Index("batches_of_owner", "model", "owner", "number"),
     sqlite_autoincrement=True,
 )
 
@@ -109,8 +116,51 @@ deleted_jobs = Table(
 )
 """Jobs that somebody removed and whose files may still be there, after a crash in between."""
 
+totals = Table(
+    "totals",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("state", String(16), primary_key=True),
+    Column("code", String(64), primary_key=True),
+    Column("backend", Integer, primary_key=True),
+    Column("amount", Integer, nullable=False),
+    Column("timed", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("shortest", Float),
+    Column("longest", Float),
+    Column("begun", Integer, nullable=False),
+    Column("wait_seconds", Float, nullable=False),
+)
+"""What ``common.jobs.totals`` keeps, and says of each column. Written by triggers alone."""
+
 PLACES = 50
 """How many places in the queue one step of priority is worth."""
 
-RANK: ColumnElement[int] = jobs.c.number - jobs.c.priority * PLACES
+# Numbers and names are written out, not bound: a database only uses an index on an expression, or
+# of a part of the rows, where it sees that the statement means the same.
+RANK: ColumnElement[int] = jobs.c.number - jobs.c.priority * literal_column(str(PLACES))
 """The order of the queue. A job is overtaken by a bounded number of later ones: none starves."""
+
+QUEUED: ColumnElement[bool] = jobs.c.state == literal_column("'queued'")
+_IN_BATCH = jobs.c.batch.is_not(None)
+_ENDED = jobs.c.finished_at.is_not(None)
+
+Index(
+    *("jobs_queue", jobs.c.model, RANK, jobs.c.number),
+    sqlite_where=QUEUED,
+    postgresql_where=QUEUED,
+)
+Index(
+    *("jobs_of_batch", jobs.c.model, jobs.c.batch, jobs.c.number),
+    sqlite_where=_IN_BATCH,
+    postgresql_where=_IN_BATCH,
+)
+Index(
+    *("jobs_by_end", jobs.c.model, jobs.c.finished_at, jobs.c.number),
+    sqlite_where=_ENDED,
+    postgresql_where=_ENDED,
+)
+
+OUTGROWN = ("jobs_by_owner", "jobs_by_batch")
+"""Indexes of earlier versions that others have taken the place of."""

@@ -2,9 +2,10 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from itertools import islice
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
 
@@ -14,7 +15,13 @@ from common.jobs.model import Job
 from common.jobs.rows import from_row
 from common.jobs.schema import deleted_jobs, jobs
 from common.jobs.statements import held, move
-from common.jobs.states import UNFINISHED, Event, JobState
+from common.jobs.states import Event, JobState
+from common.jobs.totals import unfinished
+
+Id = TypeVar("Id", str, int)
+
+AT_ONCE = 500
+"""Ids in one statement; SQLite takes 999 parameters where it is old."""
 
 
 class SqlBase:
@@ -27,9 +34,7 @@ class SqlBase:
         with translated_errors():
             self._engine: Engine = open_database(url)
         # Built once: putting this statement together costs more than running it.
-        self._unfinished = select(func.count()).where(
-            self._everyones(), jobs.c.state.in_(UNFINISHED)
-        )
+        self._unfinished = unfinished(model)
         self._reader = reading(self._engine)
 
     def close(self) -> None:
@@ -53,6 +58,11 @@ class SqlBase:
 
     def _everyones(self) -> ColumnElement[bool]:
         return jobs.c.model == self.model
+
+    def _ours_among(self, ids: Sequence[str]) -> ColumnElement[bool]:
+        """Those of these jobs that there are."""
+        named = and_(not_indexed(jobs.c.model) == self.model, jobs.c.id.in_(ids))
+        return named if self._owner is None else and_(named, jobs.c.owner == self._owner)
 
     def _one(self, connection: Connection, job_id: str) -> Job:
         query = select(jobs).where(self._mine(), jobs.c.id == job_id)
@@ -93,3 +103,18 @@ class SqlBase:
     def _reading(self) -> Iterator[Connection]:
         with translated_errors(), self._reader.connect() as connection:
             yield connection
+
+
+def not_indexed(column: ColumnElement[str]) -> ColumnElement[str]:
+    """The column, so that no index is chosen for it.
+
+    SQLite expects ten rows of a model, and would rather read these than look up a hundred ids.
+    """
+    return column.concat("")
+
+
+def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
+    """The ids, so many at a time as one statement takes."""
+    left = iter(ids)
+    while some := list(islice(left, AT_ONCE)):
+        yield some

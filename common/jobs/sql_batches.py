@@ -11,6 +11,7 @@ from common.jobs.batches import Batch, BatchPage, Glance, Member, NewBatch
 from common.jobs.model import Job, NewJob, Progress
 from common.jobs.rows import from_row, parsed, read
 from common.jobs.schema import batches, jobs
+from common.jobs.sql_base import chunks, not_indexed
 from common.jobs.sql_clients import SqlClients
 from common.jobs.statements import before
 from common.jobs.states import UNFINISHED, Event, JobState
@@ -45,6 +46,16 @@ class SqlBatches(SqlClients):
         with self._reading() as connection:
             return self._batch(connection, batch_id)
 
+    def batches(self, batch_ids: Sequence[str]) -> list[Batch]:
+        ours = not_indexed(batches.c.model) == self.model
+        mine = ours if self._owner is None else ours & (batches.c.owner == self._owner)
+        with self._reading() as connection:
+            return [
+                _from_row(row)
+                for some in chunks(batch_ids)
+                for row in connection.execute(select(batches).where(mine, batches.c.id.in_(some)))
+            ]
+
     def batch_page(self, *, cursor: str | None = None, limit: int = 20) -> BatchPage:
         query = select(batches).where(self._my_batches(), *before(batches.c.number, cursor))
         with self._reading() as connection:
@@ -58,8 +69,9 @@ class SqlBatches(SqlClients):
 
     def glances(self, batch_ids: Sequence[str]) -> list[Glance]:
         query = _SHOWN.where(self._mine(), jobs.c.batch.in_(batch_ids))
+        in_order = query.order_by(jobs.c.batch, jobs.c.number)
         with self._reading() as connection:
-            return [_glance(row) for row in connection.execute(query.order_by(jobs.c.number))]
+            return [_glance(row) for row in connection.execute(in_order)]
 
     def batch_jobs(self, batch_id: str) -> list[Job]:
         query = select(jobs).where(self._in_batch(batch_id)).order_by(jobs.c.number)

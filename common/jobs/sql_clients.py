@@ -3,17 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, delete, func, insert, select, tuple_
 
 from common.errors import JobConflict, JobNotFound, KeyReused, VideosDGXError
 from common.jobs.keys import check_fingerprint, expired_keys, job_was_deleted, kept_key, key_row
 from common.jobs.model import Job, JobPage, KeyUse, NewJob, Statistics
 from common.jobs.room import Room
 from common.jobs.rows import from_row, state_of, to_row
-from common.jobs.schema import PLACES, RANK, idempotency_keys, jobs
+from common.jobs.schema import PLACES, QUEUED, RANK, idempotency_keys, jobs
 from common.jobs.sql_base import SqlBase
-from common.jobs.statements import in_page
+from common.jobs.statements import by_number, in_page
 from common.jobs.states import ENDED, UNFINISHED, Event, JobState
+from common.jobs.totals import JOB, of_kind
 
 _INSERT = insert(jobs).returning(jobs)
 
@@ -49,15 +50,13 @@ class SqlClients(SqlBase):
         limit: int = 20,
         oldest_first: bool = False,
     ) -> JobPage:
-        query = select(jobs).where(self._mine(), *in_page(cursor, oldest_first=oldest_first))
-        if states:
-            query = query.where(jobs.c.state.in_(states))
-        if batch is not None:
-            query = query.where(jobs.c.batch == batch)
-        order = jobs.c.number.asc() if oldest_first else jobs.c.number.desc()
+        where = [self._mine(), *in_page(cursor, oldest_first=oldest_first)]
+        if batch is not None:  # it is small: its states need no index
+            where += [jobs.c.batch == batch, *([jobs.c.state.in_(states)] if states else [])]
+            states = ()
+        query = by_number(select(jobs), where, set(states), limit + 1, oldest_first=oldest_first)
         with self._reading() as connection:
-            rows = connection.execute(query.order_by(order).limit(limit + 1))
-            found = [from_row(row) for row in rows]
+            found = [from_row(row) for row in connection.execute(query)]
         more = len(found) > limit
         return JobPage(
             jobs=tuple(found[:limit]), next_cursor=str(found[limit - 1].number) if more else None
@@ -88,31 +87,25 @@ class SqlClients(SqlBase):
     def position(self, job: Job) -> int:
         rank = job.number - job.priority * PLACES
         before = tuple_(RANK, jobs.c.number) < (rank, job.number)
-        queued = jobs.c.state == JobState.QUEUED
-        query = select(func.count()).where(self._everyones(), queued, before)
+        query = select(func.count()).where(self._everyones(), QUEUED, before)
         with self._reading() as connection:
             return connection.execute(query).scalar_one()
 
     def statistics(self) -> Statistics:
-        completed = and_(self._everyones(), jobs.c.state == JobState.COMPLETED)
-        seconds = jobs.c.finished_at - jobs.c.started_at
-        by_state = (
-            select(jobs.c.state, func.count()).where(self._everyones()).group_by(jobs.c.state)
-        )
-        durations = select(func.avg(seconds), func.min(seconds), func.max(seconds))
-        last = select(jobs).where(self._everyones(), jobs.c.state.in_(ENDED))
+        last = select(jobs).where(self._everyones(), jobs.c.finished_at.is_not(None))
+        latest = jobs.c.finished_at.desc(), jobs.c.number.desc()
         with self._reading() as connection:
-            counts = connection.execute(by_state).all()
-            average, shortest, longest = connection.execute(durations.where(completed)).one()
-            rows = connection.execute(last.order_by(jobs.c.finished_at.desc()).limit(10)).all()
-        by_known: Counter[JobState] = Counter()
-        for state, count in counts:
-            by_known[state_of(state)] += count
+            kept = connection.execute(of_kind(self.model, JOB)).all()
+            rows = connection.execute(last.order_by(*latest).limit(10)).all()
+        by_state: Counter[JobState] = Counter()
+        for total in kept:
+            by_state[state_of(total.state)] += total.amount
+        done = next((total for total in kept if total.timed), None)
         return Statistics(
-            by_state=dict(by_known),
-            avg_duration_seconds=average,
-            min_duration_seconds=shortest,
-            max_duration_seconds=longest,
+            by_state=dict(+by_state),
+            avg_duration_seconds=done and done.seconds / done.timed,
+            min_duration_seconds=done and done.shortest,
+            max_duration_seconds=done and done.longest,
             last_10=tuple(from_row(row) for row in rows),
         )
 

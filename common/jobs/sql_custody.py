@@ -1,19 +1,15 @@
 """The job store's side of keeping the outputs folder, on SQLAlchemy Core."""
 
-from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, insert, select
 
 from common.jobs.model import Job
 from common.jobs.rows import from_row, to_row
 from common.jobs.schema import deleted_jobs, identities, jobs
-from common.jobs.sql_base import SqlBase
+from common.jobs.sql_base import SqlBase, chunks
 from common.jobs.statements import DONE
 from common.jobs.states import JobState
-
-AT_ONCE = 500
-"""Ids in one statement; SQLite takes 999 parameters where it is old."""
 
 
 class SqlCustody(SqlBase):
@@ -34,10 +30,8 @@ class SqlCustody(SqlBase):
     def known(self, job_ids: Collection[str]) -> dict[str, Job]:
         found: dict[str, Job] = {}
         with self._reading() as connection:
-            for some in _chunks(job_ids):
-                rows = connection.execute(
-                    select(jobs).where(self._everyones(), jobs.c.id.in_(some))
-                )
+            for some in chunks(job_ids):
+                rows = connection.execute(select(jobs).where(self._ours_among(some)))
                 found |= {row.id: from_row(row) for row in rows}
         return found
 
@@ -45,7 +39,7 @@ class SqlCustody(SqlBase):
         table = deleted_jobs.c
         found: set[str] = set()
         with self._reading() as connection:
-            for some in _chunks(job_ids):
+            for some in chunks(job_ids):
                 query = select(table.id).where(table.model == self.model, table.id.in_(some))
                 found |= set(connection.execute(query).scalars())
         return found
@@ -60,7 +54,7 @@ class SqlCustody(SqlBase):
             ids = [job.id for job in lost]
             there = {
                 known
-                for some in _chunks(ids)
+                for some in chunks(ids)
                 for known in connection.execute(
                     select(jobs.c.id).where(jobs.c.id.in_(some))
                 ).scalars()
@@ -82,9 +76,3 @@ def _restored(job: Job) -> dict[str, object]:
         "result": job.result.model_dump_json(),
         "attempts": job.attempts,
     }
-
-
-def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
-    left = iter(ids)
-    while some := list(islice(left, AT_ONCE)):
-        yield some

@@ -1,67 +1,66 @@
 """The figures of the job store on SQLAlchemy Core."""
 
-from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Collection
 
-from pydantic import ValidationError
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 
-from common.errors import ErrorBody
 from common.jobs.figures import Figures
-from common.jobs.model import Progress, Standing
+from common.jobs.model import Job, Progress, Standing
 from common.jobs.rows import parsed, read
-from common.jobs.schema import jobs
+from common.jobs.schema import QUEUED, RANK, jobs
+from common.jobs.sql_base import chunks
 from common.jobs.sql_outbox import SqlOutbox
+from common.jobs.statements import by_number
 from common.jobs.states import UNFINISHED, JobState
+from common.jobs.totals import JOB, of_kind
+
+_STANDING = select(jobs.c.id, jobs.c.state, jobs.c.started_at, jobs.c.progress)
 
 
 class SqlFigures(SqlOutbox):
     """See ``common.jobs.figures.Figured``."""
 
     def figures(self) -> Figures:
-        failed = self._mine(), jobs.c.state == JobState.FAILED
-        errors = select(jobs.c.error, func.count()).where(*failed).group_by(jobs.c.error)
-        wait = jobs.c.started_at - jobs.c.created_at
-        begun = select(func.count(wait), func.sum(wait)).where(self._mine())
-        oldest = select(func.min(jobs.c.created_at)).where(
-            self._mine(), jobs.c.state == JobState.QUEUED
-        )
+        first = by_number(select(jobs.c.created_at), [self._everyones(), QUEUED], limit=1)
         with self._reading() as connection:
-            codes = _codes(connection.execute(errors))
-            waits, seconds = connection.execute(begun).one()
-            since = connection.execute(oldest).scalar_one()
+            kept = connection.execute(of_kind(self.model, JOB)).all()
+            since = connection.execute(first).scalar_one_or_none()
+            deliveries = self._deliveries(connection)
+        failed = {total.code: total.amount for total in kept if total.state == JobState.FAILED}
         return Figures(
-            failed_by_code=codes,
-            waits=waits,
-            wait_seconds=max(0.0, seconds or 0.0),
+            failed_by_code={code: count for code, count in failed.items() if count},
+            waits=sum(total.begun for total in kept),
+            wait_seconds=max(0.0, sum(total.wait_seconds for total in kept)),
             oldest_seconds=max(0.0, self._clock() - since) if since is not None else 0.0,
-            deliveries=self.count_deliveries(),
+            deliveries=deliveries,
         )
 
     def standing(self, limit: int) -> list[Standing]:
-        columns = (jobs.c.id, jobs.c.state, jobs.c.started_at, jobs.c.progress)
-        query = select(*columns).where(self._mine(), jobs.c.state.in_(UNFINISHED))
+        query = by_number(_STANDING, [self._mine()], UNFINISHED, limit)
         with self._reading() as connection:
-            rows = connection.execute(query.order_by(jobs.c.number).limit(limit)).all()
-        return [_standing(*row) for row in rows]
+            return [_standing(*row) for row in connection.execute(query)]
+
+    def standings(self, job_ids: Collection[str]) -> list[Standing]:
+        found: list[Standing] = []
+        with self._reading() as connection:
+            for some in chunks(job_ids):
+                rows = connection.execute(_STANDING.where(self._ours_among(some)))
+                found += [_standing(*row) for row in rows]
+        return found
+
+    def positions(self, queued: Collection[Job]) -> dict[str, int]:
+        ids = {job.number: job.id for job in queued}
+        place = func.row_number().over(order_by=(RANK, jobs.c.number)) - 1
+        query = select(jobs.c.number, place.label("place")).where(self._everyones(), QUEUED)
+        line = query.subquery()
+        found: dict[str, int] = {}
+        with self._reading() as connection:
+            for some in chunks(ids):
+                rows = connection.execute(select(line).where(line.c.number.in_(some)))
+                found |= {ids[row.number]: row.place for row in rows}
+        return found
 
 
 def _standing(job_id: str, state: str, started_at: float | None, progress: str) -> Standing:
     columns = {"id": job_id, "state": state, "started_at": started_at}
     return read(Standing, columns | {"progress": parsed(progress)}, {"progress": Progress()})[0]
-
-
-def _codes(rows: Iterable[Row[str | None, int]]) -> dict[str, int]:
-    """Texts differ more than codes do. JSON is read here, since each database reads it its way."""
-    codes: Counter[str] = Counter()
-    for text, count in rows:
-        codes[_code(text)] += count
-    return dict(codes)
-
-
-def _code(text: str | None) -> str:
-    with suppress(ValidationError):  # of another version, or damaged
-        if text:
-            return ErrorBody.model_validate_json(text).code
-    return "unknown"

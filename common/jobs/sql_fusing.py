@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row, select, update
 
 from common.jobs.model import Job, Progress
 from common.jobs.rows import from_row, unreadable_record
-from common.jobs.schema import RANK, jobs
+from common.jobs.schema import QUEUED, RANK, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import held
-from common.jobs.states import Event, JobState
+from common.jobs.states import Event
 from common.logs import get_logger
 
 log = get_logger("jobs")
@@ -41,7 +41,7 @@ class SqlFusing(SqlBase):
         """The first queued jobs, locked: nobody else claims them in between."""
         query = (
             select(jobs.c.number, jobs.c.shape, jobs.c.alone, jobs.c.created_at)
-            .where(self._mine(), jobs.c.state == JobState.QUEUED)
+            .where(self._mine(), QUEUED)
             .order_by(RANK, jobs.c.number)
             .limit(limit)
             .with_for_update(skip_locked=True)

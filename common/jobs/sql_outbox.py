@@ -1,16 +1,17 @@
 """The outbox of the job store on SQLAlchemy Core."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 
 from common.jobs.outbox import Delivery, DeliveryState, event_of, receiver_of
 from common.jobs.rows import from_row, parsed, read
 from common.jobs.schema import jobs, webhook_deliveries
-from common.jobs.sql_base import SqlBase
+from common.jobs.sql_base import SqlBase, chunks
 from common.jobs.states import ENDED, Event, JobState
+from common.jobs.totals import WEBHOOK, of_kind
 
 _PENDING = webhook_deliveries.c.state == DeliveryState.PENDING
 
@@ -51,8 +52,12 @@ class SqlOutbox(SqlBase):
         attempts = json.dumps([attempt.model_dump() for attempt in told.attempts])
         values = {"state": told.state.value, "next_at": told.next_at, "attempts": attempts}
         mine = and_(_PENDING, webhook_deliveries.c.job == told.job)
+        job = select(jobs.c.number).where(jobs.c.id == told.job)
         with self._writing() as connection:
+            there = connection.execute(job.with_for_update(read=True)).one_or_none()
             connection.execute(update(webhook_deliveries).where(mine).values(values))
+            if there is None:  # removed while it was being told
+                self._forget_told(connection, [told.job])
 
     def delivery(self, job_id: str) -> Delivery | None:
         query = select(webhook_deliveries).where(self._ours(), webhook_deliveries.c.job == job_id)
@@ -61,15 +66,25 @@ class SqlOutbox(SqlBase):
         return None if row is None else _from_row(row)
 
     def count_deliveries(self) -> dict[DeliveryState, int]:
-        state = webhook_deliveries.c.state
-        query = select(state, func.count()).where(self._ours()).group_by(state)
         with self._reading() as connection:
-            return {DeliveryState(name): count for name, count in connection.execute(query)}
+            return self._deliveries(connection)
 
-    def forget_deliveries(self) -> None:
-        gone = webhook_deliveries.c.job.not_in(select(jobs.c.id))
-        with self._writing() as connection:
-            connection.execute(delete(webhook_deliveries).where(self._ours(), ~_PENDING, gone))
+    def _deliveries(self, connection: Connection) -> dict[DeliveryState, int]:
+        kept = connection.execute(of_kind(self.model, WEBHOOK)).all()
+        return {DeliveryState(total.state): total.amount for total in kept if total.amount}
+
+    def _note_deleted(self, connection: Connection, ids: Sequence[str]) -> None:
+        """What has been told of removed jobs is forgotten with them; the rest is still told."""
+        super()._note_deleted(connection, ids)
+        self._forget_told(connection, ids)
+
+    def _forget_told(self, connection: Connection, ids: Sequence[str]) -> None:
+        table = webhook_deliveries.c
+        for some in chunks(ids):
+            # PostgreSQL: one that is being settled is waited for, and looked at as it is then.
+            those = select(table.job).where(table.job.in_(some))
+            connection.execute(those.with_for_update()).all()
+            connection.execute(delete(webhook_deliveries).where(table.job.in_(some), ~_PENDING))
 
     def _ours(self) -> ColumnElement[bool]:
         return webhook_deliveries.c.model == self.model

@@ -2,14 +2,14 @@
 
 from secrets import token_hex
 
-from sqlalchemy import and_, case, exists, or_, select, update
+from sqlalchemy import case, or_, select, update
 
 from common.errors import ErrorBody
 from common.jobs.model import Job, JobResult, Progress
 from common.jobs.rows import from_row
-from common.jobs.schema import RANK, jobs
+from common.jobs.schema import QUEUED, RANK, jobs
 from common.jobs.sql_fusing import SqlFusing
-from common.jobs.statements import DONE, held, kept, worker_died
+from common.jobs.statements import DONE, by_number, held, kept, worker_died
 from common.jobs.states import CLAIMED, Event, JobState
 
 
@@ -19,7 +19,7 @@ class SqlWorkers(SqlFusing):
     def claim(self, worker: str) -> Job | None:
         first = (
             select(jobs.c.number)
-            .where(self._mine(), jobs.c.state == JobState.QUEUED)
+            .where(self._mine(), QUEUED)
             .order_by(RANK, jobs.c.number)
             .limit(1)
             .with_for_update(skip_locked=True)  # PostgreSQL; SQLite holds the write lock anyway
@@ -74,11 +74,10 @@ class SqlWorkers(SqlFusing):
     # Recovery
 
     def claimed(self, worker: str | None = None) -> list[Job]:
-        query = select(jobs).where(self._mine(), jobs.c.state.in_(CLAIMED))
-        if worker is not None:
-            query = query.where(jobs.c.worker == worker)
+        own = [] if worker is None else [jobs.c.worker == worker]
+        query = by_number(select(jobs), [self._mine(), *own], CLAIMED)
         with self._reading() as connection:
-            return [from_row(row) for row in connection.execute(query.order_by(jobs.c.number))]
+            return [from_row(row) for row in connection.execute(query)]
 
     def expel(self, job: Job, reason: str, max_attempts: int) -> JobState | None:
         if job.fused is not None:
@@ -88,7 +87,11 @@ class SqlWorkers(SqlFusing):
         return self.fail(job.id, job.token or "", worker_died(job, reason))
 
     def has_work(self, worker: str) -> bool:
-        own = and_(jobs.c.worker == worker, jobs.c.state.in_(CLAIMED))
-        query = select(exists().where(self._mine(), or_(jobs.c.state == JobState.QUEUED, own)))
+        # Two questions and not one with an "or" inside: each has an index of its own.
+        queued = select(jobs.c.number).where(self._mine(), QUEUED).exists()
+        own = select(jobs.c.number).where(
+            self._mine(), jobs.c.state.in_(CLAIMED), jobs.c.worker == worker
+        )
+        query = select(or_(queued, own.exists()))
         with self._reading() as connection:
             return bool(connection.execute(query).scalar_one())

@@ -1,9 +1,10 @@
 """The statement behind every move of a job, built from the table of legal moves."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, update
+from sqlalchemy import ColumnElement, Select, and_, case, select, union_all, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from common.errors import ErrorBody, InvalidRequest
@@ -64,6 +65,28 @@ def _cleared_claim(table: dict[JobState, JobState]) -> dict[str, Any]:
         "token": case((gone, None), else_=jobs.c.token),
         "worker": case((gone, None), else_=jobs.c.worker),
     }
+
+
+def by_number(
+    query: Select[Any],
+    where: Collection[ColumnElement[bool]],
+    states: Collection[JobState] = (),
+    limit: int | None = None,
+    *,
+    oldest_first: bool = True,
+) -> Select[Any]:
+    """The jobs at ``where``, in the order of their arrival; of all states, or of these.
+
+    An index has the jobs of one state in this order, and none has those of several: so the first
+    of each are taken, and of those the first.
+    """
+    order = jobs.c.number.asc() if oldest_first else jobs.c.number.desc()
+    if not states:
+        return query.where(*where).order_by(order).limit(limit)
+    numbers = select(jobs.c.number).where(*where).order_by(order).limit(limit)
+    firsts = [numbers.where(jobs.c.state == state).subquery() for state in sorted(states)]
+    found = union_all(*(select(first) for first in firsts))
+    return query.where(jobs.c.number.in_(found)).order_by(order).limit(limit)
 
 
 def in_page(cursor: str | None, *, oldest_first: bool) -> list[ColumnElement[bool]]:

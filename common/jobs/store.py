@@ -28,7 +28,8 @@ class JobStore(BatchStore, Outbox, Figured, Custody, Protocol):
     def seen_by(self, owner: str) -> "JobStore":
         """The same store for one owner: the jobs of others are not there, in any method.
 
-        But for what is said of the queue as a whole: ``position``, ``statistics`` and the limits.
+        But for what is said of the queue as a whole: ``position``, ``statistics``, ``figures`` and
+        the limits.
         """
 
     def submit(
@@ -136,7 +137,7 @@ class JobStore(BatchStore, Outbox, Figured, Custody, Protocol):
         """Count the queued jobs that come before this one."""
 
     def statistics(self) -> Statistics:
-        """Totals over all jobs."""
+        """Totals over all jobs that there have been; those that were removed stay counted."""
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -38,7 +38,6 @@ class Courier:
     async def run(self) -> None:
         """Deliver until cancelled; what is under way then is tried again at the next start."""
         try:
-            await self._guarded(self._tidy())
             while True:
                 await self._guarded(self.begin_due())
                 await asyncio.sleep(POLL_SECONDS)
@@ -77,9 +76,6 @@ class Courier:
         level = log.info if told.state is DeliveryState.DELIVERED else log.warning
         outcome = {"status": answer.attempt.status, "error": answer.attempt.error}
         level("webhook", extra={"job_id": told.job, "state": told.state.value, **outcome})
-
-    async def _tidy(self) -> None:
-        await self.queue.call(self.queue.store.forget_deliveries)
 
     async def _guarded(self, work: Awaitable[object]) -> None:
         """Nothing that goes wrong here ends the task: the lease runs out, and it is tried again."""

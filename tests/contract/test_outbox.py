@@ -110,12 +110,25 @@ def test_what_is_settled_is_kept_and_comes_when_it_is_due(store: SqlJobStore, cl
 def test_a_removed_job_is_still_told_and_then_forgotten(store: SqlJobStore):
     job_id = ended(store)
     store.delete(job_id)
-    store.forget_deliveries()
     taken = store.claim_delivery(15)
     assert taken is not None
+    store.settle_delivery(taken)
+    assert store.delivery(job_id) is not None, "it is tried again"
     store.settle_delivery(taken.model_copy(update={"state": DeliveryState.DELIVERED}))
-    store.forget_deliveries()
-    assert store.count_deliveries() == {}
+    assert store.delivery(job_id) is None
+    assert store.count_deliveries() == {DeliveryState.DELIVERED: 1}
+
+
+def test_what_was_told_of_a_job_goes_with_it(store: SqlJobStore):
+    job_id, other = ended(store), ended(store)
+    for _ in range(2):
+        taken = store.claim_delivery(15)
+        assert taken is not None
+        store.settle_delivery(taken.model_copy(update={"state": DeliveryState.GONE}))
+    store.delete(job_id)
+    assert store.delivery(job_id) is None
+    assert store.delivery(other) is not None
+    assert store.count_deliveries() == {DeliveryState.GONE: 2}
 
 
 def test_other_models_deliveries_are_not_touched(store: SqlJobStore, url: str, clock: Clock):
@@ -137,4 +150,6 @@ def test_an_end_whose_delivery_cannot_be_written_is_no_end(store: SqlJobStore, u
     webhook_deliveries.create(engine)
     engine.dispose()
     assert store.cancel(job.id).state is JobState.CANCELLED
-    assert store.count_deliveries() == {DeliveryState.PENDING: 1}
+    told = store.delivery(job.id)
+    assert told is not None
+    assert told.state is DeliveryState.PENDING

@@ -7,6 +7,7 @@ from common.jobs.schema import PLACES
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import UNFINISHED, JobState
 from tests.contract.conftest import Clock
+from tests.contract.old import make_it_old
 from tests.contract.test_store import ERROR, claimed, submit
 
 
@@ -24,6 +25,7 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date(url: str, clock:
     old = submit(store)
     store.close()
     engine = create_engine(url)
+    make_it_old(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP INDEX jobs_by_batch")
         for column in ("priority", "batch", "shape"):

@@ -1,7 +1,7 @@
 """Batches: what a body stands for, the state of the whole, and those who watch."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from common.api.batches.body import BATCH, BatchRequest, check_count
 from common.api.batches.feed import BatchFeeds, News
 from common.api.batches.views import BatchState, BatchView, batch_view, state_of
-from common.errors import BatchNotFound, InvalidRequest, StoreUnavailable
+from common.errors import InvalidRequest, StoreUnavailable
 from common.jobs.batches import Batch, Glance, Member
 from common.jobs.states import JobState
 from common.messages import Progress
@@ -132,16 +132,16 @@ def test_a_member_whose_job_was_deleted_says_so():
 class Story:
     """A batch whose reader tells one chapter at each look, and the last one for ever."""
 
-    def __init__(self, *chapters: BatchView | Exception) -> None:
+    def __init__(self, *chapters: BatchView | Exception | None) -> None:
         self.chapters = list(chapters)
         self.looks = 0
 
-    async def read(self, _batch_id: str) -> BatchView:
+    async def read(self, batch_ids: Collection[str]) -> dict[str, BatchView]:
         self.looks += 1
         chapter = self.chapters.pop(0) if len(self.chapters) > 1 else self.chapters[0]
         if isinstance(chapter, Exception):
             raise chapter
-        return chapter
+        return {} if chapter is None else dict.fromkeys(batch_ids, chapter)
 
     def feeds(self) -> BatchFeeds:
         return BatchFeeds(self.read, pause=lambda _seconds: asyncio.sleep(0), clock=lambda: 5.0)
@@ -228,7 +228,7 @@ def test_what_the_client_has_seen_is_not_told_again():
 
 
 def test_a_deleted_batch_ends_the_stream():
-    story = Story(RUNNING, BatchNotFound("No such batch."))
+    story = Story(RUNNING, None)
     assert len(asyncio.run(collect(story.feeds().follow("1")))) == 1
 
 

@@ -1,11 +1,10 @@
 """Watchers of a job: everybody sees the same events, and who comes back misses nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Collection
 
-from common.api.feed import Feeds, Happening
-from common.api.views import JobView, job_view
-from common.errors import JobNotFound, StoreUnavailable
+from common.api.feed import Feeds, Happening, Sight
+from common.errors import StoreUnavailable
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
 from common.requests import ResolvedRequest
@@ -23,7 +22,7 @@ RESOLVED = ResolvedRequest(
 )
 
 
-def job(state: JobState, step: int = 0) -> JobView:
+def job(state: JobState, step: int = 0) -> Sight:
     row = Job(
         id="1",
         model="toy",
@@ -34,22 +33,26 @@ def job(state: JobState, step: int = 0) -> JobView:
         created_at=0,
         progress=Progress(step=step),
     )
-    return job_view(row)
+    return Sight(row)
+
+
+GONE = None
+"""The job was deleted."""
 
 
 class Story:
-    """A job whose reader tells one chapter at each look. Time passes when nobody else can run."""
+    """Jobs whose reader tells one chapter at each look. Time passes when nobody else can run."""
 
-    def __init__(self, *chapters: JobView | Exception) -> None:
+    def __init__(self, *chapters: Sight | Exception | None) -> None:
         self.chapters = list(chapters)
-        self.looks = 0
+        self.looks: list[set[str]] = []
 
-    async def read(self, _job_id: str) -> JobView:
-        self.looks += 1
+    async def read(self, job_ids: Collection[str]) -> dict[str, Sight]:
+        self.looks.append(set(job_ids))
         chapter = self.chapters.pop(0) if len(self.chapters) > 1 else self.chapters[0]
         if isinstance(chapter, Exception):
             raise chapter
-        return chapter
+        return {} if chapter is None else dict.fromkeys(job_ids, chapter)
 
     def feeds(self) -> Feeds:
         return Feeds(self.read, pause=lambda _seconds: asyncio.sleep(0), clock=lambda: 5.0)
@@ -92,7 +95,51 @@ def test_many_watchers_cost_one_look():
         return every[0]
 
     assert len(run(crowd())) == 2
-    assert story.looks == 2
+    assert len(story.looks) == 2
+
+
+def test_many_jobs_cost_one_look():
+    story = Story(job(JobState.QUEUED), job(JobState.RUNNING), job(JobState.COMPLETED))
+    names = {str(number) for number in range(50)}
+
+    async def crowd() -> list[Happening]:
+        feeds = story.feeds()
+        every = await asyncio.gather(*[collect(feeds.follow(name)) for name in names])
+        assert all(told(one) == told(every[0]) for one in every)
+        return every[0]
+
+    assert [state for _, state, _ in told(run(crowd()))] == ["queued", "running", "completed"]
+    assert story.looks == [names] * 3
+
+
+def test_who_comes_is_told_before_the_next_round():
+    story = Story(job(JobState.RUNNING))
+
+    async def come() -> list[Happening]:
+        feeds = Feeds(story.read, pause=lambda _seconds: asyncio.Event().wait(), clock=lambda: 5.0)
+        return [await anext(feeds.follow(name)) for name in "ab"]
+
+    assert [event.job.state for event in run(come())] == [JobState.RUNNING] * 2
+    assert story.looks == [{"a"}, {"b"}]
+
+
+def test_an_ended_job_is_not_looked_at_again():
+    story = Story(job(JobState.COMPLETED))
+
+    async def end() -> list[Happening]:
+        feeds = story.feeds()
+        found = await collect(feeds.follow("1"))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return found
+
+    run(end())
+    assert len(story.looks) == 1
+
+
+def test_a_look_that_goes_wrong_is_made_again():
+    story = Story(job(JobState.RUNNING), RuntimeError("not foreseen"), job(JobState.COMPLETED))
+    assert told(run(collect(story.feeds().follow("1"))))[-1] == ("state", "completed", 0)
 
 
 def test_who_comes_back_gets_what_it_missed():
@@ -115,7 +162,7 @@ def test_an_ended_job_is_told_at_once():
 
 
 def test_a_deleted_job_ends_the_stream():
-    story = Story(job(JobState.RUNNING), JobNotFound("No such job."))
+    story = Story(job(JobState.RUNNING), GONE)
     assert len(run(collect(story.feeds().follow("1")))) == 1
 
 

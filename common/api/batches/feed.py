@@ -1,4 +1,4 @@
-"""Batches as they happen, for those who watch: one look at the store for all watchers of one.
+"""Batches as they happen, for those who watch: one look at the store for all of them.
 
 Simpler than the feed of a job (``common.api.feed``): every event is the whole batch, so a client
 that comes back needs the last one only, and none are kept.
@@ -6,20 +6,17 @@ that comes back needs the last one only, and none are kept.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from common.api.batches.views import BatchView, ended
-from common.errors import BatchNotFound, VideosDGXError
-from common.logs import get_logger
-
-log = get_logger("api")
+from common.api.rounds import Pause, Rounds
 
 LOOK_SECONDS = 0.5
-"""Between looks at a batch; what changes within one is seen as its last state."""
+"""Between looks at the batches; what changes within one is seen as its last state."""
 
-Read = Callable[[str], Awaitable[BatchView]]
-Pause = Callable[[float], Awaitable[None]]
+Read = Callable[[Collection[str]], Awaitable[Mapping[str, BatchView]]]
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,11 @@ class News:
     """``state`` where the state of the batch is new, else ``progress``."""
     batch: BatchView
 
+    @cached_property
+    def text(self) -> str:
+        """The batch as JSON; made once, for however many."""
+        return self.batch.model_dump_json()
+
 
 @dataclass
 class _Watch:
@@ -41,18 +43,24 @@ class _Watch:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     over: bool = False
     watchers: int = 0
-    task: "asyncio.Task[None] | None" = None
 
-    def publish(self, batch: BatchView) -> None:
-        """Tell everybody, unless nothing has changed."""
+    def publish(self, batch: BatchView) -> bool:
+        """Tell everybody, unless nothing has changed; answers whether something has."""
         known = self.last.batch if self.last else None
-        if batch == known:
-            return
+        if batch is known or batch == known:
+            return False
         self.number += 1
         kind = "progress" if known and known.state is batch.state else "state"
         self.last = News(self.number, kind, batch)
         self.over = ended(batch.state)
         self.wake()
+        return True
+
+    def end(self) -> bool:
+        """Nothing more will happen: the batch was deleted."""
+        self.over = True
+        self.wake()
+        return True
 
     def wake(self) -> None:
         """Let everybody look again."""
@@ -69,10 +77,9 @@ class BatchFeeds:
         pause: Pause = asyncio.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._read = read
-        self._pause = pause
         self._clock = clock
         self._watches: dict[str, _Watch] = {}
+        self._rounds = Rounds(read, self._watched, self._tell, LOOK_SECONDS, pause)
         self._closed = False
 
     def close(self) -> None:
@@ -102,31 +109,30 @@ class BatchFeeds:
                     await changed.wait()
         finally:
             watch.watchers -= 1
+            if not watch.watchers:
+                self._drop(batch_id, watch)
 
     def _join(self, batch_id: str) -> _Watch:
         watch = self._watches.get(batch_id)
         if watch is None:
             # Milliseconds: one that is opened anew counts on above all that it ever said before.
             watch = self._watches[batch_id] = _Watch(number=int(self._clock() * 1000))
-            watch.task = asyncio.create_task(self._look_on(batch_id, watch))
+            self._rounds.begin(batch_id)
         return watch
 
-    async def _look_on(self, batch_id: str, watch: _Watch) -> None:
-        """Until all its jobs have ended, or nobody watches any more."""
-        try:
-            while not watch.over and watch.watchers:
-                await self._look(batch_id, watch)
-                if not watch.over:
-                    await self._pause(LOOK_SECONDS)
-        finally:
-            self._watches.pop(batch_id, None)  # a batch that is retried is watched anew
-            watch.over = True
-            watch.wake()
+    def _drop(self, batch_id: str, watch: _Watch) -> None:
+        """It has ended, or nobody watches: the next who does, as after a retry, begins anew."""
+        if self._watches.get(batch_id) is watch:
+            del self._watches[batch_id]
 
-    async def _look(self, batch_id: str, watch: _Watch) -> None:
-        try:
-            watch.publish(await self._read(batch_id))
-        except BatchNotFound:  # deleted
-            watch.over = True
-        except VideosDGXError as exc:  # the database; it may answer again
-            log.warning("cannot look at a batch", extra={"reason": exc.body.message})
+    def _watched(self) -> list[str]:
+        return list(self._watches)
+
+    def _tell(self, batch_id: str, seen: BatchView | None) -> bool:
+        watch = self._watches.get(batch_id)
+        if watch is None:  # nobody waited for the answer
+            return False
+        news = watch.end() if seen is None else watch.publish(seen)
+        if watch.over:
+            self._drop(batch_id, watch)
+        return news

@@ -83,8 +83,7 @@ async def watch_batch(
     `GET /batches/{id}` gives it.
     """
     async for news in events:
-        data = news.batch.model_dump_json()
-        yield ServerSentEvent(raw_data=data, event=news.kind, id=str(news.number))
+        yield ServerSentEvent(raw_data=news.text, event=news.kind, id=str(news.number))
 
 
 @router.post("/{batch_id}/cancel", responses=UNKNOWN | CONFLICT, summary="Cancel a batch")

@@ -1,0 +1,303 @@
+"""How the databases go about every statement of the store: by an index, and in its order.
+
+A statement that reads a whole table, or sorts what it found, is quick with ten jobs and stops the
+service with a million. SQLite decides by the indexes alone; PostgreSQL by what is in the tables, so
+these are filled.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, insert
+
+from common.jobs.batches import Member, NewBatch
+from common.jobs.manifest import job_from, manifest_of
+from common.jobs.model import Job, KeyUse, Progress
+from common.jobs.outbox import DeliveryState
+from common.jobs.rows import to_row
+from common.jobs.schema import (
+    batches,
+    deleted_jobs,
+    idempotency_keys,
+    jobs,
+    metadata,
+    webhook_deliveries,
+)
+from common.jobs.sql import SqlJobStore
+from common.jobs.states import Event, JobState
+from common.jobs.store import JobStore
+from tests.contract.test_store import ERROR, RESULT, new_job
+
+MANY = 10_000
+QUEUED, FAILED = 500, 200
+KEY = KeyUse(key="k", fingerprint="f", seconds=3600)
+SOME = [str(number) for number in range(50)]
+"""Ids that are asked for together."""
+SMALL = ("identities", "totals")
+"""Tables that do not grow with the jobs."""
+
+
+@dataclass
+class World:
+    """A store in the middle of its life, and every statement that it has run."""
+
+    store: SqlJobStore
+    statements: list[tuple[str, Any]] = field(default_factory=list)
+
+    def job(self, state: JobState = JobState.QUEUED) -> Job:
+        return self.store.page(states=[state], limit=1).jobs[0]
+
+    def taken(self) -> Job:
+        job = self.store.claim("w")
+        assert job is not None
+        return job
+
+    def batch(self, state: JobState) -> NewBatch:
+        """Accepted, with two jobs in this state."""
+        made = [new_job(batch=(name := token_hex(16)), owner="ann"), new_job(batch=name)]
+        members = tuple(Member(prompt="a cat", job=job.id) for job in made)
+        new = NewBatch(id=name, model="toy", owner="ann", members=members)
+        self.store.submit_batch(new, made, 10**6, 10**6)
+        if state is not JobState.QUEUED:
+            self.end(name, state)
+        return new
+
+    def end(self, batch: str, state: JobState) -> None:
+        statement = (
+            jobs.update()
+            .where(jobs.c.model == "toy", jobs.c.batch == batch)
+            .values(state=state, error="{}")
+        )
+        with self.store._writing() as connection:
+            connection.execute(statement)
+
+    def lost(self) -> Job:
+        manifest = manifest_of(self.job(), RESULT) | {"job_id": token_hex(16)}
+        job = job_from(manifest, "f", 0)
+        assert job is not None
+        return job
+
+
+def lists(world: World) -> None:
+    store, batch = world.store, world.batch(JobState.QUEUED).id
+    for view in (store, store.seen_by("ann")):
+        for states in ((), (JobState.FAILED,), tuple(JobState)):
+            for cursor in (None, "5000"):
+                view.page(states=states, cursor=cursor)
+                view.page(states=states, cursor=cursor, batch=batch)
+                view.page(states=states, cursor=cursor, oldest_first=True)
+
+
+def retry(world: World) -> None:
+    batch = world.batch(JobState.FAILED)
+    (first, _) = batch.members
+    assert first.job is not None
+    world.store.retry_batch(batch.id, {first.job: new_job(batch=batch.id)}, 10**6, 10**6)
+
+
+def settle(world: World) -> None:
+    told = world.store.claim_delivery(15)
+    assert told is not None
+    world.store.settle_delivery(told.model_copy(update={"state": DeliveryState.DELIVERED}))
+
+
+def both(call: Callable[[SqlJobStore], object]) -> Callable[[World], object]:
+    """What an admin sees, and what an owner does."""
+    return lambda world: (call(world.store), call(world.store.seen_by("ann")))
+
+
+CALLS: dict[str, Callable[[World], object]] = {
+    "submit": lambda w: w.store.submit([new_job(owner="ann", key=KEY), new_job()], 10**6, 10**6),
+    "made_with": lambda w: w.store.made_with("ann", KEY),
+    "get": lambda w: w.store.get(w.job().id),
+    "page": lists,
+    "cancel": lambda w: w.store.cancel(w.job().id),
+    "delete": lambda w: w.store.delete(w.job(JobState.FAILED).id),
+    "claim": lambda w: w.store.claim("w"),
+    "claim_more": lambda w: w.store.claim_more("w", w.taken(), 8),
+    "advance": lambda w: w.store.advance((job := w.taken()).id, job.token or "", Event.RUN),
+    "heartbeat": lambda w: w.store.heartbeat((job := w.taken()).id, job.token or "", Progress()),
+    "complete": lambda w: w.store.complete((job := w.taken()).id, job.token or "", RESULT),
+    "fail": lambda w: w.store.fail((job := w.taken()).id, job.token or "", ERROR),
+    "release": lambda w: w.store.release((job := w.taken()).id, job.token or ""),
+    "claimed": both(lambda store: (store.claimed(), store.claimed("w"))),
+    "expel": lambda w: w.store.expel(w.taken(), "it died", 1),
+    "has_work": both(lambda store: store.has_work("w")),
+    "position": lambda w: w.store.position(w.job()),
+    "statistics": both(lambda store: store.statistics()),
+    "figures": both(lambda store: store.figures()),
+    "standing": both(lambda store: store.standing(1000)),
+    "standings": both(lambda store: store.standings(SOME)),
+    "positions": lambda w: w.store.positions(w.store.page(states=[JobState.QUEUED]).jobs),
+    "identity": lambda w: w.store.identity(),
+    "set_identity": lambda w: w.store.set_identity("i"),
+    "known": both(lambda store: store.known(SOME)),
+    "deleted": lambda w: w.store.deleted(SOME),
+    "restore": lambda w: w.store.restore([w.lost()]),
+    "submit_batch": lambda w: w.batch(JobState.QUEUED),
+    "batch": lambda w: w.store.seen_by("ann").batch(w.batch(JobState.QUEUED).id),
+    "batches": both(lambda store: store.batches(SOME)),
+    "batch_page": both(lambda store: (store.batch_page(), store.batch_page(cursor="5000"))),
+    "glances": lambda w: w.store.glances([w.batch(JobState.QUEUED).id, "x"]),
+    "batch_jobs": lambda w: w.store.batch_jobs(w.batch(JobState.QUEUED).id),
+    "cancel_batch": lambda w: w.store.cancel_batch(w.batch(JobState.QUEUED).id),
+    "retry_batch": retry,
+    "delete_batch": lambda w: w.store.delete_batch(w.batch(JobState.FAILED).id),
+    "claim_delivery": lambda w: w.store.claim_delivery(15, ["busy.example"]),
+    "settle_delivery": settle,
+    "delivery": lambda w: w.store.delivery("x"),
+    "count_deliveries": lambda w: w.store.count_deliveries(),
+}
+"""Every method of the store, called so that it does all that it can do."""
+
+UNPLANNED = {"seen_by", "close", "model", "forget_deleted"}
+"""They run no statement; the last one removes all rows that it reads."""
+
+
+def test_every_method_is_looked_at():
+    public = {name for name in dir(JobStore) if not name.startswith("_")}
+    assert CALLS.keys() == public - UNPLANNED
+
+
+def test_every_statement_goes_by_an_index_and_sorts_nothing(store: SqlJobStore):
+    fill(store)
+    found = [f"{name}: {plan}" for name, call in CALLS.items() for plan in trouble(store, call)]
+    assert not found, "\n".join(found)
+
+
+def test_nothing_is_counted_row_by_row(store: SqlJobStore):
+    """An index makes counting quicker, and still as long as the past. SQLite tells its steps."""
+    if store._engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL does not tell: its plans are looked at above")
+    fill(store)
+    steps = {name: steps_of(store, call) for name, call in CALLS.items()}
+    assert {name: count for name, count in steps.items() if count > 2 * MANY} == {}
+
+
+def steps_of(store: SqlJobStore, call: Callable[[World], object]) -> int:
+    """Of SQLite's own machine, in the longest statement of a call."""
+    counts = [0]
+
+    def count() -> int:
+        counts[-1] += 100
+        return 0
+
+    def on_checkout(connection: Any, *_: Any) -> None:
+        connection.set_progress_handler(count, 100)
+
+    def on_execute(*_: Any) -> None:
+        counts.append(0)
+
+    event.listen(store._engine, "checkout", on_checkout)
+    event.listen(store._engine, "before_cursor_execute", on_execute)
+    call(World(store))
+    event.remove(store._engine, "checkout", on_checkout)
+    event.remove(store._engine, "before_cursor_execute", on_execute)
+    return max(counts)
+
+
+def fill(store: SqlJobStore) -> None:
+    """A long past, a queue, and some of every other thing."""
+    with store._writing() as connection:
+        for table, rows in {
+            jobs: [_row(number) for number in range(MANY)],
+            webhook_deliveries: [_delivery(number) for number in range(MANY)],
+            idempotency_keys: [_key(number) for number in range(MANY)],
+            batches: [_batch(number) for number in range(MANY)],
+            deleted_jobs: [{"model": "toy", "id": str(number)} for number in range(MANY)],
+        }.items():
+            connection.execute(insert(table), rows)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE")
+
+
+def _row(number: int) -> dict[str, Any]:
+    owner = "ann" if number % 50 == 0 else f"owner {number % 7}"
+    new = new_job(owner=owner, batch=str(number % 100) if number % 3 == 0 else None)
+    state = JobState.COMPLETED
+    if number >= MANY - QUEUED:
+        return to_row(new) | {"created_at": number, "started_at": None, "finished_at": None}
+    if number % (MANY // FAILED) == 0:
+        state = JobState.FAILED
+    times = {"created_at": number, "started_at": number + 1, "finished_at": number + 2}
+    return to_row(new) | times | {"state": state}
+
+
+def _delivery(number: int) -> dict[str, Any]:
+    state = DeliveryState.PENDING if number % 1000 == 0 else DeliveryState.DELIVERED
+    told = {"job": str(number), "id": str(number), "url": "http://a", "host": "a", "body": "{}"}
+    return told | {"model": "toy", "state": state, "next_at": number, "attempts": "[]"}
+
+
+def _key(number: int) -> dict[str, Any]:
+    use = {"model": "toy", "owner": "ann", "key": str(number), "fingerprint": "f"}
+    return use | {"job": str(number), "expires_at": 1e12 + number}
+
+
+def _batch(number: int) -> dict[str, Any]:
+    owner = "ann" if number % 50 == 0 else "ben"
+    row = {"id": str(number), "model": "toy", "owner": owner, "name": None}
+    return row | {"created_at": number, "members": "[]"}
+
+
+def trouble(store: SqlJobStore, call: Callable[[World], object]) -> list[str]:
+    """The plans that are not good, of all statements of a call."""
+    with heard(store) as statements:
+        call(World(store))
+    with store._reading() as connection:
+        bad = bad_of_sqlite if connection.dialect.name == "sqlite" else bad_of_postgresql
+        found = [(text, bad(connection, text, values)) for text, values in statements]
+    return [f"{', '.join(plan)} in {' '.join(text.split())}" for text, plan in found if plan]
+
+
+@contextmanager
+def heard(store: SqlJobStore) -> Iterator[list[tuple[str, Any]]]:
+    """Every statement that is run inside, once."""
+    said: dict[str, Any] = {}
+
+    def hear(
+        _connection: Any, _cursor: Any, text: str, values: Any, _context: Any, many: bool
+    ) -> None:
+        if text.split()[0] in ("SELECT", "UPDATE", "DELETE", "WITH", "INSERT"):
+            said.setdefault(text, values[0] if many else values)
+
+    statements: list[tuple[str, Any]] = []
+    event.listen(store._engine, "before_cursor_execute", hear)
+    try:
+        yield statements
+    finally:
+        event.remove(store._engine, "before_cursor_execute", hear)
+        statements += said.items()
+
+
+def bad_of_sqlite(connection: Connection, text: str, values: Any) -> list[str]:
+    plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all()
+    steps = [str(row[-1]) for row in plan]
+    whole = tuple(f"SCAN {table}" for table in metadata.tables)
+    return [step for step in steps if "TEMP B-TREE" in step or step.startswith(whole)]
+
+
+def bad_of_postgresql(connection: Connection, text: str, values: Any) -> list[str]:
+    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {text}", values).scalar_one()
+    return [
+        f"{node['Node Type']} {node.get('Relation Name', '')} {node['Plan Rows']} rows"
+        for node in _nodes(plan[0]["Plan"])
+        if (node["Node Type"] == "Seq Scan" and node["Relation Name"] not in SMALL)
+        or (node["Node Type"] == "Sort" and not _few(node))
+    ]
+
+
+def _few(sort: dict[str, Any]) -> bool:
+    """Whether what is sorted was limited before, or is little by nature."""
+    below = [node["Node Type"] for node in _nodes(sort)]
+    return "Limit" in below or sort["Plan Rows"] < FAILED
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for part in node.get("Plans", ()):
+        yield from _nodes(part)
