@@ -108,6 +108,19 @@ def test_a_lonely_video_of_a_completed_job_is_set_aside(
     assert (storage.unclaimed / folder / "video.mp4").exists()
 
 
+def test_what_was_removed_between_two_looks_is_not_kept(
+    store: SqlJobStore, storage: Storage
+) -> None:
+    job = claim(store)
+    folder = publish(storage, job)
+    complete(store, job, f"{job.id}-{token_hex(16)}")
+    store.delete(job.id)
+    sweep = OutputSweep(store, storage)
+    sweep._put_aside([folder])  # as after a first look that still found the row
+    assert sweep.set_aside == 0
+    assert list(storage.folders()) == list(storage.unclaimed.parent.glob(".unclaimed/*")) == []
+
+
 def test_many_lost_videos_come_back_in_their_order(store: SqlJobStore, storage: Storage) -> None:
     made = []
     for _ in range(AT_ONCE + 5):
