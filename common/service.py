@@ -77,8 +77,8 @@ def _serve(address: str) -> None:
         check_installed()
     settings.inputs_of(spec.id).mkdir(parents=True, exist_ok=True)
     with locked(settings, spec.id):
-        known = join_outputs(settings, spec.id)
-        make_service = partial(build_service, address, spec, settings, outputs_known=known)
+        join_outputs(settings, spec.id)
+        make_service = partial(build_service, address, spec, settings)
         app = create_app(spec, settings.max_body_mb, make_service, access)
         config = uvicorn.Config(
             app,
@@ -109,15 +109,15 @@ def locked(settings: Settings, model_id: str) -> Iterator[None]:
         yield
 
 
-def join_outputs(settings: Settings, model_id: str, *, adopt: bool = False) -> bool:
-    """See that job database and outputs belong together; answers whether they did before.
+def join_outputs(settings: Settings, model_id: str, *, adopt: bool = False) -> None:
+    """See that job database and outputs belong together.
 
     Raises:
         OutputsMismatch, StoreUnavailable.
     """
     store = open_store(settings, model_id)
     try:
-        return share_identity(store, Storage(settings.outputs_of(model_id)), adopt=adopt)
+        share_identity(store, Storage(settings.outputs_of(model_id)), adopt=adopt)
     finally:
         store.close()
 
@@ -145,9 +145,7 @@ def _within(variant: Variant, max_seconds: float | None) -> Variant:
     return replace(variant, limits=replace(variant.limits, max_seconds=seconds))
 
 
-def build_service(
-    address: str, spec: ModelSpec, settings: Settings, *, outputs_known: bool
-) -> Service:
+def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
     """Put the parts together."""
     variant = _within(choose_variant(spec, settings.checkpoint), settings.max_duration_seconds)
     pool = open_pool(settings)
@@ -179,7 +177,6 @@ def build_service(
         forecasts=open_forecasts(queue, supervisor, spec, variant, settings.models_dir),
         pool=pool,
         keeper=Keeper(meters.restart, meters.begun),
-        outputs_known=outputs_known,
         appraiser=Appraiser.of(spec, settings, pool.capacity_bytes, pool.probe.read().kind),
         meters=meters,
         templates=TemplateFolder(settings.templates_dir or PACKAGED),

@@ -83,6 +83,7 @@ class LiveService:
         }
         self.settings |= {name.upper(): value for name, value in settings.items()}
         self.folder = folder
+        self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._client: httpx.Client | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,7 @@ class LiveService:
     def launch(self) -> None:
         """Start the process, and no more."""
         command = [sys.executable, "-m", *self.module.split()]
+        self._said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
         # Not in the repository: a developer's .env must not reach in here.
         place: dict[str, Any] = {"cwd": self.folder, "env": self._environment()}
         with self.log_file.open("ab") as log:
@@ -121,6 +123,14 @@ class LiveService:
     def restart(self) -> None:
         """After ``stop`` or ``kill``, on the same folders."""
         self.start()
+
+    def has_swept(self) -> bool:
+        """Whether files and table were brought together since the last start."""
+        return b"files swept" in self.log_file.read_bytes()[self._said_before :]
+
+    def wait_swept(self) -> None:
+        """Files and table are brought together while the service answers."""
+        wait_until(self.has_swept, what="the files are swept")
 
     def exit_code(self, timeout: float = 20) -> int:
         """Wait for the process to end; negative is the signal that killed it."""

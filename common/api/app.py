@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
-from fastapi.concurrency import run_in_threadpool
 
 from common import __version__
 from common.api import (
@@ -26,6 +25,7 @@ from common.api.batches import routes_create, routes_files, routes_follow
 from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import ARCHIVES_AT_ONCE
 from common.api.batches.reading import WatchedBatches
+from common.api.chores import chore
 from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.http_meter import HttpMeter
@@ -74,14 +74,12 @@ def create_app(
         app.state.picture_turn = asyncio.Semaphore(1)
         app.state.sheet_turn = asyncio.Semaphore(1)
         app.state.keys_under_way = set()
-        await run_in_threadpool(sweep_files, service)
-        state = service.settings.state_of(spec.id)
-        await asyncio.to_thread(end_orphan, state / "worker.lock")
         keep = service.keeper.keep
-        supervising = asyncio.create_task(keep("supervisor", service.supervisor.run))
+        supervising = asyncio.create_task(keep("supervisor", partial(_supervise, service)))
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
-        async with telling(service):
+        sweep = chore(service.keeper, "sweep", partial(sweep_files, service))
+        async with sweep, telling(service):
             yield
         guarding.cancel()
         await service.supervisor.stop()
@@ -108,6 +106,13 @@ def create_app(
         app.include_router(routes.router)
     install_page(app)
     return app
+
+
+async def _supervise(service: Service) -> None:
+    """Beside an open door: an orphan may take its time to end."""
+    lock = service.settings.state_of(service.spec.id) / "worker.lock"
+    await asyncio.to_thread(end_orphan, lock)
+    await service.supervisor.run()
 
 
 def _description(spec: ModelSpec) -> str:

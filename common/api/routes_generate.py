@@ -1,10 +1,8 @@
 """``POST /generate``: validate, resolve, accept."""
 
-import contextlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -123,7 +121,7 @@ async def accept(
         job = await service.queue.submit(new)
     else:
         path = service.inputs / body.upload.media.name
-        with _removed_on_failure(path):
+        with service.arrivals.of([path]):
             await run_in_threadpool(write_upload, path, body.upload.file)
             job = await service.queue.submit(new)
         if job.id != job_id:  # another process made it with the same key
@@ -198,13 +196,3 @@ def sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-@contextmanager
-def _removed_on_failure(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import Request
 
+from common.api.arrivals import Arrivals
 from common.api.auth import caller_of
 from common.api.forecasts import Forecasts
 from common.api.keeper import Keeper
@@ -43,10 +44,9 @@ class Service:
     templates: TemplateFolder
     forecasts: Forecasts
     keeper: Keeper
-    outputs_known: bool
-    """Whether this job database and these outputs were together before this start."""
     gpu: Gpu | None = None
     tracing: Tracing | None = None
+    arrivals: Arrivals = field(default_factory=Arrivals)
     started: float = field(default_factory=time.monotonic)
 
     def seen_by(self, caller: Caller) -> "Service":

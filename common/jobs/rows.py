@@ -41,6 +41,9 @@ _IN_PLACE: dict[str, Any] = {
 }
 """What stands for an unreadable value that a job must have; for others it is their default."""
 
+UNREADABLE = "unreadable_record"
+"""The error's code of a job whose record cannot be read."""
+
 _JSON_COLUMNS = ("requested", "resolved", "adjustments", "progress", "result", "error")
 
 
@@ -108,7 +111,7 @@ def state_of(text: str) -> JobState:
 def unreadable_record(job: Job) -> ErrorBody:
     """Why a job with an odd row is not made."""
     return ErrorBody(
-        code="unreadable_record",
+        code=UNREADABLE,
         message=f"The record of this job cannot be read ({', '.join(job.unreadable)}): it is "
         "damaged, or another version wrote it.",
         hint="Send the request again.",

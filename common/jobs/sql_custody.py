@@ -4,12 +4,15 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, insert, select
 
+from common.jobs.custody import Files
 from common.jobs.model import Job
-from common.jobs.rows import from_row, to_row
+from common.jobs.rows import UNREADABLE, from_row, parsed, to_row
 from common.jobs.schema import deleted_jobs, identities, jobs
 from common.jobs.sql_base import SqlBase, chunks
 from common.jobs.statements import DONE
 from common.jobs.states import JobState
+
+_STATES = frozenset(JobState)
 
 
 class SqlCustody(SqlBase):
@@ -35,6 +38,15 @@ class SqlCustody(SqlBase):
                 found |= {row.id: from_row(row) for row in rows}
         return found
 
+    def files_of(self, job_ids: Collection[str]) -> dict[str, Files]:
+        found: dict[str, Files] = {}
+        columns = select(jobs.c.id, jobs.c.state, jobs.c.result, jobs.c.error)
+        with self._reading() as connection:
+            for some in chunks(job_ids):
+                rows = connection.execute(columns.where(self._ours_among(some)))
+                found |= {row.id: _files(row.state, row.result, row.error) for row in rows}
+        return found
+
     def deleted(self, job_ids: Collection[str]) -> set[str]:
         table = deleted_jobs.c
         found: set[str] = set()
@@ -44,9 +56,18 @@ class SqlCustody(SqlBase):
                 found |= set(connection.execute(query).scalars())
         return found
 
-    def forget_deleted(self) -> None:
-        with self._writing() as connection:
-            connection.execute(delete(deleted_jobs).where(deleted_jobs.c.model == self.model))
+    def removed(self, limit: int) -> list[str]:
+        table = deleted_jobs.c
+        query = select(table.id).where(table.model == self.model).limit(limit)
+        with self._reading() as connection:
+            return list(connection.execute(query).scalars())
+
+    def forget_removed(self, job_ids: Collection[str]) -> None:
+        table = deleted_jobs.c
+        for some in chunks(job_ids):
+            gone = delete(deleted_jobs).where(table.model == self.model, table.id.in_(some))
+            with self._writing() as connection:
+                connection.execute(gone)
 
     def restore(self, lost: Sequence[Job]) -> int:
         with self._writing() as connection:
@@ -63,6 +84,26 @@ class SqlCustody(SqlBase):
             if rows:
                 connection.execute(insert(jobs), rows)
         return len(rows)
+
+
+def _files(stored: str, result: str | None, error: str | None) -> Files:
+    """Of another version's state, or of a record that is damaged, nobody knows."""
+    if stored not in _STATES:
+        return Files(None)
+    state = JobState(stored)
+    if state is JobState.COMPLETED:
+        folder = _told(result, "folder")
+        return Files(state if folder else None, folder)
+    if state is JobState.FAILED and _told(error, "code") in (None, UNREADABLE):
+        return Files(None)
+    return Files(state)
+
+
+def _told(record: str | None, name: str) -> str | None:
+    """One value of a record that is JSON; None where that cannot be had."""
+    fields = parsed(record)
+    value = fields.get(name) if isinstance(fields, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def _restored(job: Job) -> dict[str, object]:

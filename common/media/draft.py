@@ -70,8 +70,9 @@ def has_video(folder: Path) -> bool:
 
 def delete(folder: Path) -> None:
     """Remove a folder, if it is there."""
-    with contextlib.suppress(FileNotFoundError):  # it is gone, or somebody else deletes it too
-        shutil.rmtree(folder)
+    while folder.exists():
+        with contextlib.suppress(FileNotFoundError):  # somebody else deletes it too
+            shutil.rmtree(folder)
 
 
 def fsync(path: Path) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,9 +65,10 @@ class PreviewFiles:
         finally:
             self.remove(job_id)
 
-    def clear(self) -> None:
-        """Forget all, at start."""
-        shutil.rmtree(self._root, ignore_errors=True)
+    def job_ids(self) -> set[str]:
+        """The jobs that have a picture, or half of one."""
+        found = self._root.iterdir() if self._root.is_dir() else ()
+        return {path.name.partition(".")[0] for path in found}
 
     def _path(self, job_id: str) -> Path:
         if not _ID.fullmatch(job_id):

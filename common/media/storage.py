@@ -2,14 +2,15 @@
 
 The unit is a folder, ``<root>/<job id>-<token>/``, with the video, its thumbnail and a manifest.
 It is filled below ``.partial`` and renamed into place, so that a crash at any moment leaves either
-the whole folder or something that `Storage.clear_unfinished` takes away.
+the whole folder or something that the sweep of the next start takes away.
 """
 
 import contextlib
 import json
+import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ UNCLAIMED = ".unclaimed"
 """Finished videos that belong to no job and could not be taken back: nothing deletes them."""
 _PARTIAL = ".partial"
 _PREVIEWS = ".previews"
-_GONE = ".gone"
+GONE = ".gone"
+"""The end of an unfinished name that is being removed."""
 _ID = re.compile(r"[0-9a-f]{32}")
 _FOLDER = re.compile(r"([0-9a-f]{32})-([0-9a-f]{32})")
 
@@ -95,9 +97,17 @@ class Storage:
             delete(partial)
         self.previews.remove(job_id)
 
-    def published(self) -> list[str]:
-        """The names of all published folders, newest first. Other names in there are not ours."""
-        return [folder.name for folder in self._published()]
+    def folders(self) -> Iterator[str]:
+        """The names of all published folders, read from the disk as they are asked for.
+
+        In no order. One that is published or removed meanwhile may come or not. Other names in
+        there are not ours.
+        """
+        return (name for name in names_in(self._root) if _FOLDER.fullmatch(name))
+
+    def is_published(self, folder: str) -> bool:
+        """Whether there is a folder of this name now."""
+        return (self._root / folder).is_dir()
 
     def manifest(self, folder: str) -> Manifest | None:
         """What is written of a published folder; None unless it is whole."""
@@ -124,26 +134,25 @@ class Storage:
         """Remove one published folder."""
         self._take_away(self._root / folder)
 
-    def set_aside(self, folder: str) -> None:
+    def set_aside(self, folder: str) -> bool:
         """Put a published folder where nothing looks, and nothing is deleted: `UNCLAIMED`.
 
-        One without a video is removed.
+        One without a video is removed. Answers whether there was one.
         """
-        if has_video(self._root / folder):
-            self.unclaimed.mkdir(exist_ok=True)
-            (self._root / folder).rename(self.unclaimed / folder)
-        else:
+        if not has_video(self._root / folder):
             self.take_away(folder)
+            return False
+        self.unclaimed.mkdir(exist_ok=True)
+        (self._root / folder).rename(self.unclaimed / folder)
+        return True
 
-    def clear_unfinished(self, keep: Callable[[str], bool]) -> None:
-        """Remove what attempts left unfinished, but those of jobs that ``keep`` is true for.
+    def unfinished(self) -> Iterator[str]:
+        """The names of what attempts and removals have left unfinished, or still work on."""
+        return names_in(self._partial)
 
-        Run at start, after crashes.
-        """
-        self.previews.clear()
-        for partial in self._partial.iterdir():
-            if _FOLDER.fullmatch(partial.name) is None or not keep(job_of(partial.name)):
-                delete(partial)
+    def clear_unfinished(self, name: str) -> None:
+        """Remove one of those."""
+        delete(self._partial / name)
 
     def path(self, folder: str, name: str) -> Path:
         """The path of one published file, which may be missing.
@@ -159,17 +168,14 @@ class Storage:
         """Bytes that may still be written to the volume."""
         return shutil.disk_usage(self._root).free
 
-    def _published(self, job_id: str = "") -> list[Path]:
-        """Published folders, newest first."""
-        return sorted(
-            (p for p in self._root.glob(f"{job_id}*-*") if _FOLDER.fullmatch(p.name)),
-            key=_modified,
-            reverse=True,
-        )
+    def _published(self, job_id: str) -> list[Path]:
+        """A job's published folders, newest first."""
+        mine = (self._root / name for name in self.folders() if name.startswith(job_id))
+        return sorted(mine, key=_modified, reverse=True)
 
     def _take_away(self, folder: Path) -> None:
         """Out of sight in one step, then deleted: nobody sees half a folder."""
-        hidden = self._partial / f"{folder.name}{_GONE}"
+        hidden = self._partial / f"{folder.name}{GONE}"
         delete(hidden)
         with contextlib.suppress(FileNotFoundError):  # somebody else was faster
             folder.rename(hidden)
@@ -183,9 +189,16 @@ def _folder_name(job_id: str, token: str) -> str:
     return name
 
 
-def job_of(folder: str) -> str:
-    """The id of the job whose published folder has this name."""
-    return folder.partition("-")[0]
+def job_of(name: str) -> str:
+    """The id of the job whose published or unfinished folder has this name."""
+    return name.partition("-")[0]
+
+
+def names_in(folder: Path) -> Iterator[str]:
+    """What is in a folder, as it is read; nothing where there is none."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            yield entry.name
 
 
 def _modified(folder: Path) -> int:

@@ -5,6 +5,7 @@ from secrets import token_hex
 import pytest
 from sqlalchemy import update
 
+from common.jobs.custody import Files
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.model import Job
 from common.jobs.schema import jobs
@@ -48,14 +49,41 @@ def test_only_jobs_with_a_row_are_known(store: SqlJobStore):
     job = submit(store)
     strangers = [token_hex(16) for _ in range(1200)]
     assert set(store.known([*strangers, job.id])) == {job.id}
+    assert store.files_of([*strangers, job.id]) == {job.id: Files(JobState.QUEUED)}
+
+
+def test_of_a_completed_job_the_folder_is_known(store: SqlJobStore):
+    job = completed(store)
+    assert store.files_of([job.id]) == {job.id: Files(JobState.COMPLETED, RESULT.folder)}
+
+
+@pytest.mark.parametrize(
+    "columns", [{"state": "archived"}, {"result": "{"}, {"result": '{"folder": 1}'}]
+)
+def test_files_of_a_row_that_cannot_be_read_are_nobodys_to_remove(
+    store: SqlJobStore, columns: dict[str, str]
+):
+    job = completed(store)
+    plant(store, job.id, **columns)
+    assert store.files_of([job.id]) == {job.id: Files(None)}
+    assert not store.files_of([job.id])[job.id].needless
 
 
 def test_a_removed_job_is_remembered_as_removed(store: SqlJobStore):
     job, other = completed(store), completed(store)
     store.delete(job.id)
     assert store.deleted([job.id, other.id, token_hex(16)]) == {job.id}
-    store.forget_deleted()
-    assert store.deleted([job.id]) == set()
+    assert store.removed(10) == [job.id]
+    assert store.removed(0) == []
+
+
+def test_only_what_is_named_is_forgotten(store: SqlJobStore):
+    before, meanwhile = completed(store), completed(store)
+    store.delete(before.id)
+    noted = store.removed(10)
+    store.delete(meanwhile.id)
+    store.forget_removed(noted)
+    assert store.deleted([before.id, meanwhile.id]) == {meanwhile.id}
 
 
 def test_a_row_comes_back_from_its_manifest(store: SqlJobStore, clock: Clock):

@@ -67,12 +67,11 @@ def test_what_a_record_gives_up_and_what_was_never_finished_goes_at_start(
     stray = [
         published(service, model["id"], like=model),  # an earlier attempt of a completed job
         Storage(service.outputs).begin(token_hex(16), token_hex(16)).folder,
-        service.state / "inputs" / f"{token_hex(16)}.png",
     ]
-    stray[-1].write_bytes(b"an upload")
     own = service.outputs / "notes.txt"
     own.write_text("a file that somebody put here")
     service.restart()
+    service.wait_swept()
     assert [path for path in stray if path.exists()] == []
     assert own.exists()
     assert service.client.get(model["links"]["download"]).status_code == 200

@@ -5,9 +5,11 @@ import resource
 import signal
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import psutil
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.integration.answers import error_of
 from tests.integration.fleet import Fleet
@@ -59,6 +61,21 @@ def test_a_load_over_its_deadline_is_given_up_after_three_times(fleet: Fleet) ->
     job = service.wait_for(service.submit(), "failed", timeout=40)
     assert (job["attempts"], job["error"]["code"]) == (3, "worker_died")
     assert "loading" in job["error"]["message"]
+
+
+def test_an_encoder_over_its_deadline_is_given_up_after_three_times(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    encoder = tmp_path / "ffmpeg"  # the real one, and then no end as long as its worker lives
+    hang = "while kill -0 $PPID 2>/dev/null; do sleep 0.1; done"
+    encoder.write_text(f'#!/bin/sh\n"{get_ffmpeg_exe()}" "$@"\n{hang}\n')
+    encoder.chmod(0o755)
+    service = fleet.start(encoding_timeout_seconds=0.7, imageio_ffmpeg_exe=encoder)
+    job = service.wait_for(service.submit(), "failed", timeout=40)
+    assert (job["attempts"], job["error"]["code"]) == (3, "worker_died")
+    assert "made no progress" in job["error"]["message"]
+    assert "encoding_video" in job["error"]["message"]
+    assert service.videos() == []
 
 
 @pytest.mark.parametrize("odd", ODD)

@@ -28,6 +28,11 @@ def service(fleet: Fleet) -> LiveService:
     return service
 
 
+def restart(service: LiveService) -> None:
+    service.restart()
+    service.wait_swept()
+
+
 def contents(service: LiveService) -> dict[str, bytes]:
     return {folder.name: (folder / "video.mp4").read_bytes() for folder in service.videos()}
 
@@ -56,30 +61,30 @@ def lose(service: LiveService, how: str) -> None:
 def test_a_lost_database_is_made_again_from_the_videos(service: LiveService, how: str) -> None:
     before = contents(service)
     lose(service, how)
-    service.restart()
+    restart(service)
     jobs = assert_all_there(service, before)
     assert [job["requested"]["prompt"] for job in jobs] == ["bar 2", "bar 1", "bar 0"]
     assert "3 finished videos were not in the job table" in service.log()
     service.finish()
     service.stop()
-    service.restart()
+    restart(service)
     assert len(service.jobs()) == len(service.videos()) == 4
 
 
 def test_an_older_database_forgets_no_video(service: LiveService) -> None:
     copy = service.database.read_bytes()
-    service.restart()
+    restart(service)
     service.finish()
     service.stop()
     before = contents(service)
     service.database.write_bytes(copy)
-    service.restart()
+    restart(service)
     assert_all_there(service, before)
     assert len(before) == 4
 
 
 def test_a_job_that_an_older_database_has_as_queued_is_not_made_again(service: LiveService) -> None:
-    service.restart()
+    restart(service)
     blocker = service.submit(options={"step_seconds": 0.3})
     service.wait_for(blocker, "denoising")
     job_id = service.submit()
@@ -91,7 +96,7 @@ def test_a_job_that_an_older_database_has_as_queued_is_not_made_again(service: L
     service.stop()
     before = contents(service)
     shutil.copy(copy, service.database)
-    service.restart()
+    restart(service)
     service.wait_for(job_id, "completed")
     service.wait_for(blocker, "completed")
     assert {name.partition("-")[0] for name in contents(service)} == {
@@ -107,7 +112,7 @@ def test_a_video_of_a_version_that_kept_less_is_taken_back_too(service: LiveServ
         (folder / "manifest.json").write_text(json.dumps({name: manifest[name] for name in kept}))
     service.database.unlink()
     (service.outputs / ".identity").unlink()
-    service.restart()
+    restart(service)
     assert_all_there(service, before)
 
 
@@ -120,12 +125,12 @@ def test_a_video_without_a_manifest_is_set_aside_and_kept(
     manifest = video / "manifest.json"
     manifest.unlink() if damage is None else manifest.write_text(damage)
     service.database.unlink()
-    service.restart()
+    restart(service)
     assert len(service.jobs()) == 2
     assert (service.outputs / ".unclaimed" / video.name / "video.mp4").read_bytes() == content
     assert "1 folders of the outputs belong to no job" in service.log()
     service.stop()
-    service.restart()
+    restart(service)
     assert (service.outputs / ".unclaimed" / video.name / "video.mp4").exists()
 
 
@@ -136,11 +141,11 @@ def test_a_deleted_job_does_not_come_back_with_files_that_a_crash_left(
     job_id = folder.name.partition("-")[0]
     copy = service.folder / "copy"
     shutil.copytree(folder, copy)
-    service.restart()
+    restart(service)
     assert service.client.delete(f"/jobs/{job_id}").status_code == 204
     service.kill()  # as if before the files were removed
     shutil.copytree(copy, folder)
-    service.restart()
+    restart(service)
     assert service.client.get(f"/jobs/{job_id}").status_code == 404
     assert not folder.exists()
 
@@ -159,7 +164,7 @@ def test_another_database_is_refused_by_name_and_nothing_is_touched(
     assert "videosdgx recover toy --adopt" in other.log()
     assert "Traceback" not in other.log()
     assert contents(service) == before
-    service.restart()
+    restart(service)
     assert_all_there(service, before)
 
 
@@ -167,7 +172,7 @@ def test_a_second_service_on_the_same_outputs_is_refused_while_the_first_one_liv
     fleet: Fleet, service: LiveService
 ) -> None:
     before = contents(service)
-    service.restart()
+    restart(service)
     second = fleet.prepare(outputs_dir=service.settings["OUTPUTS_DIR"])
     second.launch()
     assert second.exit_code() == 1
@@ -177,7 +182,7 @@ def test_a_second_service_on_the_same_outputs_is_refused_while_the_first_one_liv
 
 def test_outputs_that_were_emptied_are_new_ones(service: LiveService) -> None:
     shutil.rmtree(service.outputs)
-    service.restart()
+    restart(service)
     jobs = service.jobs()
     assert len(jobs) == 3
     assert service.client.get(jobs[0]["links"]["download"]).status_code == 410
@@ -188,8 +193,9 @@ def test_uploads_stay_beside_a_lost_database(service: LiveService) -> None:
     upload = service.state / "inputs" / f"{token_hex(16)}.png"
     upload.write_bytes(b"a picture")
     service.database.unlink()
-    service.restart()
-    assert upload.exists()
+    restart(service)
+    aside = service.state / "inputs" / ".unclaimed" / upload.name
+    assert aside.read_bytes() == b"a picture"
 
 
 def recover(service: LiveService, *arguments: str) -> subprocess.CompletedProcess[str]:

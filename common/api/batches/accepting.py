@@ -1,13 +1,13 @@
 """From a planned batch to jobs in the queue: all of them, or none."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from secrets import token_hex
 
 from fastapi.concurrency import run_in_threadpool
 
+from common.api.arrivals import remove_all
 from common.api.batches.body import BatchRequest
 from common.api.batches.planning import Candidate, Planned
 from common.api.body import Upload
@@ -46,12 +46,12 @@ async def accept_batch(
     jobs = [first.model_copy(update={"key": key}), *others]
     uploads = [candidate.body.upload for candidate in candidates if candidate.body.upload]
     paths = [service.inputs / upload.media.name for upload in uploads]
-    with _removed_on_failure(paths):
+    with service.arrivals.of(paths):
         await run_in_threadpool(_write_all, service.inputs, uploads)
         queue = service.queue
         batch = await queue.call(queue.store.submit_batch, new, jobs, *queue.limits)
     if batch.id != new.id:
-        _remove(paths)
+        remove_all(paths)
     service.forecasts.changed()
     service.supervisor.wake()
     return batch
@@ -79,7 +79,7 @@ async def retry_failed(service: Service, batch: Batch, jobs: Sequence[Job]) -> B
         for job in failed
         for old, new in _uploads_of(job, again[job.id])
     ]
-    with _removed_on_failure([new for _, new in links]):
+    with service.arrivals.of([new for _, new in links]):
         await run_in_threadpool(_link_all, service.inputs, links)
         queue = service.queue
         retried = await queue.call(queue.store.retry_batch, batch.id, again, *queue.limits)
@@ -154,18 +154,3 @@ def _link_all(folder: Path, links: Sequence[tuple[Path, Path]]) -> None:
             "What a video begins with is no longer on disk.", hint="Send it anew."
         ) from exc
     sync_folder(folder)
-
-
-@contextmanager
-def _removed_on_failure(paths: Sequence[Path]) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        _remove(paths)
-        raise
-
-
-def _remove(paths: Sequence[Path]) -> None:
-    for path in paths:
-        with suppress(OSError):
-            path.unlink()

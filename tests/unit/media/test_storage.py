@@ -195,39 +195,40 @@ def test_an_open_download_survives_remove(storage: Storage):
         assert file.read() == b"v"
 
 
-def test_unfinished_attempts_go_but_those_that_may_go_on(storage: Storage, root: Path):
+def test_unfinished_attempts_are_cleared_one_by_one(storage: Storage, root: Path):
     kept = published(storage, JOB, FIRST)
     filled(storage, OTHER, FIRST)
     filled(storage, "c" * 32, SECOND)
     (root / ".partial" / "half-deleted").mkdir()
     (root / "lost+found").mkdir()
     (root / "notes.txt").write_text("mine")
-    storage.clear_unfinished(lambda job_id: job_id == OTHER)
+    for name in storage.unfinished():
+        if name != f"{OTHER}-{FIRST}":
+            storage.clear_unfinished(name)
     assert visible(root) == [kept, "lost+found", "notes.txt"]
     assert partial(root) == [f"{OTHER}-{FIRST}"]
-    assert storage.published() == [kept]
+    assert list(storage.folders()) == [kept]
 
 
 def test_a_removal_that_was_cut_short_is_finished(storage: Storage, root: Path):
     name = published(storage)
     (root / name).rename(root / ".partial" / f"{name}.gone")
-    storage.clear_unfinished(lambda _job_id: True)
+    (unfinished,) = storage.unfinished()
+    storage.clear_unfinished(unfinished)
     assert visible(root) == partial(root) == []
 
 
 def test_what_is_set_aside_is_kept_out_of_sight(storage: Storage, root: Path):
     name = published(storage)
-    storage.set_aside(name)
-    assert storage.published() == []
+    assert storage.set_aside(name)
+    assert list(storage.folders()) == []
     assert (root / ".unclaimed" / name / "video.mp4").read_bytes() == b"v"
-    storage.clear_unfinished(lambda _job_id: False)
-    assert (storage.unclaimed / name).is_dir()
 
 
 def test_nothing_worth_keeping_is_set_aside(storage: Storage, root: Path):
     name = published(storage)
     (root / name / "video.mp4").write_bytes(b"")
-    storage.set_aside(name)
+    assert not storage.set_aside(name)
     assert visible(root) == []
 
 
