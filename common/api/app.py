@@ -30,6 +30,7 @@ from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.http_meter import HttpMeter
 from common.api.limits import BodyLimit
+from common.api.machines import among_machines
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.openapi import describe_options
 from common.api.orphans import end_orphan
@@ -81,7 +82,7 @@ def create_app(
         supervising = asyncio.create_task(keep("supervisor", service.supervisor.run))
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
-        async with telling(service):
+        async with telling(service), among_machines(service):
             yield
         guarding.cancel()
         await service.supervisor.stop()

@@ -20,7 +20,7 @@ from common.api.openapi import without_null
 from common.api.reading import views_of
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView
-from common.errors import CheckpointError
+from common.errors import CheckpointError, StoreUnavailable
 from common.fusing import shape_of_batch
 from common.jobs.model import Job, KeyUse, NewJob
 from common.media.disk import full_disk_named
@@ -204,6 +204,8 @@ def sync_folder(path: Path) -> None:
 def _removed_on_failure(path: Path) -> Iterator[None]:
     try:
         yield
+    except StoreUnavailable:  # the job may be there all the same, and then needs it
+        raise
     except BaseException:
         with contextlib.suppress(OSError):
             path.unlink()

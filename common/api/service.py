@@ -4,6 +4,7 @@ import shutil
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 
@@ -26,6 +27,9 @@ from common.memory.opening import Pool
 from common.settings import GIB, Settings
 from common.templates.folder import TemplateFolder
 
+if TYPE_CHECKING:
+    from common.jobs.name_lock import NameLock
+
 
 @dataclass(frozen=True)
 class Service:
@@ -45,6 +49,8 @@ class Service:
     keeper: Keeper
     outputs_known: bool
     """Whether this job database and these outputs were together before this start."""
+    name: "NameLock | None" = None
+    """Held where machines share a database."""
     gpu: Gpu | None = None
     tracing: Tracing | None = None
     started: float = field(default_factory=time.monotonic)

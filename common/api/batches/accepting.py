@@ -13,7 +13,7 @@ from common.api.batches.planning import Candidate, Planned
 from common.api.body import Upload
 from common.api.routes_generate import new_job, sync_folder, write_upload
 from common.api.service import Service
-from common.errors import BatchConflict, FileGone, InvalidRequest
+from common.errors import BatchConflict, FileGone, InvalidRequest, StoreUnavailable
 from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import Job, KeyUse, NewJob
 from common.jobs.states import JobState
@@ -160,6 +160,8 @@ def _link_all(folder: Path, links: Sequence[tuple[Path, Path]]) -> None:
 def _removed_on_failure(paths: Sequence[Path]) -> Iterator[None]:
     try:
         yield
+    except StoreUnavailable:  # the job may be there all the same, and then needs it
+        raise
     except BaseException:
         _remove(paths)
         raise
