@@ -34,6 +34,7 @@ from common.api.machines import among_machines
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.openapi import describe_options
 from common.api.orphans import end_orphan
+from common.api.owed import OWED, keep_owed, take_owed
 from common.api.playground import install_page
 from common.api.reading import view_of
 from common.api.request_spans import RequestSpans
@@ -78,6 +79,7 @@ def create_app(
         await run_in_threadpool(sweep_files, service)
         state = service.settings.state_of(spec.id)
         await asyncio.to_thread(end_orphan, state / "worker.lock")
+        service.supervisor.owed = take_owed(state / OWED)
         keep = service.keeper.keep
         supervising = asyncio.create_task(keep("supervisor", service.supervisor.run))
         guard = partial(keep_guard, service)
@@ -87,6 +89,7 @@ def create_app(
         guarding.cancel()
         await service.supervisor.stop()
         await supervising
+        keep_owed(state / OWED, service.supervisor.owed)
         if service.tracing is not None:
             await asyncio.to_thread(service.tracing.close)
         service.queue.close()

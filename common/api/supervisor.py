@@ -68,7 +68,7 @@ class Supervisor:
         self._watch: Watch | None = None
         self._verdict: Verdict | None = None
         self._kill_at: float | None = None
-        self._owed: Verdict | None = None
+        self.owed: Verdict | None = None
         """On a worker that has ended and whose jobs are not taken back yet."""
         self._load_wanted = False
         self._news = asyncio.Event()
@@ -237,14 +237,14 @@ class Supervisor:
         self.crashes = 0 if clean else self.crashes + 1
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})
-        self._owed = verdict
+        self.owed = verdict
         await self._settle()
 
     async def _settle(self) -> None:
         """Take back what the last worker held; as soon as the database answers."""
-        if self._owed is not None and self._may_work():
-            await take_all_back(self._queue, self._settings, self._owed, self._discard)
-        self._owed = None
+        if self.owed is not None and self._may_work():
+            await take_all_back(self._queue, self._settings, self.owed, self._discard)
+            self.owed = None
 
     async def _back_off(self) -> None:
         """Wait before the next try, longer each time; the first crash costs nothing."""

@@ -60,10 +60,10 @@ class Lane:
         for _ in self._threads:
             self._calls.put(None)
 
-    def close(self) -> bool:
-        """Finish what was begun; False where something hangs."""
+    def close(self, patience: float = CLOSE_SECONDS) -> bool:
+        """Finish what was begun; False where something hangs for longer than ``patience``."""
         self.leave()
-        until = time.monotonic() + CLOSE_SECONDS
+        until = time.monotonic() + patience
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)

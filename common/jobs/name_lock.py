@@ -93,7 +93,7 @@ class NameLock:
         self._engine.dispose()
 
     def _lives(self) -> bool:
-        if self._session is None:
+        if self.taken or self._session is None:
             return False
         try:
             with translated_errors():
