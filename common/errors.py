@@ -19,7 +19,8 @@ VideosDGXError
 ├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
 ├── KeyReused               422  an Idempotency-Key that came with another request before
 ├── StorageFull             507  the disk is below its reserve
-├── StoreUnavailable        503  the job database does not answer
+├── StoreUnavailable        503  the job database does not answer, with seconds to wait
+├── NameTaken               500  another service has this one's name (stops a start)
 ├── OutputsMismatch         500  outputs and job database do not belong together (stops a start)
 ├── ModelBusy               409  unload while a job uses the model
 ├── CheckpointError         500  missing, incomplete or of another model (fails the job)
@@ -194,10 +195,23 @@ class StorageFull(VideosDGXError):
 
 
 class StoreUnavailable(VideosDGXError):
-    """The job database does not answer."""
+    """The job database does not answer. What was asked may have been done all the same."""
 
     code = "store_unavailable"
     status = 503
+    retry_after = 5
+
+    def __init__(self, message: str = "The job database does not answer.") -> None:
+        super().__init__(
+            message, hint="Try again; with an Idempotency-Key nothing is made a second time."
+        )
+        self.headers = {"Retry-After": str(self.retry_after)}
+
+
+class NameTaken(VideosDGXError):
+    """Another service has this name on this database: they would take each other's jobs."""
+
+    code = "name_taken"
 
 
 class OutputsMismatch(VideosDGXError):

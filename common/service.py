@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
@@ -30,6 +31,7 @@ from common.auth.opening import check_exposure, open_authenticator
 from common.contract import ModelSpec, Variant
 from common.errors import VideosDGXError
 from common.hub import choose_variant
+from common.jobs.database import is_postgres
 from common.jobs.opening import open_store
 from common.jobs.queue import JobQueue
 from common.locks import held
@@ -43,6 +45,9 @@ from common.settings import Settings, load_settings
 from common.spec import load_spec
 from common.templates.folder import PACKAGED, TemplateFolder
 from common.webhooks.signing import open_signer
+
+if TYPE_CHECKING:
+    from common.jobs.name_lock import NameLock
 
 log = get_logger("api")
 
@@ -76,9 +81,9 @@ def _serve(address: str) -> None:
     if settings.otel_exporter_otlp_endpoint:
         check_installed()
     settings.inputs_of(spec.id).mkdir(parents=True, exist_ok=True)
-    with locked(settings, spec.id):
+    with locked(settings, spec.id), named(settings, spec.id) as name:
         join_outputs(settings, spec.id)
-        make_service = partial(build_service, address, spec, settings)
+        make_service = partial(build_service, address, spec, settings, name=name)
         app = create_app(spec, settings.max_body_mb, make_service, access)
         config = uvicorn.Config(
             app,
@@ -107,6 +112,27 @@ def locked(settings: Settings, model_id: str) -> Iterator[None]:
         held(outputs, timeout=5, setting="OUTPUTS_DIR", shared=shared),
     ):
         yield
+
+
+@contextmanager
+def named(settings: Settings, model_id: str) -> Iterator["NameLock | None"]:
+    """Be the one service of this name on a shared database; on SQLite the folders' locks do that.
+
+    Raises:
+        NameTaken: another service has the name.
+        StoreUnavailable: the database does not answer.
+    """
+    if settings.database_url is None or not is_postgres(settings.database_url):
+        yield None
+        return
+    from common.jobs.name_lock import NameLock
+
+    lock = NameLock(settings.database_url, model_id, settings.worker_id())
+    try:
+        lock.take()
+        yield lock
+    finally:
+        lock.close()
 
 
 def join_outputs(settings: Settings, model_id: str, *, adopt: bool = False) -> None:
@@ -145,7 +171,9 @@ def _within(variant: Variant, max_seconds: float | None) -> Variant:
     return replace(variant, limits=replace(variant.limits, max_seconds=seconds))
 
 
-def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
+def build_service(
+    address: str, spec: ModelSpec, settings: Settings, *, name: "NameLock | None" = None
+) -> Service:
     """Put the parts together."""
     variant = _within(choose_variant(spec, settings.checkpoint), settings.max_duration_seconds)
     pool = open_pool(settings)
@@ -166,6 +194,7 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         settings,
         discard=storage.remove,
         evicted_seconds=partial(pool.ledger.evicted_seconds, spec.id),
+        may_work=lambda: name is None or not name.taken,
     )
     return Service(
         spec=spec,
@@ -180,6 +209,7 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         appraiser=Appraiser.of(spec, settings, pool.capacity_bytes, pool.probe.read().kind),
         meters=meters,
         templates=TemplateFolder(settings.templates_dir or PACKAGED),
+        name=name,
         gpu=open_gpu(),
         tracing=tracing,
     )

@@ -30,9 +30,11 @@ from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.http_meter import HttpMeter
 from common.api.limits import BodyLimit
+from common.api.machines import among_machines
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.openapi import describe_options
 from common.api.orphans import end_orphan
+from common.api.owed import OWED, keep_owed, take_owed
 from common.api.playground import install_page
 from common.api.reading import Watched
 from common.api.request_spans import RequestSpans
@@ -74,16 +76,19 @@ def create_app(
         app.state.picture_turn = asyncio.Semaphore(1)
         app.state.sheet_turn = asyncio.Semaphore(1)
         app.state.keys_under_way = set()
+        state = service.settings.state_of(spec.id)
+        service.supervisor.owed = take_owed(state / OWED)
         keep = service.keeper.keep
         supervising = asyncio.create_task(keep("supervisor", partial(_supervise, service)))
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
         sweep = chore(service.keeper, "sweep", partial(sweep_files, service))
-        async with sweep, telling(service):
+        async with sweep, telling(service), among_machines(service):
             yield
         guarding.cancel()
         await service.supervisor.stop()
         await supervising
+        keep_owed(state / OWED, service.supervisor.owed)
         if service.tracing is not None:
             await asyncio.to_thread(service.tracing.close)
         service.queue.close()

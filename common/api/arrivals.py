@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from common.errors import StoreUnavailable
+
 
 class Arrivals:
     """Tells such an upload from one that belongs to nobody. One for each inputs folder.
@@ -19,11 +21,16 @@ class Arrivals:
 
     @contextmanager
     def of(self, paths: Sequence[Path]) -> Iterator[None]:
-        """Write these files and accept their jobs in here; what fails leaves no file."""
+        """Write these files and accept their jobs in here; what fails leaves no file.
+
+        But for a database that did not answer: the job may be there all the same, and needs them.
+        """
         names = {path.name for path in paths}
         self._names |= names
         try:
             yield
+        except StoreUnavailable:
+            raise
         except BaseException:
             remove_all(paths)
             raise

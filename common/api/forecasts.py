@@ -165,13 +165,13 @@ class Forecasts:
     async def _read(self) -> None:
         store, now = self._queue.store, self._clock()
         before = {job.id: job for job in self._rows}
-        standing = await self._queue.call(store.standing, LONGEST)
+        standing = await self._queue.read(store.standing, LONGEST)
         came = [one.id for one in standing if one.id not in before]
-        known = before | (await self._queue.call(store.known, came) if came else {})
+        known = before | (await self._queue.read(store.known, came) if came else {})
         rows = tuple(one.now(known[one.id]) for one in standing if one.id in known)
         gone = before.keys() - {job.id for job in rows}
         if gone or now - self._past_at >= PAST_SECONDS:
-            done = await self._queue.call(store.page, states=(JobState.COMPLETED,), limit=PAST)
+            done = await self._queue.read(store.page, states=(JobState.COMPLETED,), limit=PAST)
             await self._learn(sorted(done.jobs, key=lambda job: job.finished_at or 0.0))
             self._past_at = now
         self._rows, self._read_at = rows, now

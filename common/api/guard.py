@@ -44,7 +44,7 @@ async def _learn(service: Service, lease: Lease) -> None:
     if lease.ticket is None or lease.ticket.job_id is None:
         return
     try:
-        job = await service.queue.call(service.queue.store.get, lease.ticket.job_id)
+        job = await service.queue.read(service.queue.store.get, lease.ticket.job_id)
         checkpoint = await asyncio.to_thread(locate, service.settings.models_dir, service.variant)
         await asyncio.to_thread(
             service.appraiser.outgrew,

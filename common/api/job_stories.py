@@ -57,7 +57,7 @@ class JobStories:
 
     async def _tell(self, job_id: str, story: list[Stretch]) -> None:
         try:
-            job = await self.queue.call(self.queue.store.get, job_id)
+            job = await self.queue.read(self.queue.store.get, job_id)
         except VideosDGXError as exc:  # removed meanwhile, or the database is away
             log.info("no trace of a job", extra={"job_id": job_id, "reason": exc.body.message})
             return

@@ -12,7 +12,7 @@ from common.jobs.model import Job
 
 async def find(service: Service, job_id: str) -> Job:
     """Read a job. Raises JobNotFound."""
-    return await service.queue.call(service.queue.store.get, job_id)
+    return await service.queue.read(service.queue.store.get, job_id)
 
 
 async def cancel(service: Service, job_id: str) -> Job:

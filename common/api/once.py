@@ -65,7 +65,7 @@ class Once:
 
     async def made(self, use: KeyUse) -> Job | None:
         """The job that was made with this key. Raises KeyReused, JobConflict."""
-        return await self.queue.call(self.queue.store.made_with, self.owner, use)
+        return await self.queue.read(self.queue.store.made_with, self.owner, use)
 
     async def use(self, *bodies: Body) -> KeyUse:
         """The key, and the fingerprint of what it is used for."""

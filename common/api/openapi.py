@@ -7,9 +7,11 @@ from fastapi import FastAPI
 from starlette.routing import compile_path
 
 from common.contract import ModelSpec
+from common.errors import StoreUnavailable
 
 OPTIONS = "Options"
 _BODIES = ("GenerateRequest", "CreateVideo")
+_ASK_THE_STORE = ("/generate", "/jobs", "/batches", "/queue/", "/metrics", "/v1/videos")
 
 
 def describe_options(app: FastAPI, spec: ModelSpec) -> None:
@@ -24,6 +26,7 @@ def describe_options(app: FastAPI, spec: ModelSpec) -> None:
             parts.update(schema.pop("$defs", {}))
             parts[OPTIONS] = schema
             _refer(document)
+            _tell_of_outages(document)
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it
@@ -49,6 +52,25 @@ def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
     return {**rest, **choices[0]}
+
+
+def _tell_of_outages(document: Mapping[str, Any]) -> None:
+    """Every route that asks the job store may be answered by its 503."""
+    wait = {"schema": {"type": "integer"}, "description": "Seconds until it is worth another try."}
+    for path, operations in document["paths"].items():
+        if not path.startswith(_ASK_THE_STORE):
+            continue
+        view = "OpenAIErrorView" if path.startswith("/v1") else "ErrorView"
+        schema = {"$ref": f"#/components/schemas/{view}"}
+        for operation in operations.values():
+            answer = operation["responses"].setdefault(
+                str(StoreUnavailable.status),
+                {
+                    "description": "The job database does not answer.",
+                    "content": {"application/json": {"schema": schema}},
+                },
+            )
+            answer["headers"] = {"Retry-After": wait}
 
 
 def _refer(part: Any) -> None:

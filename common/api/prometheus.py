@@ -50,7 +50,7 @@ async def scraped(service: Service, statistics: Statistics) -> Scrape:
     return Scrape(
         model=service.spec.id,
         statistics=statistics,
-        figures=await service.queue.call(service.queue.store.figures),
+        figures=await service.queue.read(service.queue.store.figures),
         pool=await pool_view(service.pool),
         gpu=None if gpu is None else await run_in_threadpool(read_gpu, gpu),
         meters=service.meters,

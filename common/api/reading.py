@@ -13,10 +13,10 @@ from common.jobs.store import JobStore
 async def view_of(service: Service, job_id: str) -> JobView:
     """Read a job. Raises JobNotFound."""
     store = service.queue.store
-    job = await service.queue.call(store.get, job_id)
+    job = await service.queue.read(store.get, job_id)
     position = None
     if job.state is JobState.QUEUED:
-        position = await service.queue.call(store.position, job)
+        position = await service.queue.read(store.position, job)
     return (await views_of(service, [job], position))[0]
 
 

@@ -23,7 +23,7 @@ async def _watched(
     ] = None,
 ) -> AsyncIterator[Happening]:
     """Before the stream begins: an unknown job is a 404, as everywhere."""
-    await service.queue.call(service.queue.store.get, job_id)
+    await service.queue.read(service.queue.store.get, job_id)
     feeds = request.app.state.feeds
     assert isinstance(feeds, Feeds)  # noqa: S101  # set by create_app
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None

@@ -38,7 +38,7 @@ async def list_jobs(
 ) -> JobListView:
     """Jobs, newest first, a page at a time."""
     store = service.queue.store
-    page = await service.queue.call(
+    page = await service.queue.read(
         store.page, states=state, batch=batch, cursor=cursor, limit=limit
     )
     return JobListView(jobs=await views_of(service, page.jobs), next_cursor=page.next_cursor)

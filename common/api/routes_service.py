@@ -149,14 +149,21 @@ async def ready(service: ServiceParam, response: Response) -> ReadyView:
         f"task_down: The {task} failed and starts again; the service's log says why."
         for task in service.keeper.down
     ]
+    if service.name is not None and service.name.taken:
+        reasons.append(_reason_of(service.name.refusal()))
     try:
         service.check_disk()
-        await service.queue.call(service.queue.store.has_work, service.settings.worker_id())
+        await service.queue.read(service.queue.store.has_work, service.settings.worker_id())
     except VideosDGXError as exc:
-        reasons.append(f"{exc.body.code}: {exc.body.message}")
+        reasons.append(_reason_of(exc))
+        response.headers.update(exc.headers)
     response.status_code = 503 if reasons else 200
     loaded = service.supervisor.model.state is ModelState.LOADED
     return ReadyView(ready=not reasons, model_loaded=loaded, reasons=reasons)
+
+
+def _reason_of(exc: VideosDGXError) -> str:
+    return f"{exc.body.code}: {exc.body.message}"
 
 
 @router.get("/info", tags=["Service"], summary="The model and this machine")
@@ -168,7 +175,7 @@ async def info(service: ServiceParam) -> InfoView:
 @router.get("/queue/status", tags=["Jobs"], summary="The queue")
 async def queue_status(service: ServiceParam) -> QueueView:
     """How many jobs wait and run, and how long a new one would wait."""
-    statistics = await service.queue.call(service.queue.store.statistics)
+    statistics = await service.queue.read(service.queue.store.statistics)
     count = statistics.by_state.get
     running = count(JobState.RUNNING, 0) + count(JobState.LOADING, 0)
     waiting = count(JobState.WAITING, 0)
@@ -205,7 +212,7 @@ async def metrics(service: ServiceParam, accept: Annotated[str, Header()] = "*/*
 
     Prometheus, which asks for text, gets its own format, with the memory pool.
     """
-    statistics = await service.queue.call(service.queue.store.statistics)
+    statistics = await service.queue.read(service.queue.store.statistics)
     if wants_prometheus(accept):
         text, kind = as_prometheus(accept, await scraped(service, statistics))
         return Response(text, media_type=kind)

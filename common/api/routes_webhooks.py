@@ -45,7 +45,7 @@ async def read_webhook(job_id: str, service: ServiceParam) -> WebhookView:
     job = await find(service, job_id)
     if job.webhook is None:
         raise WebhookNotFound("The job has no webhook.", hint="Send webhook_url with the request.")
-    delivery = await service.queue.call(service.queue.store.delivery, job_id)
+    delivery = await service.queue.read(service.queue.store.delivery, job_id)
     if delivery is None:
         pending = DeliveryState.PENDING
         return WebhookView(

@@ -4,6 +4,7 @@ import shutil
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 
@@ -27,6 +28,9 @@ from common.memory.opening import Pool
 from common.settings import GIB, Settings
 from common.templates.folder import TemplateFolder
 
+if TYPE_CHECKING:
+    from common.jobs.name_lock import NameLock
+
 
 @dataclass(frozen=True)
 class Service:
@@ -44,6 +48,8 @@ class Service:
     templates: TemplateFolder
     forecasts: Forecasts
     keeper: Keeper
+    name: "NameLock | None" = None
+    """Held where machines share a database."""
     gpu: Gpu | None = None
     tracing: Tracing | None = None
     arrivals: Arrivals = field(default_factory=Arrivals)

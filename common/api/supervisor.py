@@ -5,9 +5,9 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
-from common.api.take_back import take_back
-from common.api.watch import Stalls, Verdict, Watch
-from common.api.worker_process import WorkerProcess, describe_exit
+from common.api.take_back import take_all_back, verdict_on
+from common.api.watch import Verdict, Watch
+from common.api.worker_process import WorkerProcess
 from common.errors import VideosDGXError
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
@@ -15,7 +15,6 @@ from common.jobs.states import JobState
 from common.logs import get_logger
 from common.messages import (
     EXIT_CLEAN,
-    EXIT_RESTART,
     Beat,
     Cancel,
     JobLeft,
@@ -51,11 +50,14 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
         discard: Callable[[str], None] = lambda _job_id: None,
         evicted_seconds: Callable[[int], float] = lambda _pid: 0.0,
+        may_work: Callable[[], bool] = lambda: True,
     ) -> None:
         """``discard`` removes the files of a job that ended without a result.
 
         ``evicted_seconds``: for how long a worker, by its pid, has been asked to make room.
+        ``may_work``: not while another service has this one's name; its claims are under it.
         """
+        self._may_work = may_work
         self._discard = discard
         self._evicted_seconds = evicted_seconds
         self._spawn = spawn
@@ -66,7 +68,8 @@ class Supervisor:
         self._watch: Watch | None = None
         self._verdict: Verdict | None = None
         self._kill_at: float | None = None
-        self._stalls = Stalls(settings.lease_seconds)
+        self.owed: Verdict | None = None
+        """On a worker that has ended and whose jobs are not taken back yet."""
         self._load_wanted = False
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -88,8 +91,8 @@ class Supervisor:
         """
         while not self._stopping.is_set():
             try:
-                await self._sweep()
-                if self._load_wanted or await self._has_work():
+                if self._may_work() and (self._load_wanted or await self._has_work()):
+                    await self._settle()
                     await self._one_life()
                 else:
                     await self._rest()
@@ -142,10 +145,10 @@ class Supervisor:
             self._watch.leave_by = self._clock() + self._settings.drain_seconds
 
     async def _has_work(self) -> bool:
-        return await self._queue.call(self._queue.store.has_work, self._settings.worker_id())
+        return await self._queue.read(self._queue.store.has_work, self._settings.worker_id())
 
     async def _rest(self) -> None:
-        """Sleep until something happens, or until the leases should be looked at again."""
+        """Sleep until something happens; jobs that other machines left are seen in time too."""
         await _wait(self._news, self._settings.lease_seconds / 3)
         self._news.clear()
 
@@ -228,15 +231,20 @@ class Supervisor:
         self.live.clear()
 
     async def _after(self, code: int) -> None:
-        """Take back what the worker held when it ended."""
-        innocent = code in (EXIT_CLEAN, EXIT_RESTART)
-        verdict = self._verdict or Verdict(describe_exit(code), blame=not innocent)
+        """Judge how the worker ended."""
+        verdict = self._verdict or verdict_on(code)
         clean = code == EXIT_CLEAN or (self._verdict is not None and not verdict.blame)
         self.crashes = 0 if clean else self.crashes + 1
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})
-        for job in await self._queue.call(self._queue.store.claimed, self._settings.worker_id()):
-            await take_back(self._queue, self._settings, job, verdict, self._discard)
+        self.owed = verdict
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Take back what the last worker held; as soon as the database answers."""
+        if self.owed is not None and self._may_work():
+            await take_all_back(self._queue, self._settings, self.owed, self._discard)
+            self.owed = None
 
     async def _back_off(self) -> None:
         """Wait before the next try, longer each time; the first crash costs nothing."""
@@ -244,14 +252,6 @@ class Supervisor:
             return
         seconds = self._settings.backoff_seconds * 2 ** min(self.crashes - 2, 10)
         await _wait(self._stopping, min(seconds, MAX_BACKOFF_SECONDS))
-
-    async def _sweep(self) -> None:
-        """Take back jobs whose worker, on another machine, shows no life any more."""
-        store, mine = self._queue.store, self._settings.worker_id()
-        others = [job for job in await self._queue.call(store.claimed) if job.worker != mine]
-        for job in self._stalls.among(others, self._clock()):
-            reason = "its worker shows no life any more"
-            await self._queue.call(store.expel, job, reason, self._settings.max_attempts)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

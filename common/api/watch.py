@@ -80,10 +80,12 @@ class Stalls:
     """Finds claims whose worker shows no life, by watching their beats on our own clock.
 
     A claim is stalled when its beat count stood still for a whole lease while we looked: no wall
-    clock takes part, so a clock that jumps kills and duplicates nothing.
+    clock takes part, so a clock that jumps kills and duplicates nothing. Time in which we did not
+    look (the database was silent, or we were stopped) does not count: no beat was to be seen.
     """
 
     lease_seconds: float
+    _looked: float = 0.0
     _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def among(self, claimed: list[Job], now: float) -> list[Job]:
@@ -94,6 +96,9 @@ class Stalls:
 
     def observe(self, beats: dict[str, int], now: float) -> set[str]:
         """Note the beat count of every claim, by token; answer the stalled ones."""
+        if now - self._looked > self.lease_seconds * 2 / 3:  # we look three times in a lease
+            self._seen = {}
+        self._looked = now
         self._seen = {
             token: self._seen[token]
             if self._seen.get(token, (-1, 0.0))[0] == count

@@ -5,17 +5,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from common.errors import StorageFull, StoreUnavailable
+from common.jobs.deadline import seconds_left, within
 from common.jobs.schema import OUTGROWN, metadata
 from common.jobs.totals import keep_totals
 
-BUSY_TIMEOUT_SECONDS = 4
-"""How long a call waits for another's write. A client gets its 503 within five seconds."""
+OPENING_SECONDS = 600.0
+"""Bringing the tables of an earlier version up to date may take so long."""
 
 _READS = "videosdgx_reads"
 """Execution option of connections that write nothing."""
@@ -23,16 +25,27 @@ _READS = "videosdgx_reads"
 
 def open_database(url: str) -> Engine:
     """Open (and create, if need be) the database at ``url``."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-        _make_sqlite_durable(engine)
-    with engine.begin() as connection:
+    engine = _open_postgres(url) if is_postgres(url) else _open_sqlite(url)
+    with within(OPENING_SECONDS), engine.begin() as connection:
         if engine.dialect.name == "postgresql":  # replicas open it together; SQLite queues them
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = '60s'"))
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("videosdgx"))))
         metadata.create_all(connection)
         _add_what_is_missing(connection)
         keep_totals(connection)
     return engine
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a URL names a PostgreSQL; else it is SQLite's."""
+    return make_url(url).get_backend_name() == "postgresql"
+
+
+def _open_postgres(url: str) -> Engine:
+    from common.jobs.postgres import open_postgres
+
+    return open_postgres(url)
 
 
 def reading(engine: Engine) -> Engine:
@@ -52,8 +65,8 @@ def _add_what_is_missing(connection: Connection) -> None:
     for table in metadata.sorted_tables:
         known = {column["name"] for column in inspector.get_columns(table.name)}
         for column in (column for column in table.columns if column.name not in known):
-            text = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {text}")
+            added = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {added}")
         for index in table.indexes:
             connection.execute(CreateIndex(index, if_not_exists=True))
     for name in OUTGROWN:
@@ -66,17 +79,18 @@ def sqlite_url(path: Path) -> str:
     return make_url("sqlite://").set(database=str(path)).render_as_string()
 
 
-def _make_sqlite_durable(engine: Engine) -> None:
+def _open_sqlite(url: str) -> Engine:
     """DELETE journal, synchronous FULL, and writers that queue instead of failing.
 
     Never WAL: before SQLite 3.51.3 two connections could corrupt it
     (https://sqlite.org/wal.html#walresetbug), and distributions ship older ones.
     """
+    engine = create_engine(url)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+        _wait_at_most(connection)
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA synchronous = FULL")
 
@@ -86,7 +100,19 @@ def _make_sqlite_durable(engine: Engine) -> None:
         # whatever the timeout; taking the write lock first cannot. Reads must not take it: they
         # would wait for every writer, and hold up every claim.
         reads = connection.get_execution_options().get(_READS, False)
+        _wait_at_most(connection.connection.driver_connection)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "commit")
+    def _on_commit(connection: Any) -> None:
+        _wait_at_most(connection.connection.driver_connection)  # for those who still read
+
+    return engine
+
+
+def _wait_at_most(connection: Any) -> None:
+    """For others' locks, until this thread's deadline; all waits of a call share it."""
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds_left() * 1000)}")
 
 
 @contextmanager
@@ -94,12 +120,12 @@ def translated_errors() -> Iterator[None]:
     """Turn a driver's error into StorageFull or StoreUnavailable."""
     try:
         yield
+    except NoConnectionFree as exc:  # every connection is waiting for the server
+        raise StoreUnavailable from exc
     except DBAPIError as exc:
-        text = str(exc.orig).lower()
-        if "full" in text or "no space" in text:
+        said = str(exc.orig).lower()
+        if "full" in said or "no space" in said:
             raise StorageFull(
                 "The disk of the job database is full.", hint="Free space on the state volume."
             ) from exc
-        raise StoreUnavailable(
-            "The job database does not answer.", hint="Try again; the service's log says why."
-        ) from exc
+        raise StoreUnavailable from exc

@@ -1,23 +1,30 @@
-"""The job store, for asyncio: blocking calls run in one thread, so that none stalls the loop."""
+"""The job store, for asyncio: blocking calls run in threads, so that none stalls the loop."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from common.errors import StoreUnavailable
+from common.jobs.lanes import ANSWER_SECONDS, Lane
 from common.jobs.model import Job, NewJob
 from common.jobs.store import JobStore
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+READERS = 2
+"""Threads that read: a long read, as of ``/metrics``, leaves one for the others."""
+
 
 class JobQueue:
     """Durable queue of one service.
 
-    One thread, not several: SQLite has one writer, and queueing here is fairer and faster than
-    polling for its lock.
+    One thread writes, not several: SQLite has one writer, and queueing here is fairer and faster
+    than polling for its lock. Reads have their own, and go on while a write waits.
+
+    Whatever is asked is answered within five seconds, if only by StoreUnavailable. A call that was
+    given up may still come to its end: its job is then there, and ``Idempotency-Key`` finds it.
     """
 
     owner = ""
@@ -29,7 +36,8 @@ class JobQueue:
         """Unfinished jobs in all, and of one owner (0: no limit)."""
         self._pending: list[tuple[NewJob, asyncio.Future[Job]]] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job-store")
+        self._writer = Lane("job-store", 1)
+        self._readers = Lane("job-reads", READERS)
 
     async def submit(self, job: NewJob) -> Job:
         """Accept a job; it is on disk when this returns. Raises QueueFull and the store's own.
@@ -41,11 +49,18 @@ class JobQueue:
         self._pending.append((job, accepted))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush())
-        return await accepted
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await accepted
+        except TimeoutError:
+            raise StoreUnavailable from None
 
     async def _flush(self) -> None:
         while self._pending:
-            batch, self._pending = self._pending, []
+            batch = [(job, accepted) for job, accepted in self._pending if not accepted.done()]
+            self._pending = []
+            if not batch:  # their clients have had their answer
+                return
             jobs = [job for job, _ in batch]
             outcomes: Sequence[Job | Exception]
             try:
@@ -56,14 +71,18 @@ class JobQueue:
                 _settle(accepted, outcome)
 
     async def call(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run one of the store's methods in the store's thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, partial(method, *args, **kwargs))
+        """Run one of the store's methods, after those that were asked for before."""
+        return await self._writer.run(partial(method, *args, **kwargs))
+
+    async def read(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a method that writes nothing, beside those that write."""
+        return await self._readers.run(partial(method, *args, **kwargs))
 
     def close(self) -> None:
-        """Finish what was begun, and let go of the database."""
-        self._thread.shutdown(wait=True)
-        self.store.close()
+        """Finish what was begun, and let go of the database; what hangs is left to itself."""
+        ended = [lane.close() for lane in (self._writer, self._readers)]
+        if all(ended):
+            self.store.close()
 
 
 class OwnersQueue(JobQueue):
@@ -74,7 +93,7 @@ class OwnersQueue(JobQueue):
         self._queue = queue
         self.owner = owner
         self.limits = queue.limits
-        self._thread = queue._thread
+        self._writer, self._readers = queue._writer, queue._readers
 
     async def submit(self, job: NewJob) -> Job:
         return await self._queue.submit(job.model_copy(update={"owner": self.owner}))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from common.errors import VideosDGXError
+from common.jobs.deadline import within
 from common.jobs.model import Job, Progress
 from common.jobs.store import JobStore
 from common.logs import get_logger
@@ -14,6 +15,9 @@ from common.worker.control import Control
 from common.worker.previews import Previews
 
 log = get_logger("worker")
+
+GIVE_BACK_SECONDS = 8.0
+"""For all jobs of a worker that has lost its API process: it holds memory that others want."""
 
 
 class Hands:
@@ -28,6 +32,8 @@ class Hands:
         self._control = control
         self._previews = previews
         self._claiming = threading.Lock()
+        self._in_doubt = False
+        """A claim was not answered; it may have been made all the same."""
         self.running: tuple[RunningJob, ...] = ()
 
     @property
@@ -67,16 +73,26 @@ class Hands:
     def shut(self) -> Iterator[None]:
         """Give everything back, and claim nothing while inside."""
         with self._claiming:
-            for running in self.running:
-                try:
-                    self._store.release(running.job.id, running.token)
-                except VideosDGXError:
-                    log.warning("could not give a job back", extra={"job_id": running.job.id})
+            try:
+                with within(GIVE_BACK_SECONDS):
+                    for running in self.running:
+                        self._store.release(running.job.id, running.token)
+            except VideosDGXError:  # the next worker of this name takes them back
+                log.warning("could not give jobs back")
             yield
 
     def _claimed(self) -> list[Job]:
+        if self._in_doubt:
+            self._give_strays_back()
         job = self._store.claim(self._worker)
         return [] if job is None else [job]
+
+    def _give_strays_back(self) -> None:
+        held = {running.token for running in self.running}
+        for job in self._store.claimed(self._worker):
+            if job.token not in held:
+                self._store.release(job.id, job.token or "")
+        self._in_doubt = False
 
     def _take(self, claim: Callable[[], list[Job]]) -> tuple[RunningJob, ...]:
         """Under the lock, so that ``shut`` misses no claim."""
@@ -85,6 +101,7 @@ class Hands:
                 jobs = claim()
             except VideosDGXError as exc:
                 log.warning("cannot claim", extra={"reason": exc.body.message})
+                self._in_doubt = True
                 return ()
             taken = tuple(
                 RunningJob(job, self._report, previews=self._previews(job.id)) for job in jobs

@@ -1,4 +1,7 @@
-"""The worker's sign of life, from a thread of its own: to the API process and into the row."""
+"""The worker's signs of life: to the API process, and into the rows of its jobs.
+
+From a thread each: a database that is silent must not make a worker look dead.
+"""
 
 import contextlib
 import threading
@@ -43,6 +46,7 @@ class Heart:
     def start(self) -> None:
         """Beat until ``stop``."""
         threading.Thread(target=self._beat, name="heart", daemon=True).start()
+        threading.Thread(target=self._show, name="rows", daemon=True).start()
 
     def stop(self) -> None:
         """Beat no more."""
@@ -53,16 +57,19 @@ class Heart:
             self._control.report(Beat(rss_bytes=self._process.memory_info().rss))
             with contextlib.suppress(OSError):  # a full disk; the next beat may fit
                 self._on_beat()
-            self._write_all(time.monotonic())
+
+    def _show(self) -> None:
+        while not self._stopped.wait(BEAT_SECONDS):
+            # A database that does not answer now is tried again in a second.
+            with contextlib.suppress(VideosDGXError):
+                self._write_all(time.monotonic())
 
     def _write_all(self, now: float) -> None:
         jobs = self._running()
         tokens = {running.token for running in jobs}
         self._written = {token: last for token, last in self._written.items() if token in tokens}
         for running in jobs:
-            # A database that does not answer now is tried again in a second.
-            with contextlib.suppress(VideosDGXError):
-                self._write(running, now)
+            self._write(running, now)
 
     def _write(self, running: RunningJob, now: float) -> None:
         progress = running.latest

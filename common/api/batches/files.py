@@ -95,7 +95,7 @@ class Contents:
 
 async def contents_of(service: Service, batch_id: str) -> Contents:
     """Look at a batch and its files. Raises BatchNotFound."""
-    batch, jobs = await service.queue.call(batch_with_jobs, service.queue.store, batch_id)
+    batch, jobs = await service.queue.read(batch_with_jobs, service.queue.store, batch_id)
     return await run_in_threadpool(_contents, service, batch, jobs)
 
 

@@ -11,13 +11,13 @@ from common.jobs.store import JobStore
 
 async def read_batch(service: Service, batch_id: str) -> BatchView:
     """Read a batch and its members. Raises BatchNotFound."""
-    batch, glances = await service.queue.call(_look, service.queue.store, batch_id)
+    batch, glances = await service.queue.read(_look, service.queue.store, batch_id)
     return _named(service, batch_view(batch, glances, service.supervisor.live))
 
 
 async def list_batches(service: Service, cursor: str | None, limit: int) -> BatchListView:
     """One page of batches, newest first. Raises InvalidRequest: the cursor is not one."""
-    page, jobs = await service.queue.call(_look_at_page, service.queue.store, cursor, limit)
+    page, jobs = await service.queue.read(_look_at_page, service.queue.store, cursor, limit)
     live = service.supervisor.live
     views = [
         _named(service, batch_view(batch, jobs.get(batch.id, []), live)) for batch in page.batches

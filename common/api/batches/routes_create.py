@@ -89,7 +89,7 @@ async def _made(
         if first is None or first.batch is None:
             return await accept_batch(service, wanted, planned, use)
     once.replay()
-    return await service.queue.call(service.queue.store.batch, first.batch)
+    return await service.queue.read(service.queue.store.batch, first.batch)
 
 
 def _json(view: BatchDryRunView | BatchRefusedView, status: int) -> Response:

@@ -61,7 +61,7 @@ async def _watched(
     ] = None,
 ) -> AsyncIterator[News]:
     """Before the stream begins: an unknown batch is a 404, as everywhere."""
-    await service.queue.call(service.queue.store.batch, batch_id)
+    await service.queue.read(service.queue.store.batch, batch_id)
     feeds = request.app.state.batch_feeds
     assert isinstance(feeds, BatchFeeds)  # noqa: S101  # set by create_app
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
@@ -107,7 +107,7 @@ async def retry_batch(batch_id: str, service: ServiceParam) -> BatchView:
 
     The failed jobs stay readable: `earlier` of the member lists them.
     """
-    batch, jobs = await service.queue.call(batch_with_jobs, service.queue.store, batch_id)
+    batch, jobs = await service.queue.read(batch_with_jobs, service.queue.store, batch_id)
     await retry_failed(service, batch, jobs)
     return await read_batch(service, batch_id)
 

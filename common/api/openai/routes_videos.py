@@ -72,7 +72,7 @@ async def list_videos(
 ) -> VideoListView:
     """All jobs of this service, newest first, a page at a time."""
     cursor = None if after is None else await _place(service, after)
-    page = await service.queue.call(
+    page = await service.queue.read(
         service.queue.store.page, cursor=cursor, limit=limit, oldest_first=order == "asc"
     )
     live = service.supervisor.live
