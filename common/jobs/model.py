@@ -77,6 +77,9 @@ class Job(NewJob):
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None
+    seconds: float | None = None
+    """From the last claim to the end, by the worker's monotonic clock; None where nobody measured
+    it: in rows of earlier versions, and where others ended a dead worker's job."""
     progress: Progress = Progress()
     attempts: int = 0
     token: str | None = None
@@ -99,8 +102,10 @@ class Job(NewJob):
         return self.state in ENDED
 
     @property
-    def seconds(self) -> float | None:
-        """Seconds from the last start to the end, once there is one."""
+    def duration(self) -> float | None:
+        """Seconds from the last start to the end, once there is one; ``schema.DURATION``."""
+        if self.seconds is not None:
+            return self.seconds
         if self.started_at is None or self.finished_at is None:
             return None
         return max(0.0, self.finished_at - self.started_at)

@@ -11,6 +11,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    case,
+    func,
 )
 
 metadata = MetaData()
@@ -35,6 +37,8 @@ jobs = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    # From the last claim to the end, by the clock of who made both; wall clocks jump.
+    Column("seconds", Float),
     Column("requested", Text, nullable=False),
     Column("resolved", Text, nullable=False),
     Column("adjustments", Text, nullable=False),
@@ -114,3 +118,11 @@ PLACES = 50
 
 RANK: ColumnElement[int] = jobs.c.number - jobs.c.priority * PLACES
 """The order of the queue. A job is overtaken by a bounded number of later ones: none starves."""
+
+DURATION: ColumnElement[float] = func.coalesce(
+    jobs.c.seconds,
+    case(
+        (jobs.c.finished_at < jobs.c.started_at, 0.0), else_=jobs.c.finished_at - jobs.c.started_at
+    ),
+)
+"""How long a job took, as ``Job.duration`` says; NULL until it has been started and has ended."""

@@ -10,7 +10,7 @@ from common.jobs.keys import check_fingerprint, expired_keys, job_was_deleted, k
 from common.jobs.model import Job, JobPage, KeyUse, NewJob, Statistics
 from common.jobs.room import Room
 from common.jobs.rows import from_row, state_of, to_row
-from common.jobs.schema import PLACES, RANK, idempotency_keys, jobs
+from common.jobs.schema import DURATION, PLACES, RANK, idempotency_keys, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import in_page
 from common.jobs.states import ENDED, UNFINISHED, Event, JobState
@@ -95,11 +95,10 @@ class SqlClients(SqlBase):
 
     def statistics(self) -> Statistics:
         completed = and_(self._everyones(), jobs.c.state == JobState.COMPLETED)
-        seconds = jobs.c.finished_at - jobs.c.started_at
         by_state = (
             select(jobs.c.state, func.count()).where(self._everyones()).group_by(jobs.c.state)
         )
-        durations = select(func.avg(seconds), func.min(seconds), func.max(seconds))
+        durations = select(func.avg(DURATION), func.min(DURATION), func.max(DURATION))
         last = select(jobs).where(self._everyones(), jobs.c.state.in_(ENDED))
         with self._reading() as connection:
             counts = connection.execute(by_state).all()

@@ -362,10 +362,10 @@ def test_work_is_what_is_queued_or_ones_own(store: SqlJobStore):
     assert not store.has_work("w")
 
 
-def test_statistics_are_of_the_whole_table(store: SqlJobStore, clock: Clock):
+def test_statistics_are_of_the_whole_table(store: SqlJobStore, stopwatch: Clock):
     for seconds in (2.0, 6.0):
         job_id, token = running(store)
-        clock.now += seconds
+        stopwatch.now += seconds
         store.complete(job_id, token, RESULT)
     job_id, token = running(store)
     store.fail(job_id, token, ERROR)
