@@ -5,7 +5,7 @@ import pytest
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
 from tests.contract.conftest import Clock
-from tests.contract.test_store import ERROR, RESULT, claimed, running, submit
+from tests.contract.test_store import ERROR, RESULT, claimed, running
 
 HOUR = 3600.0
 
@@ -15,7 +15,6 @@ HOUR = 3600.0
 def test_a_job_took_what_the_stopwatch_says(
     store: SqlJobStore, clock: Clock, stopwatch: Clock, jump: float, end: str
 ):
-    submit(store)
     job_id, token = running(store)
     clock.now += jump
     stopwatch.now += 4.0
@@ -33,7 +32,6 @@ def test_a_job_took_what_the_stopwatch_says(
 
 
 def test_only_the_last_attempt_counts(store: SqlJobStore, stopwatch: Clock):
-    submit(store)
     job_id, token = running(store)
     stopwatch.now += 100
     store.release(job_id, token)
@@ -48,7 +46,6 @@ def test_only_the_last_attempt_counts(store: SqlJobStore, stopwatch: Clock):
 def test_what_nobody_measured_is_told_by_the_wall_and_is_never_negative(
     store: SqlJobStore, url: str, clock: Clock, jump: float, duration: float
 ):
-    submit(store)
     job_id, token = running(store)
     clock.now += jump
     other = SqlJobStore(url, "toy", clock)  # its claim was not made here
