@@ -26,8 +26,7 @@ async def _watched(
     await service.queue.call(service.queue.store.get, job_id)
     feeds = request.app.state.feeds
     assert isinstance(feeds, Feeds)  # noqa: S101  # set by create_app
-    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
-    return feeds.follow(job_id, after)
+    return feeds.follow(job_id, last_event_id)
 
 
 @router.get(
@@ -49,4 +48,4 @@ async def watch_job(
         job = happening.job
         told = preview_view(job) if happening.kind == "preview" else job
         data = told.model_dump_json()
-        yield ServerSentEvent(raw_data=data, event=happening.kind, id=str(happening.number))
+        yield ServerSentEvent(raw_data=data, event=happening.kind, id=happening.id)

@@ -5,11 +5,11 @@ that comes back needs the last one only, and none are kept.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from common.api.batches.views import BatchView, ended
+from common.api.event_ids import Series
 from common.errors import BatchNotFound, VideosDGXError
 from common.logs import get_logger
 
@@ -24,9 +24,10 @@ Pause = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True)
 class News:
-    """One event; ``number`` grows."""
+    """One event: ``number`` grows in its feed; ``id`` is what a client that comes back sends."""
 
     number: int
+    id: str
     kind: str
     """``state`` where the state of the batch is new, else ``progress``."""
     batch: BatchView
@@ -36,7 +37,8 @@ class News:
 class _Watch:
     """One batch that somebody watches."""
 
-    number: int
+    series: Series = field(default_factory=Series)
+    number: int = 0
     last: News | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     over: bool = False
@@ -50,7 +52,7 @@ class _Watch:
             return
         self.number += 1
         kind = "progress" if known and known.state is batch.state else "state"
-        self.last = News(self.number, kind, batch)
+        self.last = News(self.number, self.series.id(self.number), kind, batch)
         self.over = ended(batch.state)
         self.wake()
 
@@ -63,15 +65,9 @@ class _Watch:
 class BatchFeeds:
     """The watched batches of one service."""
 
-    def __init__(
-        self,
-        read: Read,
-        pause: Pause = asyncio.sleep,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, read: Read, pause: Pause = asyncio.sleep) -> None:
         self._read = read
         self._pause = pause
-        self._clock = clock
         self._watches: dict[str, _Watch] = {}
         self._closed = False
 
@@ -81,14 +77,15 @@ class BatchFeeds:
         for watch in self._watches.values():
             watch.wake()
 
-    async def follow(self, batch_id: str, after: int | None = None) -> AsyncIterator[News]:
+    async def follow(self, batch_id: str, after: str | None = None) -> AsyncIterator[News]:
         """Yield a batch at once and at each change, until all its jobs have ended.
 
         Args:
             batch_id: a batch that exists.
-            after: the last event that the client has seen; that one is not sent again.
+            after: the id of the last event that the client has seen; it is not sent again.
         """
-        watch, seen = self._join(batch_id), after
+        watch = self._join(batch_id)
+        seen = watch.series.seen(after, watch.number)
         watch.watchers += 1
         try:
             while True:
@@ -106,8 +103,7 @@ class BatchFeeds:
     def _join(self, batch_id: str) -> _Watch:
         watch = self._watches.get(batch_id)
         if watch is None:
-            # Milliseconds: one that is opened anew counts on above all that it ever said before.
-            watch = self._watches[batch_id] = _Watch(number=int(self._clock() * 1000))
+            watch = self._watches[batch_id] = _Watch()
             watch.task = asyncio.create_task(self._look_on(batch_id, watch))
         return watch
 
