@@ -22,7 +22,7 @@ from common.api.listened_worker import Listener, listened
 from common.api.meters import Meters
 from common.api.report_watch import ReportWatch
 from common.api.service import Service
-from common.api.supervisor import Supervisor
+from common.api.supervisor import TICK_SECONDS, Supervisor
 from common.api.sweep import share_identity
 from common.api.tracing import check_installed, open_tracing
 from common.api.worker_process import ChildWorker
@@ -41,6 +41,7 @@ from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
 from common.settings import Settings, load_settings
 from common.spec import load_spec
+from common.steady_clock import SteadyClock
 from common.templates.folder import PACKAGED, TemplateFolder
 from common.webhooks.signing import open_signer
 
@@ -167,7 +168,8 @@ def build_service(
         queue,
         settings,
         discard=storage.remove,
-        evicted_seconds=partial(pool.ledger.evicted_seconds, spec.id),
+        evicted=partial(pool.ledger.evicted, spec.id),
+        clock=SteadyClock(most=5 * TICK_SECONDS),
     )
     return Service(
         spec=spec,

@@ -50,14 +50,14 @@ class Supervisor:
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
         discard: Callable[[str], None] = lambda _job_id: None,
-        evicted_seconds: Callable[[int], float] = lambda _pid: 0.0,
+        evicted: Callable[[int], bool] = lambda _pid: False,
     ) -> None:
         """``discard`` removes the files of a job that ended without a result.
 
-        ``evicted_seconds``: for how long a worker, by its pid, has been asked to make room.
+        ``evicted``: whether a worker, by its pid, has been asked to make room.
         """
         self._discard = discard
-        self._evicted_seconds = evicted_seconds
+        self._evicted = evicted
         self._spawn = spawn
         self._queue = queue
         self._settings = settings
@@ -205,7 +205,7 @@ class Supervisor:
         """SIGTERM when it is overdue, SIGKILL when that did not help."""
         now = self._clock()
         if self._verdict is None:
-            watch.evicted_seconds = self._evicted_seconds(worker.pid)
+            watch.evicted(self._evicted(worker.pid), now)
             self._verdict = watch.overdue(now)
             if self._verdict is not None:
                 self._stop_overdue(worker, self._verdict, now)
@@ -249,7 +249,7 @@ class Supervisor:
         """Take back jobs whose worker, on another machine, shows no life any more."""
         store, mine = self._queue.store, self._settings.worker_id()
         others = [job for job in await self._queue.call(store.claimed) if job.worker != mine]
-        for job in self._stalls.among(others, self._clock()):
+        for job in self._stalls.among(others, time.monotonic()):
             reason = "its worker shows no life any more"
             await self._queue.call(store.expel, job, reason, self._settings.max_attempts)
 

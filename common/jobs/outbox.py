@@ -49,6 +49,8 @@ class Delivery(_Record):
     state: DeliveryState
     next_at: float
     """When it is tried next; while it is being tried, when somebody else may try."""
+    wait: float | None = None
+    """Seconds from when that was set; None in rows of earlier versions."""
     attempts: tuple[Attempt, ...] = ()
 
 
@@ -91,6 +93,12 @@ class Outbox(Protocol):
 
     def settle_delivery(self, told: Delivery) -> None:
         """Record the last attempt, the state, and when to try next."""
+
+    def hasten_deliveries(self) -> int:
+        """Make due what lies further ahead than it was ever put: the clock was put back.
+
+        Answers how many there were.
+        """
 
     def delivery(self, job_id: str) -> Delivery | None:
         """The delivery of a job; None while it runs, and where nobody is to be told."""

@@ -80,6 +80,8 @@ webhook_deliveries = Table(
     Column("body", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("next_at", Float, nullable=False),
+    # How far ahead that was when it was set: more can only be a clock that was put back.
+    Column("wait", Float),
     Column("attempts", Text, nullable=False),
     Index("webhook_deliveries_due", "model", "state", "next_at"),
 )
@@ -93,6 +95,8 @@ idempotency_keys = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("job", String(32), nullable=False),
     Column("expires_at", Float, nullable=False),
+    # When it was made, in seconds of the service's life; None in rows of earlier versions.
+    Column("lived", Float),
     Index("idempotency_keys_by_end", "model", "expires_at"),
 )
 """Which job came of which key. A key outlives its job: it makes no second one."""

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, inser
 
 from common.errors import JobNotFound
 from common.jobs.database import open_database, reading, translated_errors
+from common.jobs.keys import Life, Now
 from common.jobs.model import Job, Progress
 from common.jobs.rows import from_row
 from common.jobs.schema import deleted_jobs, jobs
@@ -34,6 +35,7 @@ class SqlBase:
         self._stopwatch = stopwatch
         self._claimed_at: dict[str, float] = {}
         """The claims that were made here, by token, on the stopwatch."""
+        self._life = Life(model, stopwatch)
         self._owner: str | None = None
         with translated_errors():
             self._engine: Engine = open_database(url)
@@ -45,6 +47,9 @@ class SqlBase:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _now(self, connection: Connection) -> Now:
+        return Now(self._clock(), self._life.seconds(connection))
 
     def _one_writer(self, connection: Connection) -> None:
         """SQLite has one writer always; PostgreSQL's would count each other's rows too late."""
