@@ -35,6 +35,7 @@ from common.api.openapi import describe_options
 from common.api.orphans import end_orphan
 from common.api.playground import install_page
 from common.api.reading import view_of
+from common.api.reaper import reap_orphans
 from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
@@ -81,8 +82,10 @@ def create_app(
         supervising = asyncio.create_task(keep("supervisor", service.supervisor.run))
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
+        reaping = asyncio.create_task(keep("reaper", reap_orphans))
         async with telling(service):
             yield
+        reaping.cancel()
         guarding.cancel()
         await service.supervisor.stop()
         await supervising

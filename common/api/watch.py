@@ -52,7 +52,10 @@ class Watch:
 
     def evicted(self, asked: bool, now: float) -> None:
         """Whether it is asked to make room."""
-        self.evicted_at = (self.evicted_at or now) if asked else None
+        if not asked:
+            self.evicted_at = None
+        elif self.evicted_at is None:
+            self.evicted_at = now
 
     def overdue(self, now: float) -> Verdict | None:
         """Why the worker must be stopped now, if it must."""

@@ -15,7 +15,7 @@ class _Record(BaseModel):
 
 
 class JobResult(_Record):
-    """What was made. ``folder`` holds video.mp4, thumbnail.jpg and manifest.json."""
+    """What was made. ``folder`` holds video.mp4, manifest.json and mostly thumbnail.jpg."""
 
     folder: str
     size_bytes: int
@@ -25,6 +25,7 @@ class JobResult(_Record):
     fps: float
     duration_seconds: float
     has_audio: bool
+    has_thumbnail: bool = True
     checkpoint: str
     revision: str
     stands_in_for: str | None = None
