@@ -22,6 +22,7 @@ VideosDGXError
 ├── StoreUnavailable        503  the job database does not answer, with seconds to wait
 ├── NameTaken               500  another service has this one's name (stops a start)
 ├── OutputsMismatch         500  outputs and job database do not belong together (stops a start)
+├── NoThreads               503  in ``threads``: none are left (the job is made later)
 ├── ModelBusy               409  unload while a job uses the model
 ├── CheckpointError         500  missing, incomplete or of another model (fails the job)
 ├── OutOfMemory             500  the model did not fit (fails the job)

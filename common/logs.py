@@ -6,6 +6,8 @@ from typing import Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
+from common.log_writer import LogStream, LogWriter
+
 ROOT = "videosdgx"
 
 
@@ -15,11 +17,33 @@ def get_logger(part: str) -> logging.Logger:
 
 
 def configure_logs(level: str, style: Literal["json", "text"], service: str) -> None:
-    """Set up logging for a process; called once, at its entry point."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Set up logging for a process; called once, at its entry point.
+
+    From then on nothing that is logged or printed waits for whoever reads it.
+    """
+    writer = LogWriter(sys.stderr.fileno())
+    sys.stdout, sys.stderr = LogStream(writer, 1), LogStream(writer, 2)
+    handler = _Handler(writer)
     handler.setFormatter(_json(service) if style == "json" else _text(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+
+
+class _Handler(logging.Handler):
+    """Hands lines to the writer. ``logging.shutdown`` flushes it, as it does at every exit."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._writer.put(self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        self._writer.flush()
 
 
 def _json(service: str) -> logging.Formatter:

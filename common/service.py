@@ -1,12 +1,16 @@
 """The entry point of a service: ``serve("wan21.model_config:SPEC")`` is a model's whole app.py."""
 
+import logging
+import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -23,7 +27,7 @@ from common.api.listened_worker import Listener, listened
 from common.api.meters import Meters
 from common.api.report_watch import ReportWatch
 from common.api.service import Service
-from common.api.supervisor import Supervisor
+from common.api.supervisor import TICK_SECONDS, Supervisor
 from common.api.sweep import share_identity
 from common.api.tracing import check_installed, open_tracing
 from common.api.worker_process import ChildWorker
@@ -43,6 +47,7 @@ from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
 from common.settings import Settings, load_settings
 from common.spec import load_spec
+from common.steady_clock import SteadyClock
 from common.templates.folder import PACKAGED, TemplateFolder
 from common.webhooks.signing import open_signer
 
@@ -53,6 +58,9 @@ log = get_logger("api")
 
 CONNECTIONS_GRACE_SECONDS = 5
 """Open downloads get this long at shutdown; the job's own grace, DRAIN_SECONDS, comes after."""
+
+SAME_SIGNAL_SECONDS = 0.5
+"""``timeout`` and some shells send one stop to the process and to its group: that is told once."""
 
 
 def serve(address: str) -> None:
@@ -154,6 +162,18 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
+        self._told_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Once: an orderly end. Again: at once; the worker sees that, and gives its job back."""
+        now = time.monotonic()
+        if self._told_at is not None and now - self._told_at > SAME_SIGNAL_SECONDS:
+            log.warning("told to stop again: ending at once")
+            logging.shutdown()
+            os._exit(128 + sig)
+        if self._told_at is None:
+            self._told_at = now
+            super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for name in ("feeds", "batch_feeds"):
@@ -193,8 +213,9 @@ def build_service(
         queue,
         settings,
         discard=storage.remove,
-        evicted_seconds=partial(pool.ledger.evicted_seconds, spec.id),
+        evicted=partial(pool.ledger.evicted, spec.id),
         may_work=lambda: name is None or not name.taken,
+        clock=SteadyClock(most=5 * TICK_SECONDS),
     )
     return Service(
         spec=spec,

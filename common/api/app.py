@@ -37,6 +37,7 @@ from common.api.orphans import end_orphan
 from common.api.owed import OWED, keep_owed, take_owed
 from common.api.playground import install_page
 from common.api.reading import Watched
+from common.api.reaper import reap_orphans
 from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
@@ -82,9 +83,11 @@ def create_app(
         supervising = asyncio.create_task(keep("supervisor", partial(_supervise, service)))
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
+        reaping = asyncio.create_task(keep("reaper", reap_orphans))
         sweep = chore(service.keeper, "sweep", partial(sweep_files, service))
         async with sweep, telling(service), among_machines(service):
             yield
+        reaping.cancel()
         guarding.cancel()
         await service.supervisor.stop()
         await supervising

@@ -1,13 +1,13 @@
 """What happens to jobs, for those who watch: one look at the store for all watchers of all jobs."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from common.api.eta_views import EtaView, moved
+from common.api.event_ids import Series
 from common.api.rounds import Pause, Rounds
 from common.api.views import JobView, job_view, progress_of
 from common.jobs.model import Job, Progress
@@ -50,9 +50,10 @@ Read = Callable[[Collection[str]], Awaitable[Mapping[str, Sight]]]
 
 @dataclass(frozen=True)
 class Happening:
-    """One event: ``number`` grows with every event of a job, over restarts too."""
+    """One event: ``number`` grows in its feed; ``id`` is what a client that comes back sends."""
 
     number: int
+    id: str
     kind: str
     """``state`` where the job's state is new, ``progress`` where only its progress is; ``preview``
     after one of them, where there is a new picture."""
@@ -74,7 +75,8 @@ class Happening:
 class _Feed:
     """One job's events."""
 
-    number: int
+    series: Series = field(default_factory=Series)
+    number: int = 0
     events: deque[Happening] = field(default_factory=lambda: deque(maxlen=KEPT))
     news: asyncio.Event = field(default_factory=asyncio.Event)
     over: bool = False
@@ -101,7 +103,7 @@ class _Feed:
 
     def _add(self, kind: str, seen: Sight) -> None:
         self.number += 1
-        self.events.append(Happening(self.number, kind, seen))
+        self.events.append(Happening(self.number, self.series.id(self.number), kind, seen))
 
     def wake(self) -> None:
         """Let everybody look again."""
@@ -112,14 +114,8 @@ class _Feed:
 class Feeds:
     """The feeds of one service; a job is looked at until it has ended, once it was watched."""
 
-    def __init__(
-        self,
-        read: Read,
-        pause: Pause = asyncio.sleep,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, read: Read, pause: Pause = asyncio.sleep) -> None:
         self._pause = pause
-        self._clock = clock
         self._feeds: dict[str, _Feed] = {}
         self._forgetting: set[asyncio.Task[None]] = set()
         self._rounds = Rounds(read, self._watched, self._tell, LOOK_SECONDS, pause)
@@ -136,16 +132,17 @@ class Feeds:
         for feed in self._feeds.values():
             feed.wake()
 
-    async def follow(self, job_id: str, after: int | None = None) -> AsyncIterator[Happening]:
+    async def follow(self, job_id: str, after: str | None = None) -> AsyncIterator[Happening]:
         """Yield what happens to a job until it has ended; from its present state on.
 
         Args:
             job_id: a job that exists.
-            after: the last event that the client has seen; later ones are repeated, as far as
-                they are kept. Where none is newer, the client gets nothing twice.
+            after: the id of the last event that the client has seen; later ones are repeated, as
+                far as they are kept. Where none is newer, the client gets nothing twice; where
+                the id is not of this feed, it gets all that there is.
         """
         feed = self._join(job_id)
-        seen = after or 0
+        seen = feed.series.seen(after, feed.number)
         while True:
             news = feed.news
             for event in tuple(feed.events):
@@ -159,8 +156,7 @@ class Feeds:
     def _join(self, job_id: str) -> _Feed:
         feed = self._feeds.get(job_id)
         if feed is None:
-            # Milliseconds: a feed that is opened anew counts on above all that it ever said before.
-            feed = self._feeds[job_id] = _Feed(number=int(self._clock() * 1000))
+            feed = self._feeds[job_id] = _Feed()
             self._rounds.begin(job_id)
         return feed
 

@@ -61,11 +61,13 @@ class Forecasts:
         checkpoint: Callable[[], str],
         live: Mapping[str, Progress],
         loaded: Callable[[], bool],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """``checkpoint`` names the one that makes the next job; ``loaded``: is it in memory?
 
-        ``live`` is what the worker said last, by job. ``clock`` is in seconds since the epoch.
+        ``live`` is what the worker said last, by job. Ages are told by ``clock``, which is
+        monotonic; by ``wall``, in seconds since the epoch, only at what time an end will be.
         """
         self._queue = queue
         self._spec = spec
@@ -73,11 +75,12 @@ class Forecasts:
         self._live = live
         self._loaded = loaded
         self._clock = clock
+        self._wall = wall
         self._turn = asyncio.Lock()
         self._rows: tuple[Job, ...] = ()
         self._line: Line | None = None
         self._last = _FIRST
-        self._at = 0.0
+        self._at = self._said_at = 0.0
         self._read_at = self._past_at = float("-inf")
         self._runs: tuple[Run, ...] = ()
         self._errors = EtaErrors(jobs=0, median=None)
@@ -98,7 +101,7 @@ class Forecasts:
         """Made once for each look at the line: hundreds of jobs may be watched."""
         view = self._views.get(job_id)
         if view is None:
-            view = eta_view(line.etas.get(job_id), self._at, len(self._runs))
+            view = eta_view(line.etas.get(job_id), self._said_at, len(self._runs))
             self._views[job_id] = view
         return view
 
@@ -109,7 +112,7 @@ class Forecasts:
         if known is not None and wait is not None:
             run = known.working + (0.0 if self._loaded() or line.etas else known.loading)
             eta = Eta(wait, run, wait + run)
-        return eta_view(eta, self._at, len(self._runs))
+        return eta_view(eta, self._said_at, len(self._runs))
 
     async def working_seconds(self, request: ResolvedRequest) -> float | None:
         """Of a job once the model is loaded; what is kept with it, and compared at its end."""
@@ -172,7 +175,7 @@ class Forecasts:
         gone = before.keys() - {job.id for job in rows}
         if gone or now - self._past_at >= PAST_SECONDS:
             done = await self._queue.read(store.page, states=(JobState.COMPLETED,), limit=PAST)
-            await self._learn(sorted(done.jobs, key=lambda job: job.finished_at or 0.0))
+            await self._learn(sorted(done.jobs, key=lambda job: job.number))
             self._past_at = now
         self._rows, self._read_at = rows, now
 
@@ -189,7 +192,7 @@ class Forecasts:
         self._known.clear()
 
     def _line_up(self) -> None:
-        self._at = self._clock()
+        self._at, self._said_at = self._clock(), self._wall()
         self._heard = {job.id: self._hear(job) for job in self._rows}
         ordered = sorted(self._rows, key=_order)
         self._last = _order(ordered[-1]) if ordered else _FIRST

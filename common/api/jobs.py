@@ -6,8 +6,9 @@ from pathlib import Path
 from fastapi.concurrency import run_in_threadpool
 
 from common.api.service import Service
-from common.errors import FileGone, JobConflict
+from common.errors import FileGone, JobConflict, NoPreview
 from common.jobs.model import Job
+from common.media.draft import THUMBNAIL
 
 
 async def find(service: Service, job_id: str) -> Job:
@@ -40,8 +41,11 @@ def published_file(service: Service, job: Job, name: str) -> Path:
     Raises:
         JobConflict: it is not completed.
         FileGone: somebody removed the file.
+        NoPreview: there never was a thumbnail.
     """
     path = published_path(service, job, name)
+    if name == THUMBNAIL and job.result is not None and not job.result.has_thumbnail:
+        raise NoPreview("This video has no thumbnail: it could not be made.")
     if not path.is_file():
         raise FileGone("The file is no longer on disk.", hint="Make the video again.")
     return path

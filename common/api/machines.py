@@ -12,6 +12,7 @@ from common.errors import StoreUnavailable
 from common.jobs.lanes import Lane
 from common.jobs.name_lock import NameLock
 from common.logs import get_logger
+from common.steady_clock import SteadyClock
 
 log = get_logger("supervisor")
 
@@ -23,7 +24,9 @@ LOOK_SECONDS = 1.0
 async def among_machines(service: Service) -> AsyncIterator[None]:
     """Do both inside the block."""
     supervisor, keep = service.supervisor, service.keeper.keep
-    rescue = Rescue(service.queue, service.settings, supervisor.wake, service.storage.remove)
+    # Steady: who was suspended itself has not seen the others stand still.
+    clock = SteadyClock(most=service.settings.lease_seconds * 2 / 3)
+    rescue = Rescue(service.queue, service.settings, supervisor.wake, service.storage.remove, clock)
     tasks = [asyncio.create_task(keep("rescue", rescue.run))]
     if (name := service.name) is not None:
         tasks.append(asyncio.create_task(keep("name", lambda: hold_name(name, supervisor))))

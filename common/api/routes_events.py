@@ -26,8 +26,7 @@ async def _watched(
     await service.queue.read(service.queue.store.get, job_id)
     feeds = request.app.state.feeds
     assert isinstance(feeds, Feeds)  # noqa: S101  # set by create_app
-    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
-    return feeds.follow(job_id, after)
+    return feeds.follow(job_id, last_event_id)
 
 
 @router.get(
@@ -48,4 +47,4 @@ async def watch_job(
     async for happening in events:
         preview = happening.kind == "preview"
         data = preview_view(happening.job).model_dump_json() if preview else happening.text
-        yield ServerSentEvent(raw_data=data, event=happening.kind, id=str(happening.number))
+        yield ServerSentEvent(raw_data=data, event=happening.kind, id=happening.id)

@@ -232,7 +232,7 @@ def _metrics(service: Service, statistics: Statistics, errors: EtaErrors) -> Met
         min_duration_seconds=statistics.min_duration_seconds,
         max_duration_seconds=statistics.max_duration_seconds,
         last_10=[
-            LastJob(id=job.id, state=job.state, duration_seconds=job.seconds)
+            LastJob(id=job.id, state=job.state, duration_seconds=job.duration)
             for job in statistics.last_10
         ],
         queue_depth=count(JobState.QUEUED, 0),

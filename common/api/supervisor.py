@@ -49,17 +49,17 @@ class Supervisor:
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
         discard: Callable[[str], None] = lambda _job_id: None,
-        evicted_seconds: Callable[[int], float] = lambda _pid: 0.0,
+        evicted: Callable[[int], bool] = lambda _pid: False,
         may_work: Callable[[], bool] = lambda: True,
     ) -> None:
         """``discard`` removes the files of a job that ended without a result.
 
-        ``evicted_seconds``: for how long a worker, by its pid, has been asked to make room.
+        ``evicted``: whether a worker, by its pid, has been asked to make room.
         ``may_work``: not while another service has this one's name; its claims are under it.
         """
         self._may_work = may_work
         self._discard = discard
-        self._evicted_seconds = evicted_seconds
+        self._evicted = evicted
         self._spawn = spawn
         self._queue = queue
         self._settings = settings
@@ -208,7 +208,7 @@ class Supervisor:
         """SIGTERM when it is overdue, SIGKILL when that did not help."""
         now = self._clock()
         if self._verdict is None:
-            watch.evicted_seconds = self._evicted_seconds(worker.pid)
+            watch.evicted(self._evicted(worker.pid), now)
             self._verdict = watch.overdue(now)
             if self._verdict is not None:
                 self._stop_overdue(worker, self._verdict, now)

@@ -48,7 +48,7 @@ class Links(BaseModel):
     self: str
     cancel: str
     download: str
-    thumbnail: str
+    thumbnail: str | None = Field(description="Null where the video has none.")
 
 
 class JobView(BaseModel):
@@ -133,9 +133,13 @@ def job_view(
             self=base,
             cancel=f"{base}/cancel",
             download=f"{base}/download",
-            thumbnail=f"{base}/thumbnail",
+            thumbnail=f"{base}/thumbnail" if _may_be_seen(job) else None,
         ),
     )
+
+
+def _may_be_seen(job: Job) -> bool:
+    return job.result is None or job.result.has_thumbnail
 
 
 def progress_of(job: Job, live: Progress | None) -> Progress:

@@ -1,4 +1,4 @@
-"""When is a worker stuck? Pure bookkeeping on the monotonic clock."""
+"""When is a worker stuck? Pure bookkeeping; the clock is its user's, and monotonic."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ class Verdict:
 
 @dataclass
 class Watch:
-    """One worker's signs of life. Times are seconds of the monotonic clock."""
+    """One worker's signs of life. Times are seconds of the watcher's clock."""
 
     settings: Settings
     last_beat: float
@@ -28,8 +28,8 @@ class Watch:
     left: set[str] = field(default_factory=set)
     """Jobs that the worker let go of: a cancel can arrive here after that."""
     leave_by: float | None = None
-    evicted_seconds: float = 0.0
-    """For how long another model has been waiting for this one to make room."""
+    evicted_at: float | None = None
+    """Since when another model has been waiting for this one to make room."""
 
     def beat(self, now: float) -> None:
         """The process lives."""
@@ -50,13 +50,20 @@ class Watch:
         if job_id not in self.left:
             self.cancelled.setdefault(job_id, now + self.settings.cancel_grace_seconds)
 
+    def evicted(self, asked: bool, now: float) -> None:
+        """Whether it is asked to make room."""
+        if not asked:
+            self.evicted_at = None
+        elif self.evicted_at is None:
+            self.evicted_at = now
+
     def overdue(self, now: float) -> Verdict | None:
         """Why the worker must be stopped now, if it must."""
         if self.leave_by is not None and now >= self.leave_by:
             return Verdict("it had to leave", blame=False)
-        if self.evicted_seconds > self.settings.eviction_seconds:
-            seconds = self.evicted_seconds
-            return Verdict(f"it did not make room within {seconds:.0f} s", blame=False)
+        asked = 0.0 if self.evicted_at is None else now - self.evicted_at
+        if asked > self.settings.eviction_seconds:
+            return Verdict(f"it did not make room within {asked:.0f} s", blame=False)
         if any(now >= deadline for deadline in self.cancelled.values()):
             return Verdict("the job was cancelled", blame=False)
         silent = now - self.last_beat

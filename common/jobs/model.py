@@ -15,7 +15,7 @@ class _Record(BaseModel):
 
 
 class JobResult(_Record):
-    """What was made. ``folder`` holds video.mp4, thumbnail.jpg and manifest.json."""
+    """What was made. ``folder`` holds video.mp4, manifest.json and mostly thumbnail.jpg."""
 
     folder: str
     size_bytes: int
@@ -25,6 +25,7 @@ class JobResult(_Record):
     fps: float
     duration_seconds: float
     has_audio: bool
+    has_thumbnail: bool = True
     checkpoint: str
     revision: str
     stands_in_for: str | None = None
@@ -77,6 +78,9 @@ class Job(NewJob):
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None
+    seconds: float | None = None
+    """From the last claim to the end, by the worker's monotonic clock; None where nobody measured
+    it: in rows of earlier versions, and where others ended a dead worker's job."""
     progress: Progress = Progress()
     attempts: int = 0
     token: str | None = None
@@ -99,8 +103,10 @@ class Job(NewJob):
         return self.state in ENDED
 
     @property
-    def seconds(self) -> float | None:
+    def duration(self) -> float | None:
         """Seconds from the last start to the end, once there is one."""
+        if self.seconds is not None:
+            return self.seconds
         if self.started_at is None or self.finished_at is None:
             return None
         return max(0.0, self.finished_at - self.started_at)

@@ -49,6 +49,8 @@ class Delivery(_Record):
     state: DeliveryState
     next_at: float
     """When it is tried next; while it is being tried, when somebody else may try."""
+    wait: float | None = None
+    """Seconds from when that was set; None in rows of earlier versions."""
     attempts: tuple[Attempt, ...] = ()
 
 
@@ -93,6 +95,12 @@ class Outbox(Protocol):
         """Record the last attempt, the state, and when to try next.
 
         It is forgotten at its end where its job was removed; else when that is removed.
+        """
+
+    def hasten_deliveries(self) -> int:
+        """Make due what lies further ahead than it was ever put: the clock was put back.
+
+        Answers how many there were.
         """
 
     def delivery(self, job_id: str) -> Delivery | None:

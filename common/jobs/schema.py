@@ -40,6 +40,8 @@ jobs = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    # From the last claim to the end, by the clock of who made both; wall clocks jump.
+    Column("seconds", Float),
     Column("requested", Text, nullable=False),
     Column("resolved", Text, nullable=False),
     Column("adjustments", Text, nullable=False),
@@ -83,6 +85,8 @@ webhook_deliveries = Table(
     Column("body", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("next_at", Float, nullable=False),
+    # How far ahead that was when it was set: more can only be a clock that was put back.
+    Column("wait", Float),
     Column("attempts", Text, nullable=False),
     Index("webhook_deliveries_due", "model", "state", "next_at"),
 )
@@ -96,6 +100,8 @@ idempotency_keys = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("job", String(32), nullable=False),
     Column("expires_at", Float, nullable=False),
+    # When it was made, in seconds of the service's life; None in rows of earlier versions.
+    Column("lived", Float),
     Index("idempotency_keys_by_end", "model", "expires_at"),
 )
 """Which job came of which key. A key outlives its job: it makes no second one."""

@@ -5,16 +5,18 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from secrets import token_hex
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
 
 from common.errors import JobNotFound
 from common.jobs.database import open_database, reading, translated_errors
-from common.jobs.model import Job
+from common.jobs.keys import Life, Now
+from common.jobs.model import Job, Progress
 from common.jobs.rows import from_row
 from common.jobs.schema import deleted_jobs, jobs
-from common.jobs.statements import held, move
+from common.jobs.statements import ended_after, held, move
 from common.jobs.states import Event, JobState
 from common.jobs.totals import unfinished
 
@@ -27,9 +29,20 @@ AT_ONCE = 500
 class SqlBase:
     """One database, seen from one model. SQLite or PostgreSQL, the same statements."""
 
-    def __init__(self, url: str, model: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``clock`` says when, in seconds since the epoch; ``stopwatch``, monotonic, how long."""
         self.model = model
         self._clock = clock
+        self._stopwatch = stopwatch
+        self._claimed_at: dict[str, float] = {}
+        """The claims that were made here, by token, on the stopwatch."""
+        self._life = Life(model, stopwatch)
         self._owner: str | None = None
         with translated_errors():
             self._engine: Engine = open_database(url)
@@ -39,6 +52,9 @@ class SqlBase:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _now(self, connection: Connection) -> Now:
+        return Now(self._clock(), self._life.seconds(connection))
 
     def _one_writer(self, connection: Connection) -> None:
         """SQLite has one writer always; PostgreSQL's would count each other's rows too late."""
@@ -85,13 +101,33 @@ class SqlBase:
         changes: dict[str, Any] | None = None,
     ) -> Row[Any] | None:
         statement = move(event, and_(self._mine(), where), self._clock(), changes or {})
-        return connection.execute(statement).one_or_none()
+        row = connection.execute(statement).one_or_none()
+        if row is not None and event is Event.CLAIM:
+            self._claimed_at[row.token] = self._stopwatch()
+        return row
+
+    def _claim_changes(self, worker: str, fused: int | None = None) -> dict[str, Any]:
+        """What a claim makes of a row."""
+        return {
+            "token": token_hex(16),
+            "worker": worker,
+            "attempts": jobs.c.attempts + 1,
+            "started_at": self._clock(),
+            "progress": Progress().model_dump_json(),
+            "fused": fused,
+        }
 
     def _move_held(
         self, event: Event, job_id: str, token: str, changes: dict[str, Any] | None = None
     ) -> JobState | None:
+        own = self._claimed_at.get(token)
+        measured = {} if own is None else ended_after(event, self._stopwatch() - own)
         with self._writing() as connection:
-            row = self._move(connection, event, held(job_id, token), changes)
+            row = self._move(
+                connection, event, held(job_id, token), {**(changes or {}), **measured}
+            )
+        if row is None or row.token is None:
+            self._claimed_at.pop(token, None)
         return None if row is None else JobState(row.state)
 
     @contextmanager

@@ -131,10 +131,10 @@ class SqlClients(SqlBase):
 
     def _insert(self, connection: Connection, job: NewJob) -> Job:
         """In one transaction: the job, and the key that no second one may be made with."""
-        now = self._clock()
-        row = connection.execute(_INSERT, to_row(job) | {"created_at": now}).one()
+        row = connection.execute(_INSERT, to_row(job) | {"created_at": self._clock()}).one()
         if job.key is not None:
-            connection.execute(expired_keys(self.model, now))
+            now = self._now(connection)
+            connection.execute(expired_keys(self.model, job.key, now))
             connection.execute(insert(idempotency_keys), key_row(job, job.key, now))
         return from_row(row)
 
@@ -148,7 +148,7 @@ class SqlClients(SqlBase):
             return exc
 
     def _made_with(self, connection: Connection, owner: str, use: KeyUse) -> Job | None:
-        found = connection.execute(kept_key(self.model, owner, use.key, self._clock()))
+        found = connection.execute(kept_key(self.model, owner, use, self._now(connection)))
         row = found.one_or_none()
         if row is None:
             return None

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from itertools import takewhile
-from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from common.jobs.model import Job, Progress
+from common.jobs.model import Job
 from common.jobs.rows import from_row, unreadable_record
 from common.jobs.schema import QUEUED, RANK, jobs
 from common.jobs.sql_base import SqlBase
@@ -67,12 +66,5 @@ class SqlFusing(SqlBase):
     def _join(
         self, connection: Connection, number: int, worker: str, fused: int
     ) -> Row[Any] | None:
-        changes = {
-            "token": token_hex(16),
-            "worker": worker,
-            "attempts": jobs.c.attempts + 1,
-            "started_at": self._clock(),
-            "progress": Progress().model_dump_json(),
-            "fused": fused,
-        }
+        changes = self._claim_changes(worker, fused)
         return self._move(connection, Event.CLAIM, jobs.c.number == number, changes)

@@ -4,7 +4,18 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from common.jobs.outbox import Delivery, DeliveryState, event_of, receiver_of
 from common.jobs.rows import from_row, parsed, read
@@ -13,6 +24,10 @@ from common.jobs.sql_base import SqlBase, chunks
 from common.jobs.states import ENDED, Event, JobState
 from common.jobs.totals import WEBHOOK, of_kind
 
+LONGEST_WAIT_SECONDS = 100_000.0
+"""Of a delivery that does not say: a day, which a receiver may ask for, and a tenth of it."""
+CLOCK_SLACK_SECONDS = 60.0
+"""A clock that is put back by less than this delays a delivery by as much."""
 _PENDING = webhook_deliveries.c.state == DeliveryState.PENDING
 
 
@@ -43,14 +58,20 @@ class SqlOutbox(SqlBase):
         if seen is None:
             return None
         same = and_(_PENDING, table.c.job == seen.job, table.c.next_at == seen.next_at)
-        taken = update(table).where(same).values(next_at=now + lease_seconds).returning(table)
+        taken = (
+            update(table)
+            .where(same)
+            .values(next_at=now + lease_seconds, wait=lease_seconds)
+            .returning(table)
+        )
         with self._writing() as connection:
             row = connection.execute(taken).one_or_none()
         return None if row is None else _from_row(row)
 
     def settle_delivery(self, told: Delivery) -> None:
         attempts = json.dumps([attempt.model_dump() for attempt in told.attempts])
-        values = {"state": told.state.value, "next_at": told.next_at, "attempts": attempts}
+        when = {"next_at": told.next_at, "wait": told.wait}
+        values = {"state": told.state.value, "attempts": attempts, **when}
         mine = and_(_PENDING, webhook_deliveries.c.job == told.job)
         job = select(jobs.c.number).where(jobs.c.id == told.job)
         with self._writing() as connection:
@@ -58,6 +79,16 @@ class SqlOutbox(SqlBase):
             connection.execute(update(webhook_deliveries).where(mine).values(values))
             if there is None:  # removed while it was being told
                 self._forget_told(connection, [told.job])
+
+    def hasten_deliveries(self) -> int:
+        table, now = webhook_deliveries, self._clock()
+        most = func.coalesce(table.c.wait, LONGEST_WAIT_SECONDS) + CLOCK_SLACK_SECONDS
+        late = and_(self._ours(), _PENDING, table.c.next_at > now + most)
+        with self._reading() as connection:  # nearly always there is none
+            if not connection.execute(select(exists().where(late))).scalar_one():
+                return 0
+        with self._writing() as connection:
+            return connection.execute(update(table).where(late).values(next_at=now)).rowcount
 
     def delivery(self, job_id: str) -> Delivery | None:
         query = select(webhook_deliveries).where(self._ours(), webhook_deliveries.c.job == job_id)
@@ -99,6 +130,7 @@ class SqlOutbox(SqlBase):
             "body": event_of(from_row(row)).model_dump_json(),
             "state": DeliveryState.PENDING.value,
             "next_at": self._clock(),
+            "wait": 0.0,
             "attempts": "[]",
         }
 

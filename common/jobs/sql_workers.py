@@ -1,7 +1,5 @@
 """The workers' side of the job store: claim, move, end, give back, and recovery from the dead."""
 
-from secrets import token_hex
-
 from sqlalchemy import case, or_, select, update
 
 from common.errors import ErrorBody
@@ -25,14 +23,7 @@ class SqlWorkers(SqlFusing):
             .with_for_update(skip_locked=True)  # PostgreSQL; SQLite holds the write lock anyway
             .scalar_subquery()
         )
-        changes = {
-            "token": token_hex(16),
-            "worker": worker,
-            "attempts": jobs.c.attempts + 1,
-            "started_at": self._clock(),
-            "progress": Progress().model_dump_json(),
-            "fused": None,
-        }
+        changes = self._claim_changes(worker)
         with self._writing() as connection:
             while row := self._move(connection, Event.CLAIM, jobs.c.number == first, changes):
                 if (job := self._readable(connection, row)) is not None:

@@ -33,6 +33,15 @@ def move(
     return update(jobs).where(allowed).values(values).returning(jobs)
 
 
+def ended_after(event: Event, seconds: float) -> dict[str, Any]:
+    """How long a job took that ends with this; one that goes back to the queue has not ended."""
+    ends = [state for state, target in moves(event).items() if target in ENDED]
+    if not ends:
+        return {}
+    ending = jobs.c.state.in_(ends)
+    return {"seconds": case((ending, round(seconds, 3)), else_=jobs.c.seconds)}
+
+
 def kept(progress: Progress | None) -> dict[str, Any]:
     """How far a job had come when it was left, where that is known; its preview is gone."""
     if progress is None:

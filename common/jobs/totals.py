@@ -6,8 +6,8 @@ removed: these are totals since the table began, and Prometheus takes a counter 
 a restart.
 
 ``amount`` counts rows by state; failed jobs by the code of their error, too. Of completed jobs,
-``timed`` counts those whose beginning is known, ``seconds`` sums how long they ran, ``shortest``
-and ``longest`` are the ends of that. ``begun`` counts jobs that were begun at all, and
+``timed`` counts those whose beginning is known, ``seconds`` sums their ``Job.duration``,
+``shortest`` and ``longest`` are the ends of that. ``begun`` counts jobs that were begun at all, and
 ``wait_seconds`` sums how long these waited. On PostgreSQL each ``backend`` (its process id) has
 rows of its own, since everybody would wait for one: who moves a job holds its totals until the
 commit. SQLite has one writer, and ``backend`` is 0.
@@ -36,7 +36,7 @@ _ADDED = f"""ON CONFLICT ({_KEY}) DO UPDATE SET
 _NONE = "CAST(NULL AS FLOAT)"
 _UNFINISHED_JOBS = ", ".join(f"'{state.value}'" for state in sorted(UNFINISHED))
 _TABLES = {
-    "jobs": (_UNFINISHED_JOBS, "state, error, started_at, finished_at"),
+    "jobs": (_UNFINISHED_JOBS, "state, error, started_at, finished_at, seconds"),
     "webhook_deliveries": ("'pending'", "state"),
 }
 """What is counted: its states that are no ends, and the columns that move it."""
@@ -178,7 +178,7 @@ def _values(table: str, row: str, sign: int, code: Callable[[str], str], backend
         return [*key, str(sign), "0", "0", "0", "0", _NONE, _NONE]
     failure = f"CASE WHEN {row}.state = 'failed' THEN {code(f'{row}.error')} ELSE '' END"
     timed = f"{row}.state = 'completed' AND {row}.started_at IS NOT NULL"
-    ran = _time(f"{row}.finished_at - {row}.started_at")
+    ran = f"coalesce({row}.seconds, {_time(f'{row}.finished_at - {row}.started_at')})"
     end = f"CASE WHEN {timed} THEN {ran} END" if sign > 0 else _NONE
     return [
         *(f"{row}.model", f"'{JOB}'", f"{row}.state", failure, backend),

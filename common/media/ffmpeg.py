@@ -16,6 +16,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from common.errors import EncodingFailed, VideosDGXError
 from common.media.disk import storage_full
+from common.threads import no_threads_left
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +45,7 @@ class FfmpegChild:
 
     Raises:
         EncodingFailed: ffmpeg is missing or cannot be started.
+        NoThreads: the machine has no room for another process.
     """
 
     def __init__(self, arguments: Sequence[str], descriptors: Sequence[int] = ()) -> None:
@@ -52,7 +54,8 @@ class FfmpegChild:
             self._process = self._start(arguments, descriptors)
         except (OSError, RuntimeError) as exc:
             os.close(self._progress)
-            raise EncodingFailed("The video encoder could not be started.") from exc
+            unstarted = EncodingFailed("The video encoder could not be started.")
+            raise no_threads_left(exc) or unstarted from exc
         self._tail: deque[bytes] = deque(maxlen=_LINES_KEPT)
         self._listener = threading.Thread(target=self._listen, name="ffmpeg-log", daemon=True)
         self._listener.start()

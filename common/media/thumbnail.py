@@ -1,5 +1,7 @@
 """Small pictures of a video: its thumbnail, and JPEGs of any size."""
 
+import contextlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,8 @@ from common.media.disk import full_disk_named
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+logger = logging.getLogger("videosdgx.media")
 
 _LONG_SIDE = 512
 _JPEG_QUALITY = 88
@@ -25,6 +29,16 @@ def write_thumbnail(frame: "NDArray[np.uint8]", path: Path) -> None:
     jpeg = as_jpeg(frame, scale, _JPEG_QUALITY)
     with full_disk_named():
         path.write_bytes(jpeg)
+
+
+def try_thumbnail(frame: "NDArray[np.uint8]", path: Path, job_id: str) -> None:
+    """The same for a job: its video is whole without one."""
+    try:
+        write_thumbnail(frame, path)
+    except Exception:  # whatever it is
+        logger.warning("no thumbnail", exc_info=True, extra={"job_id": job_id})
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def as_jpeg(frame: "NDArray[np.uint8]", scale: float, quality: int) -> bytes:

@@ -7,7 +7,11 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
+from common.steady_clock import SteadyClock
+
 POLL_SECONDS = 0.002
+MOST_SECONDS_A_LOOK = 0.5
+"""A whole machine that was paused finds its holder as alive as itself."""
 PATIENCE_SECONDS = 5.0
 """Decisions take a millisecond: who holds the lock for so long does not run."""
 
@@ -24,12 +28,12 @@ class Gate:
         path: Path,
         *,
         patience: float = PATIENCE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._path = path
         self._patience = patience
-        self._clock = clock
+        self._clock = clock or SteadyClock(MOST_SECONDS_A_LOOK)
         self._pause = pause
 
     @contextmanager

@@ -117,10 +117,10 @@ class Ledger:
         except (OSError, ValidationError):
             return None
 
-    def evicted_seconds(self, model: str, pid: int) -> float:
-        """For how long this worker has been asked to make room; 0 if it has not."""
+    def evicted(self, model: str, pid: int) -> bool:
+        """Whether this worker has been asked to make room."""
         asked = self.eviction(model)
-        return self._clock() - asked.at if asked and asked.pid == pid else 0.0
+        return asked is not None and asked.pid == pid
 
     def spare(self, model: str) -> None:
         """Take back a wish for room."""

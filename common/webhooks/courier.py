@@ -1,6 +1,7 @@
 """Brings deliveries to their receivers: a task of the API process."""
 
 import asyncio
+import itertools
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,8 @@ log = get_logger("webhooks")
 
 POLL_SECONDS = 0.5
 """Between looks at the outbox: one indexed read."""
+LOOKS_BETWEEN_HASTES = 60
+"""After so many, deliveries that a clock put back has moved far ahead are made due."""
 MAX_AT_ONCE = 16
 MAX_FOR_ONE_HOST = 2
 """A receiver that hangs takes these places, and leaves the others."""
@@ -38,7 +41,9 @@ class Courier:
     async def run(self) -> None:
         """Deliver until cancelled; what is under way then is tried again at the next start."""
         try:
-            while True:
+            for looks in itertools.count():
+                if looks % LOOKS_BETWEEN_HASTES == 0:
+                    await self._guarded(self.queue.call(self.queue.store.hasten_deliveries))
                 await self._guarded(self.begin_due())
                 await asyncio.sleep(POLL_SECONDS)
         finally:

@@ -30,4 +30,5 @@ def after(delivery: Delivery, answer: Answer, waits: Sequence[float], chance: fl
         wished = min(answer.retry_after or 0.0, MAX_RETRY_AFTER_SECONDS)
         wait = max(waits[len(attempts) - 1], wished) * (1 + JITTER * chance)
     changes = {"attempts": attempts, "state": state, "next_at": answer.attempt.at + wait}
+    changes["wait"] = wait
     return delivery.model_copy(update=changes)

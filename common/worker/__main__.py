@@ -2,8 +2,8 @@
 
 import argparse
 import contextlib
+import logging
 import os
-import sys
 from pathlib import Path
 
 from common.errors import VideosDGXError
@@ -55,6 +55,5 @@ if __name__ == "__main__":
         get_logger("worker").error("%s %s", exc.body.message, exc.body.hint or "")
         code = 1
     # Not sys.exit: a GPU library's threads could keep a finished process, and its memory, alive.
-    sys.stdout.flush()
-    sys.stderr.flush()
+    logging.shutdown()  # the last words
     os._exit(code)

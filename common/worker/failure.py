@@ -4,6 +4,7 @@ import errno
 
 from common.errors import GenerationFailed, OutOfMemory, StorageFull, VideosDGXError
 from common.runtime.out_of_memory import is_out_of_memory
+from common.threads import no_threads_left
 
 
 def as_error(exc: Exception) -> VideosDGXError:
@@ -15,6 +16,8 @@ def as_error(exc: Exception) -> VideosDGXError:
             "There was not enough memory for this video.",
             hint="Ask for a lower resolution or fewer frames.",
         )
+    if (error := no_threads_left(exc)) is not None:
+        return error
     if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
         return StorageFull(
             "The disk filled up while the video was written.", hint="Free space, then try again."

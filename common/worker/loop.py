@@ -1,5 +1,6 @@
 """The worker: claims jobs one after another, and exits when there is nothing to stay for."""
 
+import logging
 import os
 import signal
 import time
@@ -163,6 +164,7 @@ class Worker:
     def _on_lost(self) -> None:
         """The API process is gone: give all back and exit at once: no worker is orphaned."""
         with self._hands.shut():
+            logging.shutdown()
             os._exit(EXIT_CLEAN)
 
     # Signals, in the main thread

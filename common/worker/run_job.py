@@ -18,10 +18,11 @@ from common.media.codecs import EncoderSettings
 from common.media.draft import Draft
 from common.media.encoder import EncodedVideo, encode
 from common.media.storage import Storage
-from common.media.thumbnail import write_thumbnail
+from common.media.thumbnail import try_thumbnail
 from common.messages import ModelState
 from common.model_loader import ModelLoader
 from common.requests import ResolvedRequest
+from common.threads import no_threads_left
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
 from common.worker.seat import EndTurn, Seat
@@ -68,6 +69,8 @@ class JobRunner:
             except Exception as exc:
                 if running.released:  # that is what became of JobReleased inside a library
                     return self._let_go(running)
+                if no_threads_left(exc) is not None:
+                    return self._put_off(running, exc)
                 return self._fail(running, exc)
         except StoreUnavailable as exc:  # exit: the supervisor takes the job back when it can
             log.warning("could not record an end", extra={"reason": exc.body.message})
@@ -153,7 +156,7 @@ class JobRunner:
         def frames_done(poster: "NDArray[np.uint8]") -> None:
             end_turn()
             running.progress(Phase.ENCODING_VIDEO)
-            write_thumbnail(poster, draft.thumbnail)
+            try_thumbnail(poster, draft.thumbnail, running.job.id)
 
         return encode(
             clip,
@@ -188,6 +191,7 @@ class JobRunner:
             fps=clip.fps,
             duration_seconds=round(encoded.num_frames / clip.fps, 3),
             has_audio=encoded.has_audio,
+            has_thumbnail=draft.thumbnail.is_file(),
             checkpoint=checkpoint.id,
             revision=checkpoint.revision,
             stands_in_for=checkpoint.stands_in_for,
@@ -216,6 +220,13 @@ class JobRunner:
         state = self.store.release(running.job.id, running.token, running.latest)
         log.info("job left early", extra={"job_id": running.job.id, "state": state})
         return True
+
+    def _put_off(self, running: RunningJob, exc: Exception) -> bool:
+        """The machine's fault: made later, by another process, after a pause that grows."""
+        reason = as_error(exc).body.message
+        log.error("job put off", extra={"job_id": running.job.id, "reason": reason})
+        self._let_go(running)
+        return False
 
     def _fail(self, running: RunningJob, exc: Exception) -> bool:
         error = as_error(exc)

@@ -31,7 +31,7 @@ def _own_database(url: str) -> str:
 
 
 class Clock:
-    """The wall clock, in the test's hands."""
+    """A clock in the test's hands."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -42,6 +42,12 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stopwatch() -> Clock:
+    """The monotonic clock of whoever claims and ends jobs."""
     return Clock()
 
 
@@ -59,7 +65,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str, clock: Clock) -> Iterator[SqlJobStore]:
-    opened = SqlJobStore(url, "toy", clock)
+def store(url: str, clock: Clock, stopwatch: Clock) -> Iterator[SqlJobStore]:
+    opened = SqlJobStore(url, "toy", clock, stopwatch)
     yield opened
     opened.close()

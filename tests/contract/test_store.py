@@ -200,9 +200,9 @@ def test_a_heartbeat_keeps_progress_and_tells_the_state(store: SqlJobStore):
     assert store.heartbeat(job_id, token, Progress()) is JobState.CANCELLING
 
 
-def test_a_completed_job_keeps_its_result(store: SqlJobStore, clock: Clock):
+def test_a_completed_job_keeps_its_result(store: SqlJobStore, stopwatch: Clock):
     job_id, token = running(store)
-    clock.now += 7
+    stopwatch.now += 7
     assert store.complete(job_id, token, RESULT) is True
     job = store.get(job_id)
     assert (job.state, job.result, job.seconds) == (JobState.COMPLETED, RESULT, 7)
@@ -362,10 +362,10 @@ def test_work_is_what_is_queued_or_ones_own(store: SqlJobStore):
     assert not store.has_work("w")
 
 
-def test_statistics_are_of_the_whole_table(store: SqlJobStore, clock: Clock):
+def test_statistics_are_of_the_whole_table(store: SqlJobStore, stopwatch: Clock):
     for seconds in (2.0, 6.0):
         job_id, token = running(store)
-        clock.now += seconds
+        stopwatch.now += seconds
         store.complete(job_id, token, RESULT)
     job_id, token = running(store)
     store.fail(job_id, token, ERROR)

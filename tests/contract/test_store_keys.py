@@ -101,12 +101,14 @@ def test_a_key_outlives_its_job(store: SqlJobStore):
 
 
 def test_a_key_is_kept_for_its_time_and_swept_by_the_next(
-    store: SqlJobStore, clock: Clock, url: str
+    store: SqlJobStore, clock: Clock, stopwatch: Clock, url: str
 ):
     first = send(store, key=use())
     clock.now += DAY - 1
+    stopwatch.now += DAY - 1
     assert send(store, key=use()) == first
     clock.now += 1
+    stopwatch.now += 1
     assert store.made_with("", use()) is None
     send(store, key=use("next"))
     assert [row[0] for row in rows(url, "SELECT key FROM idempotency_keys")] == ["next"]

@@ -4,6 +4,7 @@ Its options say how it misbehaves, so that the stack's answers to that can be te
 """
 
 import os
+import resource
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -50,6 +52,7 @@ class ToyOptions(ModelOptions):
     die_at: Moment | None = Field(None, description="Where the process kills itself.")
     raise_at: Moment | None = Field(None, description="Where the model raises.")
     out_of_memory_at: Moment | None = Field(None, description="Where an allocation fails.")
+    no_thread_at: Moment | None = Field(None, description="Where no thread can be started.")
     hang_at: Moment | None = Field(None, description="Where the model never returns.")
     wraps_stops: bool = Field(
         False, description="Whether it makes errors of its own of stops, as libraries do."
@@ -174,8 +177,21 @@ def _misbehave(moment: Moment, requests: Sequence[ResolvedRequest]) -> None:
         raise RuntimeError("secret inside of the toy model")
     if options.out_of_memory_at == moment:
         raise MemoryError
+    if options.no_thread_at == moment:
+        _start_a_thread_without_room()
     if options.hang_at == moment:
         threading.Event().wait()
+
+
+def _start_a_thread_without_room() -> None:
+    """As on a machine that has no threads left: there is no memory for another stack."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    held = psutil.Process().memory_info().vms
+    resource.setrlimit(resource.RLIMIT_AS, (held, before[1]))
+    try:
+        threading.Thread(target=bool).start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _take(seconds: float) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Collection
 
+import pytest
+
 from common.api.feed import Feeds, Happening, Sight
 from common.errors import StoreUnavailable
 from common.jobs.model import Job, Progress
@@ -55,7 +57,7 @@ class Story:
         return {} if chapter is None else dict.fromkeys(job_ids, chapter)
 
     def feeds(self) -> Feeds:
-        return Feeds(self.read, pause=lambda _seconds: asyncio.sleep(0), clock=lambda: 5.0)
+        return Feeds(self.read, pause=lambda _seconds: asyncio.sleep(0))
 
 
 def told(happenings: list[Happening]) -> list[tuple[str, str, int]]:
@@ -148,11 +150,44 @@ def test_who_comes_back_gets_what_it_missed():
     async def twice() -> list[Happening]:
         feeds = story.feeds()
         first = await anext(feeds.follow("1"))
-        return [first, *await collect(feeds.follow("1", after=first.number))]
+        return [first, *await collect(feeds.follow("1", after=first.id))]
 
     found = run(twice())
-    assert [h.number for h in found] == [5001, 5002, 5003]
+    assert [h.number for h in found] == [1, 2, 3]
     assert told(found)[1:] == [("progress", "running", 1), ("state", "completed", 0)]
+
+
+@pytest.mark.parametrize(
+    "number", ["1795892383512", "9" * 6000, "4f1c2a3b-7", "-3", "\u0663", "", "nothing"]
+)
+def test_an_id_that_is_not_of_this_feed_gets_all_that_there_is(number: str):
+    story = Story(job(JobState.RUNNING), job(JobState.COMPLETED))
+    assert len(run(collect(story.feeds().follow("1", after=number)))) == 2
+
+
+def test_a_number_that_was_never_given_hides_nothing():
+    story = Story(job(JobState.RUNNING, 0), job(JobState.RUNNING, 1), job(JobState.COMPLETED))
+
+    async def forged() -> list[Happening]:
+        feeds = story.feeds()
+        first = await anext(feeds.follow("1"))
+        name, _, _ = first.id.rpartition("-")
+        return await collect(feeds.follow("1", after=f"{name}-{10**17}"))
+
+    assert len(run(forged())) == 3
+
+
+def test_a_feed_that_is_opened_anew_knows_nothing_of_the_one_before():
+    """As after a restart, or at another replica: whatever the clocks of both may say."""
+    story = Story(*[job(JobState.RUNNING, step) for step in range(20)])
+
+    async def restarted() -> list[Happening]:
+        first = story.feeds().follow("1")
+        seen = [await anext(first) for _ in range(19)][-1]
+        story.chapters = [job(JobState.COMPLETED)]
+        return await collect(story.feeds().follow("1", after=seen.id))
+
+    assert told(run(restarted())) == [("state", "completed", 0)]
 
 
 def test_an_ended_job_is_told_at_once():

@@ -47,13 +47,21 @@ class Desk:
     loaded: bool = False
     grown: list[str] = field(default_factory=list)
     looks: int = 0
+    jump: float = 0.0
+    """How far the wall clock has been put ahead, or back."""
     _shown: Shown = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.machine = Machine(self.rng)
         self.queue = JobQueue(self.store, 1000)
         self.forecasts = Forecasts(
-            self.queue, SPEC, lambda: CHECKPOINT, self.live, lambda: self.loaded, self.clock
+            self.queue,
+            SPEC,
+            lambda: CHECKPOINT,
+            self.live,
+            lambda: self.loaded,
+            self.clock,
+            lambda: self.clock.now + self.jump,
         )
 
     async def send(self, priority: int = 0) -> Job:
@@ -224,5 +232,29 @@ def test_a_look_serves_everybody_for_a_second(tmp_path: Path):
             assert moved is not None
             await d.forecasts.of([moved, *jobs[1:]])
             assert d.store.looks == 2, "a job that moved is seen at once"
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 86_400.0])
+def test_a_wall_clock_that_jumps_moves_only_what_is_said_of_the_wall(tmp_path: Path, jump: float):
+    async def ask() -> None:
+        async with desk(tmp_path) as d:
+            await d.send()
+            await d.work()
+            d.clock.now += LOOK_SECONDS
+            job = await d.send()
+            before = (await d.forecasts.of([job]))[job.id]
+            d.jump, d.store.looks = jump, 0
+            await d.forecasts.of([job])
+            assert d.store.looks == 0, "it is no older for that"
+            d.clock.now += LOOK_SECONDS
+            after = (await d.forecasts.of([job]))[job.id]
+            assert d.store.looks == 1
+            assert after.seconds_left == before.seconds_left
+            assert before.finish_at is not None
+            assert after.finish_at is not None
+            moved = (after.finish_at - before.finish_at).total_seconds()
+            assert moved == pytest.approx(jump + LOOK_SECONDS)
 
     asyncio.run(ask())

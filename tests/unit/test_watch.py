@@ -5,6 +5,8 @@ import pytest
 from common.api.watch import Stalls, Watch
 from common.contract import Phase
 from common.settings import Settings
+from common.steady_clock import SteadyClock
+from tests.contract.conftest import Clock
 
 SETTINGS = Settings(
     _env_file=None,  # type: ignore[call-arg]
@@ -88,6 +90,44 @@ def test_a_worker_that_must_leave_is_not_blamed():
     verdict = worker.overdue(5)
     assert verdict is not None
     assert not verdict.blame
+
+
+def test_a_worker_that_does_not_make_room_must_go():
+    worker = watch()
+    for now in range(20):
+        worker.evicted(asked=True, now=now)
+    assert worker.overdue(15) is None
+    assert worker.overdue(15.1) is not None
+    worker.evicted(asked=False, now=20)
+    assert worker.overdue(20) is None
+
+
+def test_a_worker_is_not_held_to_what_nobody_watched():
+    """The watcher was stopped for a quarter of an hour, and its worker with it."""
+    machine = Clock()
+    clock = SteadyClock(most=1.0, clock=machine)
+    worker = Watch(SETTINGS, last_beat=clock(), last_progress=clock())
+    worker.progress(Phase.DENOISING, clock())
+    worker.cancel("a", clock())
+    worker.leave_by = clock() + 20
+    machine.now += 900
+    assert worker.overdue(clock()) is None
+    worker.leave_by = None
+    worker.job_left("a", others=True)
+    for _ in range(60):
+        machine.now += 1
+        verdict = worker.overdue(clock())
+    assert verdict is not None, "it is silent all the same"
+    assert "61 s" in verdict.reason
+
+
+def test_a_clock_that_is_looked_at_in_time_is_exact():
+    machine = Clock()
+    clock = SteadyClock(most=1.0, clock=machine)
+    for step in (0.25, 1.0, 0.0, 0.5):
+        machine.now += step
+        clock()
+    assert clock() == 1.75
 
 
 def test_a_claim_whose_beats_stand_still_for_a_lease_is_stalled():

@@ -5,12 +5,12 @@ that comes back needs the last one only, and none are kept.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from common.api.batches.views import BatchView, ended
+from common.api.event_ids import Series
 from common.api.rounds import Pause, Rounds
 
 LOOK_SECONDS = 0.5
@@ -21,9 +21,10 @@ Read = Callable[[Collection[str]], Awaitable[Mapping[str, BatchView]]]
 
 @dataclass(frozen=True)
 class News:
-    """One event; ``number`` grows."""
+    """One event: ``number`` grows in its feed; ``id`` is what a client that comes back sends."""
 
     number: int
+    id: str
     kind: str
     """``state`` where the state of the batch is new, else ``progress``."""
     batch: BatchView
@@ -38,7 +39,8 @@ class News:
 class _Watch:
     """One batch that somebody watches."""
 
-    number: int
+    series: Series = field(default_factory=Series)
+    number: int = 0
     last: News | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     over: bool = False
@@ -51,7 +53,7 @@ class _Watch:
             return False
         self.number += 1
         kind = "progress" if known and known.state is batch.state else "state"
-        self.last = News(self.number, kind, batch)
+        self.last = News(self.number, self.series.id(self.number), kind, batch)
         self.over = ended(batch.state)
         self.wake()
         return True
@@ -71,13 +73,7 @@ class _Watch:
 class BatchFeeds:
     """The watched batches of one service."""
 
-    def __init__(
-        self,
-        read: Read,
-        pause: Pause = asyncio.sleep,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._clock = clock
+    def __init__(self, read: Read, pause: Pause = asyncio.sleep) -> None:
         self._watches: dict[str, _Watch] = {}
         self._rounds = Rounds(read, self._watched, self._tell, LOOK_SECONDS, pause)
         self._closed = False
@@ -88,14 +84,15 @@ class BatchFeeds:
         for watch in self._watches.values():
             watch.wake()
 
-    async def follow(self, batch_id: str, after: int | None = None) -> AsyncIterator[News]:
+    async def follow(self, batch_id: str, after: str | None = None) -> AsyncIterator[News]:
         """Yield a batch at once and at each change, until all its jobs have ended.
 
         Args:
             batch_id: a batch that exists.
-            after: the last event that the client has seen; that one is not sent again.
+            after: the id of the last event that the client has seen; it is not sent again.
         """
-        watch, seen = self._join(batch_id), after
+        watch = self._join(batch_id)
+        seen = watch.series.seen(after, watch.number)
         watch.watchers += 1
         try:
             while True:
@@ -115,8 +112,7 @@ class BatchFeeds:
     def _join(self, batch_id: str) -> _Watch:
         watch = self._watches.get(batch_id)
         if watch is None:
-            # Milliseconds: one that is opened anew counts on above all that it ever said before.
-            watch = self._watches[batch_id] = _Watch(number=int(self._clock() * 1000))
+            watch = self._watches[batch_id] = _Watch()
             self._rounds.begin(batch_id)
         return watch
 

@@ -64,8 +64,7 @@ async def _watched(
     await service.queue.read(service.queue.store.batch, batch_id)
     feeds = request.app.state.batch_feeds
     assert isinstance(feeds, BatchFeeds)  # noqa: S101  # set by create_app
-    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
-    return feeds.follow(batch_id, after)
+    return feeds.follow(batch_id, last_event_id)
 
 
 @router.get(
@@ -83,7 +82,7 @@ async def watch_batch(
     `GET /batches/{id}` gives it.
     """
     async for news in events:
-        yield ServerSentEvent(raw_data=news.text, event=news.kind, id=str(news.number))
+        yield ServerSentEvent(raw_data=news.text, event=news.kind, id=news.id)
 
 
 @router.post("/{batch_id}/cancel", responses=UNKNOWN | CONFLICT, summary="Cancel a batch")

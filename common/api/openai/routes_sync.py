@@ -110,7 +110,7 @@ def _answer(job: Job, service: Service) -> Response:
     headers = {
         "X-Request-Id": job.id,
         "X-Model": job.model,
-        "X-Inference-Time-S": f"{job.seconds or 0:.3f}",
+        "X-Inference-Time-S": f"{job.duration or 0:.3f}",
     }
     video = published_file(service, job, VIDEO)
     return FileResponse(video, headers=headers, media_type="video/mp4", filename=file_name(job))

@@ -99,7 +99,7 @@ function card(job) {
   const made = job.state === "completed";
   const about = `${moment(job.created_at)}, ${size(job.resolved)}, ${seconds(job.resolved)}`;
   const open = h("button", { type: "button", class: "open", on: { click: () => calls.open(job) } },
-    made ? h("img", { src: job.links.thumbnail, alt: "", loading: "lazy" }) : h("span", { class: "blank" }),
+    made && job.links.thumbnail ? h("img", { src: job.links.thumbnail, alt: "", loading: "lazy" }) : h("span", { class: "blank" }),
     h("span", { class: "words" }, prompt),
     h("span", { class: `badge ${job.state}` }, badge(job)),
     h("span", { class: "muted meta" }, about));

@@ -352,3 +352,16 @@ def test_what_a_dead_sender_held_is_sent_by_the_next(play: Callable[..., None], 
         assert office.told(job_id).state is DeliveryState.DELIVERED
 
     play(story)
+
+
+def test_a_clock_that_leaps_ahead_costs_one_attempt(play: Callable[..., None], target: Receiver):
+    target.answers(FAILS)
+
+    async def story(office: Office) -> None:
+        job_id = office.job(target.url)
+        await office.after()
+        await office.after(365 * DAY)
+        assert len(target.told) == len(office.told(job_id).attempts) == 2
+        assert office.told(job_id).state is DeliveryState.PENDING
+
+    play(story)

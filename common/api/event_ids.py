@@ -1,0 +1,30 @@
+"""The ids of events, by which a client that comes back says what it has seen.
+
+They are no moments: clocks jump. Each feed that is opened numbers its events from one, in a series
+that has a name of its own. A client that comes back to another series (the service was started
+again, or it is another replica) has seen nothing of it, and gets the present state.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from secrets import token_hex
+
+_MOST_DIGITS = 18
+
+
+@dataclass(frozen=True)
+class Series:
+    """One feed's numbers."""
+
+    name: str = field(default_factory=partial(token_hex, 4))
+
+    def id(self, number: int) -> str:
+        """Of an event, as clients get it."""
+        return f"{self.name}-{number}"
+
+    def seen(self, event_id: str | None, latest: int) -> int:
+        """The number of the last event that a client has seen; 0 where that is none of ours."""
+        name, _, digits = (event_id or "").rpartition("-")
+        mine = name == self.name and digits.isdecimal() and len(digits) <= _MOST_DIGITS
+        number = int(digits) if mine else 0
+        return number if number <= latest else 0
