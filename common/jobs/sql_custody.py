@@ -58,7 +58,7 @@ class SqlCustody(SqlBase):
 
     def removed(self, limit: int) -> list[str]:
         table = deleted_jobs.c
-        query = select(table.id).where(table.model == self.model).limit(limit)
+        query = select(table.id).where(table.model == self.model).order_by(table.id).limit(limit)
         with self._reading() as connection:
             return list(connection.execute(query).scalars())
 

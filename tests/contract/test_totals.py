@@ -151,7 +151,9 @@ def check(store: SqlJobStore, removed: Rows = (), removed_deliveries: Rows = ())
         deliveries = [*rows_of(connection, webhook_deliveries), *removed_deliveries]
     found, figures = store.statistics(), store.figures()
     done = [
-        max(0, row["finished_at"] - row["started_at"])
+        row["seconds"]
+        if row["seconds"] is not None
+        else max(0, row["finished_at"] - row["started_at"])
         for row in rows
         if row["state"] == "completed" and row["started_at"] is not None
     ]
