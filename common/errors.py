@@ -20,7 +20,7 @@ VideosDGXError
 ├── KeyReused               422  an Idempotency-Key that came with another request before
 ├── StorageFull             507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer, with seconds to wait
-├── NameTaken               500  another service has this one's name (stops a start)
+├── AlreadyRunning          500  another service has this one's folder, or name (stops a start)
 ├── OutputsMismatch         500  outputs and job database do not belong together (stops a start)
 ├── NoThreads               503  in ``threads``: none are left (the job is made later)
 ├── ModelBusy               409  unload while a job uses the model
@@ -59,7 +59,8 @@ class VideosDGXError(Exception):
     def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.body = ErrorBody(code=self.code, message=message, param=param, hint=hint)
-        self.headers: dict[str, str] = {}
+        wait = self.retry_after
+        self.headers = {} if wait is None else {"Retry-After": str(wait)}
         """What HTTP asks to be sent along."""
 
 
@@ -175,10 +176,7 @@ class KeyInUse(VideosDGXError):
 
     code = "idempotency_key_in_use"
     status = 409
-
-    def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message, param=param, hint=hint)
-        self.headers = {"Retry-After": "1"}
+    retry_after = 1
 
 
 class KeyReused(VideosDGXError):
@@ -206,13 +204,6 @@ class StoreUnavailable(VideosDGXError):
         super().__init__(
             message, hint="Try again; with an Idempotency-Key nothing is made a second time."
         )
-        self.headers = {"Retry-After": str(self.retry_after)}
-
-
-class NameTaken(VideosDGXError):
-    """Another service has this name on this database: they would take each other's jobs."""
-
-    code = "name_taken"
 
 
 class OutputsMismatch(VideosDGXError):

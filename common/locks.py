@@ -18,6 +18,12 @@ class AlreadyRunning(VideosDGXError):
     code = "already_running"
 
 
+class NameTaken(AlreadyRunning):
+    """Another service has this name on this database: they would take each other's jobs."""
+
+    code = "name_taken"
+
+
 @contextmanager
 def held(
     path: Path, timeout: float, *, setting: str = "STATE_DIR", shared: bool = False

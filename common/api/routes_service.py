@@ -149,21 +149,16 @@ async def ready(service: ServiceParam, response: Response) -> ReadyView:
         f"task_down: The {task} failed and starts again; the service's log says why."
         for task in service.keeper.down
     ]
-    if service.name is not None and service.name.taken:
-        reasons.append(_reason_of(service.name.refusal()))
     try:
+        service.check_name()
         service.check_disk()
         await service.queue.read(service.queue.store.has_work, service.settings.worker_id())
     except VideosDGXError as exc:
-        reasons.append(_reason_of(exc))
+        reasons.append(f"{exc.body.code}: {exc.body.message}")
         response.headers.update(exc.headers)
     response.status_code = 503 if reasons else 200
     loaded = service.supervisor.model.state is ModelState.LOADED
     return ReadyView(ready=not reasons, model_loaded=loaded, reasons=reasons)
-
-
-def _reason_of(exc: VideosDGXError) -> str:
-    return f"{exc.body.code}: {exc.body.message}"
 
 
 @router.get("/info", tags=["Service"], summary="The model and this machine")

@@ -74,6 +74,11 @@ class Service:
             return None
         return Fitting(self.appraiser, checkpoint, self.variant, self.pool.capacity_bytes)
 
+    def check_name(self) -> None:
+        """Raises NameTaken: another service has this one's name, and makes its jobs."""
+        if self.name is not None and self.name.taken:
+            raise self.name.refusal()
+
     def check_disk(self) -> None:
         """Refuse work that could not be finished for want of space.
 

@@ -10,9 +10,10 @@ from secrets import token_hex
 
 from sqlalchemy import Connection, NullPool, text
 
-from common.errors import NameTaken, StoreUnavailable
+from common.errors import StoreUnavailable
 from common.jobs.database import translated_errors
 from common.jobs.postgres import DEAD_AFTER_SECONDS, open_postgres
+from common.locks import NameTaken
 from common.logs import get_logger
 
 log = get_logger("api")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from common.errors import NameTaken
 from common.jobs.name_lock import NameLock
+from common.locks import NameTaken
 from tests.contract.conftest import POSTGRES, Clock
 
 KEY = "videosdgx toy spark"

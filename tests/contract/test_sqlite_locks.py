@@ -1,6 +1,7 @@
 """Somebody else holds the lock of SQLite: reads go on beside a writer, and others end in time."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from common.errors import StoreUnavailable
 from common.jobs.database import sqlite_url
-from common.jobs.deadline import CALL_SECONDS
+from common.jobs.deadline import CALL_SECONDS, within
 from common.jobs.lanes import ANSWER_SECONDS
 from common.jobs.sql import SqlJobStore
 from tests.contract.test_store import submit
@@ -71,3 +72,20 @@ def test_a_locked_database_is_said_to_be_unavailable_within_five_seconds(
         store.get(job.id)
     foreigner.execute("ROLLBACK")
     assert store.claim("w") is not None
+
+
+def test_all_waits_of_a_call_share_its_deadline(
+    store: SqlJobStore, path: Path, foreigner: sqlite3.Connection
+):
+    """First for the lock of a writer, then for somebody who reads while it is written."""
+    job = submit(store)
+    foreigner.execute("BEGIN")
+    foreigner.execute("SELECT * FROM jobs").fetchall()
+    began = time.monotonic()
+    with within(1.0):
+        for _ in range(5):
+            with pytest.raises(StoreUnavailable):
+                store.cancel(job.id)
+    assert time.monotonic() - began < CALL_SECONDS
+    foreigner.execute("ROLLBACK")
+    assert store.cancel(job.id).ended

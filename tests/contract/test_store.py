@@ -392,11 +392,3 @@ def test_processes_that_race_never_claim_a_job_twice(store: SqlJobStore, url: st
     taken = [line for racer in racers for line in racer.communicate(timeout=60)[0].split()]
     assert len(taken) == 60
     assert set(taken) == ids
-
-
-def test_a_completion_that_is_said_twice_stays(store: SqlJobStore):
-    """The first answer was lost on its way: saying it again must not cost the video."""
-    job_id, token = running(store)
-    assert store.complete(job_id, token, RESULT)
-    assert store.complete(job_id, token, RESULT)
-    assert not store.complete(job_id, "old", RESULT.model_copy(update={"folder": "another"}))

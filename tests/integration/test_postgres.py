@@ -61,7 +61,7 @@ def is_ready(service: LiveService) -> bool:
 
 
 def test_a_silent_server_costs_a_503_and_no_job(fleet: Fleet, postgres: PostgresServer) -> None:
-    service = fleet.start(database_url=postgres.url)
+    service = fleet.start(database_url=postgres.url, heartbeat_timeout_seconds=5)
     running = service.submit(options={"step_seconds": 10})
     service.wait_for(running, "denoising")
     waiting = service.submit()
