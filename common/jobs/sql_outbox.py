@@ -69,8 +69,8 @@ class SqlOutbox(SqlBase):
 
     def settle_delivery(self, told: Delivery) -> None:
         attempts = json.dumps([attempt.model_dump() for attempt in told.attempts])
-        values = {"state": told.state.value, "next_at": told.next_at, "attempts": attempts}
-        values["wait"] = told.wait
+        when: dict[str, Any] = {"next_at": told.next_at, "wait": told.wait}
+        values = {"state": told.state.value, "attempts": attempts, **when}
         mine = and_(_PENDING, webhook_deliveries.c.job == told.job)
         with self._writing() as connection:
             connection.execute(update(webhook_deliveries).where(mine).values(values))
