@@ -5,8 +5,9 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from common.api.openai.errors import openai_answer, speaks_openai
 from common.api.openapi import methods_at
@@ -15,12 +16,16 @@ from common.logs import get_logger
 
 log = get_logger("api")
 
+CLIENT_CLOSED_REQUEST = 499
+"""For the meters: nginx's number, since HTTP has none."""
+
 
 def install(app: FastAPI) -> None:
     """Make every error an ``ErrorBody``."""
     app.add_exception_handler(VideosDGXError, _ours)
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -75,6 +80,12 @@ async def _http(request: Request, exc: Exception) -> JSONResponse:
         hint="GET / lists the routes.",
     )
     return _answer(request, exc.status_code, body, headers)
+
+
+async def _gone(request: Request, _exc: Exception) -> Response:
+    """The client went away in the middle of its body: nobody reads the answer, nothing is wrong."""
+    log.info("a client has gone", extra={"path": request.url.path})
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:

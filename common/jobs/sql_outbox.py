@@ -70,7 +70,7 @@ class SqlOutbox(SqlBase):
 
     def settle_delivery(self, told: Delivery) -> None:
         attempts = json.dumps([attempt.model_dump() for attempt in told.attempts])
-        when = {"next_at": told.next_at, "wait": told.wait}
+        when: dict[str, Any] = {"next_at": told.next_at, "wait": told.wait}
         values = {"state": told.state.value, "attempts": attempts, **when}
         mine = and_(_PENDING, webhook_deliveries.c.job == told.job)
         job = select(jobs.c.number).where(jobs.c.id == told.job)

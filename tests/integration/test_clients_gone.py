@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.fleet import Fleet
+from tests.integration.test_batches import make
 from tests.live import LiveService, wait_until
 
 MIB = 1024**2
@@ -80,7 +81,7 @@ def test_in_the_middle_of_a_body(service: LiveService, path: str):
 
 def test_in_the_middle_of_event_streams(service: LiveService):
     job_id = service.submit(SLOW["options"])  # type: ignore[arg-type]
-    batch = service.client.post("/batches", json={"requests": [SLOW, SLOW]}).json()
+    batch = make(service, SLOW, SLOW)
     for path in (f"/jobs/{job_id}/events", batch["links"]["events"]):
         for _ in range(3):
             leave(service, get(path), b"data: ")
@@ -94,3 +95,12 @@ def test_in_the_middle_of_waiting_for_a_video(service: LiveService):
         (job,) = wait_until(service.jobs)
         service.wait_for(job["id"], "denoising")
     wait_until(lambda: service.job(job["id"])["state"] == "cancelled")
+
+
+def test_in_the_middle_of_an_archive(service: LiveService):
+    batch = make(service, {"prompt": "a bar"}, {"prompt": "another"})
+    wait_until(lambda: service.get(batch["links"]["self"])["state"] == "completed")
+    for video in service.videos():
+        with (video / "video.mp4").open("r+b") as file:
+            file.truncate(200 * MIB)
+    leave(service, get(f"/batches/{batch['id']}/download"), b"\r\n\r\n")

@@ -31,7 +31,7 @@ def test_a_stream_that_goes_on_after_a_restart_gets_the_end(
     fleet: Fleet, wall: WallClock, jump: int
 ):
     service = fleet.start(drain_seconds=0, **wall.settings)
-    job_id = service.submit({"step_seconds": 30})
+    job_id = service.submit({"step_seconds": 1}, num_inference_steps=60)
     service.wait_for(job_id, "denoising")
     seen = ""
     with service.client.stream("GET", f"/jobs/{job_id}/events") as stream:
