@@ -18,7 +18,8 @@ VideosDGXError
 │   └── TooManyJobs         429  of one caller
 ├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
 ├── KeyReused               422  an Idempotency-Key that came with another request before
-├── StorageFull             507  the disk is below its reserve
+├── StorageUnavailable      503  a volume is gone, read-only or silent
+│   └── StorageFull         507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer
 ├── OutputsMismatch         500  outputs and job database do not belong together (stops a start)
 ├── ModelBusy               409  unload while a job uses the model
@@ -186,11 +187,24 @@ class KeyReused(VideosDGXError):
     status = 422
 
 
-class StorageFull(VideosDGXError):
+class StorageUnavailable(VideosDGXError):
+    """A volume is gone, cannot be written or does not answer."""
+
+    code = "storage_unavailable"
+    status = 503
+    retry_after = 10
+
+    def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, param=param, hint=hint)
+        self.headers = {"Retry-After": str(self.retry_after)}
+
+
+class StorageFull(StorageUnavailable):
     """A volume is below ``MIN_FREE_DISK_GB``, or a write met the end of the disk."""
 
     code = "storage_full"
     status = 507
+    retry_after = 60
 
 
 class StoreUnavailable(VideosDGXError):
@@ -198,6 +212,10 @@ class StoreUnavailable(VideosDGXError):
 
     code = "store_unavailable"
     status = 503
+
+
+INFRASTRUCTURE = (StorageUnavailable, StoreUnavailable)
+"""What is the machine's own fault, and heals without the job: it never costs an attempt."""
 
 
 class OutputsMismatch(VideosDGXError):

@@ -144,16 +144,16 @@ async def health(service: ServiceParam) -> HealthView:
     summary="Are jobs accepted?",
 )
 async def ready(service: ServiceParam, response: Response) -> ReadyView:
-    """503 while jobs cannot be accepted or made: too little disk, no database, a task down."""
+    """503 while jobs cannot be accepted or made: a volume, no database, a task down."""
     reasons = [
         f"task_down: The {task} failed and starts again; the service's log says why."
         for task in service.keeper.down
     ]
     try:
-        service.check_disk()
+        await service.volumes.check_now()
         await service.queue.call(service.queue.store.has_work, service.settings.worker_id())
     except VideosDGXError as exc:
-        reasons.append(f"{exc.body.code}: {exc.body.message}")
+        reasons.append(f"{exc.body.code}: {exc.body.message} {exc.body.hint or ''}")
     response.status_code = 503 if reasons else 200
     loaded = service.supervisor.model.state is ModelState.LOADED
     return ReadyView(ready=not reasons, model_loaded=loaded, reasons=reasons)
@@ -181,13 +181,15 @@ async def queue_status(service: ServiceParam) -> QueueView:
         cancelling=count(JobState.CANCELLING, 0),
         max_queue=service.settings.max_queue,
         expected_wait_seconds=None if wait is None else round(wait, 1),
-        waiting_for=_reason(service),
+        waiting_for=await _reason(service, queued),
         pool=await pool_view(service.pool),
     )
 
 
-def _reason(service: Service) -> str | None:
-    reasons = (progress.waiting_for for progress in service.supervisor.live.values())
+async def _reason(service: Service, queued: int) -> str | None:
+    reasons = [progress.waiting_for for progress in service.supervisor.live.values()]
+    if queued and (unwell := await service.volumes.now_unwell()) is not None:
+        reasons.append(unwell.body.message)
     return next(filter(None, reasons), None)
 
 

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from common.api.take_back import take_back
+from common.api.take_back import Files, Spawn, take_back_all
 from common.api.watch import Stalls, Verdict, Watch
 from common.api.worker_process import WorkerProcess, describe_exit
 from common.errors import VideosDGXError
@@ -34,7 +34,6 @@ log = get_logger("supervisor")
 
 TICK_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 60.0
-Spawn = Callable[[], Awaitable[WorkerProcess]]
 
 
 class Supervisor:
@@ -49,14 +48,14 @@ class Supervisor:
         queue: JobQueue,
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
-        discard: Callable[[str], None] = lambda _job_id: None,
+        files: Files | None = None,
         evicted_seconds: Callable[[int], float] = lambda _pid: 0.0,
     ) -> None:
-        """``discard`` removes the files of a job that ended without a result.
+        """``files``: of the jobs, for when a worker has ended with them.
 
         ``evicted_seconds``: for how long a worker, by its pid, has been asked to make room.
         """
-        self._discard = discard
+        self._files = files or Files()
         self._evicted_seconds = evicted_seconds
         self._spawn = spawn
         self._queue = queue
@@ -235,8 +234,8 @@ class Supervisor:
         self.crashes = 0 if clean else self.crashes + 1
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})
-        for job in await self._queue.call(self._queue.store.claimed, self._settings.worker_id()):
-            await take_back(self._queue, self._settings, job, verdict, self._discard)
+        mine = (self._queue, self._settings, verdict, self._files, self._stopping)
+        await take_back_all(*mine)
 
     async def _back_off(self) -> None:
         """Wait before the next try, longer each time; the first crash costs nothing."""

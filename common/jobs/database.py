@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn
 
 from common.errors import StorageFull, StoreUnavailable
+from common.jobs.one_file import stay_with_file
 from common.jobs.schema import metadata
 
 BUSY_TIMEOUT_SECONDS = 4
@@ -25,6 +26,7 @@ def open_database(url: str) -> Engine:
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         _make_sqlite_durable(engine)
+        stay_with_file(engine)
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":  # replicas open it together; SQLite queues them
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("videosdgx"))))

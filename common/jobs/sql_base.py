@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, inser
 from common.errors import JobNotFound
 from common.jobs.database import open_database, reading, translated_errors
 from common.jobs.model import Job
+from common.jobs.one_file import still_there
 from common.jobs.rows import from_row
 from common.jobs.schema import deleted_jobs, jobs
 from common.jobs.statements import held, move
@@ -86,8 +87,9 @@ class SqlBase:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with translated_errors(), self._engine.begin() as connection:
-            yield connection
+        connected = self._engine.connect
+        with translated_errors(), connected() as it, still_there(it), it.begin():
+            yield it
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
