@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 2.0
 """A volume that keeps us waiting for longer does not answer."""
 FRESH_SECONDS = 0.5
 """An answer that is younger is given again."""
-WRITE_SECONDS = 2.0
+WRITE_SECONDS = 10.0
 """Between two files that are written to see whether that works, while it does."""
 _PROBE = ".probe"
 

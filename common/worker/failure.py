@@ -1,13 +1,25 @@
 """What a client may know of what went wrong."""
 
 import errno
+from collections.abc import Callable
 
-from common.errors import GenerationFailed, OutOfMemory, StorageFull, VideosDGXError
+from common.errors import (
+    GenerationFailed,
+    OutOfMemory,
+    StorageFull,
+    StorageUnavailable,
+    VideosDGXError,
+)
 from common.runtime.out_of_memory import is_out_of_memory
 
 
-def as_error(exc: Exception) -> VideosDGXError:
-    """What a client may know of an exception; its own text stays in the log."""
+def as_error(
+    exc: Exception, blamed: Callable[[OSError], StorageUnavailable | None] = lambda _exc: None
+) -> VideosDGXError:
+    """What a client may know of an exception; its own text stays in the log.
+
+    ``blamed``: the error of a volume that is ours, where a file on it is to blame.
+    """
     if isinstance(exc, VideosDGXError):
         return exc
     if is_out_of_memory(exc):
@@ -15,9 +27,11 @@ def as_error(exc: Exception) -> VideosDGXError:
             "There was not enough memory for this video.",
             hint="Ask for a lower resolution or fewer frames.",
         )
-    if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
+    if isinstance(exc, OSError) and (error := blamed(exc)) is not None:
+        return error
+    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull(
-            "The disk filled up while the video was written.", hint="Free space, then try again."
+            "A disk filled up while the video was made.", hint="Free space, then try again."
         )
     return GenerationFailed(
         "Something went wrong inside the model.",

@@ -64,7 +64,7 @@ async def create_and_wait(
     if ended is None:
         await _give_up(job, service)
         return Response(status_code=_CLIENT_CLOSED_REQUEST)
-    answer = _answer(ended, service)
+    answer = await _answer(ended, service)
     answer.headers.update(once.response.headers)
     return answer
 
