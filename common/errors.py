@@ -1,4 +1,6 @@
-"""Every error that a client or an operator may see, in one tree; ``errors_access`` has its door.
+"""Every error that a client or an operator may see, in one tree.
+
+``errors_access`` has those of the door, ``errors_queue`` those of the queue's entrance.
 
 VideosDGXError
 ├── InvalidRequest          422  a field is wrong in itself
@@ -14,11 +16,8 @@ VideosDGXError
 ├── BatchNotFound           404  also somebody else's batch
 ├── BatchConflict           409  the state of the batch, or of its members, does not allow this
 ├── FileGone                410  a completed job's file was removed from disk
-├── QueueFull               429  with seconds to wait
-│   └── TooManyJobs         429  of one caller
-├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
-├── KeyReused               422  an Idempotency-Key that came with another request before
-├── StorageFull             507  the disk is below its reserve
+├── StorageUnavailable      503  a volume is gone, read-only or silent
+│   └── StorageFull         507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer, with seconds to wait
 ├── AlreadyRunning          500  another service has this one's folder, or name (stops a start)
 ├── OutputsMismatch         500  outputs and job database do not belong together (stops a start)
@@ -153,44 +152,24 @@ class FileGone(VideosDGXError):
     status = 410
 
 
-class QueueFull(VideosDGXError):
-    """``MAX_QUEUE`` jobs are unfinished already. ``retry_after`` is in seconds."""
+class StorageUnavailable(VideosDGXError):
+    """A volume is gone, cannot be written or does not answer."""
 
-    code = "queue_full"
-    status = 429
+    code = "storage_unavailable"
+    status = 503
+    retry_after = 10
 
-    def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.retry_after = retry_after
-        self.headers = {"Retry-After": str(retry_after)}
-
-
-class TooManyJobs(QueueFull):
-    """``MAX_JOBS_PER_KEY`` jobs of this caller are unfinished already."""
-
-    code = "too_many_jobs"
+    def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, param=param, hint=hint)
+        self.headers = {"Retry-After": str(self.retry_after)}
 
 
-class KeyInUse(VideosDGXError):
-    """A request with the same Idempotency-Key is under way."""
-
-    code = "idempotency_key_in_use"
-    status = 409
-    retry_after = 1
-
-
-class KeyReused(VideosDGXError):
-    """The Idempotency-Key belongs to another request."""
-
-    code = "idempotency_key_reused"
-    status = 422
-
-
-class StorageFull(VideosDGXError):
+class StorageFull(StorageUnavailable):
     """A volume is below ``MIN_FREE_DISK_GB``, or a write met the end of the disk."""
 
     code = "storage_full"
     status = 507
+    retry_after = 60
 
 
 class StoreUnavailable(VideosDGXError):
@@ -200,10 +179,17 @@ class StoreUnavailable(VideosDGXError):
     status = 503
     retry_after = 5
 
-    def __init__(self, message: str = "The job database does not answer.") -> None:
-        super().__init__(
-            message, hint="Try again; with an Idempotency-Key nothing is made a second time."
-        )
+    def __init__(
+        self,
+        message: str = "The job database does not answer.",
+        *,
+        hint: str = "Try again; with an Idempotency-Key nothing is made a second time.",
+    ) -> None:
+        super().__init__(message, hint=hint)
+
+
+INFRASTRUCTURE = (StorageUnavailable, StoreUnavailable)
+"""What is the machine's own fault, and heals without the job: it never costs an attempt."""
 
 
 class OutputsMismatch(VideosDGXError):

@@ -29,6 +29,7 @@ from common.api.report_watch import ReportWatch
 from common.api.service import Service
 from common.api.supervisor import TICK_SECONDS, Supervisor
 from common.api.sweep import share_identity
+from common.api.take_back import files_of, when_well
 from common.api.tracing import check_installed, open_tracing
 from common.api.worker_process import ChildWorker
 from common.auth.opening import check_exposure, open_authenticator
@@ -42,6 +43,7 @@ from common.locks import held
 from common.logs import configure_logs, get_logger
 from common.media.ownership import LOCK
 from common.media.storage import Storage
+from common.media.volumes import mark_volumes, open_volumes
 from common.memory.demand import Appraiser
 from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
@@ -88,9 +90,9 @@ def _serve(address: str) -> None:
     open_signer(settings)  # likewise
     if settings.otel_exporter_otlp_endpoint:
         check_installed()
-    settings.inputs_of(spec.id).mkdir(parents=True, exist_ok=True)
     with locked(settings, spec.id), named(settings, spec.id) as name:
         join_outputs(settings, spec.id)
+        mark_volumes(settings, spec.id)
         make_service = partial(build_service, address, spec, settings, name=name)
         app = create_app(spec, settings.max_body_mb, make_service, access)
         config = uvicorn.Config(
@@ -200,6 +202,7 @@ def build_service(
     store = open_store(settings, spec.id)
     queue = JobQueue(store, settings.max_queue, settings.max_jobs_per_key)
     storage = Storage(settings.outputs_of(spec.id))
+    volumes = open_volumes(settings, spec.id)
     meters = Meters(spec.id)
     tracing = open_tracing(settings, spec.id)
 
@@ -207,12 +210,12 @@ def build_service(
         traces = [] if tracing is None else [JobStories(queue, tracing)]
         return [ReportWatch(meters), *traces]
 
-    spawn = listened(partial(ChildWorker.spawn, address), listeners)
+    spawn = when_well(listened(partial(ChildWorker.spawn, address), listeners), volumes)
     supervisor = Supervisor(
         spawn,
         queue,
         settings,
-        discard=storage.remove,
+        files=files_of(storage, volumes),
         evicted=partial(pool.ledger.evicted, spec.id),
         may_work=lambda: name is None or not name.taken,
         clock=SteadyClock(most=5 * TICK_SECONDS),
@@ -223,6 +226,7 @@ def build_service(
         settings=settings,
         queue=queue,
         storage=storage,
+        volumes=volumes,
         supervisor=supervisor,
         forecasts=open_forecasts(queue, supervisor, spec, variant, settings.models_dir),
         pool=pool,

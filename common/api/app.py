@@ -16,6 +16,7 @@ from common.api import (
     routes_events,
     routes_generate,
     routes_jobs,
+    routes_memory,
     routes_presets,
     routes_preview,
     routes_service,
@@ -57,7 +58,7 @@ _TAGS = [
 _ROUTES = (
     *(routes_generate, routes_jobs, routes_preview, routes_events, routes_webhooks),
     *(routes_create, routes_follow, routes_files),
-    *(routes_presets, routes_service, auth_session),
+    *(routes_presets, routes_service, routes_memory, auth_session),
     *(routes_sync, routes_videos, routes_content, routes_models),
 )
 """In the order in which paths are matched: /v1/videos/sync is no video's id."""

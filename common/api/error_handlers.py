@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from common.api.openai.errors import openai_answer, speaks_openai
 from common.api.openapi import methods_at
-from common.errors import ErrorBody, InvalidRequest, VideosDGXError
+from common.errors import INFRASTRUCTURE, ErrorBody, InvalidRequest, VideosDGXError
 from common.logs import get_logger
 
 log = get_logger("api")
@@ -26,6 +26,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -39,7 +40,10 @@ def _answer(
 
 async def _ours(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, VideosDGXError)  # noqa: S101  # registered for this type
-    if exc.status >= 500:
+    if isinstance(exc, INFRASTRUCTURE):  # it heals by itself; where we met it says nothing
+        cause = str(exc.__cause__ or "")
+        log.warning("request refused", extra={"reason": exc.body.message, "cause": cause})
+    elif exc.status >= 500:
         log.error("request failed", exc_info=exc, extra={"code": exc.code})
     return refusal(request, exc)
 
@@ -47,6 +51,17 @@ async def _ours(request: Request, exc: Exception) -> JSONResponse:
 def refusal(request: Request, exc: VideosDGXError) -> JSONResponse:
     """The answer that an error is, in the vocabulary of the request's path."""
     return _answer(request, exc.status, exc.body, exc.headers)
+
+
+async def _disk(request: Request, exc: Exception) -> JSONResponse:
+    """A disk that fails is no fault of the code: it is named, and heals."""
+    assert isinstance(exc, OSError)  # noqa: S101  # registered for this type
+    service = request.app.state.service
+    error = await service.volumes.now_unwell(anew=True) or service.volumes.blamed(exc)
+    if error is None:
+        return await _unexpected(request, exc)
+    log.warning("a disk failed", extra={"reason": error.body.message, "errno": exc.errno})
+    return refusal(request, error)
 
 
 async def _parameters(request: Request, exc: Exception) -> JSONResponse:

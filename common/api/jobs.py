@@ -1,14 +1,16 @@
 """What every vocabulary of routes does with a job: find, cancel, remove, open its files."""
 
-import contextlib
 from pathlib import Path
 
 from fastapi.concurrency import run_in_threadpool
 
 from common.api.service import Service
-from common.errors import FileGone, JobConflict, NoPreview
+from common.errors import FileGone, JobConflict, NoPreview, StorageFull, StorageUnavailable
 from common.jobs.model import Job
+from common.logs import get_logger
 from common.media.draft import THUMBNAIL
+
+log = get_logger("api")
 
 
 async def find(service: Service, job_id: str) -> Job:
@@ -30,23 +32,42 @@ async def cancel(service: Service, job_id: str) -> Job:
 
 
 async def remove(service: Service, job_id: str) -> None:
-    """Forget an ended job and delete its files. Raises JobNotFound, JobConflict."""
+    """Forget an ended job and delete its files.
+
+    Raises:
+        JobNotFound, JobConflict: unknown, or not ended.
+        StorageUnavailable: its files could not go now; nothing was done.
+    """
+    await check_removable(service)
     job = await service.queue.call(service.queue.store.delete, job_id)
     await run_in_threadpool(remove_files, service, job)
 
 
-def published_file(service: Service, job: Job, name: str) -> Path:
+async def check_removable(service: Service) -> None:
+    """Files can go from a disk that is full; from one that is read-only or gone they cannot.
+
+    Raises:
+        StorageUnavailable: naming the volume.
+    """
+    error = await service.volumes.now_unwell(anew=True)
+    if error is not None and not isinstance(error, StorageFull):
+        raise error
+
+
+async def published_file(service: Service, job: Job, name: str) -> Path:
     """The path of a file of a completed job.
 
     Raises:
         JobConflict: it is not completed.
         FileGone: somebody removed the file.
         NoPreview: there never was a thumbnail.
+        StorageUnavailable: the whole volume has gone.
     """
     path = published_path(service, job, name)
     if name == THUMBNAIL and job.result is not None and not job.result.has_thumbnail:
         raise NoPreview("This video has no thumbnail: it could not be made.")
     if not path.is_file():
+        await service.volumes.check_now(anew=True)
         raise FileGone("The file is no longer on disk.", hint="Make the video again.")
     return path
 
@@ -65,8 +86,13 @@ def published_path(service: Service, job: Job, name: str) -> Path:
 
 
 def remove_files(service: Service, job: Job) -> None:
-    """Whatever of it is on disk: an attempt that died may have left something, too."""
-    service.storage.remove(job.id)
-    for name in job.resolved.uploads.values():
-        with contextlib.suppress(FileNotFoundError):
-            (service.inputs / name).unlink()
+    """Whatever of it is on disk: an attempt that died may have left something, too.
+
+    What a disk does not let go of is noted as removed, and goes at the next start.
+    """
+    try:
+        service.storage.remove(job.id)
+        for name in job.resolved.uploads.values():
+            (service.inputs / name).unlink(missing_ok=True)
+    except (OSError, StorageUnavailable) as exc:
+        log.warning("files stay for now", extra={"job_id": job.id, "reason": str(exc)})

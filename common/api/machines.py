@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from common.api.rescue import Rescue
 from common.api.service import Service
 from common.api.supervisor import Supervisor
+from common.api.take_back import files_of
 from common.errors import StoreUnavailable
 from common.jobs.lanes import Lane
 from common.jobs.name_lock import NameLock
@@ -26,7 +27,13 @@ async def among_machines(service: Service) -> AsyncIterator[None]:
     supervisor, keep = service.supervisor, service.keeper.keep
     # Steady: who was suspended itself has not seen the others stand still.
     clock = SteadyClock(most=service.settings.lease_seconds * 2 / 3)
-    rescue = Rescue(service.queue, service.settings, supervisor.wake, service.storage.remove, clock)
+    rescue = Rescue(
+        service.queue,
+        service.settings,
+        supervisor.wake,
+        files_of(service.storage, service.volumes),
+        clock,
+    )
     tasks = [asyncio.create_task(keep("rescue", rescue.run))]
     if (name := service.name) is not None:
         tasks.append(asyncio.create_task(keep("name", lambda: hold_name(name, supervisor))))

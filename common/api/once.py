@@ -17,7 +17,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from common.api.body import Body
 from common.api.service import Service, service_of
-from common.errors import InvalidRequest, KeyInUse
+from common.errors import InvalidRequest
+from common.errors_queue import KeyInUse
 from common.jobs.keys import HEADER
 from common.jobs.model import Job, KeyUse
 from common.jobs.queue import JobQueue

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from common.api.feed import Sight
 from common.api.service import Service
 from common.api.views import JobView, job_view
-from common.jobs.model import Job
+from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
 from common.jobs.store import JobStore
 
@@ -25,7 +25,7 @@ async def views_of(
 ) -> list[JobView]:
     """The views of jobs that were read already; the line is looked at once for all."""
     etas = await service.forecasts.of(jobs)
-    live = service.supervisor.live
+    live = service.supervisor.live | _held(service, jobs)
     return [job_view(job, live.get(job.id), position, etas.get(job.id)) for job in jobs]
 
 
@@ -39,11 +39,11 @@ class Watched:
     async def look(self, job_ids: Collection[str]) -> dict[str, Sight]:
         """All of them as they are now; those that were deleted are left out."""
         service = self._service
-        call, store = service.queue.call, service.queue.store
-        found, places = await call(_look, store, tuple(job_ids), self._jobs)
+        read, store = service.queue.read, service.queue.store
+        found, places = await read(_look, store, tuple(job_ids), self._jobs)
         self._jobs = {job_id: job for job_id, job in (self._jobs | found).items() if not job.ended}
         etas = await service.forecasts.of(list(found.values()))
-        live = service.supervisor.live
+        live = service.supervisor.live | _held(service, list(found.values()))
         return {
             job_id: Sight(job, live.get(job_id), places.get(job_id), etas.get(job_id))
             for job_id, job in found.items()
@@ -60,3 +60,13 @@ def _look(
     found = same | rows
     queued = [job for job in found.values() if job.state is JobState.QUEUED]
     return found, store.positions(queued) if queued else {}
+
+
+def _held(service: Service, jobs: Sequence[Job]) -> dict[str, Progress]:
+    """Queued jobs begin only when the volumes are well: then they say so."""
+    queued = [job for job in jobs if job.state is JobState.QUEUED]
+    unwell = service.volumes.known_unwell() if queued else None
+    if unwell is None:
+        return {}
+    held = {"waiting_for": unwell.body.message}
+    return {job.id: job.progress.model_copy(update=held) for job in queued}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from common.api.take_back import take_back
+from common.api.take_back import Files, take_back
 from common.api.watch import Stalls, Verdict
 from common.errors import VideosDGXError
 from common.jobs.queue import JobQueue
@@ -17,7 +17,7 @@ log = get_logger("supervisor")
 
 @dataclass(eq=False)
 class Rescue:
-    """Looks after the others' claims. ``discard`` removes the files of a job, by its id.
+    """Looks after the others' claims. ``files`` are the outputs of the jobs.
 
     ``wake`` is called when a job is there to be made; ``clock`` is monotonic.
     """
@@ -25,7 +25,7 @@ class Rescue:
     queue: JobQueue
     settings: Settings
     wake: Callable[[], None]
-    discard: Callable[[str], None] = lambda _job_id: None
+    files: Files = field(default_factory=Files)
     clock: Callable[[], float] = time.monotonic
     _stalls: Stalls = field(init=False)
 
@@ -49,7 +49,7 @@ class Rescue:
         stalled = self._stalls.among(others, self.clock())
         for job in stalled:
             verdict = Verdict("its worker shows no life any more", blame=True)
-            await take_back(self.queue, self.settings, job, verdict, self.discard)
+            await take_back(self.queue, self.settings, job, verdict, self.files)
         if stalled:
             self.wake()
         return len(stalled)

@@ -21,7 +21,7 @@ from common.api.views import DryRunView, ErrorView, JobView
 from common.errors import CheckpointError
 from common.fusing import shape_of_batch
 from common.jobs.model import Job, KeyUse, NewJob
-from common.media.disk import full_disk_named
+from common.media.disk import disk_named
 from common.requests import PRIORITIES, GenerateRequest
 from common.resolver import Resolution, resolve
 
@@ -59,7 +59,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         415: "Neither JSON nor multipart.",
         422: "A field is wrong, or the model cannot make that; `param` names it.",
         429: "The queue is full; try again after `Retry-After` seconds.",
-        503: "The job database does not answer.",
+        503: "The job database or a volume does not answer.",
         507: "Too little disk space is left.",
     }.items()
 }
@@ -113,7 +113,7 @@ async def accept(
     service: Service, job_id: str, body: Body, resolution: Resolution, key: KeyUse | None = None
 ) -> Job:
     """Store the job and its upload, and wake the worker."""
-    service.check_disk()
+    await service.volumes.check_now()
     await run_in_threadpool(check_memory, service, resolution)
     estimated = await service.forecasts.working_seconds(resolution.request)
     new = new_job(service, job_id, body, resolution, estimated, key=key)
@@ -180,9 +180,9 @@ async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryR
 
 
 def write_upload(path: Path, upload: BinaryIO) -> None:
-    """The upload is on disk before the job that needs it. Raises StorageFull."""
+    """The upload is on disk before the job that needs it. Raises StorageUnavailable."""
     upload.seek(0)
-    with full_disk_named(), path.open("wb") as file:
+    with disk_named("uploads"), path.open("wb") as file:
         shutil.copyfileobj(upload, file)
         file.flush()
         os.fsync(file.fileno())

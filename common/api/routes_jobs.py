@@ -84,7 +84,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 async def download(job_id: str, service: ServiceParam) -> Response:
     """The MP4. `Range` works, so players can seek and downloads can go on."""
     job = await find(service, job_id)
-    video = published_file(service, job, VIDEO)
+    video = await published_file(service, job, VIDEO)
     return FileResponse(video, media_type="video/mp4", filename=file_name(job))
 
 
@@ -98,4 +98,4 @@ async def download(job_id: str, service: ServiceParam) -> Response:
 async def thumbnail(job_id: str, service: ServiceParam) -> Response:
     """The middle frame as a JPEG, at most 512 pixels wide or high."""
     job = await find(service, job_id)
-    return FileResponse(published_file(service, job, THUMBNAIL), media_type="image/jpeg")
+    return FileResponse(await published_file(service, job, THUMBNAIL), media_type="image/jpeg")

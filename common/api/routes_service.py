@@ -1,14 +1,14 @@
-"""The service itself: what it is, how it is, what it did, and its model in and out of memory."""
+"""The service itself: what it is, how it is, and what it did."""
 
 import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, Field
 
 from common import __version__
-from common.api.auth import FORBIDDEN, admin_only, metrics_reader
+from common.api.auth import FORBIDDEN, metrics_reader
 from common.api.eta_views import EtaErrors
 from common.api.info import InfoView, info_view
 from common.api.memory_views import PoolView, pool_view
@@ -22,7 +22,6 @@ from common.messages import ModelState
 
 router = APIRouter()
 ServiceParam = Annotated[Service, Depends(service_of)]
-ADMIN: dict[str, Any] = {"dependencies": [Depends(admin_only)], "responses": FORBIDDEN}
 
 
 class RootView(BaseModel):
@@ -65,19 +64,6 @@ class QueueView(BaseModel):
     )
     waiting_for: str | None = Field(description="Why the next job does not begin, if it waits.")
     pool: PoolView
-
-
-class ModelView(BaseModel):
-    """The model's place in memory, after what was asked."""
-
-    state: ModelState
-    message: str
-
-
-class UnloadBody(BaseModel):
-    """How urgent it is."""
-
-    force: StrictBool = Field(False, description="Now: a running job goes back to the queue.")
 
 
 class LastJob(BaseModel):
@@ -144,17 +130,17 @@ async def health(service: ServiceParam) -> HealthView:
     summary="Are jobs accepted?",
 )
 async def ready(service: ServiceParam, response: Response) -> ReadyView:
-    """503 while jobs cannot be accepted or made: too little disk, no database, a task down."""
+    """503 while jobs cannot be accepted or made: a volume, no database, a task down."""
     reasons = [
         f"task_down: The {task} failed and starts again; the service's log says why."
         for task in service.keeper.down
     ]
     try:
         service.check_name()
-        service.check_disk()
+        await service.volumes.check_now()
         await service.queue.read(service.queue.store.has_work, service.settings.worker_id())
     except VideosDGXError as exc:
-        reasons.append(f"{exc.body.code}: {exc.body.message}")
+        reasons.append(f"{exc.body.code}: {exc.body.message} {exc.body.hint or ''}")
         response.headers.update(exc.headers)
     response.status_code = 503 if reasons else 200
     loaded = service.supervisor.model.state is ModelState.LOADED
@@ -183,13 +169,15 @@ async def queue_status(service: ServiceParam) -> QueueView:
         cancelling=count(JobState.CANCELLING, 0),
         max_queue=service.settings.max_queue,
         expected_wait_seconds=None if wait is None else round(wait, 1),
-        waiting_for=_reason(service),
+        waiting_for=await _reason(service, queued),
         pool=await pool_view(service.pool),
     )
 
 
-def _reason(service: Service) -> str | None:
-    reasons = (progress.waiting_for for progress in service.supervisor.live.values())
+async def _reason(service: Service, queued: int) -> str | None:
+    reasons = [progress.waiting_for for progress in service.supervisor.live.values()]
+    if queued and (unwell := await service.volumes.now_unwell()) is not None:
+        reasons.append(unwell.body.message)
     return next(filter(None, reasons), None)
 
 
@@ -236,24 +224,3 @@ def _metrics(service: Service, statistics: Statistics, errors: EtaErrors) -> Met
         worker_crashes_in_a_row=service.supervisor.crashes,
         eta_errors=errors,
     )
-
-
-@router.post("/load", status_code=202, tags=["Memory"], summary="Warm the model", **ADMIN)
-async def load(service: ServiceParam) -> ModelView:
-    """Bring the model into memory before the first job; `GET /ready` says when it is there."""
-    service.supervisor.load()
-    return ModelView(state=service.supervisor.model.state, message="Loading begins.")
-
-
-@router.post("/unload", status_code=202, tags=["Memory"], summary="Free the memory", **ADMIN)
-async def unload(service: ServiceParam, body: UnloadBody | None = None) -> ModelView:
-    """Free the memory as soon as the queue is empty; with `force`, now.
-
-    With `force` a running job goes back to the queue, and starts again with its worker.
-    """
-    force = body is not None and body.force
-    if service.supervisor.worker_pid is None:
-        return ModelView(state=ModelState.UNLOADED, message="Nothing is loaded.")
-    service.supervisor.unload(force=force)
-    when = "now" if force else "when the queue is empty"
-    return ModelView(state=service.supervisor.model.state, message=f"Unloads {when}.")

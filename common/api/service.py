@@ -1,6 +1,5 @@
 """What the routes stand on: one service's parts, put together once at the entry point."""
 
-import shutil
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,15 +16,16 @@ from common.api.supervisor import Supervisor
 from common.api.tracing import Tracing
 from common.auth.caller import EVERYBODY, Caller
 from common.contract import ModelSpec, Variant
-from common.errors import CheckpointError, StorageFull
+from common.errors import CheckpointError
 from common.hub import locate
 from common.jobs.queue import JobQueue, OwnersQueue
 from common.media.storage import Storage
+from common.media.volumes import Volumes
 from common.memory.demand import Appraiser
 from common.memory.fitting import Fitting
 from common.memory.nvml import Gpu
 from common.memory.opening import Pool
-from common.settings import GIB, Settings
+from common.settings import Settings
 from common.templates.folder import TemplateFolder
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Service:
     settings: Settings
     queue: JobQueue
     storage: Storage
+    volumes: Volumes
     supervisor: Supervisor
     pool: Pool
     appraiser: Appraiser
@@ -78,24 +79,6 @@ class Service:
         """Raises NameTaken: another service has this one's name, and makes its jobs."""
         if self.name is not None and self.name.taken:
             raise self.name.refusal()
-
-    def check_disk(self) -> None:
-        """Refuse work that could not be finished for want of space.
-
-        Raises:
-            StorageFull: a volume is below ``MIN_FREE_DISK_GB``.
-        """
-        reserve = self.settings.min_free_disk_gb
-        free_bytes = {
-            "outputs": self.storage.free_bytes(),
-            "state": shutil.disk_usage(self.inputs).free,
-        }
-        for name, free in ((name, count / GIB) for name, count in free_bytes.items()):
-            if free < reserve:
-                raise StorageFull(
-                    f"The {name} volume has {free:.1f} GB free, and {reserve:g} GB are kept free.",
-                    hint="Delete old jobs (DELETE /jobs/{id}), or free space on the volume.",
-                )
 
 
 def service_of(request: Request) -> Service:

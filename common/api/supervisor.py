@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from common.api.take_back import take_all_back, verdict_on
+from common.api.take_back import Files, Spawn, excused, take_all_back, verdict_on
 from common.api.watch import Verdict, Watch
 from common.api.worker_process import WorkerProcess
 from common.errors import VideosDGXError
@@ -33,7 +33,6 @@ log = get_logger("supervisor")
 
 TICK_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 60.0
-Spawn = Callable[[], Awaitable[WorkerProcess]]
 
 
 class Supervisor:
@@ -48,17 +47,17 @@ class Supervisor:
         queue: JobQueue,
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
-        discard: Callable[[str], None] = lambda _job_id: None,
+        files: Files | None = None,
         evicted: Callable[[int], bool] = lambda _pid: False,
         may_work: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``discard`` removes the files of a job that ended without a result.
+        """``files``: of the jobs, for when a worker has ended with them.
 
         ``evicted``: whether a worker, by its pid, has been asked to make room.
         ``may_work``: not while another service has this one's name; its claims are under it.
         """
         self._may_work = may_work
-        self._discard = discard
+        self._files = files or Files()
         self._evicted = evicted
         self._spawn = spawn
         self._queue = queue
@@ -237,13 +236,13 @@ class Supervisor:
         self.crashes = 0 if clean else self.crashes + 1
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})
-        self.owed = verdict
+        self.owed = await excused(verdict, self._files)
         await self._settle()
 
     async def _settle(self) -> None:
         """Take back what the last worker held; as soon as the database answers."""
         if self.owed is not None and self._may_work():
-            await take_all_back(self._queue, self._settings, self.owed, self._discard)
+            await take_all_back(self._queue, self._settings, self.owed, self._files)
             self.owed = None
 
     async def _back_off(self) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from common.errors import StorageFull, StoreUnavailable
 from common.jobs.deadline import seconds_left, within
+from common.jobs.one_file import stay_with_file
 from common.jobs.schema import OUTGROWN, metadata
 from common.jobs.totals import keep_totals
 
@@ -93,6 +94,8 @@ def _open_sqlite(url: str) -> Engine:
         _wait_at_most(connection)
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA synchronous = FULL")
+
+    stay_with_file(engine)
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:

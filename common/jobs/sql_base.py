@@ -14,6 +14,7 @@ from common.errors import JobNotFound
 from common.jobs.database import open_database, reading, translated_errors
 from common.jobs.keys import Life, Now
 from common.jobs.model import Job, Progress
+from common.jobs.one_file import still_there
 from common.jobs.rows import from_row
 from common.jobs.schema import deleted_jobs, jobs
 from common.jobs.statements import ended_after, held, move
@@ -132,8 +133,9 @@ class SqlBase:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with translated_errors(), self._engine.begin() as connection:
-            yield connection
+        connected = self._engine.connect
+        with translated_errors(), connected() as it, still_there(it), it.begin():
+            yield it
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

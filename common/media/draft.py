@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import EncodingFailed
-from common.media.disk import full_disk_named
+from common.media.disk import disk_named
 
 VIDEO = "video.mp4"
 THUMBNAIL = "thumbnail.jpg"
@@ -43,12 +43,12 @@ class Draft:
 
         Raises:
             EncodingFailed: there is no video in it.
-            StorageFull: the disk is full.
+            StorageFull, StorageUnavailable: see ``disk_named``.
         """
         if not has_video(self.folder):
             raise EncodingFailed("The video is missing.")
         whole = {**manifest, "job_id": self.job_id, "token": self.token}
-        with full_disk_named():
+        with disk_named():
             (self.folder / MANIFEST).write_text(json.dumps(whole, indent=2), encoding="utf-8")
             for file in self.folder.iterdir():
                 fsync(file)
@@ -58,8 +58,9 @@ class Draft:
         return self.folder.name
 
     def discard(self) -> None:
-        """Remove what was written. Does nothing after `publish`."""
-        delete(self.folder)
+        """Remove what was written. Does nothing after `publish`, nor on a disk that fails."""
+        with contextlib.suppress(OSError):  # the next attempt removes it, or the next start
+            delete(self.folder)
 
 
 def has_video(folder: Path) -> bool:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from common.media.disk import full_disk_named
+from common.media.disk import disk_named
 
 LOCK = ".lock"
 """Held by the service whose outputs these are."""
@@ -20,6 +20,6 @@ def read_identity(root: Path) -> str | None:
 def write_identity(root: Path, identity: str) -> None:
     """Name the folder; whole or not at all. Raises StorageFull."""
     draft = root / f"{_IDENTITY}.part"
-    with full_disk_named():
+    with disk_named():
         draft.write_text(identity, encoding="ascii")
         draft.replace(root / _IDENTITY)

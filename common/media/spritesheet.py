@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import EncodingFailed, FileGone, StorageFull
-from common.media.disk import full_disk_named, storage_full
+from common.media.disk import disk_named, storage_full
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,7 +115,7 @@ def _write(video: Path, sheet: Path) -> None:
     if not done:
         raise EncodingFailed("The spritesheet could not be made.")
     draft = sheet.with_suffix(".part")
-    with full_disk_named():
+    with disk_named():
         try:
             draft.write_bytes(jpeg.tobytes())
             draft.rename(sheet)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from common.media.disk import full_disk_named
+from common.media.disk import disk_named
 from common.media.draft import MANIFEST, THUMBNAIL, VIDEO, Draft, delete, fsync, has_video
 from common.media.ownership import read_identity, write_identity
 from common.media.previews import PreviewFiles
@@ -44,21 +44,24 @@ class Storage:
         self._root = root
         self._partial = root / _PARTIAL
         self.previews = PreviewFiles(root / _PREVIEWS)
-        with full_disk_named():
+        with disk_named():
             self._partial.mkdir(parents=True, exist_ok=True)
 
     def begin(self, job_id: str, token: str) -> Draft:
         """An empty folder for one attempt; what earlier attempts left unfinished is removed.
 
         Raises:
-            StorageFull: the disk is full.
+            StorageFull, StorageUnavailable: see ``disk_named``.
         """
         name = _folder_name(job_id, token)
-        for stale in self._partial.glob(f"{job_id}-*"):
-            delete(stale)
         folder = self._partial / name
-        with full_disk_named():
-            folder.mkdir(parents=True)
+        with disk_named():
+            for stale in self._partial.glob(f"{job_id}-*"):
+                delete(stale)
+            self._partial.mkdir(
+                exist_ok=True
+            )  # not the root: without it we would fill another disk
+            folder.mkdir()
         return Draft(job_id, token, folder, self._root)
 
     def adopt(self, job_id: str, token: str) -> tuple[str, Manifest] | None:
@@ -67,8 +70,20 @@ class Storage:
         It is there when that attempt ended between its rename and its record. The manifest is
         returned as it was written, with the token of the attempt that made the video. Folders
         without a readable manifest or without a video are removed.
+
+        Raises:
+            StorageFull, StorageUnavailable: see ``disk_named``.
         """
         name = _folder_name(job_id, token)
+        with disk_named():
+            newest = self._newest(job_id)
+            if newest is None:
+                return None
+            newest[0].rename(self._root / name)
+            fsync(self._root)
+        return name, newest[1]
+
+    def _newest(self, job_id: str) -> tuple[Path, Manifest] | None:
         newest: tuple[Path, Manifest] | None = None
         for folder in self._published(job_id):
             manifest = _read_manifest(folder, job_id)
@@ -76,25 +91,31 @@ class Storage:
                 newest = (folder, manifest)
             else:
                 self._take_away(folder)
-        if newest is None:
-            return None
-        with full_disk_named():
-            newest[0].rename(self._root / name)
-            fsync(self._root)
-        return name, newest[1]
+        return newest
+
+    def is_finished(self, job_id: str) -> bool:
+        """Whether an attempt has published this job's video, and only its record is missing."""
+        with disk_named():
+            found = self._published(job_id)
+            return any(_read_manifest(folder, job_id) is not None for folder in found)
 
     def withdraw(self, job_id: str, token: str) -> None:
         """Remove what one attempt published, when its record was refused."""
         self._take_away(self._root / _folder_name(job_id, token))
 
     def remove(self, job_id: str) -> None:
-        """Remove everything of a job, finished and unfinished."""
+        """Remove everything of a job, finished and unfinished.
+
+        Raises:
+            StorageFull, StorageUnavailable: see ``disk_named``.
+        """
         if not _ID.fullmatch(job_id):
             raise ValueError("a job id is 32 hexadecimal digits")
-        for folder in self._published(job_id):
-            self._take_away(folder)
-        for partial in self._partial.glob(f"{job_id}-*"):
-            delete(partial)
+        with disk_named():
+            for folder in self._published(job_id):
+                self._take_away(folder)
+            for partial in self._partial.glob(f"{job_id}-*"):
+                delete(partial)
         self.previews.remove(job_id)
 
     def folders(self) -> Iterator[str]:
@@ -210,7 +231,7 @@ def _modified(folder: Path) -> int:
 def _read_manifest(folder: Path, job_id: str) -> Manifest | None:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a disk that fails tells nothing
         return None
     ours = isinstance(manifest, dict) and manifest.get("job_id") == job_id
     return manifest if ours and has_video(folder) else None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import EncodingFailed
-from common.media.disk import full_disk_named
+from common.media.disk import disk_named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,12 +22,12 @@ def write_thumbnail(frame: "NDArray[np.uint8]", path: Path) -> None:
     """Write RGB ``frame`` [height, width, 3] as a JPEG of at most 512 pixels on the long side.
 
     Raises:
-        StorageFull: the disk is full.
+        StorageFull, StorageUnavailable: see ``disk_named``.
         EncodingFailed: the frame cannot be made into a JPEG.
     """
     scale = min(1.0, _LONG_SIDE / max(frame.shape[:2]))
     jpeg = as_jpeg(frame, scale, _JPEG_QUALITY)
-    with full_disk_named():
+    with disk_named():
         path.write_bytes(jpeg)
 
 

@@ -4,6 +4,7 @@ All workers follow the same policy on the same ledger, one at a time, and each a
 there is no server that could die.
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ from common.memory.pool import (
     Rules,
     Situation,
     Stage,
+    Ticket,
     capacity_bytes,
     free_bytes,
     missing_bytes,
@@ -94,7 +96,7 @@ class Arbiter:
                 on_wait(reason)
                 self._pause(LOOK_SECONDS)
         except BaseException:
-            self._write(ticket=None)
+            self._give_back(ticket=None)
             raise
         waited = self._clock() - started
         if waited >= LOOK_SECONDS:
@@ -125,12 +127,13 @@ class Arbiter:
 
     def end_turn(self) -> None:
         """The last frame is decoded: the next ticket may have the GPU."""
-        self._stage(Stage.TAIL)
+        if self._lease.ticket is not None:
+            self._give_back(ticket=self._staged(self._lease.ticket, Stage.TAIL))
 
     def loaded(self) -> None:
         """The weights are in memory."""
         used = self._used_bytes()
-        self._write(loaded=True, loaded_at=self._clock(), used_bytes=used, weights_bytes=used)
+        self._give_back(loaded=True, loaded_at=self._clock(), used_bytes=used, weights_bytes=used)
         self._bound(self.most_bytes)
 
     def finish(self) -> None:
@@ -141,7 +144,7 @@ class Arbiter:
         used = self._used_bytes()
         held = max(used, self._lease.weights_bytes) if self._lease.loaded else 0
         now = self._clock()
-        self._write(ticket=None, used_bytes=used, reserved_bytes=held, last_used=now)
+        self._give_back(ticket=None, used_bytes=used, reserved_bytes=held, last_used=now)
         self._bound(self.most_bytes)
 
     @property
@@ -196,13 +199,12 @@ class Arbiter:
             wait = take_turn(self._situation(), self._lease.model)
             if wait is not None:
                 return wait.why
-            self._stage(Stage.ON_GPU)
+            if self._lease.ticket is not None:
+                self._write(ticket=self._staged(self._lease.ticket, Stage.ON_GPU))
         return None
 
-    def _stage(self, stage: Stage) -> None:
-        ticket = self._lease.ticket
-        if ticket is not None:
-            self._write(ticket=ticket.model_copy(update={"stage": stage, "since": self._clock()}))
+    def _staged(self, ticket: Ticket, stage: Stage) -> Ticket:
+        return ticket.model_copy(update={"stage": stage, "since": self._clock()})
 
     def _situation(self) -> Situation:
         reading = self._probe.read()
@@ -222,6 +224,11 @@ class Arbiter:
         if isinstance(decision, Evict):
             return f"needs {need}, {free} free, waiting for {_list(decision.models)} to make room"
         return f"needs {need}, {free} free, waiting for {decision.why}"
+
+    def _give_back(self, **changes: object) -> None:
+        """What takes nothing may be told later: the next beat writes the whole lease again."""
+        with contextlib.suppress(OSError):  # a full disk costs no finished work
+            self._write(**changes)
 
     def _write(self, **changes: object) -> None:
         with self._writing:

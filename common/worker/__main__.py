@@ -6,10 +6,12 @@ import logging
 import os
 from pathlib import Path
 
-from common.errors import VideosDGXError
+from common.errors import INFRASTRUCTURE, VideosDGXError
 from common.jobs.opening import open_store
 from common.locks import held
 from common.logs import configure_logs, get_logger
+from common.media.volumes import open_volumes
+from common.messages import EXIT_RESTART
 from common.settings import load_settings
 from common.spec import load_spec
 from common.worker.control import Control, open_pipe
@@ -34,9 +36,11 @@ def main() -> int:
     os.nice(settings.worker_niceness)
     volunteer()
     control = Control(open_pipe(arguments.control_fd))
+    volumes = open_volumes(settings, spec.id)
+    volumes.check()  # what is missing must not be made anew by opening it
     with held(settings.state_of(spec.id) / "worker.lock", LOCK_PATIENCE_SECONDS):
         store = open_store(settings, spec.id)
-        return Worker(spec, settings, store, control).run()
+        return Worker(spec, settings, store, control, volumes).run()
 
 
 def volunteer(oom_score_adj: Path = Path("/proc/self/oom_score_adj")) -> None:
@@ -53,7 +57,7 @@ if __name__ == "__main__":
         code = main()
     except VideosDGXError as exc:
         get_logger("worker").error("%s %s", exc.body.message, exc.body.hint or "")
-        code = 1
+        code = EXIT_RESTART if isinstance(exc, INFRASTRUCTURE) else 1
     # Not sys.exit: a GPU library's threads could keep a finished process, and its memory, alive.
     logging.shutdown()  # the last words
     os._exit(code)

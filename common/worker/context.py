@@ -113,6 +113,15 @@ class RunningJob:
             self.latest = waiting
             self._on_progress(self.job.id, waiting)
 
+    def hold(self, reason: str) -> None:
+        """Say why nothing happens, whatever was asked meanwhile; it is a sign of life, too."""
+        self.latest = self.latest.model_copy(update={"waiting_for": reason})
+        self._on_progress(self.job.id, self.latest)
+
+    def called_back(self, seconds: float) -> bool:
+        """Wait; answers at once, and with True, when the worker must stop."""
+        return self._released.wait(seconds)
+
     def finish(self) -> None:
         """Close the last phase's timing."""
         self._close_phase(self._clock())

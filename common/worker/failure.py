@@ -1,14 +1,26 @@
 """What a client may know of what went wrong."""
 
 import errno
+from collections.abc import Callable
 
-from common.errors import GenerationFailed, OutOfMemory, StorageFull, VideosDGXError
+from common.errors import (
+    GenerationFailed,
+    OutOfMemory,
+    StorageFull,
+    StorageUnavailable,
+    VideosDGXError,
+)
 from common.runtime.out_of_memory import is_out_of_memory
 from common.threads import no_threads_left
 
 
-def as_error(exc: Exception) -> VideosDGXError:
-    """What a client may know of an exception; its own text stays in the log."""
+def as_error(
+    exc: Exception, blamed: Callable[[OSError], StorageUnavailable | None] = lambda _exc: None
+) -> VideosDGXError:
+    """What a client may know of an exception; its own text stays in the log.
+
+    ``blamed``: the error of a volume that is ours, where a file on it is to blame.
+    """
     if isinstance(exc, VideosDGXError):
         return exc
     if is_out_of_memory(exc):
@@ -18,9 +30,11 @@ def as_error(exc: Exception) -> VideosDGXError:
         )
     if (error := no_threads_left(exc)) is not None:
         return error
-    if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
+    if isinstance(exc, OSError) and (fault := blamed(exc)) is not None:
+        return fault
+    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull(
-            "The disk filled up while the video was written.", hint="Free space, then try again."
+            "A disk filled up while the video was made.", hint="Free space, then try again."
         )
     return GenerationFailed(
         "Something went wrong inside the model.",

@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from common.errors import VideosDGXError
+from common.errors import StoreUnavailable, VideosDGXError
 from common.jobs.deadline import within
 from common.jobs.model import Job, Progress
 from common.jobs.store import JobStore
 from common.logs import get_logger
+from common.media.volumes import Volumes
 from common.messages import JobLeft, JobProgress
 from common.worker.context import RunningJob
 from common.worker.control import Control
@@ -24,16 +25,23 @@ class Hands:
     """Claims and counts what is held. ``running`` may be read by any thread."""
 
     def __init__(
-        self, store: JobStore, worker: str, control: Control, previews: Callable[[str], Previews]
+        self,
+        store: JobStore,
+        worker: str,
+        control: Control,
+        previews: Callable[[str], Previews],
+        volumes: Volumes,
     ) -> None:
         """``previews``: those of one attempt at a job, by its id."""
+        self._volumes = volumes
+        self._said: str | None = None
+        self._unsure = False
+        """A claim was not answered; it may have been made all the same."""
         self._store = store
         self._worker = worker
         self._control = control
         self._previews = previews
         self._claiming = threading.Lock()
-        self._in_doubt = False
-        """A claim was not answered; it may have been made all the same."""
         self.running: tuple[RunningJob, ...] = ()
 
     @property
@@ -82,26 +90,28 @@ class Hands:
             yield
 
     def _claimed(self) -> list[Job]:
-        if self._in_doubt:
-            self._give_strays_back()
+        if (unwell := self._volumes.known_unwell()) is not None:
+            raise unwell
+        if self._unsure:
+            self._give_back_unknown()
         job = self._store.claim(self._worker)
         return [] if job is None else [job]
 
-    def _give_strays_back(self) -> None:
-        held = {running.token for running in self.running}
+    def _give_back_unknown(self) -> None:
+        """Of a claim that failed, only the answer may have been lost."""
+        known = {running.token for running in self.running}
         for job in self._store.claimed(self._worker):
-            if job.token not in held:
+            if job.token not in known:
                 self._store.release(job.id, job.token or "")
-        self._in_doubt = False
+        self._unsure = False
 
     def _take(self, claim: Callable[[], list[Job]]) -> tuple[RunningJob, ...]:
         """Under the lock, so that ``shut`` misses no claim."""
         with self._claiming:
             try:
-                jobs = claim()
+                jobs, self._said = claim(), None
             except VideosDGXError as exc:
-                log.warning("cannot claim", extra={"reason": exc.body.message})
-                self._in_doubt = True
+                self._cannot_claim(exc)
                 return ()
             taken = tuple(
                 RunningJob(job, self._report, previews=self._previews(job.id)) for job in jobs
@@ -111,6 +121,13 @@ class Hands:
             for running in taken:
                 running.release()
         return taken
+
+    def _cannot_claim(self, exc: VideosDGXError) -> None:
+        """Once for each reason: it is tried again every few seconds."""
+        self._unsure = self._unsure or isinstance(exc, StoreUnavailable)
+        if exc.body.message != self._said:
+            log.warning("cannot claim", extra={"reason": exc.body.message})
+        self._said = exc.body.message
 
     def _report(self, job_id: str, progress: Progress) -> None:
         self._control.report(JobProgress(job_id=job_id, progress=progress))

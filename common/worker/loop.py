@@ -15,10 +15,12 @@ from common.jobs.store import JobStore
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings, resolve_codec
 from common.media.storage import Storage
+from common.media.volumes import Volumes
 from common.memory.choice import usual_request
 from common.messages import EXIT_CLEAN, EXIT_RESTART, ModelState
 from common.model_loader import ModelLoader
 from common.settings import Settings
+from common.worker.books import Books
 from common.worker.context import RunningJob
 from common.worker.control import Control
 from common.worker.hands import Hands
@@ -42,7 +44,12 @@ class Worker:
     """One model, one GPU, one job at a time."""
 
     def __init__(
-        self, spec: ModelSpec, settings: Settings, store: JobStore, control: Control
+        self,
+        spec: ModelSpec,
+        settings: Settings,
+        store: JobStore,
+        control: Control,
+        volumes: Volumes,
     ) -> None:
         self._spec = spec
         self._settings = settings
@@ -51,7 +58,7 @@ class Worker:
         self._interruptible = False
         storage = Storage(settings.outputs_of(spec.id))
         previews = partial(Previews, every=settings.preview_every, files=storage.previews)
-        self._hands = hands = Hands(store, settings.worker_id(), control, previews)
+        self._hands = hands = Hands(store, settings.worker_id(), control, previews, volumes)
         self._seat = open_seat(settings, spec)
         beat = self._seat.arbiter.beat
         self._heart = Heart(control, store, settings.lease_seconds, beat, lambda: hands.running)
@@ -61,8 +68,9 @@ class Worker:
         )
         self._runner = BatchRunner(
             spec=spec,
-            store=store,
+            books=Books(store, settings.max_attempts),
             storage=storage,
+            volumes=volumes,
             loader=self._loader,
             seat=self._seat,
             inputs=settings.inputs_of(spec.id),
@@ -153,11 +161,15 @@ class Worker:
 
     def _recover(self) -> None:
         """Take back what an earlier process of this name held: our lock says that it is dead."""
+        storage = self._runner.storage
         for job in self._store.claimed(self._settings.worker_id()):
+            if storage.is_finished(job.id):  # only the record is missing
+                self._store.release(job.id, job.token or "")
+                continue
             reason = "the service was stopped without warning"
             state = self._store.expel(job, reason, self._settings.max_attempts)
             if state in ENDED:
-                self._runner.storage.remove(job.id)
+                storage.remove(job.id)
 
     # Commands, from the pipe's thread
 

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from common.contract import VideoClip
-from common.errors import (
-    JobCancelled,
-    JobReleased,
-    OutOfMemory,
-    StoreUnavailable,
-    VideosDGXError,
-)
+from common.errors import INFRASTRUCTURE, JobCancelled, JobReleased, OutOfMemory, VideosDGXError
 from common.jobs.model import JobResult
 from common.jobs.states import Event
 from common.logs import get_logger
@@ -95,7 +89,7 @@ class BatchRunner(JobRunner):
         """Begin with a job that joined; one whose video is there already is recorded."""
         if (adopted := self._adopted(member)) is not None:
             self._end(member, adopted)
-        elif self.store.advance(member.job.id, member.token, Event.RUN) is None:
+        elif not self.books.advance(member, Event.RUN):
             self._leave(member)
 
     def _finish(
@@ -113,10 +107,10 @@ class BatchRunner(JobRunner):
             if not member.must_stop:  # the worker must, and all with it
                 raise
             self._leave(member)
-        except (StoreUnavailable, OutOfMemory):  # neither is this clip's own
+        except (*INFRASTRUCTURE, OutOfMemory):  # none is this clip's own
             raise
         except VideosDGXError as exc:
-            super()._fail(member, exc)
+            super()._blame(member, exc)
             self.hands.let_go(member)
 
     def _end(self, member: RunningJob, result: JobResult) -> None:
@@ -135,8 +129,9 @@ class BatchRunner(JobRunner):
         """Let those go that were cancelled or called back, so that it shows at once."""
         for member in self.hands.running:
             if member.must_stop and member is not but:
-                with contextlib.suppress(StoreUnavailable):  # tried again at the next look
-                    self._leave(member)
+                with contextlib.suppress(*INFRASTRUCTURE):  # tried again at the next look
+                    self.books.give_back_now(member)
+                    self.hands.let_go(member)
 
     def _leave(self, member: RunningJob) -> None:
         super()._let_go(member)
@@ -147,14 +142,14 @@ class BatchRunner(JobRunner):
             super()._let_go(member)
         return True
 
-    def _fail(self, running: RunningJob, exc: Exception) -> bool:
+    def _blame(self, running: RunningJob, exc: Exception) -> bool:
         """Nobody knows whose fault it was: each is tried again, alone, and then it shows."""
-        error = as_error(exc)
+        error = as_error(exc, self.volumes.blamed)
         if isinstance(error, OutOfMemory):  # the estimate was wrong: it shall not be so twice
             loaded = self.loader.state is ModelState.LOADED
             self.seat.outgrew(running.job, running.batch_size, loaded=loaded)
         if running.batch_size == 1:
-            return super()._fail(running, exc)
+            return super()._blame(running, exc)
         expected = error is exc
         members = self.hands.running
         log.error(
@@ -163,7 +158,7 @@ class BatchRunner(JobRunner):
             extra={"job_ids": [m.job.id for m in members], "reason": error.body.message},
         )
         for member in members:
-            self.store.release(member.job.id, member.token, member.latest, alone=True)
+            self.books.give_back(member, alone=True)
         return expected
 
 

@@ -7,25 +7,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.contract import ModelSpec, Phase, VideoClip
-from common.errors import JobCancelled, JobReleased, StoreUnavailable, VideosDGXError
+from common.errors import (
+    INFRASTRUCTURE,
+    FileGone,
+    JobCancelled,
+    JobReleased,
+    StorageUnavailable,
+    VideosDGXError,
+)
 from common.hub import Checkpoint
 from common.jobs.manifest import manifest_of
 from common.jobs.model import Job, JobResult
 from common.jobs.states import Event, JobState
-from common.jobs.store import JobStore
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings
 from common.media.draft import Draft
 from common.media.encoder import EncodedVideo, encode
 from common.media.storage import Storage
 from common.media.thumbnail import try_thumbnail
+from common.media.volumes import Volumes
 from common.messages import ModelState
 from common.model_loader import ModelLoader
 from common.requests import ResolvedRequest
 from common.threads import no_threads_left
+from common.worker.books import Books
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
 from common.worker.seat import EndTurn, Seat
+from common.worker.tags import tags_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,8 +56,9 @@ class JobRunner:
     """Everything that a job needs on its way."""
 
     spec: ModelSpec
-    store: JobStore
+    books: Books
     storage: Storage
+    volumes: Volumes
     loader: ModelLoader[LoadedModel]
     seat: Seat
     inputs: Path
@@ -64,15 +74,13 @@ class JobRunner:
             try:
                 with self.storage.previews.during(running.job.id):
                     self._make(running)
-            except (JobCancelled, JobReleased, StoreUnavailable):
+            except (JobCancelled, JobReleased):
                 return self._let_go(running)
             except Exception as exc:
                 if running.released:  # that is what became of JobReleased inside a library
                     return self._let_go(running)
-                if no_threads_left(exc) is not None:
-                    return self._put_off(running, exc)
                 return self._fail(running, exc)
-        except StoreUnavailable as exc:  # exit: the supervisor takes the job back when it can
+        except INFRASTRUCTURE as exc:  # exit: the supervisor takes the job back when it can
             log.warning("could not record an end", extra={"reason": exc.body.message})
             return False
         return True
@@ -82,6 +90,7 @@ class JobRunner:
         if (adopted := self._adopted(running)) is not None:
             self._complete(running, adopted)
             return
+        self.volumes.check()
         loaded = self.loader.state is ModelState.LOADED
         with self.seat.memory(job, loaded=loaded, on_wait=running.wait):
             if not loaded:
@@ -109,6 +118,7 @@ class JobRunner:
         with self.seat.turn(running.job, wait) as end_turn:
             self._advance(running, Event.RUN)
             running.raise_if_cancelled()
+            self.volumes.check()  # now, and not after hours of work
             return self._on_gpu(running, model, end_turn)
 
     def _on_gpu(
@@ -126,13 +136,15 @@ class JobRunner:
             return self._publish(running, clip, draft, encoded, model.checkpoint)
 
     def _request(self, job: Job) -> ResolvedRequest:
-        """With full paths to the input files."""
+        """With full paths to the input files. Raises FileGone."""
         paths = {field: self.inputs / name for field, name in job.resolved.uploads.items()}
+        if not all(path.is_file() for path in paths.values()):
+            raise FileGone("What the video begins with is no longer on disk.", hint="Send it anew.")
         return job.resolved.model_copy(update=paths)
 
     def _advance(self, running: RunningJob, event: Event) -> None:
         """Move on, unless the client or a newer claim got there first."""
-        if self.store.advance(running.job.id, running.token, event) is None:
+        if not self.books.advance(running, event):
             raise JobCancelled
 
     @contextmanager
@@ -162,7 +174,7 @@ class JobRunner:
             clip,
             draft.video,
             self.encoder,
-            _tags(running.job, checkpoint),
+            tags_of(running.job, checkpoint),
             on_chunk=lambda _frames: self._look(running),
             on_frames_done=frames_done,
             on_wait=lambda: self._look(running),
@@ -202,56 +214,44 @@ class JobRunner:
         return result
 
     def _complete(self, running: RunningJob, result: JobResult) -> None:
-        if self._recorded(running, result):
+        if self.books.complete(running, result):
             log.info("job completed", extra={"job_id": running.job.id, **running.timings})
             return
         # The cancel won: its file goes with it.
         self.storage.withdraw(running.job.id, running.token)
         raise JobCancelled
 
-    def _recorded(self, running: RunningJob, result: JobResult) -> bool:
-        try:
-            return self.store.complete(running.job.id, running.token, result)
-        except VideosDGXError as exc:  # the video is whole: the next claim adopts it
-            log.warning("could not record a video", extra={"reason": exc.body.message})
-            raise JobReleased from exc
-
     def _let_go(self, running: RunningJob) -> bool:
-        state = self.store.release(running.job.id, running.token, running.latest)
+        state = self.books.give_back(running)
         log.info("job left early", extra={"job_id": running.job.id, "state": state})
         return True
 
-    def _put_off(self, running: RunningJob, exc: Exception) -> bool:
-        """The machine's fault: made later, by another process, after a pause that grows."""
-        reason = as_error(exc).body.message
-        log.error("job put off", extra={"job_id": running.job.id, "reason": reason})
-        self._let_go(running)
-        return False
-
     def _fail(self, running: RunningJob, exc: Exception) -> bool:
-        error = as_error(exc)
-        expected = error is exc
+        """While a volume is unwell, or no thread is left, nothing is the job's fault: it waits."""
+        unwell = self.volumes.unwell(anew=True)
+        if (fault := unwell or no_threads_left(exc)) is None:
+            return self._blame(running, exc)
+        expected = fault is unwell and isinstance(exc, (VideosDGXError, OSError))
+        log.warning(
+            "job put off",
+            exc_info=None if expected else exc,
+            extra={"job_id": running.job.id, "reason": fault.body.message, "met": str(exc)},
+        )
+        self._let_go(running)
+        return expected  # where threads are missing another process tries, after a growing pause
+
+    def _blame(self, running: RunningJob, exc: Exception) -> bool:
+        """A job that alone fills a disk is tried again, but not for ever."""
+        error = as_error(exc, self.volumes.blamed)
+        disk = isinstance(error, StorageUnavailable)
         log.error(
             "job failed",
-            exc_info=None if expected else exc,
+            exc_info=None if error is exc else exc,
             extra={"job_id": running.job.id, "code": error.code, "reason": error.body.message},
         )
-        state = self.store.fail(running.job.id, running.token, error.body, running.latest)
+        if isinstance(error, StorageUnavailable):
+            state = self.books.try_again(running, error)
+        else:
+            state = self.books.fail(running, error.body)
         log.info("job ended", extra={"job_id": running.job.id, "state": state or JobState.QUEUED})
-        return expected
-
-
-def _tags(job: Job, checkpoint: Checkpoint) -> dict[str, str]:
-    """The MP4's metadata: enough to make the same video again."""
-    resolved = job.resolved
-    stand_in = {"stands_in_for": checkpoint.stands_in_for} if checkpoint.stands_in_for else {}
-    return {
-        "title": resolved.prompt[:80],
-        "prompt": resolved.prompt,
-        "seed": str(resolved.seed),
-        "model": job.model,
-        "checkpoint": checkpoint.id,
-        "revision": checkpoint.revision,
-        **stand_in,
-        "parameters": resolved.model_dump_json(exclude={"prompt"}),
-    }
+        return error is exc or disk

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from common.errors import ErrorBody, InvalidRequest, JobConflict, JobNotFound, QueueFull
+from common.errors import ErrorBody, InvalidRequest, JobConflict, JobNotFound
+from common.errors_queue import QueueFull
 from common.jobs.model import Job, JobResult, NewJob, Progress
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState

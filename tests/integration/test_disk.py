@@ -24,21 +24,6 @@ def test_below_the_reserve_no_job_is_accepted(fleet: Fleet) -> None:
     assert service.client.get("/health").status_code == 200
 
 
-def test_outputs_that_fill_up_fail_the_job_and_the_next_one_works(
-    fleet: Fleet, small_disk: Path
-) -> None:
-    service = fleet.start(outputs_dir=small_disk)
-    service.outputs = small_disk / "toy"
-    job_id = service.submit(options=SLOW)
-    service.wait_for(job_id, "denoising")
-    fill(small_disk)
-    job = service.wait_for(job_id, "failed")
-    assert job["error"]["code"] == "storage_full"
-    assert service.videos() == service.partials() == []
-    (small_disk / FILLER).unlink()
-    service.finish()
-
-
 def test_state_that_fills_up_accepts_nothing_loses_nothing_and_heals(
     fleet: Fleet, small_disk: Path
 ) -> None:

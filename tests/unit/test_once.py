@@ -12,7 +12,8 @@ from fastapi import Response
 from common.api.body import Body, Upload
 from common.api.once import Once, checked_key, fingerprint_of
 from common.api.openai.errors import openai_answer
-from common.errors import InvalidRequest, KeyInUse
+from common.errors import InvalidRequest
+from common.errors_queue import KeyInUse
 from common.frame_size import Picture
 from common.jobs.database import sqlite_url
 from common.jobs.model import Job, KeyUse

@@ -17,7 +17,7 @@ from common.errors import BatchConflict, FileGone, InvalidRequest
 from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import Job, KeyUse, NewJob
 from common.jobs.states import JobState
-from common.media.disk import full_disk_named
+from common.media.disk import disk_named
 
 
 async def accept_batch(
@@ -32,7 +32,7 @@ async def accept_batch(
         InvalidRequest: there never is.
         StorageFull, StoreUnavailable: nothing was made.
     """
-    service.check_disk()
+    await service.volumes.check_now()
     candidates = [one.candidate for one in planned if one.candidate is not None]
     _check_room(service, len(candidates))
     new = NewBatch(
@@ -72,7 +72,7 @@ async def retry_failed(service: Service, batch: Batch, jobs: Sequence[Job]) -> B
             "No job of the batch has failed.",
             hint="Refused and cancelled requests are sent anew: POST /generate/batch.",
         )
-    service.check_disk()
+    await service.volumes.check_now()
     again = {job.id: _again(job) for job in failed}
     links = [
         (service.inputs / old, service.inputs / new)
@@ -146,7 +146,7 @@ def _link_all(folder: Path, links: Sequence[tuple[Path, Path]]) -> None:
     if not links:
         return
     try:
-        with full_disk_named():
+        with disk_named("uploads"):
             for old, new in links:
                 os.link(old, new)
     except FileNotFoundError as exc:

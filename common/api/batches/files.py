@@ -94,9 +94,12 @@ class Contents:
 
 
 async def contents_of(service: Service, batch_id: str) -> Contents:
-    """Look at a batch and its files. Raises BatchNotFound."""
+    """Look at a batch and its files. Raises BatchNotFound, StorageUnavailable."""
     batch, jobs = await service.queue.read(batch_with_jobs, service.queue.store, batch_id)
-    return await run_in_threadpool(_contents, service, batch, jobs)
+    contents = await run_in_threadpool(_contents, service, batch, jobs)
+    if len(contents.clips) < contents.view.counts.get(JobState.COMPLETED, 0):
+        await service.volumes.check_now(anew=True)  # or were they removed?
+    return contents
 
 
 def batch_with_jobs(store: JobStore, batch_id: str) -> tuple[Batch, list[Job]]:

@@ -63,7 +63,7 @@ class WatchedBatches:
     async def look(self, batch_ids: Collection[str]) -> dict[str, BatchView]:
         """All of them as they are now; those that were deleted are left out."""
         queue = self._service.queue
-        found, jobs = await queue.call(_look_at_all, queue.store, tuple(batch_ids))
+        found, jobs = await queue.read(_look_at_all, queue.store, tuple(batch_ids))
         live = self._service.supervisor.live
         shown = {}
         for batch in found:

@@ -12,7 +12,7 @@ from common.api.batches.feed import BatchFeeds, News
 from common.api.batches.files import batch_with_jobs
 from common.api.batches.reading import list_batches, read_batch
 from common.api.batches.views import BatchListView, BatchView
-from common.api.jobs import remove_files
+from common.api.jobs import check_removable, remove_files
 from common.api.service import Service, service_of
 from common.api.views import ERROR_CONTENT, ErrorView
 from common.jobs.model import Job
@@ -116,6 +116,7 @@ async def retry_batch(batch_id: str, service: ServiceParam) -> BatchView:
 )
 async def delete_batch(batch_id: str, service: ServiceParam) -> None:
     """Forget a batch whose jobs have all ended, its jobs too, and delete their files."""
+    await check_removable(service)
     jobs = await service.queue.call(service.queue.store.delete_batch, batch_id)
     await run_in_threadpool(_remove_all, service, jobs)
 

@@ -52,12 +52,12 @@ async def content(
     """The MP4, or a JPEG of it. `Range` works, so players can seek and downloads can go on."""
     job = await find(service, video_id)
     if variant is Asset.VIDEO:
-        video = published_file(service, job, VIDEO)
+        video = await published_file(service, job, VIDEO)
         return FileResponse(video, media_type="video/mp4", filename=file_name(job))
     if variant is Asset.SPRITESHEET:
         await _make_once(request, service, job)
     name = THUMBNAIL if variant is Asset.THUMBNAIL else SPRITESHEET
-    return FileResponse(published_file(service, job, name), media_type="image/jpeg")
+    return FileResponse(await published_file(service, job, name), media_type="image/jpeg")
 
 
 async def _make_once(request: Request, service: Service, job: Job) -> None:
@@ -66,5 +66,5 @@ async def _make_once(request: Request, service: Service, job: Job) -> None:
     assert isinstance(turn, asyncio.Semaphore)  # noqa: S101  # set by create_app
     async with turn:  # whoever waited here finds it made
         if not sheet.is_file():
-            video = published_file(service, job, VIDEO)
+            video = await published_file(service, job, VIDEO)
             await asyncio.to_thread(make_spritesheet, video, sheet)

@@ -64,7 +64,7 @@ async def create_and_wait(
     if ended is None:
         await _give_up(job, service)
         return Response(status_code=_CLIENT_CLOSED_REQUEST)
-    answer = _answer(ended, service)
+    answer = await _answer(ended, service)
     answer.headers.update(once.response.headers)
     return answer
 
@@ -102,7 +102,7 @@ def _stopping(job: Job) -> Response:
     return openai_answer(503, error, {"X-Request-Id": job.id, "x-should-retry": "false"})
 
 
-def _answer(job: Job, service: Service) -> Response:
+async def _answer(job: Job, service: Service) -> Response:
     reason = reason_of(job)
     if reason is not None:
         status = 409 if job.state is JobState.CANCELLED else 500
@@ -112,5 +112,5 @@ def _answer(job: Job, service: Service) -> Response:
         "X-Model": job.model,
         "X-Inference-Time-S": f"{job.duration or 0:.3f}",
     }
-    video = published_file(service, job, VIDEO)
+    video = await published_file(service, job, VIDEO)
     return FileResponse(video, headers=headers, media_type="video/mp4", filename=file_name(job))
