@@ -63,15 +63,26 @@ def _add_what_is_missing(connection: Connection) -> None:
     version still runs on the result. Indexes come and go: none needs a certain one to run.
     """
     inspector = inspect(connection)
+    indexes = _indexes(connection)
     for table in metadata.sorted_tables:
         known = {column["name"] for column in inspector.get_columns(table.name)}
         for column in (column for column in table.columns if column.name not in known):
             added = CreateColumn(column).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {added}")
-        for index in table.indexes:
-            connection.execute(CreateIndex(index, if_not_exists=True))
-    for name in OUTGROWN:
-        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+        for index in (index for index in table.indexes if index.name not in indexes):
+            connection.execute(CreateIndex(index))
+    for name in indexes.intersection(OUTGROWN):
+        connection.exec_driver_sql(f"DROP INDEX {name}")
+
+
+def _indexes(connection: Connection) -> set[str]:
+    """By name, those on expressions included. IF NOT EXISTS would lock the tables of a busy
+    PostgreSQL, and there could meet a writer that holds one and waits for another."""
+    names = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
+        "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()",
+    }
+    return set(connection.exec_driver_sql(names[connection.dialect.name]).scalars())
 
 
 def sqlite_url(path: Path) -> str:

@@ -118,7 +118,7 @@ def test_who_comes_is_told_before_the_next_round():
     story = Story(job(JobState.RUNNING))
 
     async def come() -> list[Happening]:
-        feeds = Feeds(story.read, pause=lambda _seconds: asyncio.Event().wait(), clock=lambda: 5.0)
+        feeds = Feeds(story.read, pause=lambda _seconds: asyncio.Event().wait())
         return [await anext(feeds.follow(name)) for name in "ab"]
 
     assert [event.job.state for event in run(come())] == [JobState.RUNNING] * 2

@@ -9,6 +9,7 @@ from common.jobs.model import Job
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
 from common.media.storage import Storage
+from common.media.volumes import Volumes
 from common.worker.control import Control
 from common.worker.hands import Hands
 from common.worker.previews import Previews
@@ -30,7 +31,7 @@ class LostAnswers(SqlJobStore):
 
 def hands_of(store: SqlJobStore, folder: Path) -> Hands:
     previews = partial(Previews, every=0, files=Storage(folder / "outputs").previews)
-    return Hands(store, "me", Control(None), previews)
+    return Hands(store, "me", Control(None), previews, Volumes(()))
 
 
 def test_a_claim_that_was_not_answered_is_given_back(tmp_path: Path):

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from common.api.rescue import Rescue
+from common.api.take_back import Files
 from common.contract import Phase
 from common.jobs.database import sqlite_url
 from common.jobs.model import Job, Progress
@@ -26,7 +27,7 @@ class Stage:
         self.discarded: list[str] = []
         self.store = SqlJobStore(sqlite_url(folder / "jobs.db"), "toy")
         self.queue = JobQueue(self.store, 100)
-        parts = (self.queue, SETTINGS, self._wake, self.discarded.append)
+        parts = (self.queue, SETTINGS, self._wake, Files(discard=self.discarded.append))
         self.rescue = Rescue(*parts, clock=lambda: self.now)
 
     def _wake(self) -> None:
