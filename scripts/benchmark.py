@@ -12,6 +12,7 @@ MODULES = (
     "start",
     "stack",
     "streams",
+    "growth",
     "load",
     "quantization",
     "magi1",

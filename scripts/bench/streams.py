@@ -35,10 +35,10 @@ def run(args: argparse.Namespace, report: Report) -> None:
         job = client.submit(long)
         client.wait(job, _denoises)
         report.heading(f"{args.streams} streams of one running job")
-        _measure(report, service, "one job", [job] * args.streams, args.seconds)
+        measure(report, service, "one job", [job] * args.streams, args.seconds)
         report.heading(f"{args.streams} streams, each of a job of its own")
         waiting = _queue(client, long, args.streams - 1)
-        _measure(report, service, "a job each", [job, *waiting], args.seconds)
+        measure(report, service, "a job each", [job, *waiting], args.seconds)
 
 
 def _denoises(job: Json) -> bool:
@@ -49,9 +49,10 @@ def _queue(client: Client, body: Json, count: int) -> list[str]:
     return [client.submit(body) for _ in range(count)]
 
 
-def _measure(
+def measure(
     report: Report, service: ServiceProcess, name: str, jobs: list[str], seconds: float
 ) -> None:
+    """Watch these jobs for so long, and take the service's pulse meanwhile."""
     with watching(service.port, jobs) as watched, Pulse(service.port) as pulse:
         time.sleep(seconds)
     answers = [answer for _, answer in pulse.beats]
