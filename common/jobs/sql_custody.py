@@ -5,6 +5,7 @@ from itertools import islice
 
 from sqlalchemy import delete, insert, select
 
+from common.jobs.deadline import within
 from common.jobs.model import Job
 from common.jobs.rows import from_row, to_row
 from common.jobs.schema import deleted_jobs, identities, jobs
@@ -14,6 +15,9 @@ from common.jobs.states import JobState
 
 AT_ONCE = 500
 """Ids in one statement; SQLite takes 999 parameters where it is old."""
+
+RESTORE_SECONDS = 600.0
+"""Thousands of rows may take so long; no client waits for them."""
 
 
 class SqlCustody(SqlBase):
@@ -55,7 +59,7 @@ class SqlCustody(SqlBase):
             connection.execute(delete(deleted_jobs).where(deleted_jobs.c.model == self.model))
 
     def restore(self, lost: Sequence[Job]) -> int:
-        with self._writing() as connection:
+        with within(RESTORE_SECONDS), self._writing() as connection:
             self._one_writer(connection)
             ids = [job.id for job in lost]
             there = {
