@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, insert, select
 
 from common.jobs.custody import Files
+from common.jobs.deadline import within
 from common.jobs.model import Job
 from common.jobs.rows import UNREADABLE, from_row, parsed, to_row
 from common.jobs.schema import deleted_jobs, identities, jobs
@@ -13,6 +14,9 @@ from common.jobs.statements import DONE
 from common.jobs.states import JobState
 
 _STATES = frozenset(JobState)
+
+RESTORE_SECONDS = 600.0
+"""Thousands of rows may take so long; no client waits for them."""
 
 
 class SqlCustody(SqlBase):
@@ -70,7 +74,7 @@ class SqlCustody(SqlBase):
                 connection.execute(gone)
 
     def restore(self, lost: Sequence[Job]) -> int:
-        with self._writing() as connection:
+        with within(RESTORE_SECONDS), self._writing() as connection:
             self._one_writer(connection)
             ids = [job.id for job in lost]
             there = {

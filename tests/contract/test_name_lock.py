@@ -8,6 +8,7 @@ import pytest
 from common.jobs.name_lock import NameLock
 from common.locks import NameTaken
 from tests.contract.conftest import POSTGRES, Clock
+from tests.live import wait_until
 
 KEY = "videosdgx toy spark"
 
@@ -35,6 +36,8 @@ def cut(lock: NameLock) -> "psycopg.Connection[tuple[object, ...]]":
     rival = psycopg.connect(url, autocommit=True)
     query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
     assert rival.execute(query, [lock._me]).fetchall() == [(True,)]
+    left = "SELECT FROM pg_stat_activity WHERE application_name = %s"
+    wait_until(lambda: not rival.execute(left, [lock._me]).fetchall())
     return rival
 
 
@@ -69,7 +72,7 @@ def test_a_name_that_somebody_took_meanwhile_is_waited_for(lock: NameLock):
         assert not lock.check()
         assert lock.taken
         assert not lock.check()
-    assert lock.check()
+    wait_until(lock.check, what="the rival's session has ended")
     assert not lock.taken
 
 

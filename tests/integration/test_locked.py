@@ -88,3 +88,14 @@ def test_two_services_never_share_a_file(fleet: Fleet) -> None:
         assert second.exit_code(timeout=60) == 1
         assert "is held by another process." in second.log()
     first.finish()
+
+
+def test_the_description_says_where_the_database_may_be_away(service: LiveService) -> None:
+    paths = service.get("/openapi.json")["paths"]
+    asking = [
+        path for path in paths if path.startswith(("/generate", "/jobs", "/batches", "/v1/v"))
+    ]
+    assert len(asking) > 15
+    for path in (*asking, "/queue/status", "/metrics"):
+        for operation in paths[path].values():
+            assert "Retry-After" in operation["responses"]["503"]["headers"], path

@@ -26,10 +26,14 @@ def server() -> Iterator[PostgresServer]:
         yield server
 
 
+def connected(server: PostgresServer) -> "psycopg.Connection[Any]":
+    return psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True)
+
+
 @pytest.fixture
 def postgres(server: PostgresServer) -> Iterator[PostgresServer]:
     """Running, and empty."""
-    with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
+    with connected(server) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     yield server
     server.thaw()
@@ -179,11 +183,17 @@ def test_a_name_that_was_lost_to_another_stops_the_work(
     service.wait_for(job_id, "denoising")
     worker = service.worker_pid()
     assert worker is not None
-    key = ("videosdgx toy spark",)
-    with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as rival:
-        cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
-        rival.execute(cut)
-        rival.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", key)
+    with connected(postgres) as rival, ThreadPoolExecutor(1) as waiting:
+        key = ["videosdgx toy spark"]
+        taken = waiting.submit(
+            rival.execute, "SELECT pg_advisory_lock(hashtextextended(%s, 0))", key
+        )
+        with connected(postgres) as other:
+            locks = "FROM pg_locks WHERE locktype = 'advisory'"
+            queued = f"SELECT {locks} AND NOT granted"
+            wait_until(lambda: other.execute(queued).fetchall(), what="the rival waits for it")
+            other.execute(f"SELECT pg_terminate_backend(pid) {locks} AND granted")
+        taken.result()
         wait_until(lambda: not is_ready(service), what="it says that it lost its name")
         assert "name_taken" in service.client.get("/ready").text
         wait_until(lambda: not alive(worker), what="its worker is ended")
