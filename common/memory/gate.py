@@ -28,12 +28,12 @@ class Gate:
         path: Path,
         *,
         patience: float = PATIENCE_SECONDS,
-        clock: Callable[[], float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._path = path
         self._patience = patience
-        self._clock = clock or SteadyClock(MOST_SECONDS_A_LOOK)
+        self._clock = SteadyClock(MOST_SECONDS_A_LOOK, clock)
         self._pause = pause
 
     @contextmanager

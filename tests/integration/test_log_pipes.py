@@ -29,6 +29,9 @@ class PipedService(LiveService):
         self._process = subprocess.Popen(command, stdout=writing, stderr=writing, **place)
         self.writing = writing
 
+    def log(self, lines: int = 80) -> str:
+        return "it went into the pipe"
+
     def close(self) -> None:
         for end in (self.reading, self.writing):
             with suppress(OSError):

@@ -177,6 +177,17 @@ def test_a_number_that_was_never_given_hides_nothing():
     assert len(run(forged())) == 3
 
 
+def test_a_number_of_another_replica_hides_nothing():
+    story = Story(job(JobState.RUNNING, 0), job(JobState.RUNNING, 1), job(JobState.COMPLETED))
+
+    async def moved() -> list[Happening]:
+        feeds = story.feeds()
+        await anext(feeds.follow("1"))
+        return await collect(feeds.follow("1", after="0badcafe-1"))
+
+    assert len(run(moved())) == 3
+
+
 def test_a_feed_that_is_opened_anew_knows_nothing_of_the_one_before():
     """As after a restart, or at another replica: whatever the clocks of both may say."""
     story = Story(*[job(JobState.RUNNING, step) for step in range(20)])

@@ -7,9 +7,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from common.memory.gate import Gate
 from common.memory.ledger import SETTLE_SECONDS, Ledger
 from common.memory.pool import Lease
+from tests.contract.conftest import Clock
 from tests.live import ROOT, wait_until
 from tests.unit.memory.pools import GB
 
@@ -99,6 +102,25 @@ def test_a_stopped_holder_of_the_gate_is_passed(tmp_path: Path):
     os.kill(process.pid, signal.SIGCONT)
     end(process)
     assert _free(tmp_path)
+
+
+def test_a_machine_that_was_paused_passes_nobody(tmp_path: Path):
+    """All its processes stood still for a quarter of an hour: the holder goes on in a moment."""
+    process, machine, looks = child(HOLD, tmp_path), Clock(), 0
+
+    def pause(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        machine.now += 900 if looks == 1 else 0
+        if looks > 5:
+            raise BlockingIOError
+
+    with (
+        pytest.raises(BlockingIOError),
+        Gate(tmp_path / "arbiter.lock", clock=machine, pause=pause).held(),
+    ):
+        pass
+    end(process)
 
 
 def test_a_dead_holder_of_the_gate_is_nobody(tmp_path: Path):
