@@ -76,8 +76,11 @@ def _add_what_is_missing(connection: Connection) -> None:
 
 
 def _indexes(connection: Connection) -> set[str]:
-    """By name, those on expressions included. IF NOT EXISTS would lock the tables of a busy
-    PostgreSQL, and there could meet a writer that holds one and waits for another."""
+    """By name, those on expressions included.
+
+    ``IF NOT EXISTS`` would lock the tables of a busy PostgreSQL, and could meet a writer there that
+    holds one and waits for another.
+    """
     names = {
         "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
         "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()",
