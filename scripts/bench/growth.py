@@ -4,6 +4,7 @@ On the toy model: the API and the job store are the same, and its worker takes n
 """
 
 import argparse
+import os
 import shutil
 import threading
 import time
@@ -20,7 +21,7 @@ from scripts.bench.growth_data import MODEL, make_database, make_folders
 from scripts.bench.hammer import Blows, hammer
 from scripts.bench.report import Goal, Report, median, percentile
 from scripts.bench.streams import measure as measure_streams
-from scripts.bench.submit import BODY, HOLDING
+from scripts.bench.submit import BODY, HOLDING, bare_commits
 from scripts.services import ServiceProcess
 from tests.toy.model_config import make_checkpoint
 
@@ -72,6 +73,7 @@ def run(args: argparse.Namespace, report: Report) -> None:
                 _routes(report, service, size)
                 _beside_scrapes(report, service, size)
                 rates[size] = _crowd(report, service, size, rates)
+                _bare(report, folder, size)
                 if SIZES[size][1] and args.streams:
                     waiting = [client.submit(BODY) for _ in range(args.streams)]
                     measure_streams(report, service, size, waiting, 10)
@@ -86,6 +88,7 @@ def _history(report: Report, folder: Path, size: str, folders: int) -> Iterator[
     report.add(size, "an earlier version's database, opened", opening, "s", None, "once")
     report.add(size, "size of the database", path.stat().st_size / 2**20, "MiB")
     make_folders(folder / "outputs" / MODEL, path, folders)
+    os.sync()  # or the first commits would wait for gigabytes
     try:
         yield
     finally:
@@ -150,6 +153,11 @@ def _crowd(report: Report, service: ServiceProcess, size: str, before: dict[str,
         first, rate = next(iter(before.items()))
         report.add(size, f"16 clients against {first}", together / rate, "times")
     return together
+
+
+def _bare(report: Report, folder: Path, size: str) -> None:
+    p50, p99 = (percentile(bare_commits(folder / "bare.db"), at) * 1e3 for at in (50, 99))
+    report.add(size, "a bare commit, p50", p50, "ms", None, f"p99 {p99:.3g} ms: the disk alone")
 
 
 def _rate(blows: Blows) -> float:
