@@ -58,7 +58,8 @@ class VideosDGXError(Exception):
     def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.body = ErrorBody(code=self.code, message=message, param=param, hint=hint)
-        self.headers: dict[str, str] = {}
+        wait = self.retry_after
+        self.headers = {} if wait is None else {"Retry-After": str(wait)}
         """What HTTP asks to be sent along."""
 
 
@@ -193,10 +194,6 @@ class StorageUnavailable(VideosDGXError):
     code = "storage_unavailable"
     status = 503
     retry_after = 10
-
-    def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message, param=param, hint=hint)
-        self.headers = {"Retry-After": str(self.retry_after)}
 
 
 class StorageFull(StorageUnavailable):

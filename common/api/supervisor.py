@@ -5,9 +5,9 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from common.api.take_back import Files, Spawn, take_back_all
+from common.api.take_back import Files, Spawn, judged, rescue, take_all_back, verdict_on
 from common.api.watch import Stalls, Verdict, Watch
-from common.api.worker_process import WorkerProcess, describe_exit
+from common.api.worker_process import WorkerProcess
 from common.errors import VideosDGXError
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
@@ -15,7 +15,6 @@ from common.jobs.states import JobState
 from common.logs import get_logger
 from common.messages import (
     EXIT_CLEAN,
-    EXIT_RESTART,
     Beat,
     Cancel,
     JobLeft,
@@ -65,6 +64,8 @@ class Supervisor:
         self._watch: Watch | None = None
         self._verdict: Verdict | None = None
         self._kill_at: float | None = None
+        self.owed: Verdict | None = None
+        """On a worker that has ended and whose jobs are not taken back yet."""
         self._stalls = Stalls(settings.lease_seconds)
         self._load_wanted = False
         self._news = asyncio.Event()
@@ -87,8 +88,9 @@ class Supervisor:
         """
         while not self._stopping.is_set():
             try:
-                await self._sweep()
+                await rescue(self._queue, self._settings, self._stalls, self._clock())
                 if self._load_wanted or await self._has_work():
+                    await self._settle()
                     await self._one_life()
                 else:
                     await self._rest()
@@ -227,15 +229,20 @@ class Supervisor:
         self.live.clear()
 
     async def _after(self, code: int) -> None:
-        """Take back what the worker held when it ended."""
-        innocent = code in (EXIT_CLEAN, EXIT_RESTART)
-        verdict = self._verdict or Verdict(describe_exit(code), blame=not innocent)
+        """Judge how the worker ended."""
+        verdict = self._verdict or verdict_on(code)
         clean = code == EXIT_CLEAN or (self._verdict is not None and not verdict.blame)
         self.crashes = 0 if clean else self.crashes + 1
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})
-        mine = (self._queue, self._settings, verdict, self._files, self._stopping)
-        await take_back_all(*mine)
+        self.owed = await judged(verdict, self._files)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Take back what the last worker held; as soon as the database answers."""
+        if self.owed is not None:
+            await take_all_back(self._queue, self._settings, self.owed, self._files)
+            self.owed = None
 
     async def _back_off(self) -> None:
         """Wait before the next try, longer each time; the first crash costs nothing."""
@@ -243,14 +250,6 @@ class Supervisor:
             return
         seconds = self._settings.backoff_seconds * 2 ** min(self.crashes - 2, 10)
         await _wait(self._stopping, min(seconds, MAX_BACKOFF_SECONDS))
-
-    async def _sweep(self) -> None:
-        """Take back jobs whose worker, on another machine, shows no life any more."""
-        store, mine = self._queue.store, self._settings.worker_id()
-        others = [job for job in await self._queue.call(store.claimed) if job.worker != mine]
-        for job in self._stalls.among(others, self._clock()):
-            reason = "its worker shows no life any more"
-            await self._queue.call(store.expel, job, reason, self._settings.max_attempts)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -5,15 +5,16 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from common.api.watch import Verdict
-from common.api.worker_process import WorkerProcess
-from common.errors import INFRASTRUCTURE, StorageUnavailable, VideosDGXError
+from common.api.watch import Stalls, Verdict
+from common.api.worker_process import WorkerProcess, describe_exit
+from common.errors import StorageUnavailable
 from common.jobs.model import Job
 from common.jobs.queue import JobQueue
 from common.jobs.states import ENDED
 from common.logs import get_logger
 from common.media.storage import Storage
 from common.media.volumes import Volumes
+from common.messages import EXIT_CLEAN, EXIT_RESTART
 from common.settings import Settings
 
 log = get_logger("supervisor")
@@ -52,32 +53,33 @@ def when_well(spawn: Spawn, volumes: Volumes) -> Spawn:
     return spawned
 
 
-async def take_back_all(
-    queue: JobQueue, settings: Settings, verdict: Verdict, files: Files, stopping: asyncio.Event
-) -> None:
-    """Settle every job that the service's worker held when it ended.
+def verdict_on(code: int) -> Verdict:
+    """What a worker's own exit code says of the jobs that it held."""
+    return Verdict(describe_exit(code), blame=code not in (EXIT_CLEAN, EXIT_RESTART))
 
-    A volume that is unwell takes the blame. While the database does not answer this waits for it,
-    until ``stopping``: whoever came later would not know whose fault it was.
-    """
+
+async def judged(verdict: Verdict, files: Files) -> Verdict:
+    """A volume that is unwell when a worker ends takes the blame: it hung there, or died of it."""
     if verdict.blame and (error := await files.unwell()) is not None:
-        verdict = Verdict(error.body.message, blame=False)
-    while True:
-        try:
-            for job in await queue.call(queue.store.claimed, settings.worker_id()):
-                await _take_back(queue, settings, job, verdict, files)
-            return
-        except INFRASTRUCTURE as exc:
-            _note(exc)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), settings.backoff_seconds)
-            return
+        return Verdict(error.body.message, blame=False)
+    return verdict
 
 
-async def _take_back(
+async def take_all_back(
+    queue: JobQueue, settings: Settings, verdict: Verdict, files: Files
+) -> None:
+    """All that this service's last worker held."""
+    for job in await queue.call(queue.store.claimed, settings.worker_id()):
+        await take_back(queue, settings, job, verdict, files)
+
+
+async def take_back(
     queue: JobQueue, settings: Settings, job: Job, verdict: Verdict, files: Files
 ) -> None:
-    """Queue it again, or fail it when it is to blame for the last time; see ``Verdict.blame``."""
+    """Queue it again, or fail it when it is to blame for the last time; see ``Verdict.blame``.
+
+    A job whose video is published has no part in how its worker ended.
+    """
     if verdict.blame and not await asyncio.to_thread(files.is_finished, job.id):
         state = await queue.call(queue.store.expel, job, verdict.reason, settings.max_attempts)
     else:
@@ -88,5 +90,10 @@ async def _take_back(
             await asyncio.to_thread(files.discard, job.id)
 
 
-def _note(exc: VideosDGXError) -> None:
-    log.warning("jobs cannot be taken back yet", extra={"reason": exc.body.message})
+async def rescue(queue: JobQueue, settings: Settings, stalls: Stalls, now: float) -> None:
+    """Take back jobs whose worker, on another machine, shows no life any more."""
+    store, mine = queue.store, settings.worker_id()
+    others = [job for job in await queue.call(store.claimed) if job.worker != mine]
+    for job in stalls.among(others, now):
+        reason = "its worker shows no life any more"
+        await queue.call(store.expel, job, reason, settings.max_attempts)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from common.errors import StoreUnavailable, VideosDGXError
+from common.errors import VideosDGXError
 from common.jobs.model import Job, Progress
 from common.jobs.store import JobStore
 from common.logs import get_logger
@@ -30,7 +30,6 @@ class Hands:
     ) -> None:
         """``previews``: those of one attempt at a job, by its id."""
         self._volumes = volumes
-        self._unsure = False
         self._said: str | None = None
         self._store = store
         self._worker = worker
@@ -86,18 +85,8 @@ class Hands:
     def _claimed(self) -> list[Job]:
         if (unwell := self._volumes.known_unwell()) is not None:
             raise unwell
-        if self._unsure:
-            self._give_back_unknown()
         job = self._store.claim(self._worker)
         return [] if job is None else [job]
-
-    def _give_back_unknown(self) -> None:
-        """Of a claim that failed, only the answer may have been lost."""
-        known = {running.token for running in self.running}
-        for job in self._store.claimed(self._worker):
-            if job.token not in known:
-                self._store.release(job.id, job.token or "")
-        self._unsure = False
 
     def _take(self, claim: Callable[[], list[Job]]) -> tuple[RunningJob, ...]:
         """Under the lock, so that ``shut`` misses no claim."""
@@ -118,7 +107,6 @@ class Hands:
 
     def _cannot_claim(self, exc: VideosDGXError) -> None:
         """Once for each reason: it is tried again every few seconds."""
-        self._unsure = self._unsure or isinstance(exc, StoreUnavailable)
         if exc.body.message != self._said:
             log.warning("cannot claim", extra={"reason": exc.body.message})
         self._said = exc.body.message
