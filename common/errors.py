@@ -159,10 +159,6 @@ class StorageUnavailable(VideosDGXError):
     status = 503
     retry_after = 10
 
-    def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message, param=param, hint=hint)
-        self.headers = {"Retry-After": str(self.retry_after)}
-
 
 class StorageFull(StorageUnavailable):
     """A volume is below ``MIN_FREE_DISK_GB``, or a write met the end of the disk."""

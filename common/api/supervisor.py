@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from common.api.take_back import Files, Spawn, excused, take_all_back, verdict_on
+from common.api.take_back import Files, Spawn, judged, take_all_back, verdict_on
 from common.api.watch import Verdict, Watch
 from common.api.worker_process import WorkerProcess
 from common.errors import VideosDGXError
@@ -236,7 +236,7 @@ class Supervisor:
         self.crashes = 0 if clean else self.crashes + 1
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})
-        self.owed = await excused(verdict, self._files)
+        self.owed = await judged(verdict, self._files)
         await self._settle()
 
     async def _settle(self) -> None:

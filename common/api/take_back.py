@@ -58,8 +58,8 @@ def verdict_on(code: int) -> Verdict:
     return Verdict(describe_exit(code), blame=code not in (EXIT_CLEAN, EXIT_RESTART))
 
 
-async def excused(verdict: Verdict, files: Files) -> Verdict:
-    """The same, but that a volume which is unwell takes the blame."""
+async def judged(verdict: Verdict, files: Files) -> Verdict:
+    """A volume that is unwell when a worker ends takes the blame: it hung there, or died of it."""
     if verdict.blame and (error := await files.unwell()) is not None:
         return Verdict(error.body.message, blame=False)
     return verdict
@@ -76,7 +76,10 @@ async def take_all_back(
 async def take_back(
     queue: JobQueue, settings: Settings, job: Job, verdict: Verdict, files: Files
 ) -> None:
-    """Queue it again, or fail it when it is to blame for the last time; see ``Verdict.blame``."""
+    """Queue it again, or fail it when it is to blame for the last time; see ``Verdict.blame``.
+
+    A job whose video is published has no part in how its worker ended.
+    """
     if verdict.blame and not await asyncio.to_thread(files.is_finished, job.id):
         state = await queue.call(queue.store.expel, job, verdict.reason, settings.max_attempts)
     else:

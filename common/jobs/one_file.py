@@ -82,6 +82,5 @@ def _status(path: str) -> os.stat_result:
 
 def _gone() -> StoreUnavailable:
     return StoreUnavailable(
-        "The job database is not on the state volume any more.",
-        hint="Bring back what STATE_DIR names; the service goes on by itself.",
+        "The job database is not on the state volume any more: bring back what STATE_DIR names."
     )

@@ -204,10 +204,10 @@ class Volumes:
 
 def mark_volumes(settings: Settings, model_id: str) -> None:
     """Make the folders of a service's state and mark them, at its start. Raises StorageFull."""
-    for folder in (settings.state_of(model_id), settings.inputs_of(model_id)):
-        folder.mkdir(parents=True, exist_ok=True)
-        if read_identity(folder) is None:
-            write_identity(folder, token_hex(16))
+    state = settings.state_of(model_id)
+    settings.inputs_of(model_id).mkdir(parents=True, exist_ok=True)
+    if read_identity(state) is None:
+        write_identity(state, token_hex(16))
 
 
 def open_volumes(settings: Settings, model_id: str) -> Volumes:
@@ -222,7 +222,7 @@ def open_volumes(settings: Settings, model_id: str) -> Volumes:
     return Volumes(
         (
             marked("state", settings.state_of(model_id)),
-            marked("uploads", settings.inputs_of(model_id)),
+            Volume("uploads", settings.inputs_of(model_id), reserve, marked=False),
             marked("outputs", settings.outputs_of(model_id)),
             _temporary(settings),
         )

@@ -85,13 +85,15 @@ class Books:
         return kept is not None and kept.folder == result.folder
 
     def _patiently(self, running: RunningJob, call: Callable[[], T]) -> T:
-        pause = FIRST_PAUSE_SECONDS
+        pause, said = FIRST_PAUSE_SECONDS, ""
         while True:
             try:
                 return call()
             except INFRASTRUCTURE as exc:
-                _say("an end waits to be recorded", running, exc)
-                running.hold(exc.body.message)
+                if exc.body.message != said:  # once for each reason
+                    _say("an end waits to be recorded", running, exc)
+                said = exc.body.message
+                running.hold(said)
                 if running.called_back(pause):
                     raise
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -35,6 +35,8 @@ class Hands:
         """``previews``: those of one attempt at a job, by its id."""
         self._volumes = volumes
         self._said: str | None = None
+        self._in_doubt = False
+        """A claim was not answered; it may have been made all the same."""
         self._unsure = False
         """A claim was not answered; it may have been made all the same."""
         self._store = store
@@ -92,18 +94,17 @@ class Hands:
     def _claimed(self) -> list[Job]:
         if (unwell := self._volumes.known_unwell()) is not None:
             raise unwell
-        if self._unsure:
-            self._give_back_unknown()
+        if self._in_doubt:
+            self._give_strays_back()
         job = self._store.claim(self._worker)
         return [] if job is None else [job]
 
-    def _give_back_unknown(self) -> None:
-        """Of a claim that failed, only the answer may have been lost."""
-        known = {running.token for running in self.running}
+    def _give_strays_back(self) -> None:
+        held = {running.token for running in self.running}
         for job in self._store.claimed(self._worker):
-            if job.token not in known:
+            if job.token not in held:
                 self._store.release(job.id, job.token or "")
-        self._unsure = False
+        self._in_doubt = False
 
     def _take(self, claim: Callable[[], list[Job]]) -> tuple[RunningJob, ...]:
         """Under the lock, so that ``shut`` misses no claim."""
@@ -124,7 +125,7 @@ class Hands:
 
     def _cannot_claim(self, exc: VideosDGXError) -> None:
         """Once for each reason: it is tried again every few seconds."""
-        self._unsure = self._unsure or isinstance(exc, StoreUnavailable)
+        self._in_doubt = self._in_doubt or isinstance(exc, StoreUnavailable)
         if exc.body.message != self._said:
             log.warning("cannot claim", extra={"reason": exc.body.message})
         self._said = exc.body.message

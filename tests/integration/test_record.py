@@ -47,7 +47,7 @@ HARMS = [locked, full, read_only, moved_away]
 @pytest.fixture
 def service(fleet: Fleet, tmp_path: Path) -> Iterator[LiveService]:
     with mounted(tmp_path / "disk", "size=2m") as disk:
-        service = fleet.start(state_dir=disk)
+        service = fleet.start(state_dir=disk, drain_seconds=1)
         service.state = disk / "toy"
         service.database = service.state / "jobs.db"
         yield service
