@@ -20,6 +20,7 @@ VideosDGXError
 ├── KeyReused               422  an Idempotency-Key that came with another request before
 ├── StorageFull             507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer
+│   └── StoreDamaged         503  its file is damaged (also stops a start)
 ├── OutputsMismatch         500  outputs and job database do not belong together (stops a start)
 ├── ModelBusy               409  unload while a job uses the model
 ├── CheckpointError         500  missing, incomplete or of another model (fails the job)
@@ -53,6 +54,8 @@ class VideosDGXError(Exception):
     status = 500
     retry_after: int | None = None
     """Seconds until it is worth another try, where that is known."""
+    told = False
+    """Whether the log has it already: then it is not said again at each request."""
 
     def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
@@ -198,6 +201,13 @@ class StoreUnavailable(VideosDGXError):
 
     code = "store_unavailable"
     status = 503
+
+
+class StoreDamaged(StoreUnavailable):
+    """The job database's file is damaged: it needs a person. The log says it once."""
+
+    code = "store_damaged"
+    told = True
 
 
 class OutputsMismatch(VideosDGXError):

@@ -21,6 +21,7 @@ from common.api.keeper import Keeper
 from common.api.listened_worker import Listener, listened
 from common.api.meters import Meters
 from common.api.report_watch import ReportWatch
+from common.api.rolling_backup import RollingBackup
 from common.api.service import Service
 from common.api.supervisor import Supervisor
 from common.api.sweep import share_identity
@@ -30,7 +31,7 @@ from common.auth.opening import check_exposure, open_authenticator
 from common.contract import ModelSpec, Variant
 from common.errors import VideosDGXError
 from common.hub import choose_variant
-from common.jobs.opening import open_store
+from common.jobs.opening import check_database, open_store
 from common.jobs.queue import JobQueue
 from common.locks import held
 from common.logs import configure_logs, get_logger
@@ -113,8 +114,9 @@ def join_outputs(settings: Settings, model_id: str, *, adopt: bool = False) -> N
     """See that job database and outputs belong together.
 
     Raises:
-        OutputsMismatch, StoreUnavailable.
+        OutputsMismatch, StoreDamaged, StoreUnavailable.
     """
+    check_database(settings, model_id)
     store = open_store(settings, model_id)
     try:
         share_identity(store, Storage(settings.outputs_of(model_id)), adopt=adopt)
@@ -167,6 +169,9 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         discard=storage.remove,
         evicted_seconds=partial(pool.ledger.evicted_seconds, spec.id),
     )
+    backups = None
+    if settings.database_url is None and settings.backup_every_hours:
+        meters.register(backups := RollingBackup(spec.id, settings, store.soundness))
     return Service(
         spec=spec,
         variant=variant,
@@ -182,4 +187,5 @@ def build_service(address: str, spec: ModelSpec, settings: Settings) -> Service:
         templates=TemplateFolder(settings.templates_dir or PACKAGED),
         gpu=open_gpu(),
         tracing=tracing,
+        backups=backups,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
@@ -78,8 +78,7 @@ def create_app(
         supervising = asyncio.create_task(keep("supervisor", partial(_supervise, service)))
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
-        sweep = chore(service.keeper, "sweep", partial(sweep_files, service))
-        async with sweep, telling(service):
+        async with _chores(service), telling(service):
             yield
         guarding.cancel()
         await service.supervisor.stop()
@@ -106,6 +105,18 @@ def create_app(
         app.include_router(routes.router)
     install_page(app)
     return app
+
+
+@asynccontextmanager
+async def _chores(service: Service) -> AsyncIterator[None]:
+    """The long work on files that goes on beside the requests."""
+    async with AsyncExitStack() as stack:
+        sweep = partial(sweep_files, service)
+        await stack.enter_async_context(chore(service.keeper, "sweep", sweep))
+        if service.backups is not None:
+            backups = chore(service.keeper, "backups", service.backups.run)
+            await stack.enter_async_context(backups)
+        yield
 
 
 async def _supervise(service: Service) -> None:

@@ -34,7 +34,7 @@ def _answer(
 
 async def _ours(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, VideosDGXError)  # noqa: S101  # registered for this type
-    if exc.status >= 500:
+    if exc.status >= 500 and not exc.told:
         log.error("request failed", exc_info=exc, extra={"code": exc.code})
     return refusal(request, exc)
 

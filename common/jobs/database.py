@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn
 
 from common.errors import StorageFull, StoreUnavailable
+from common.jobs.damage import damaged, is_damage
 from common.jobs.schema import metadata
 
 BUSY_TIMEOUT_SECONDS = 4
@@ -87,10 +88,12 @@ def _make_sqlite_durable(engine: Engine) -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn a driver's error into StorageFull or StoreUnavailable."""
+    """Turn a driver's error into StorageFull, StoreDamaged or StoreUnavailable."""
     try:
         yield
     except DBAPIError as exc:
+        if is_damage(exc.orig):
+            raise damaged() from exc.orig
         text = str(exc.orig).lower()
         if "full" in text or "no space" in text:
             raise StorageFull(

@@ -9,6 +9,7 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
 
 from common.errors import JobNotFound
+from common.jobs.damage import Soundness
 from common.jobs.database import open_database, reading, translated_errors
 from common.jobs.model import Job
 from common.jobs.rows import from_row
@@ -24,6 +25,7 @@ class SqlBase:
         self.model = model
         self._clock = clock
         self._owner: str | None = None
+        self.soundness = Soundness()
         with translated_errors():
             self._engine: Engine = open_database(url)
         # Built once: putting this statement together costs more than running it.
@@ -86,10 +88,11 @@ class SqlBase:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with translated_errors(), self._engine.begin() as connection:
+        self.soundness.refuse()
+        with self.soundness.watched(), translated_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with translated_errors(), self._reader.connect() as connection:
+        with self.soundness.watched(), translated_errors(), self._reader.connect() as connection:
             yield connection

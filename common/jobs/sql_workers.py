@@ -90,5 +90,6 @@ class SqlWorkers(SqlFusing):
     def has_work(self, worker: str) -> bool:
         own = and_(jobs.c.worker == worker, jobs.c.state.in_(CLAIMED))
         query = select(exists().where(self._mine(), or_(jobs.c.state == JobState.QUEUED, own)))
+        self.soundness.refuse()
         with self._reading() as connection:
             return bool(connection.execute(query).scalar_one())
