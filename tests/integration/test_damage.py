@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -81,32 +82,53 @@ def refused(service: LiveService) -> list[str]:
     return [command.rstrip(".") for command in re.findall(r"videosdgx [\w -]+", log)]
 
 
-@pytest.fixture
-def service(fleet: Fleet) -> LiveService:
-    """A service with a backup, and with a video that was made after it; it does not run."""
-    service = fleet.start(backup_every_hours=0.0002)
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a service with a backup, and with a video that was made after it."""
+    service = LiveService(tmp_path_factory.mktemp("template"), backup_every_hours=0.0002)
+    try:
+        _work(service)
+    finally:
+        service.close()
+    return service.folder
+
+
+def _work(service: LiveService) -> None:
+    service.start()
     for seed in range(2):
         service.finish(seed=seed)
     before = len(backups(service))
     wait_until(lambda: len(backups(service)) > before, what="both jobs are in a backup")
     service.stop()
     service.settings["BACKUP_EVERY_HOURS"] = 0
-    service.restart()
+    service.start()
     service.finish(seed=2)
     service.stop()
-    return service
+
+
+@pytest.fixture
+def service(fleet: Fleet, template: Path) -> LiveService:
+    """That service in a folder of its own; it does not run."""
+    folder = fleet.folder / "copy"
+    shutil.copytree(template, folder)
+    return fleet.prepare(folder=folder, backup_every_hours=0)
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_start_is_refused_and_its_words_restore_everything(
-    service: LiveService, kind: str
-) -> None:
+def test_a_start_on_a_damaged_database_is_refused_by_name(service: LiveService, kind: str) -> None:
     damage, words = DAMAGE[kind]
     damage(service.database)
     damaged = service.database.read_bytes()
-    restore, recover = refused(service)
+    assert refused(service) == ["videosdgx restore toy", "videosdgx recover toy"]
     assert words in service.log(8)
     assert str(backups(service)[-1]) in service.log(8)
+    assert service.database.read_bytes() == damaged
+
+
+def test_the_words_of_a_refusal_restore_everything(service: LiveService) -> None:
+    DAMAGE["a page of garbage"][0](service.database)
+    damaged = service.database.read_bytes()
+    restore, recover = refused(service)
     done = say(service, restore)
     assert done.returncode == 0, done.stderr
     (aside,) = service.state.glob("jobs.db.damaged-*")
