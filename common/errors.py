@@ -203,13 +203,6 @@ class StoreUnavailable(VideosDGXError):
     status = 503
 
 
-class StoreDamaged(StoreUnavailable):
-    """The job database's file is damaged: it needs a person. The log says it once."""
-
-    code = "store_damaged"
-    told = True
-
-
 class OutputsMismatch(VideosDGXError):
     """The outputs folder belongs to another job database."""
 

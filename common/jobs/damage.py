@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from common.errors import StoreDamaged, StoreUnavailable
+from common.errors import StoreUnavailable
+from common.errors_store import StoreDamaged
 from common.jobs.online_copy import connect
 from common.logs import get_logger
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from common.errors import StoreDamaged
+from common.errors_store import StoreDamaged
 from common.jobs.backup import DATABASE, way_out
 from common.jobs.damage import find_damage
 from common.jobs.database import sqlite_url
