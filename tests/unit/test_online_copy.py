@@ -96,7 +96,9 @@ class Between(threading.Event):
         write("DELETE FROM keys WHERE key = 'key 9'")
         write("INSERT INTO keys VALUES ('toy', 'key 9', ?)", (f"{self.turns}",))
         write("INSERT OR REPLACE INTO keys VALUES ('toy', 'key 8', ?)", (f"{self.turns}",))
-        write("UPDATE keys SET rowid = rowid + 10000 WHERE key = 'key 10'")
+        if self.turns == 5:  # copied already, and about to be met again further on
+            write("DELETE FROM keys WHERE rowid = 250")
+            write("UPDATE keys SET rowid = 250 WHERE key = 'key 10'")
         write("""DELETE FROM "odd ""name" WHERE value IS NULL""")
         return False
 

@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 
 from common.api.chores import Stopped
 from common.api.rolling_backup import RollingBackup
-from common.jobs.backup import LOCK, backups_in, write_backup
+from common.jobs.backup import LOCK, BackupFailed, backups_in, write_backup
 from common.jobs.damage import Soundness, check_copy
 from common.jobs.database import sqlite_url
 from common.jobs.online_copy import connect
@@ -132,6 +132,17 @@ def test_two_copies_are_not_made_at_once(store: SqlJobStore, settings: Settings)
     rolling = RollingBackup("toy", settings, Soundness())
     with held(database.with_name(LOCK), timeout=1):
         assert not rolling._once(threading.Event())
+
+
+def test_what_is_no_good_does_not_become_a_backup(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE songs (title TEXT)")
+    with (
+        closing(connect(tmp_path / "other.db")) as source,
+        pytest.raises(BackupFailed, match="songs"),
+    ):
+        write_backup(source, tmp_path / "backups", threading.Event())
+    assert list((tmp_path / "backups").iterdir()) == []
 
 
 def test_a_write_that_fails_leaves_no_half_copy(store: SqlJobStore, settings: Settings) -> None:
