@@ -110,7 +110,7 @@ backup: compose-env ## write the job databases, uploads and videos to a file in 
 	  $(IN_A_CONTAINER) python -m scripts.backup > $$file.part && mv $$file.part $$file && echo $$file
 
 restore: compose-env ## bring back what BACKUP=file holds, after `make down`
-	$(IN_A_CONTAINER) tar --extract --directory / < $(BACKUP)
+	$(IN_A_CONTAINER) sh -c 'tar --extract --directory / && rm -f /state/*/jobs.db-journal' < $(BACKUP)
 
 .PHONY: compose-env
 compose-env:

@@ -19,6 +19,7 @@ VideosDGXError
 ├── StorageUnavailable      503  a volume is gone, read-only or silent
 │   └── StorageFull         507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer, with seconds to wait
+│   └── StoreDamaged        503  its file is damaged (also stops a start)
 ├── AlreadyRunning          500  another service has this one's folder, or name (stops a start)
 ├── OutputsMismatch         500  outputs and job database do not belong together (stops a start)
 ├── NoThreads               503  in ``threads``: none are left (the job is made later)
@@ -54,6 +55,8 @@ class VideosDGXError(Exception):
     status = 500
     retry_after: int | None = None
     """Seconds until it is worth another try, where that is known."""
+    told = False
+    """Whether the log has it already: then it is not said again at each request."""
 
     def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)

@@ -26,6 +26,7 @@ from common.api.keeper import Keeper
 from common.api.listened_worker import Listener, listened
 from common.api.meters import Meters
 from common.api.report_watch import ReportWatch
+from common.api.rolling_backup import RollingBackup
 from common.api.service import Service
 from common.api.supervisor import TICK_SECONDS, Supervisor
 from common.api.sweep import share_identity
@@ -37,7 +38,7 @@ from common.contract import ModelSpec, Variant
 from common.errors import VideosDGXError
 from common.hub import choose_variant
 from common.jobs.database import is_postgres
-from common.jobs.opening import open_store
+from common.jobs.opening import check_database, open_store
 from common.jobs.queue import JobQueue
 from common.locks import held
 from common.logs import configure_logs, get_logger
@@ -149,8 +150,9 @@ def join_outputs(settings: Settings, model_id: str, *, adopt: bool = False) -> N
     """See that job database and outputs belong together.
 
     Raises:
-        OutputsMismatch, StoreUnavailable.
+        OutputsMismatch, StoreDamaged, StoreUnavailable.
     """
+    check_database(settings, model_id)
     store = open_store(settings, model_id)
     try:
         share_identity(store, Storage(settings.outputs_of(model_id)), adopt=adopt)
@@ -220,6 +222,9 @@ def build_service(
         may_work=lambda: name is None or not name.taken,
         clock=SteadyClock(most=5 * TICK_SECONDS),
     )
+    backups = None
+    if settings.database_url is None and settings.backup_every_hours:
+        meters.register(backups := RollingBackup(spec.id, settings, store.soundness))
     return Service(
         spec=spec,
         variant=variant,
@@ -237,4 +242,5 @@ def build_service(
         name=name,
         gpu=open_gpu(),
         tracing=tracing,
+        backups=backups,
     )

@@ -13,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from common.errors import VideosDGXError
 from common.settings_auth import AuthSettings
+from common.settings_backup import BackupSettings
 from common.settings_batch import BatchSettings
 from common.settings_fusing import FusingSettings
 from common.settings_requests import RequestSettings
@@ -32,6 +33,7 @@ class SettingsError(VideosDGXError):
 
 class Settings(
     AuthSettings,
+    BackupSettings,
     BatchSettings,
     FusingSettings,
     RequestSettings,
@@ -166,6 +168,12 @@ class Settings(
     def state_of(self, model_id: str) -> Path:
         """The folder of one service's database, uploads and locks."""
         return self.state_dir / model_id
+
+    def backups_of(self, model_id: str) -> Path:
+        """The folder of the copies of one service's database."""
+        return (
+            self.backup_dir / model_id if self.backup_dir else self.state_of(model_id) / "backups"
+        )
 
     def inputs_of(self, model_id: str) -> Path:
         """The folder of one service's uploads."""

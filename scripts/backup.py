@@ -1,22 +1,26 @@
 """Write a backup of state and outputs to standard output, as a tar: ``make backup`` does it.
 
-The services may run. A job database is copied through SQLite, which waits for the writer; a plain
-copy could catch it between two pages. Videos are published by rename, so each is whole. Left out:
-what is being written, what can be made again, and the memory ledger, which only knows the living.
+The services may run. A job database is copied as the rolling backups are (``common.jobs``), which
+are left out here: a plain copy could catch it between two pages. Videos are published by rename, so
+each is whole. Left out, too: what is being written, what can be made again, and the memory ledger,
+which only knows the living.
 """
 
-import sqlite3
 import sys
 import tarfile
 import tempfile
+import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
+from common.jobs.backup import BACKUPS, DATABASE, LOCK, write_backup
+from common.jobs.online_copy import connect
+from common.locks import held
 from common.settings import Settings
 
-LEFT_OUT = {".partial", ".previews", "memory", "compiled", "session_secret"}
-DATABASE = "jobs.db"
-BUSY_SECONDS = 60
+LEFT_OUT = {".partial", ".previews", BACKUPS, "memory", "compiled", "session_secret"}
+PATIENCE_SECONDS = 600
+"""For a rolling backup that is under way."""
 
 
 def main() -> None:
@@ -43,14 +47,12 @@ def add(tar: tarfile.TarFile, folder: Path) -> None:
 
 
 def _add_database(tar: tarfile.TarFile, path: Path, name: str) -> None:
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        copy = Path(folder) / DATABASE
-        with (
-            closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as source,
-            closing(sqlite3.connect(copy)) as target,
-        ):
-            source.backup(target)
-        tar.add(copy, name, recursive=False)
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent) as folder,
+        held(path.with_name(LOCK), timeout=PATIENCE_SECONDS),
+        closing(connect(path)) as source,
+    ):
+        tar.add(write_backup(source, Path(folder), threading.Event()), name, recursive=False)
 
 
 if __name__ == "__main__":

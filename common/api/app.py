@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
@@ -85,8 +85,7 @@ def create_app(
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
         reaping = asyncio.create_task(keep("reaper", reap_orphans))
-        sweep = chore(service.keeper, "sweep", partial(sweep_files, service))
-        async with sweep, telling(service), among_machines(service):
+        async with _chores(service), telling(service), among_machines(service):
             yield
         reaping.cancel()
         guarding.cancel()
@@ -115,6 +114,18 @@ def create_app(
         app.include_router(routes.router)
     install_page(app)
     return app
+
+
+@asynccontextmanager
+async def _chores(service: Service) -> AsyncIterator[None]:
+    """The long work on files that goes on beside the requests."""
+    async with AsyncExitStack() as stack:
+        sweep = partial(sweep_files, service)
+        await stack.enter_async_context(chore(service.keeper, "sweep", sweep))
+        if service.backups is not None:
+            backups = chore(service.keeper, "backups", service.backups.run)
+            await stack.enter_async_context(backups)
+        yield
 
 
 async def _supervise(service: Service) -> None:

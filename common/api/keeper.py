@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from common.errors import VideosDGXError
 from common.logs import get_logger
 
 log = get_logger("api")
@@ -49,7 +50,8 @@ class Keeper:
             except Exception as exc:
                 failures = 0 if self.clock() - began > SOUND_SECONDS else failures
                 seconds = min(FIRST_PAUSE_SECONDS * 2**failures, longest_pause)
-                log.exception("%s failed; it starts again in %.0f s", name, seconds)
+                unheard = not (isinstance(exc, VideosDGXError) and exc.told)
+                log.error("%s failed; it starts again in %.0f s", name, seconds, exc_info=unheard)
                 self._down[name] = type(exc).__name__
                 self.restarted(name)
             failures = min(failures + 1, 10)

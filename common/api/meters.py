@@ -43,6 +43,10 @@ class Meters(Collector):
         for one in (self._steps, self._loads, self._unloads):
             one.labels(model)
 
+    def register(self, more: Collector) -> None:
+        """Tell what another collector has, too."""
+        self._registry.register(more)
+
     def collect(self) -> Iterable[Metric]:
         """All that was measured, without the moments at which counting began."""
         for metric in self._registry.collect():

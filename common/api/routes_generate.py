@@ -18,6 +18,7 @@ from common.api.openapi import without_null
 from common.api.reading import views_of
 from common.api.service import Service, service_of
 from common.api.views import DryRunView, ErrorView, JobView
+from common.durable import fsync
 from common.errors import CheckpointError
 from common.fusing import shape_of_batch
 from common.jobs.model import Job, KeyUse, NewJob
@@ -186,13 +187,4 @@ def write_upload(path: Path, upload: BinaryIO) -> None:
         shutil.copyfileobj(upload, file)
         file.flush()
         os.fsync(file.fileno())
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """The names in it are on disk, too."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    fsync(path.parent)

@@ -12,6 +12,7 @@ from common.api.auth import caller_of
 from common.api.forecasts import Forecasts
 from common.api.keeper import Keeper
 from common.api.meters import Meters
+from common.api.rolling_backup import RollingBackup
 from common.api.supervisor import Supervisor
 from common.api.tracing import Tracing
 from common.auth.caller import EVERYBODY, Caller
@@ -53,6 +54,7 @@ class Service:
     """Held where machines share a database."""
     gpu: Gpu | None = None
     tracing: Tracing | None = None
+    backups: RollingBackup | None = None
     arrivals: Arrivals = field(default_factory=Arrivals)
     started: float = field(default_factory=time.monotonic)
 

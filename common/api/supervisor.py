@@ -96,7 +96,8 @@ class Supervisor:
                 else:
                     await self._rest()
             except VideosDGXError as exc:  # the database; it may answer again
-                log.warning("supervisor waits", extra={"reason": exc.body.message})
+                if not exc.told:
+                    log.warning("supervisor waits", extra={"reason": exc.body.message})
                 await _wait(self._stopping, self._settings.backoff_seconds)
 
     async def stop(self) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from common.errors import StorageFull, StoreUnavailable
+from common.jobs.damage import damaged, is_damage
 from common.jobs.deadline import seconds_left, within
 from common.jobs.one_file import stay_with_file
 from common.jobs.schema import OUTGROWN, metadata
@@ -134,12 +135,14 @@ def _wait_at_most(connection: Any) -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn a driver's error into StorageFull or StoreUnavailable."""
+    """Turn a driver's error into StorageFull, StoreDamaged or StoreUnavailable."""
     try:
         yield
     except NoConnectionFree as exc:  # every connection is waiting for the server
         raise StoreUnavailable from exc
     except DBAPIError as exc:
+        if is_damage(exc.orig):
+            raise damaged() from exc.orig
         said = str(exc.orig).lower()
         if "full" in said or "no space" in said:
             raise StorageFull(

@@ -1,5 +1,10 @@
 """Opens the store that the settings name."""
 
+from functools import partial
+
+from common.errors_store import StoreDamaged
+from common.jobs.backup import DATABASE, way_out
+from common.jobs.damage import find_damage
 from common.jobs.database import sqlite_url
 from common.jobs.sql import SqlJobStore
 from common.settings import Settings
@@ -7,5 +12,21 @@ from common.settings import Settings
 
 def open_store(settings: Settings, model_id: str) -> SqlJobStore:
     """The store of one service: PostgreSQL by ``DATABASE_URL``, else SQLite in its state folder."""
-    url = settings.database_url or sqlite_url(settings.state_of(model_id) / "jobs.db")
-    return SqlJobStore(url, model_id)
+    url = settings.database_url or sqlite_url(settings.state_of(model_id) / DATABASE)
+    store = SqlJobStore(url, model_id)
+    store.soundness.way_out = partial(way_out, settings, model_id)
+    return store
+
+
+def check_database(settings: Settings, model_id: str) -> None:
+    """Before anything opens it: refuse to start on a damaged SQLite file.
+
+    Raises:
+        StoreDamaged: with what was found, and what to type.
+        StoreUnavailable: it cannot be opened.
+    """
+    path = settings.state_of(model_id) / DATABASE
+    if settings.database_url is None and (found := find_damage(path)):
+        raise StoreDamaged(
+            f"The job database {path} is damaged: {found}.", hint=way_out(settings, model_id)
+        )

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
 
 from common.errors import JobNotFound
+from common.jobs.damage import Soundness
 from common.jobs.database import open_database, reading, translated_errors
 from common.jobs.keys import Life, Now
 from common.jobs.model import Job, Progress
@@ -45,6 +46,7 @@ class SqlBase:
         """The claims that were made here, by token, on the stopwatch."""
         self._life = Life(model, stopwatch)
         self._owner: str | None = None
+        self.soundness = Soundness()
         with translated_errors():
             self._engine: Engine = open_database(url)
         # Built once: putting this statement together costs more than running it.
@@ -133,13 +135,20 @@ class SqlBase:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        self.soundness.refuse()
         connected = self._engine.connect
-        with translated_errors(), connected() as it, still_there(it), it.begin():
+        with (
+            self.soundness.watched(),
+            translated_errors(),
+            connected() as it,
+            still_there(it),
+            it.begin(),
+        ):
             yield it
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with translated_errors(), self._reader.connect() as connection:
+        with self.soundness.watched(), translated_errors(), self._reader.connect() as connection:
             yield connection
 
 

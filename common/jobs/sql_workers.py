@@ -88,5 +88,6 @@ class SqlWorkers(SqlFusing):
             self._mine(), jobs.c.state.in_(CLAIMED), jobs.c.worker == worker
         )
         query = select(or_(queued, own.exists()))
+        self.soundness.refuse()
         with self._reading() as connection:
             return bool(connection.execute(query).scalar_one())

@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.durable import fsync
 from common.errors import EncodingFailed
 from common.media.disk import disk_named
 
@@ -74,18 +74,3 @@ def delete(folder: Path) -> None:
     while folder.exists():
         with contextlib.suppress(FileNotFoundError):  # somebody else deletes it too
             shutil.rmtree(folder)
-
-
-def fsync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on disk."""
-    with _descriptor(path) as descriptor:
-        os.fsync(descriptor)
-
-
-@contextlib.contextmanager
-def _descriptor(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

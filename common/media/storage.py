@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from common.durable import fsync
 from common.media.disk import disk_named
-from common.media.draft import MANIFEST, THUMBNAIL, VIDEO, Draft, delete, fsync, has_video
+from common.media.draft import MANIFEST, THUMBNAIL, VIDEO, Draft, delete, has_video
 from common.media.ownership import read_identity, write_identity
 from common.media.previews import PreviewFiles
 

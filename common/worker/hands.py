@@ -37,8 +37,6 @@ class Hands:
         self._said: str | None = None
         self._in_doubt = False
         """A claim was not answered; it may have been made all the same."""
-        self._unsure = False
-        """A claim was not answered; it may have been made all the same."""
         self._store = store
         self._worker = worker
         self._control = control

@@ -145,6 +145,26 @@ def recover_videos(
         shown.text(f"{model}: {swept.taken_back} taken back, {swept.set_aside} set aside")
 
 
+@app.command("restore")
+def restore_backup(
+    model: opt.Model,
+    backup: opt.Backup = None,
+    empty: opt.Empty = False,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Put a backup of the job database back, on this machine, without a service running.
+
+    Finished videos that it does not know come back at the next start, or by `videosdgx recover`.
+    """
+    from scripts.cli.restore import restore_database  # as above
+
+    shown, (put, aside) = Output(as_json=as_json), restore_database(model, backup, empty=empty)
+    if as_json:
+        shown.json({"model": model, "backup": put and str(put), "before": str(aside)})
+    else:
+        shown.text(f"{model}: {put or 'an empty table'} is in place; before it was {aside}")
+
+
 @app.command()
 def presets(
     service: opt.Service = None, api_key: opt.Key = None, as_json: opt.AsJson = False

@@ -42,6 +42,11 @@ Models = Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help="Al
 Adopt = Annotated[
     bool, typer.Option("--adopt", help="Also where the outputs belong to another job database.")
 ]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="The service's name.")]
+Backup = Annotated[
+    Path | None, typer.Option("--from", help="A backup; the newest of the service when left out.")
+]
+Empty = Annotated[bool, typer.Option("--empty", help="An empty table instead of a backup.")]
 
 # Of generate
 

@@ -7,6 +7,8 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+from common.jobs.database import sqlite_url
+from common.jobs.sql import SqlJobStore
 from scripts.backup import add
 
 INSERT = "INSERT INTO pair VALUES (?), (?)"
@@ -24,6 +26,7 @@ def test_a_database_is_copied_between_two_writes(tmp_path: Path):
     state = tmp_path / "state"
     (state / "toy").mkdir(parents=True)
     database = state / "toy" / "jobs.db"
+    SqlJobStore(sqlite_url(database), "toy").close()
     with closing(sqlite3.connect(database)) as setup:
         setup.execute("CREATE TABLE pair (number INTEGER)")
         setup.executemany(INSERT, [(number, number) for number in range(1000)])
@@ -61,6 +64,7 @@ def test_only_what_cannot_be_made_again_is_kept(tmp_path: Path):
         "toy/.partial/two/video.mp4",
         "memory/toy.json",
         "compiled/x",
+        "toy/backups/jobs-000001-20260101T000000Z.db",
         "toy/jobs.db-journal",
     )
     for name in (*kept, *left_out):

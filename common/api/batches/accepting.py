@@ -11,8 +11,9 @@ from common.api.arrivals import remove_all
 from common.api.batches.body import BatchRequest
 from common.api.batches.planning import Candidate, Planned
 from common.api.body import Upload
-from common.api.routes_generate import new_job, sync_folder, write_upload
+from common.api.routes_generate import new_job, write_upload
 from common.api.service import Service
+from common.durable import fsync
 from common.errors import BatchConflict, FileGone, InvalidRequest
 from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import Job, KeyUse, NewJob
@@ -153,4 +154,4 @@ def _link_all(folder: Path, links: Sequence[tuple[Path, Path]]) -> None:
         raise FileGone(
             "What a video begins with is no longer on disk.", hint="Send it anew."
         ) from exc
-    sync_folder(folder)
+    fsync(folder)
