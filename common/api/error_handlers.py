@@ -40,7 +40,7 @@ def _answer(
 
 async def _ours(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, VideosDGXError)  # noqa: S101  # registered for this type
-    if isinstance(exc, INFRASTRUCTURE) and not exc.told:  # it heals by itself; where we met it says nothing
+    if isinstance(exc, INFRASTRUCTURE) and not exc.told:  # it heals; where we met it says nothing
         cause = str(exc.__cause__ or "")
         log.warning("request refused", extra={"reason": exc.body.message, "cause": cause})
     elif exc.status >= 500 and not exc.told:
