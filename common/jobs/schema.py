@@ -98,6 +98,7 @@ idempotency_keys = Table(
     # When it was made, in seconds of the service's life; None in rows of earlier versions.
     Column("lived", Float),
     Index("idempotency_keys_by_end", "model", "expires_at"),
+    Index("idempotency_keys_by_life", "model", "lived"),
 )
 """Which job came of which key. A key outlives its job: it makes no second one."""
 
