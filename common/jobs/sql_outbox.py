@@ -82,10 +82,10 @@ class SqlOutbox(SqlBase):
 
     def hasten_deliveries(self) -> int:
         table, now = webhook_deliveries, self._clock()
-        most = func.coalesce(table.c.wait, LONGEST_WAIT_SECONDS) + CLOCK_SLACK_SECONDS
-        # An index has the first of the bounds, which is the smallest that the other can be.
-        far = table.c.next_at > now + CLOCK_SLACK_SECONDS
-        late = and_(self._ours(), _PENDING, far, table.c.next_at > now + most)
+        soon = now + CLOCK_SLACK_SECONDS
+        ahead = table.c.next_at > soon + func.coalesce(table.c.wait, LONGEST_WAIT_SECONDS)
+        # The first of the two is for the index: those that are due soon are not looked at.
+        late = and_(self._ours(), _PENDING, table.c.next_at > soon, ahead)
         with self._reading() as connection:  # nearly always there is none
             if not connection.execute(select(exists().where(late))).scalar_one():
                 return 0
