@@ -1,7 +1,11 @@
 """The figures of the job store on SQLAlchemy Core."""
 
 from collections.abc import Collection
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from common.jobs.figures import Figures
@@ -63,4 +67,14 @@ class SqlFigures(SqlOutbox):
 
 def _standing(job_id: str, state: str, started_at: float | None, progress: str) -> Standing:
     columns = {"id": job_id, "state": state, "started_at": started_at}
-    return read(Standing, columns | {"progress": parsed(progress)}, {"progress": Progress()})[0]
+    in_place = {"state": JobState.FAILED, "progress": Progress()}
+    return read(Standing, columns | {"progress": _progress(progress)}, in_place)[0]
+
+
+@lru_cache(maxsize=4096)
+def _progress(text: str) -> Any:
+    """What ``read`` makes a Progress of; the same text is looked at again and again."""
+    found = parsed(text)
+    with suppress(ValidationError):
+        return Progress.model_validate(found)
+    return found

@@ -3,7 +3,7 @@
 from sqlalchemy import create_engine
 
 from common.jobs.model import Progress
-from common.jobs.schema import PLACES
+from common.jobs.schema import PLACES, jobs
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import UNFINISHED, JobState
 from tests.contract.conftest import Clock
@@ -90,3 +90,25 @@ def test_what_changes_of_unfinished_jobs_is_read_by_itself(store: SqlJobStore):
     )
     assert now[1] is third, "nothing of it has changed"
     assert [one.id for one in store.standing(1)] == [first.id]
+
+
+def test_named_jobs_are_looked_at_whatever_their_state(store: SqlJobStore):
+    ended, odd, queued = (submit(store) for _ in range(3))
+    store.cancel(ended.id)
+    with store._writing() as connection:
+        row = jobs.update().where(jobs.c.id == odd.id)
+        connection.execute(row.values(state="archived", progress="{"))
+    found = {one.id: one for one in store.standings([ended.id, odd.id, queued.id, "none"])}
+    states = [found[job.id].state for job in (ended, odd, queued)]
+    assert states == [JobState.CANCELLED, JobState.FAILED, JobState.QUEUED]
+    assert len(found) == 3
+    assert found[queued.id].moved(ended) is False
+    assert found[ended.id].moved(ended) is True
+
+
+def test_positions_are_those_that_each_job_has(store: SqlJobStore):
+    queued = [submit(store, priority=priority) for priority in (0, -1, 1, 0, 1)]
+    claimed(store)
+    store.cancel(queued[0].id)
+    left = [job for job in queued if store.get(job.id).state is JobState.QUEUED]
+    assert store.positions(queued) == {job.id: store.position(job) for job in left}
