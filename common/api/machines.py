@@ -36,7 +36,7 @@ async def among_machines(service: Service) -> AsyncIterator[None]:
     )
     tasks = [asyncio.create_task(keep("rescue", rescue.run))]
     if (name := service.name) is not None:
-        tasks.append(asyncio.create_task(keep("name", lambda: hold_name(name, supervisor))))
+        tasks.append(asyncio.create_task(keep("name lock", lambda: hold_name(name, supervisor))))
     try:
         yield
     finally:
@@ -59,7 +59,7 @@ async def hold_name(name: NameLock, supervisor: Supervisor) -> None:
             with contextlib.suppress(StoreUnavailable):
                 await _look(name, supervisor, lane)
     finally:
-        lane.leave()
+        lane.close()  # its connection is closed by another thread
 
 
 async def _look(name: NameLock, supervisor: Supervisor, lane: Lane) -> None:

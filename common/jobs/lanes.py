@@ -55,14 +55,10 @@ class Lane:
         except TimeoutError:
             raise StoreUnavailable from None
 
-    def leave(self) -> None:
-        """Take no more calls; what was begun ends in its own time."""
-        for _ in self._threads:
-            self._calls.put(None)
-
     def close(self, patience: float = CLOSE_SECONDS) -> bool:
         """Finish what was begun; False where something hangs for longer than ``patience``."""
-        self.leave()
+        for _ in self._threads:
+            self._calls.put(None)
         until = time.monotonic() + patience
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
