@@ -159,9 +159,8 @@ class QueueFull(VideosDGXError):
     status = 429
 
     def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
         self.retry_after = retry_after
-        self.headers = {"Retry-After": str(retry_after)}
+        super().__init__(message, hint=hint)
 
 
 class TooManyJobs(QueueFull):
@@ -175,10 +174,7 @@ class KeyInUse(VideosDGXError):
 
     code = "idempotency_key_in_use"
     status = 409
-
-    def __init__(self, message: str, *, param: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message, param=param, hint=hint)
-        self.headers = {"Retry-After": "1"}
+    retry_after = 1
 
 
 class KeyReused(VideosDGXError):
@@ -209,10 +205,6 @@ class StoreUnavailable(VideosDGXError):
 
     code = "store_unavailable"
     status = 503
-
-
-INFRASTRUCTURE = (StorageUnavailable, StoreUnavailable)
-"""What is the machine's own fault, and heals without the job: it never costs an attempt."""
 
 
 class OutputsMismatch(VideosDGXError):

@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 
 from common.api.openai.errors import openai_answer, speaks_openai
 from common.api.openapi import methods_at
-from common.errors import INFRASTRUCTURE, ErrorBody, InvalidRequest, VideosDGXError
+from common.errors import ErrorBody, InvalidRequest, VideosDGXError
 from common.logs import get_logger
+from common.media.disk import INFRASTRUCTURE
 
 log = get_logger("api")
 

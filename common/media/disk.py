@@ -4,7 +4,10 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from common.errors import StorageFull, StorageUnavailable
+from common.errors import StorageFull, StorageUnavailable, StoreUnavailable
+
+INFRASTRUCTURE = (StorageUnavailable, StoreUnavailable)
+"""What is the machine's own fault, and heals without the job: it never costs an attempt."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BY_ITSELF = "The service goes on by itself once it is well."

@@ -6,10 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-from common.errors import INFRASTRUCTURE, VideosDGXError
+from common.errors import VideosDGXError
 from common.jobs.opening import open_store
 from common.locks import held
 from common.logs import configure_logs, get_logger
+from common.media.disk import INFRASTRUCTURE
 from common.media.volumes import open_volumes
 from common.messages import EXIT_RESTART
 from common.settings import load_settings

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from common.errors import INFRASTRUCTURE, ErrorBody, JobNotFound, StorageUnavailable
+from common.errors import ErrorBody, JobNotFound, StorageUnavailable
 from common.jobs.model import JobResult
 from common.jobs.states import Event, JobState
 from common.jobs.store import JobStore
 from common.logs import get_logger
+from common.media.disk import INFRASTRUCTURE
 from common.worker.context import RunningJob
 
 log = get_logger("worker")

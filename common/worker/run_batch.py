@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from common.contract import VideoClip
-from common.errors import INFRASTRUCTURE, JobCancelled, JobReleased, OutOfMemory, VideosDGXError
+from common.errors import JobCancelled, JobReleased, OutOfMemory, VideosDGXError
 from common.jobs.model import JobResult
 from common.jobs.states import Event
 from common.logs import get_logger
+from common.media.disk import INFRASTRUCTURE
 from common.messages import ModelState
 from common.worker.context import RunningJob
 from common.worker.failure import as_error

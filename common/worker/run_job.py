@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from common.contract import ModelSpec, Phase, VideoClip
 from common.errors import (
-    INFRASTRUCTURE,
     FileGone,
     JobCancelled,
     JobReleased,
@@ -21,6 +20,7 @@ from common.jobs.model import Job, JobResult
 from common.jobs.states import Event, JobState
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings
+from common.media.disk import INFRASTRUCTURE
 from common.media.draft import Draft
 from common.media.encoder import EncodedVideo, encode
 from common.media.storage import Storage

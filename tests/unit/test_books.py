@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from common.errors import INFRASTRUCTURE, StorageFull, StoreUnavailable, VideosDGXError
+from common.errors import StorageFull, StoreUnavailable, VideosDGXError
 from common.jobs.database import sqlite_url
 from common.jobs.model import Job
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
+from common.media.disk import INFRASTRUCTURE
 from common.worker.books import Books
 from common.worker.context import RunningJob
 from tests.contract.test_store import RESULT, submit
