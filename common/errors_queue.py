@@ -17,9 +17,8 @@ class QueueFull(VideosDGXError):
     status = 429
 
     def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
         self.retry_after = retry_after
-        self.headers = {"Retry-After": str(retry_after)}
+        super().__init__(message, hint=hint)
 
 
 class TooManyJobs(QueueFull):

@@ -145,7 +145,7 @@ class Settings(
     max_input_video_pixels: int = Field(10_000_000, ge=1)
     """Largest frame of an input video, as in width x height; checked before it is decoded."""
     min_free_disk_gb: float = Field(2, ge=0)
-    """Below this on the outputs or state volume no job is accepted (507)."""
+    """Below this on the outputs or state volume no job is accepted (507) or begun."""
 
     video_encoder: Literal["libx264", "h264_nvenc"] = "libx264"
     """h264_nvenc encodes on the GPU where it runs; libx264 everywhere."""

@@ -8,18 +8,23 @@ from common.errors import StorageFull, StorageUnavailable
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BY_ITSELF = "The service goes on by itself once it is well."
+_READ_ONLY = ("is read-only", "Mount it so that it can be written.")
+_FORBIDDEN = ("may not be written", "Let the service's user write to it.")
+_MISSING = ("is missing", "Bring it back.")
+_BROKEN = ("cannot be read or written", "Look at the kernel's log for that disk.")
+_SILENT = ("does not answer", "See what has become of that disk.")
 _CAUSES = {
-    errno.EROFS: ("is read-only", "Mount it so that it can be written."),
-    errno.EACCES: ("may not be written", "Let the service's user write to it."),
-    errno.EPERM: ("may not be written", "Let the service's user write to it."),
-    errno.ENOENT: ("is missing", "Bring it back."),
-    errno.ENOTDIR: ("is missing", "Bring it back."),
-    errno.EIO: ("cannot be read or written", "Look at the kernel's log for that disk."),
-    errno.ENODEV: ("is missing", "Bring it back."),
-    errno.ENXIO: ("is missing", "Bring it back."),
-    errno.ENOTCONN: ("does not answer", "See what has become of that disk."),
-    errno.ESTALE: ("does not answer", "See what has become of that disk."),
-    errno.ETIMEDOUT: ("does not answer", "See what has become of that disk."),
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.ENOENT: _MISSING,
+    errno.ENOTDIR: _MISSING,
+    errno.ENODEV: _MISSING,
+    errno.ENXIO: _MISSING,
+    errno.EIO: _BROKEN,
+    errno.ENOTCONN: _SILENT,
+    errno.ESTALE: _SILENT,
+    errno.ETIMEDOUT: _SILENT,
 }
 """Linux's own numbers: man 3 errno."""
 
@@ -42,8 +47,7 @@ def storage_missing(volume: str) -> StorageUnavailable:
 
 def storage_silent(volume: str) -> StorageUnavailable:
     """The error for a volume that keeps a call waiting."""
-    cause, way_out = _CAUSES[errno.ETIMEDOUT]
-    return _unavailable(volume, cause, way_out)
+    return _unavailable(volume, *_SILENT)
 
 
 def disk_error(exc: OSError, volume: str = "outputs") -> StorageUnavailable | None:
