@@ -59,10 +59,7 @@ class Storage:
         with disk_named():
             for stale in self._partial.glob(f"{job_id}-*"):
                 delete(stale)
-            self._partial.mkdir(
-                exist_ok=True
-            )  # not the root: without it we would fill another disk
-            folder.mkdir()
+            folder.mkdir()  # no parents: where they are missing, this is another disk
         return Draft(job_id, token, folder, self._root)
 
     def adopt(self, job_id: str, token: str) -> tuple[str, Manifest] | None:
