@@ -13,6 +13,7 @@ ANSWER_SECONDS = 5.0
 """A locked or silent database is said to be one within this."""
 SLACK_SECONDS = 3.0
 """On top of it, for a busy machine."""
+MOST_SECONDS = ANSWER_SECONDS + SLACK_SECONDS
 BETWEEN_SECONDS = 0.3
 HEALTHY = frozenset({200})
 READABLE = frozenset({200, 503})
@@ -41,8 +42,10 @@ class Asker:
         seconds = time.monotonic() - began
         if answer.status_code not in may:
             self._ledger.wrong(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
-        if before == self._ledger.moment and seconds > ANSWER_SECONDS + SLACK_SECONDS:
-            self._ledger.wrong(f"{method} {path}: {answer.status_code} after {seconds:.1f} s")
+        if before == self._ledger.moment and seconds > MOST_SECONDS:
+            self._ledger.wrong(
+                f"{method} {path}: {answer.status_code} after more than {MOST_SECONDS:.0f} s"
+            )
         return answer
 
     def close(self) -> None:

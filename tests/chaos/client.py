@@ -2,7 +2,10 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from tests.chaos.asking import TAKEN, Asker
 from tests.chaos.ledger import Ledger
@@ -18,10 +21,13 @@ KEY_IN_USE = 409
 
 
 @dataclass(frozen=True)
-class _Due:
-    moment: float
+class _Errand:
+    """Something to do at a moment, and again until it is done."""
+
+    what: Literal["send", "cancel", "send again"]
     task: Task
-    cancel: bool
+    moment: float
+    give_up: float
 
 
 class Client:
@@ -31,73 +37,82 @@ class Client:
         self._asker = Asker(url, ledger)
         self._ledger = ledger
         self._pause = threading.Event()
-        self._due: list[_Due] = []
-        self._lost = False
+        self._errands: list[_Errand] = []
+        self._lost: set[str] = set()
+        """Tags whose last answer was lost."""
 
-    def run(self, tasks: list[Task]) -> None:
-        """Send everything, cancel what is to be cancelled, and say so."""
+    def run(self, tasks: Iterable[Task]) -> None:
+        """Send everything, as fast as the killer lets it, and cancel what is to be cancelled."""
+        waiting = deque(tasks)
         try:
-            for task in tasks:
-                while not self._ledger.due.acquire(timeout=RETRY_SECONDS):
-                    self._do_due(time.monotonic())
-                self._send(task)
-            while self._due:
-                self._do_due(float("inf"))
+            while waiting or self._errands:
+                if waiting and self._ledger.due.acquire(blocking=False):
+                    self._plan("send", waiting.popleft())
+                self._do_what_is_due(time.monotonic())
                 self._pause.wait(RETRY_SECONDS)
         finally:
             self._ledger.all_sent.set()
             self._asker.close()
 
-    def _send(self, task: Task) -> None:
-        self._ledger.kinds[task.tag] = task.kind
-        if (job_id := self._accepted(task)) is None:
-            return
-        now = time.monotonic()
+    def _plan(self, what: Literal["send", "cancel", "send again"], task: Task) -> None:
+        waits = {"send": 0, "cancel": task.patience, "send again": 5 * task.patience}
+        moment = time.monotonic() + waits[what]
+        self._errands.append(_Errand(what, task, moment, moment + LONGEST_OUTAGE_SECONDS))
+
+    def _do_what_is_due(self, now: float) -> None:
+        due = [errand for errand in self._errands if errand.moment <= now]
+        self._errands = [errand for errand in self._errands if errand.moment > now]
+        for errand in due:
+            if not self._done(errand):
+                self._again(errand)
+
+    def _again(self, errand: _Errand) -> None:
+        if errand.moment > errand.give_up:
+            tag, seconds = errand.task.tag, LONGEST_OUTAGE_SECONDS
+            self._ledger.wrong(f"nobody lets us {errand.what} {tag} for {seconds:.0f} s")
+        else:
+            self._errands.append(replace(errand, moment=time.monotonic() + RETRY_SECONDS))
+
+    def _done(self, errand: _Errand) -> bool:
+        if errand.what == "cancel":
+            return self._cancelled(errand.task)
+        job_id = self._taken(errand.task)
+        if job_id is not None and errand.what == "send":
+            self._know(errand.task, job_id)
+        elif job_id is not None:
+            self._compare(errand.task, job_id)
+        return job_id is not None
+
+    def _know(self, task: Task, job_id: str) -> None:
         self._ledger.accepted[task.tag] = job_id
         if task.kind == "cancelled":
-            self._due.append(_Due(now + task.patience, task, cancel=True))
+            self._plan("cancel", task)
         if task.again:
-            self._due.append(_Due(now + 5 * task.patience, task, cancel=False))
+            self._plan("send again", task)
         if task.watched:
             self._ledger.to_watch.put(job_id)
 
-    def _accepted(self, task: Task) -> str | None:
-        """Send until it is taken; answers the job's id."""
-        deadline = time.monotonic() + LONGEST_OUTAGE_SECONDS
-        while time.monotonic() < deadline:
-            if job_id := self._taken(task):
-                return job_id
-            self._do_due(time.monotonic())
-            self._pause.wait(RETRY_SECONDS)
-        self._ledger.wrong(f"nobody took {task.tag} for {LONGEST_OUTAGE_SECONDS} s")
-        return None
-
-    def _taken(self, task: Task) -> str | None:
-        headers, may = {"Idempotency-Key": task.tag}, TAKEN | {KEY_IN_USE} if self._lost else TAKEN
-        answer = self._asker.ask("POST", "/generate", may, json=task.body, headers=headers)
-        status = 0 if answer is None else answer.status_code
-        self._lost = status in (0, KEY_IN_USE)
-        self._ledger.answers[status] += 1
-        return str(answer.json()["id"]) if answer is not None and status == 202 else None
-
-    def _do_due(self, now: float) -> None:
-        for due in [due for due in self._due if due.moment <= now]:
-            self._due.remove(due)
-            if due.cancel:
-                self._cancel(due)
-            else:
-                self._send_again(due.task)
-
-    def _send_again(self, task: Task) -> None:
+    def _compare(self, task: Task, job_id: str) -> None:
         """Whatever became of the job: the same key makes no second one."""
         self._ledger.replays += 1
-        first, second = self._ledger.accepted[task.tag], self._accepted(task)
-        if second not in (None, first):
-            self._ledger.wrong(f"{task.tag} is {first}, and sent again it is {second}")
+        if (first := self._ledger.accepted[task.tag]) != job_id:
+            self._ledger.wrong(f"{task.tag} is {first}, and sent again it is {job_id}")
 
-    def _cancel(self, due: _Due) -> None:
-        self._ledger.cancels.add(due.task.tag)
-        path = f"/jobs/{self._ledger.accepted[due.task.tag]}/cancel"
+    def _taken(self, task: Task) -> str | None:
+        self._ledger.kinds[task.tag] = task.kind
+        headers, may = {"Idempotency-Key": task.tag}, TAKEN
+        if task.tag in self._lost:
+            may |= {KEY_IN_USE}
+        answer = self._asker.ask("POST", "/generate", may, json=task.body, headers=headers)
+        status = 0 if answer is None else answer.status_code
+        self._ledger.answers[status] += 1
+        if status in (0, KEY_IN_USE):
+            self._lost.add(task.tag)
+        return str(answer.json()["id"]) if answer is not None and status == 202 else None
+
+    def _cancelled(self, task: Task) -> bool:
+        """Also where the answer was lost: both is right then."""
+        self._ledger.cancels.add(task.tag)
+        path = f"/jobs/{self._ledger.accepted[task.tag]}/cancel"
         answer = self._asker.ask("POST", path, SETTLED | REFUSED)
-        if answer is not None and answer.status_code in REFUSED:
-            self._due.append(_Due(time.monotonic() + RETRY_SECONDS, due.task, cancel=True))
+        return answer is None or answer.status_code not in REFUSED

@@ -44,8 +44,10 @@ class Ledger:
     """Every blow, with the second of the run in which it fell."""
 
     # By everybody
-    broken: list[str] = field(default_factory=list)
-    """What was seen on the way that must not be."""
+    broken: Counter[str] = field(default_factory=Counter)
+    """What was seen on the way that must not be, and how often."""
+    first_seen: dict[str, float] = field(default_factory=dict)
+    """In which second of the run."""
     began: float = field(default_factory=time.monotonic)
     all_sent: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
@@ -58,12 +60,25 @@ class Ledger:
         return self.hits[job_id] + self.blind
 
     def wrong(self, text: str) -> None:
-        """Note what must not be, with its time."""
-        self.broken.append(f"at {time.monotonic() - self.began:.1f} s: {text}")
+        """Note what must not be."""
+        self.first_seen.setdefault(text, self.seconds)
+        self.broken[text] += 1
 
     def tell(self, text: str) -> None:
-        """Note a blow."""
-        self.story.append(f"{time.monotonic() - self.began:6.1f} s  {text}")
+        """Note what is done."""
+        self.story.append(f"{self.seconds:6.1f} s  {text}")
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.monotonic() - self.began
+
+    def violations(self) -> list[str]:
+        """What was seen on the way, each once."""
+        return [
+            f"at {self.first_seen[text]:.1f} s, {count} times: {text}"
+            for text, count in self.broken.items()
+        ]
 
     @contextmanager
     def absent(self) -> Iterator[None]:

@@ -36,7 +36,7 @@ class Task:
 def tasks(count: int, chance: random.Random) -> list[Task]:
     """Mostly ordinary jobs; every kind comes several times in a long run."""
     kinds: list[Kind] = ["normal", "slow", "cancelled", "poison"]
-    weights = (60, 15, 17, 8)
+    weights = (62, 15, 18, 5)
     drawn = chance.choices(kinds, weights, k=count)
     return [_task(f"chaos-{number}", kind, chance) for number, kind in enumerate(drawn)]
 

@@ -2,10 +2,9 @@
 
 import random
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -119,24 +118,26 @@ def _run(ground: Ground, jobs: int, seed: int, names: Sequence[str]) -> Account:
         ]
         try:
             killer.run(jobs // JOBS_PER_BLOW if able else 0)
+            ledger.due.release(jobs)
+            ledger.tell("that was the last blow")
+            sending.result()
+            _wait_idle(ground)
+            ledger.tell("every job has ended")
         finally:
             ledger.due.release(jobs)
-            _let_end(ground, sending)
             ledger.over.set()
         for future in looking:
             future.result()
-    found = ledger.broken + violations(ground)
+    ledger.tell("nobody watches any more")
+    found = ledger.violations() + violations(ground)
     ends = _outcomes(service, ledger)
     service.stop()
     found += violations_at_rest(ground)
     left_out = [blow.name for blow in asked if blow not in able]
-    seconds = time.monotonic() - ledger.began
-    return Account(seed, ledger, ends, seconds, left_out, found, service.log(400))
+    return Account(seed, ledger, ends, ledger.seconds, left_out, found, service.log(400))
 
 
-def _let_end(ground: Ground, sending: "Future[None]") -> None:
-    """Everything is sent, and every job ends."""
-    sending.result()
+def _wait_idle(ground: Ground) -> None:
     try:
         wait_until(partial(idle, ground.service), DRAIN_SECONDS, "every job ends")
     except AssertionError as exc:

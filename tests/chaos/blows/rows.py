@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import OperationalError
 
-from tests.chaos.asking import ANSWER_SECONDS, SLACK_SECONDS
+from tests.chaos.asking import MOST_SECONDS
 from tests.chaos.ground import Ground
 
-LOCKED_SECONDS = ANSWER_SECONDS + SLACK_SECONDS + 1
+LOCKED_SECONDS = MOST_SECONDS + 1
 """Longer than an answer may take."""
 DAMAGE = (
     ("queued", "resolved", "{"),
