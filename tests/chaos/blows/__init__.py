@@ -22,7 +22,6 @@ KINDS = (
     *(Pause, Clock, Unreadable, Locked, PostgresRestart, PostgresSilence),
 )
 NAMES = tuple(kind.name for kind in KINDS)
-BY_ROOT = tuple(kind.name for kind in (Full, ReadOnly, Gone, Frozen))
 
 
 def blows_of(ground: Ground) -> list[Blow]:
