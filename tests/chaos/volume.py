@@ -38,6 +38,11 @@ class Volume:
     _thawing: "subprocess.Popen[bytes] | None" = None
     _mounted: bool = field(default=False, init=False)
 
+    @property
+    def _view(self) -> Path:
+        """The same volume, read-only from the first moment."""
+        return self.folder.with_suffix(".view")
+
     def mount(self) -> None:
         """Make it. Raises OSError, CalledProcessError."""
         self.folder.mkdir(parents=True)
@@ -50,11 +55,15 @@ class Volume:
         else:
             _do("mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", self.folder)
         self._mounted = True
+        self._view.mkdir()
+        _do("mount", "--bind", self.folder, self._view)
+        _do("mount", "-o", "remount,bind,ro", self._view)
 
     def close(self) -> None:
         """Heal and unmount it."""
         if self._mounted:
             self.heal()
+            subprocess.run(["/bin/umount", "-l", self._view], check=False, capture_output=True)
             _do("umount", "-l", self.folder)
             self._mounted = False
 
@@ -76,9 +85,8 @@ class Volume:
 
         A true remount is refused while SQLite has its file open.
         """
-        _do("mount", "--bind", self.folder, self.folder)
+        _do("mount", "--bind", self._view, self.folder)
         self._covered = True
-        _do("mount", "-o", "remount,bind,ro", self.folder)
 
     def rename(self, name: str) -> None:
         """Let the folder ``name`` in it be gone."""
