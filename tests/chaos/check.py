@@ -80,7 +80,7 @@ def _processes(service: LiveService) -> Iterator[str]:
 
 def _scraps(service: LiveService) -> Iterator[str]:
     """Files that a service at rest has no use for."""
-    odd = ("*.tmp", "*-journal", "inputs/*", "*.foreign/jobs.db")
+    odd = ("*.tmp", "*-journal", "inputs/[!.]*", "*.foreign/jobs.db")
     for pattern in odd:
         yield from (str(path) for path in service.state.parent.rglob(pattern))
 

@@ -36,7 +36,7 @@ class Task:
 def tasks(count: int, chance: random.Random) -> list[Task]:
     """Mostly ordinary jobs; every kind comes several times in a long run."""
     kinds: list[Kind] = ["normal", "slow", "cancelled", "poison"]
-    weights = (62, 15, 18, 5)
+    weights = (50, 27, 18, 5)
     drawn = chance.choices(kinds, weights, k=count)
     return [_task(f"chaos-{number}", kind, chance) for number, kind in enumerate(drawn)]
 
@@ -50,7 +50,7 @@ def deck(blows: Sequence[T], chance: random.Random) -> Iterator[T]:
 def _task(tag: str, kind: Kind, chance: random.Random) -> Task:
     options: dict[str, Any] = {"step_seconds": chance.uniform(0, 0.02)}
     if kind == "slow":
-        options = {"step_seconds": chance.uniform(0.05, 0.2), "chunk_seconds": 0.05}
+        options = {"step_seconds": chance.uniform(0.1, 0.3), "chunk_seconds": 0.05}
     elif kind == "poison":
         options = {"die_at": chance.choice(_MOMENTS)}
     patience, again, watched = chance.uniform(0, 3), chance.random() < 0.3, chance.random() < 0.3
