@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from tests.live import LiveService
 from tests.postgres import PostgresServer
 
 HELD = "SELECT id FROM jobs WHERE state IN ('waiting', 'loading', 'running', 'cancelling')"
+
+BUSY_SECONDS = 2.0
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,19 @@ class Ground:
                     return child.pid
         return None
 
+    def wait_for_work(self) -> None:
+        """Mostly, until a worker holds a job: a kill that hits nothing shows little."""
+        patience = self.chance.choice([0, BUSY_SECONDS, BUSY_SECONDS])
+        until = time.monotonic() + patience
+        while time.monotonic() < until and not self._held():
+            self.wait(POLL_SECONDS)
+
     def stopped_worker(self) -> int | None:
         """The worker, stopped, and what it holds noted as hit: whoever asks ends it now.
 
         Stopped first: between a look at what it holds and its end nothing may change.
         """
+        self.wait_for_work()
         worker = self.worker()
         if worker is None:
             return None
@@ -58,11 +70,18 @@ class Ground:
             os.kill(worker, signal.SIGSTOP)
         except ProcessLookupError:
             return None
-        try:
-            self.ledger.hits.update(row[0] for row in self.table.rows(HELD))
-        except OperationalError:  # it was stopped with the database in its hands
+        held = self._held()
+        if held is None:  # it was stopped with the database in its hands
             self.ledger.blind += 1
+        self.ledger.hits.update(held or [])
         return worker
+
+    def _held(self) -> list[str] | None:
+        """Jobs that a worker holds; None where nobody can see."""
+        try:
+            return [row[0] for row in self.table.rows(HELD)]
+        except OperationalError:
+            return None
 
     @contextmanager
     def restarting(self) -> Iterator[None]:
