@@ -55,7 +55,7 @@ class Client:
             self._asker.close()
 
     def _plan(self, what: Literal["send", "cancel", "send again"], task: Task) -> None:
-        waits = {"send": 0, "cancel": task.patience, "send again": 5 * task.patience}
+        waits = {"send": 0, "cancel": task.patience, "send again": 2 * task.patience}
         moment = time.monotonic() + waits[what]
         self._errands.append(_Errand(what, task, moment, moment + LONGEST_OUTAGE_SECONDS))
 

@@ -23,7 +23,7 @@ class Table:
     def change(self, sql: str, **values: Any) -> int:
         """Write; answers how many rows were changed."""
         with self._engine().begin() as connection:
-            return connection.execute(text(sql), values).rowcount
+            return int(connection.execute(text(sql), values).rowcount)
 
     def _engine(self) -> Any:
         if self.postgres is not None:
