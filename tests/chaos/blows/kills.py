@@ -135,7 +135,9 @@ class Hurry(_AtOnce):
         worker = self.ground.worker()
         with self.ground.restarting():
             service.process.terminate()
-            self.ground.wait(chance.uniform(0.1, 1))
+            if chance.random() < 0.5:  # told once, to the process and to its group: no second word
+                service.process.terminate()
+            self.ground.wait(chance.uniform(1, 2))
             service.process.terminate()
             wait_until(lambda: not service.running, HURRY_SECONDS, "told twice, it ends")
             service.exit_code()
