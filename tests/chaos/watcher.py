@@ -38,11 +38,10 @@ class Watcher:
 
     def _follow(self, job_id: str) -> None:
         last, state = "", ""
-        while state not in ENDED:
-            if self._in_vain():
-                self._ledger.wrong(f"the events of {job_id} stop at {state!r}, event {last!r}")
-                return
+        while state not in ENDED and not self._in_vain():
             last, state = self._stream(job_id, last, state)
+        if state not in ENDED:
+            self._ledger.wrong(f"the events of {job_id} stop at {state!r}, event {last!r}")
 
     def _stream(self, job_id: str, last: str, state: str) -> tuple[str, str]:
         """Read until the stream ends or breaks; answers the last event's number and state."""
@@ -55,8 +54,8 @@ class Watcher:
                     last = line.removeprefix("id: ") if line.startswith("id: ") else last
                     if line.startswith("data: {"):
                         state = str(json.loads(line[6:]).get("state", state))
-                    if state not in ENDED and self._in_vain():
-                        return last, state
+                    if self._in_vain():  # the pings of a stream that nobody closes
+                        return last, f"{state}, and stay open"
         except httpx.TransportError:
             pass
         if state not in ENDED:
