@@ -72,8 +72,9 @@ check: setup ## format, lint, types, imports and tests: what to run while workin
 check-arm64: setup ## see that every requirement has a wheel for a Spark (asks the package index)
 	$(BIN)/python -m scripts.check_arm64
 
-chaos: setup ## kill workers and services at random over 500 jobs, and count what became of them
-	$(BIN)/python -m tests.chaos --jobs 200
+chaos: setup ## kill, fill, freeze and misdate services in 15 ways, and count what became of their jobs
+	$(BIN)/python -m tests.chaos --seeds 10
+	$(BIN)/python -m tests.chaos --seeds 3 --postgres
 	$(BIN)/python -m tests.chaos --four --jobs 300
 
 benchmark: setup ## measure the service's own cost, and long videos (tiny random weights)

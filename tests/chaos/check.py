@@ -1,45 +1,88 @@
 """The promise, checked from outside: every accepted job ends in one way, and its file says so."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import cv2
+import psutil
 
+from tests.chaos.ground import Ground
 from tests.chaos.ledger import Ledger
+from tests.chaos.tracebacks import foreign_tracebacks
 from tests.live import ENDED, LiveService, alive
 
 Job = dict[str, Any]
 MAX_ATTEMPTS = 3
 
 
-def violations(service: LiveService, ledger: Ledger) -> list[str]:
+def violations(ground: Ground) -> list[str]:
     """Every broken rule, in words. The service runs, and its queue is empty."""
+    service, ledger = ground.service, ground.ledger
     jobs = service.jobs()
-    found = [*_rows(jobs, ledger), *_folders(service, jobs)]
+    found = [*_rows(jobs, ledger), *_folders(service, jobs), *_totals(ground), *_zombies(service)]
     for job in jobs:
         found += [f"{job['id']}: {text}" for text in _job(service, job, ledger)]
     return found
 
 
-def violations_at_rest(service: LiveService, ledger: Ledger) -> list[str]:
+def violations_at_rest(ground: Ground) -> list[str]:
     """The same, once the service was stopped."""
+    service, ledger = ground.service, ground.ledger
     found = [f"worker {pid} outlived its service" for pid in ledger.workers if alive(pid)]
-    if (verdict := service.query("PRAGMA integrity_check")) != [("ok",)]:
+    found += [f"{name} is left behind" for name in (*_processes(service), *_scraps(service))]
+    if ground.postgres is None and (verdict := service.query("PRAGMA integrity_check")) != [
+        ("ok",)
+    ]:
         found.append(f"the database is damaged: {verdict}")
+    with service.log_file.open(errors="replace") as log:
+        found += [f"in the log, {n} times: {text}" for text, n in foreign_tracebacks(log).items()]
     return found
 
 
 def _rows(jobs: list[Job], ledger: Ledger) -> Iterator[str]:
-    """Every 202 has its row, and every row was asked for."""
-    by_tag = {job["resolved"]["prompt"]: job["id"] for job in jobs}
-    if len(by_tag) != len(jobs):
-        yield f"{len(jobs) - len(by_tag)} jobs were accepted twice"
+    """Every 202 has its row, and every row was asked for, once."""
+    ids = {job["id"] for job in jobs}
     for tag, job_id in ledger.accepted.items():
-        if by_tag.get(tag) != job_id:
-            yield f"{tag} was accepted as {job_id}, and there is {by_tag.get(tag)}"
-    yield from (f"nobody asked for {tag}" for tag in by_tag.keys() - ledger.kinds.keys())
+        if job_id not in ids:
+            yield f"{tag} was accepted as {job_id}, which is lost"
+    tags = Counter(job["resolved"]["prompt"] for job in jobs if job["id"] not in ledger.planted)
+    yield from (f"{tag} was made {count} jobs" for tag, count in tags.items() if count > 1)
+    yield from (f"nobody asked for {tag}" for tag in tags.keys() - ledger.kinds.keys())
+
+
+def _totals(ground: Ground) -> Iterator[str]:
+    """What /metrics says is what stands in the table."""
+    rows = dict(ground.table.rows("SELECT state, count(*) FROM jobs GROUP BY state"))
+    said = ground.service.get("/metrics")
+    for state, name in (("completed", "successful"), ("failed", "failed"), ("cancelled",) * 2):
+        if said[name] != rows.get(state, 0):
+            yield f"/metrics says {said[name]} {name}, and the table has {rows.get(state, 0)}"
+
+
+def _zombies(service: LiveService) -> Iterator[str]:
+    for child in psutil.Process(service.process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if child.status() == psutil.STATUS_ZOMBIE:
+                yield f"process {child.pid} is a zombie"
+
+
+def _processes(service: LiveService) -> Iterator[str]:
+    """Processes that were started with this service's settings, and still run."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("STATE_DIR") == str(service.settings["STATE_DIR"]):
+                yield f"process {process.pid} ({' '.join(process.cmdline()[:4])})"
+
+
+def _scraps(service: LiveService) -> Iterator[str]:
+    """Files that a service at rest has no use for."""
+    odd = ("*.tmp", "*-journal", "inputs/[!.]*", "*.foreign/jobs.db")
+    for pattern in odd:
+        yield from (str(path) for path in service.state.parent.rglob(pattern))
 
 
 def _folders(service: LiveService, jobs: list[Job]) -> Iterator[str]:
@@ -55,6 +98,8 @@ def _job(service: LiveService, job: Job, ledger: Ledger) -> Iterator[str]:
     files, state = service.videos(job["id"]), job["state"]
     if state not in ENDED:
         yield f"it is still {state}"
+    if job["id"] in ledger.planted:
+        return  # what its record says is not to be believed
     if len(files) != (1 if state == "completed" else 0):
         yield f"it is {state} with {len(files)} files"
     if state == "completed" and files:

@@ -1,72 +1,101 @@
-"""Kills the worker, the API process, or both, at moments that nobody chose."""
+"""Strikes the service in every way, one after the other, at moments that nobody chose."""
 
-import os
-import random
-import signal
-import sqlite3
-import threading
+from collections.abc import Iterator
 
-from tests.chaos.ledger import Ledger
-from tests.chaos.plan import Blow, blow
-from tests.live import LiveService
+import httpx
 
-HELD = "SELECT id FROM jobs WHERE state IN ('waiting', 'loading', 'running', 'cancelling')"
+from tests.chaos.blows.base import Blow
+from tests.chaos.ground import Ground
+from tests.live import LiveService, wait_until
+
+JOBS_PER_BLOW = 4
+HEALED_SECONDS = 30.0
+"""After whatever was done to it, the service says within this that it is ready."""
+NOTHING_TO_HIT = 5
+"""Times that a blow may find nothing to hit before the next one is drawn."""
 
 
 class Killer:
     """The only one who kills and restarts."""
 
-    def __init__(self, service: LiveService, ledger: Ledger, chance: random.Random) -> None:
-        self._service = service
-        self._ledger = ledger
-        self._chance = chance
-        self._pause = threading.Event()
+    def __init__(self, ground: Ground, deck: Iterator[Blow]) -> None:
+        self._ground = ground
+        self._deck = deck
 
     def run(self, most: int) -> None:
-        """Strike until everything is sent and done, ``most`` times at the most."""
-        while sum(self._ledger.blows.values()) < most and not self._over():
-            wait, target = blow(self._chance)
-            self._pause.wait(wait)
-            if self._strike(target):
-                self._ledger.blows[target] += 1
+        """Strike ``most`` times; some jobs more may be sent at each blow."""
+        for _ in range(most):
+            self._blow(next(self._deck))
 
-    def _over(self) -> bool:
-        return self._ledger.all_sent.is_set() and idle(self._service)
+    def _blow(self, blow: Blow) -> None:
+        ground = self._ground
+        ground.ledger.due.release(JOBS_PER_BLOW // 2)
+        for _ in range(NOTHING_TO_HIT):
+            ground.wait(ground.chance.uniform(0.1, 1.5))
+            if self._struck(blow):
+                ground.ledger.blows[blow.name] += 1
+                break
+        else:
+            ground.ledger.due.release(JOBS_PER_BLOW - JOBS_PER_BLOW // 2)
 
-    def _strike(self, target: Blow) -> bool:
-        worker = self._service.worker_pid()
-        if worker is not None:
-            self._ledger.workers.add(worker)
-        if target == "api":
-            self._service.kill()
-            self._service.restart()
+    def _struck(self, blow: Blow) -> bool:
+        """Strike and heal; what a service does not survive is noted, and it is started again."""
+        ground = self._ground
+        ground.ledger.tell(blow.name)
+        try:
+            try:
+                seconds = blow.strike()
+                if seconds is not None:
+                    ground.ledger.due.release(JOBS_PER_BLOW - JOBS_PER_BLOW // 2)
+                    ground.wait(seconds)
+            finally:
+                blow.heal()
+            self._recovered(blow)
+        except AssertionError as exc:
+            ground.ledger.wrong(f"{blow.name}: {exc}")
+            self._start_again()
             return True
-        if worker is None or not self._stopped(worker):
-            return False
-        self._note_what_it_holds()
-        if target == "both":
-            self._service.kill()
-        os.kill(worker, signal.SIGKILL)
-        if target == "both":
-            self._service.restart()
-        return True
+        return seconds is not None
 
-    def _stopped(self, worker: int) -> bool:
-        """Stop it first: between a look at what it holds and its end nothing may change."""
-        try:
-            os.kill(worker, signal.SIGSTOP)
-        except ProcessLookupError:
-            return False
-        return True
+    def _recovered(self, blow: Blow) -> None:
+        service = self._ground.service
+        assert service.running, f"the service ended by itself, with {service.process.poll()}"
+        if (why := until_ready(service)) is not None:
+            self._ground.ledger.wrong(f"{blow.name}: not ready {HEALED_SECONDS:.0f} s later: {why}")
 
-    def _note_what_it_holds(self) -> None:
+    def _start_again(self) -> None:
+        ledger, service = self._ground.ledger, self._ground.service
+        ledger.blind += 1  # its worker is ended too, whatever it holds
+        with ledger.absent():
+            service.close()
+            service.restart()
+
+
+def until_ready(service: LiveService) -> str | None:
+    """Wait for it; what it says instead, if it does not come."""
+    said = ["nothing"]
+
+    def ready() -> bool:
         try:
-            self._ledger.hits.update(row[0] for row in self._service.query(HELD))
-        except sqlite3.OperationalError:  # it was stopped with the database in its hands
-            self._ledger.blind += 1
+            answer = service.client.get("/ready")
+        except httpx.TransportError as exc:
+            said[0] = repr(exc)
+            return False
+        said[0] = answer.text
+        return answer.status_code == 200
+
+    try:
+        wait_until(ready, HEALED_SECONDS)
+    except AssertionError:
+        return said[0]
+    return None
 
 
 def idle(service: LiveService) -> bool:
     """Whether every job has ended."""
-    queue = service.get("/queue/status")
-    return not any(queue[name] for name in ("queued", "waiting", "running", "cancelling"))
+    try:
+        answer = service.client.get("/queue/status")
+    except httpx.TransportError:
+        return False
+    waits = ("queued", "waiting", "running", "cancelling")
+    return answer.status_code == 200 and not any(answer.json()[name] for name in waits)

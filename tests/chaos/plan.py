@@ -1,49 +1,57 @@
-"""What a run is made of: jobs of four kinds, and blows of three. One seed, one plan."""
+"""What a run is made of: jobs of four kinds, and a deck of blows. One seed, one plan."""
 
 import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+T = TypeVar("T")
 Kind = Literal["normal", "slow", "poison", "cancelled"]
-Blow = Literal["worker", "api", "both"]
 
 _MOMENTS = ("encoding_prompt", "denoising", "decoding")
 
 
 @dataclass(frozen=True)
 class Task:
-    """A job to send. ``tag`` finds it again even if its answer was lost."""
+    """A job to send. ``tag`` is its prompt and its Idempotency-Key."""
 
     tag: str
     kind: Kind
     options: dict[str, Any]
     patience: float
     """Seconds from sending it to its cancel, where ``kind`` is cancelled."""
+    again: bool = False
+    """Whether it is sent a second time later, by a client that forgot the answer."""
+    watched: bool = False
+    """Whether somebody follows its events to their end."""
+    priority: str = "normal"
 
     @property
     def body(self) -> dict[str, Any]:
         """The request."""
-        return {"prompt": self.tag, "num_frames": 17, "options": self.options}
+        request = {"prompt": self.tag, "num_frames": 17, "options": self.options}
+        return request | {"priority": self.priority}
 
 
 def tasks(count: int, chance: random.Random) -> list[Task]:
     """Mostly ordinary jobs; every kind comes several times in a long run."""
     kinds: list[Kind] = ["normal", "slow", "cancelled", "poison"]
-    weights = (60, 15, 17, 8)
+    weights = (50, 27, 18, 5)
     drawn = chance.choices(kinds, weights, k=count)
-    return [_task(f"chaos {number}", kind, chance) for number, kind in enumerate(drawn)]
+    return [_task(f"chaos-{number}", kind, chance) for number, kind in enumerate(drawn)]
 
 
-def blow(chance: random.Random) -> tuple[float, Blow]:
-    """Seconds to wait, and whom to kill then."""
-    kinds: list[Blow] = ["worker", "api", "both"]
-    return chance.uniform(0.1, 2.5), chance.choices(kinds, (5, 3, 2))[0]
+def deck(blows: Sequence[T], chance: random.Random) -> Iterator[T]:
+    """Every blow once in an order of its own, then again in another, without end."""
+    while blows:
+        yield from chance.sample(blows, len(blows))
 
 
 def _task(tag: str, kind: Kind, chance: random.Random) -> Task:
     options: dict[str, Any] = {"step_seconds": chance.uniform(0, 0.02)}
     if kind == "slow":
-        options = {"step_seconds": chance.uniform(0.05, 0.2), "chunk_seconds": 0.05}
+        options = {"step_seconds": chance.uniform(0.1, 0.3), "chunk_seconds": 0.05}
     elif kind == "poison":
         options = {"die_at": chance.choice(_MOMENTS)}
-    return Task(tag, kind, options, patience=chance.uniform(0, 3))
+    patience, again, watched = chance.uniform(0, 3), chance.random() < 0.3, chance.random() < 0.3
+    return Task(tag, kind, options, patience, again, watched)

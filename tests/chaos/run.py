@@ -2,21 +2,33 @@
 
 import random
 import tempfile
-import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from tests.chaos.asking import HEALTHY, LOOKS, READABLE, look_around
+from tests.chaos.blows import NAMES, blows_of
+from tests.chaos.blows.clocks import HEARTBEAT_TIMEOUT_SECONDS
 from tests.chaos.check import violations, violations_at_rest
 from tests.chaos.client import Client
-from tests.chaos.killer import Killer, idle
+from tests.chaos.ground import Ground
+from tests.chaos.killer import JOBS_PER_BLOW, Killer, idle
 from tests.chaos.ledger import Ledger
-from tests.chaos.plan import tasks
+from tests.chaos.plan import deck, tasks
+from tests.chaos.table import Table
+from tests.chaos.volume import Volume, mountable
+from tests.chaos.watcher import Watcher
 from tests.live import LiveService, wait_until
+from tests.postgres import PostgresServer, started
 
-JOBS_PER_BLOW = 4
-DRAIN_SECONDS = 180.0
+DRAIN_SECONDS = 90.0
+"""After the last blow every job ends within this."""
+WATCHERS = 3
 
 
 @dataclass(frozen=True)
@@ -28,57 +40,111 @@ class Account:
     outcomes: Counter[tuple[str, str]]
     """Jobs by kind and end."""
     seconds: float
+    left_out: list[str]
+    """Blows that were asked for, and that this machine cannot do."""
     violations: list[str]
     log: str
 
     def table(self) -> str:
         """For people."""
-        blows, ledger = self.ledger.blows, self.ledger
+        ledger = self.ledger
         rows = [
             f"{kind:<10} {state:<10} {n:>5}" for (kind, state), n in sorted(self.outcomes.items())
         ]
-        sent, known = len(ledger.kinds), len(ledger.accepted)
+        blows = ", ".join(f"{name} {count}" for name, count in sorted(ledger.blows.items()))
+        answers = ", ".join(f"{n} x {status}" for status, n in sorted(ledger.answers.items()))
         return "\n".join(
             [
-                f"seed {self.seed}: {sent} jobs sent, {known} accepted, "
-                f"{sent - known} answers lost, {len(ledger.cancels)} cancels, "
-                f"{self.seconds:.0f} s",
-                f"kills: worker {blows['worker']}, API {blows['api']}, both {blows['both']}; "
-                f"{sum(ledger.hits.values())} hit a job, {ledger.blind} in mid-commit",
+                f"seed {self.seed}: {len(ledger.kinds)} jobs, sent until {len(ledger.accepted)} "
+                f"were accepted and {ledger.replays} once more ({answers}; 0 is no answer), "
+                f"{len(ledger.cancels)} cancels, {self.seconds:.0f} s",
+                f"{ledger.blows.total()} blows: {blows}",
+                f"{sum(ledger.hits.values())} of them hit a job, {ledger.blind} in mid-commit",
+                *([f"not here: {', '.join(self.left_out)}"] if self.left_out else []),
                 *rows,
                 *(f"VIOLATION {text}" for text in self.violations),
             ]
         )
 
+    def story(self) -> str:
+        """Every blow in its order, and the end of the service's log."""
+        return "\n".join([*self.ledger.story, self.log])
 
-def run(jobs: int, seed: int) -> Account:
-    """Let ``jobs`` jobs live through it."""
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        service = LiveService(Path(folder), max_queue=25)
+
+def run(
+    jobs: int, seed: int, names: Sequence[str] = NAMES, *, with_postgres: bool = False
+) -> Account:
+    """Let ``jobs`` jobs live through blows of these names, a blow for every few jobs."""
+    with ExitStack() as stack:
+        ground = stack.enter_context(_ground(seed, with_postgres))
+        return _run(ground, jobs, seed, names)
+
+
+@contextmanager
+def _ground(seed: int, with_postgres: bool) -> Iterator[Ground]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
+        volumes = {}
+        if kind := mountable():
+            for name in ("state", "outputs"):
+                volumes[name] = volume = Volume(folder / name, kind)
+                volume.mount()
+                stack.callback(volume.close)
+        server = stack.enter_context(started()) if with_postgres else None
+        service = _service(folder, server)
+        stack.callback(service.close)
+        service.start()
+        table = Table(service, server.url if server else None)
+        yield Ground(service, Ledger(), random.Random(f"{seed} blows"), table, volumes, server)
+
+
+def _service(folder: Path, server: PostgresServer | None) -> LiveService:
+    settings: dict[str, Any] = {"database_url": server.url} if server else {}
+    patience = HEARTBEAT_TIMEOUT_SECONDS
+    return LiveService(folder, max_queue=25, heartbeat_timeout_seconds=patience, **settings)
+
+
+def _run(ground: Ground, jobs: int, seed: int, names: Sequence[str]) -> Account:
+    service, ledger, plan = ground.service, ground.ledger, tasks(jobs, random.Random(seed))
+    asked = [blow for blow in blows_of(ground) if blow.name in names]
+    able = [blow for blow in asked if blow.can()]
+    killer = Killer(ground, deck(able, random.Random(f"{seed} deck")))
+    with ThreadPoolExecutor(3 + WATCHERS) as threads:
+        sending = threads.submit(Client(service.url, ledger).run, plan)
+        looking = [
+            threads.submit(look_around, service.url, ledger, ("/health",), HEALTHY),
+            threads.submit(look_around, service.url, ledger, LOOKS, READABLE),
+            *(threads.submit(Watcher(service.url, ledger).run) for _ in range(WATCHERS)),
+        ]
         try:
-            return _run(service.start(), jobs, seed)
+            killer.run(jobs // JOBS_PER_BLOW if able else 0)
+            ledger.due.release(jobs)
+            ledger.tell("that was the last blow")
+            sending.result()
+            _wait_idle(ground)
+            ledger.tell("every job has ended")
         finally:
-            service.close()
+            ledger.due.release(jobs)
+            ledger.over.set()
+        for future in looking:
+            future.result()
+    ledger.tell("nobody watches any more")
+    found = ledger.violations() + violations(ground)
+    ends = _outcomes(service, ledger)
+    service.stop()
+    found += violations_at_rest(ground)
+    left_out = [blow.name for blow in asked if blow not in able]
+    return Account(seed, ledger, ends, ledger.seconds, left_out, found, service.log(400))
+
+
+def _wait_idle(ground: Ground) -> None:
+    try:
+        wait_until(partial(idle, ground.service), DRAIN_SECONDS, "every job ends")
+    except AssertionError as exc:
+        ground.ledger.wrong(str(exc))
 
 
 def _outcomes(service: LiveService, ledger: Ledger) -> Counter[tuple[str, str]]:
-    kinds: dict[str, str] = dict(ledger.kinds)
-    found = ((job["resolved"]["prompt"], job["state"]) for job in service.jobs())
-    return Counter((kinds.get(tag, "unknown"), state) for tag, state in found)
-
-
-def _run(service: LiveService, jobs: int, seed: int) -> Account:
-    chance, ledger, started = random.Random(seed), Ledger(), time.monotonic()
-    plan = tasks(jobs, chance)
-    killer = Killer(service, ledger, chance)
-    with ThreadPoolExecutor(2) as both:
-        sending = both.submit(Client(service.url, ledger).run, plan)
-        killing = both.submit(killer.run, jobs // JOBS_PER_BLOW)
-        sending.result()
-        killing.result()
-    wait_until(lambda: idle(service), DRAIN_SECONDS, "every job ends")
-    found = violations(service, ledger)
-    ends = _outcomes(service, ledger)
-    service.stop()
-    found += violations_at_rest(service, ledger)
-    return Account(seed, ledger, ends, time.monotonic() - started, found, service.log(400))
+    tags = {job_id: tag for tag, job_id in ledger.accepted.items()}
+    found = ((tags.get(job["id"], ""), job["state"]) for job in service.jobs())
+    return Counter((str(ledger.kinds.get(tag, "unknown")), state) for tag, state in found)

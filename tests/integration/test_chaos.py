@@ -3,14 +3,24 @@
 import pytest
 
 from tests.chaos import four
+from tests.chaos.blows import NAMES
 from tests.chaos.run import run
+
+QUICK = ("worker", "api", "both", "nameless-worker", "nameless-api", "sweep", "unreadable")
 
 
 def test_the_promise_holds_while_everything_is_killed() -> None:
-    account = run(jobs=25, seed=4)
-    assert account.violations == [], f"{account.table()}\n{account.log}"
-    assert sum(account.ledger.blows.values()) >= 3
+    account = run(jobs=28, seed=4, names=QUICK)
+    assert account.violations == [], f"{account.table()}\n{account.story()}"
+    assert account.ledger.blows.keys() == set(QUICK)
     assert {state for _, state in account.outcomes} >= {"completed", "failed"}
+
+
+@pytest.mark.slow
+def test_the_promise_holds_while_volumes_clocks_and_the_database_fail() -> None:
+    account = run(jobs=60, seed=4)
+    assert account.violations == [], f"{account.table()}\n{account.story()}"
+    assert account.ledger.blows.keys() == set(NAMES) - set(account.left_out)
 
 
 @pytest.mark.slow
