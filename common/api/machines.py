@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from common.api.rescue import Rescue
 from common.api.service import Service
@@ -11,9 +12,11 @@ from common.api.supervisor import Supervisor
 from common.api.take_back import files_of
 from common.errors import StoreUnavailable
 from common.jobs.lanes import Lane
-from common.jobs.name_lock import NameLock
 from common.logs import get_logger
 from common.steady_clock import SteadyClock
+
+if TYPE_CHECKING:  # PostgreSQL's driver is half of a second that a service on SQLite starts without
+    from common.jobs.name_lock import NameLock
 
 log = get_logger("supervisor")
 
@@ -47,7 +50,7 @@ async def among_machines(service: Service) -> AsyncIterator[None]:
                 await task
 
 
-async def hold_name(name: NameLock, supervisor: Supervisor) -> None:
+async def hold_name(name: "NameLock", supervisor: Supervisor) -> None:
     """See that the name stays ours; while somebody else has it, no worker of ours lives.
 
     A database that does not answer takes it from nobody: a running job goes on.
@@ -62,7 +65,7 @@ async def hold_name(name: NameLock, supervisor: Supervisor) -> None:
         lane.close()  # its connection is closed by another thread
 
 
-async def _look(name: NameLock, supervisor: Supervisor, lane: Lane) -> None:
+async def _look(name: "NameLock", supervisor: Supervisor, lane: Lane) -> None:
     before = name.taken
     if not await lane.run(name.check):
         supervisor.shoot("another service has its name")

@@ -9,7 +9,7 @@ from tests.integration.fleet import Fleet
 from tests.live import LiveService
 
 MIB = 1024**2
-HEAVY = ("torch", "libcuda", "diffusers", "transformers", "cv2", "opencv")
+HEAVY = ("torch", "libcuda", "diffusers", "transformers", "cv2", "opencv", "libpq")
 
 
 def mapped(pid: int) -> set[str]:

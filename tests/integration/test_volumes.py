@@ -26,9 +26,14 @@ def is_ready(service: LiveService) -> bool:
     return service.client.get("/ready").status_code == 200
 
 
+def is_blamed(service: LiveService, volume: str) -> bool:
+    reasons = service.client.get("/ready").json()["reasons"]
+    return any(f"The {volume} volume" in reason for reason in reasons)
+
+
 def refusal(service: LiveService, volume: str, status: int = 503) -> None:
     """It says which volume, in every place, and lives."""
-    wait_until(lambda: not is_ready(service), what="it is not ready")
+    wait_until(lambda: is_blamed(service, volume), what="the volume is named")
     answer = service.client.post("/generate", json={"prompt": "x"})
     assert answer.status_code == status, answer.text
     assert int(answer.headers["Retry-After"]) > 0
