@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
@@ -101,7 +101,7 @@ def _open_sqlite(url: str) -> Engine:
     Never WAL: before SQLite 3.51.3 two connections could corrupt it
     (https://sqlite.org/wal.html#walresetbug), and distributions ship older ones.
     """
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)  # prompts are no business of the log's
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
@@ -143,9 +143,11 @@ def translated_errors() -> Iterator[None]:
     except DBAPIError as exc:
         if is_damage(exc.orig):
             raise damaged() from exc.orig
+        # The driver's own words: the statement, which every failed call would log, is not to blame.
+        cause = exc.orig if isinstance(exc, OperationalError) else exc
         said = str(exc.orig).lower()
         if "full" in said or "no space" in said:
             raise StorageFull(
                 "The disk of the job database is full.", hint="Free space on the state volume."
-            ) from exc
-        raise StoreUnavailable from exc
+            ) from cause
+        raise StoreUnavailable from cause

@@ -68,9 +68,9 @@ def open_postgres(url: str | URL, pool: type[Pool] | None = None, **options: Any
     """
     if pool is None:
         sizes = {"pool_size": POOL, "max_overflow": 2, "pool_timeout": POOL_SECONDS}
-        engine = create_engine(url, pool_pre_ping=True, **sizes, **options)
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, **sizes, **options)
     else:
-        engine = create_engine(url, poolclass=pool, **options)
+        engine = create_engine(url, poolclass=pool, hide_parameters=True, **options)
 
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, arguments: Any, settings: Any) -> PatientConnection:

@@ -42,8 +42,10 @@ class Previews:
             return False
         try:
             self._files.write(self._job_id, picture())
-        except Exception:  # whatever it is, the video does not need it
-            log.warning("no previews", exc_info=True, extra={"job_id": self._job_id})
+        except Exception as exc:  # whatever it is, the video does not need it
+            inside = None if isinstance(exc, OSError) else exc  # a disk says all in its own words
+            reason = {"job_id": self._job_id, "reason": str(exc)}
+            log.warning("no previews", exc_info=inside, extra=reason)
             self._every = 0
             return False
         self._last, self._due_at = step, now + PREVIEW_SECONDS

@@ -62,5 +62,6 @@ def test_a_kill_leaves_whole_batches_and_no_stray_picture(fleet: Fleet, heard: i
         assert "removed" not in batch["counts"]
     jobs = service.jobs()
     assert len(jobs) == 20 * len(listed)
-    uploads = {path.name for path in (service.state / "inputs").iterdir()}
+    service.wait_swept()
+    uploads = {path.name for path in (service.state / "inputs").glob("*.png")}
     assert uploads == {f"{job['id']}.png" for job in jobs}
