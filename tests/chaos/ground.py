@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from tests.chaos.ledger import Ledger
 from tests.chaos.table import Table
 from tests.chaos.volume import Volume
+from tests.clocks import WallClock
 from tests.live import LiveService
 from tests.postgres import PostgresServer
 
@@ -35,6 +36,8 @@ class Ground:
     volumes: dict[str, Volume]
     """The service's own, by what they hold: ``state`` and ``outputs``; empty where none can be."""
     postgres: PostgresServer | None = None
+    wall: WallClock | None = None
+    """The service's clock; None where no compiler makes one."""
     _pause: threading.Event = field(default_factory=threading.Event)
 
     def wait(self, seconds: float) -> None:

@@ -23,6 +23,7 @@ from tests.chaos.plan import deck, tasks
 from tests.chaos.table import Table
 from tests.chaos.volume import Volume, mountable
 from tests.chaos.watcher import Watcher
+from tests.clocks import HAS_COMPILER, WallClock
 from tests.live import LiveService, wait_until
 from tests.postgres import PostgresServer, started
 
@@ -91,15 +92,18 @@ def _ground(seed: int, with_postgres: bool) -> Iterator[Ground]:
                 volume.mount()
                 stack.callback(volume.close)
         server = stack.enter_context(started()) if with_postgres else None
-        service = _service(folder, server)
+        wall = WallClock(folder) if HAS_COMPILER else None
+        service = _service(folder, server, wall)
         stack.callback(service.close)
         service.start()
         table = Table(service, server.url if server else None)
-        yield Ground(service, Ledger(), random.Random(f"{seed} blows"), table, volumes, server)
+        chance = random.Random(f"{seed} blows")
+        yield Ground(service, Ledger(), chance, table, volumes, server, wall)
 
 
-def _service(folder: Path, server: PostgresServer | None) -> LiveService:
+def _service(folder: Path, server: PostgresServer | None, wall: WallClock | None) -> LiveService:
     settings: dict[str, Any] = {"database_url": server.url} if server else {}
+    settings |= wall.settings if wall else {}
     patience = HEARTBEAT_TIMEOUT_SECONDS
     return LiveService(folder, max_queue=25, heartbeat_timeout_seconds=patience, **settings)
 

@@ -4,14 +4,12 @@ import os
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.chaos.ground import Ground
 
 HEARTBEAT_TIMEOUT_SECONDS = 6.0
 """What a run sets; a pause is longer."""
 PAUSE_SECONDS = 8.0
-LIBRARIES = "lib/*/faketime/libfaketime.so.1"
 HOURS = (-25, -1, 1, 25)
 """By a day, more than an Idempotency-Key lives."""
 
@@ -49,30 +47,27 @@ class Pause:
 
 @dataclass
 class Clock:
-    """The service is killed, and its next process, with its workers, has another wall clock."""
+    """The service, with its workers, has another wall clock: at once, or from its next start on."""
 
     name = "clock"
     ground: Ground
     _hours: int = 0
 
     def can(self) -> bool:
-        return self._library() is not None
+        return self.ground.wall is not None
 
     def strike(self) -> float | None:
+        assert self.ground.wall is not None  # can() was asked
         self._hours = self.ground.chance.choice([h for h in HOURS if h != self._hours])
-        self.ground.ledger.tell(f"  {self._hours:+} h")
+        running = self.ground.chance.random() < 0.5
+        self.ground.ledger.tell(f"  {self._hours:+} h{'' if running else ', over a restart'}")
+        if running:
+            self.ground.wall.jump(self._hours * 3600)
+            return 0
         with self.ground.restarting():
             self.ground.service.kill()
-            self.ground.service.settings |= {
-                "LD_PRELOAD": self._library(),
-                "FAKETIME": f"{self._hours * 3600:+}",
-                "FAKETIME_DONT_FAKE_MONOTONIC": 1,
-                "FAKETIME_DONT_RESET": 1,
-            }
+            self.ground.wall.jump(self._hours * 3600)
         return 0
 
     def heal(self) -> None:
         """The clock stays wrong until it is set wrong in another way."""
-
-    def _library(self) -> Path | None:
-        return next(Path("/usr").glob(LIBRARIES), None)
