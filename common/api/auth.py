@@ -98,15 +98,15 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-def admin_only(request: Request) -> None:
+async def admin_only(request: Request) -> None:
     """A dependency of routes that concern all users. Raises Forbidden."""
     caller_of(request).check_admin()
 
 
-def metrics_reader(request: Request) -> None:
+async def metrics_reader(request: Request) -> None:
     """A dependency of the metrics. Raises Forbidden unless they are open, or an admin asks."""
     if not access_of(request).metrics_open:
-        admin_only(request)
+        await admin_only(request)
 
 
 class Door:

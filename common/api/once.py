@@ -91,7 +91,7 @@ class Once:
             self.under_way.remove(mine)
 
 
-def _once(
+async def _once(
     request: Request,
     response: Response,
     service: Annotated[Service, Depends(service_of)],

@@ -83,10 +83,11 @@ class Service:
             raise self.name.refusal()
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The service that a request came to, as its caller sees it; a FastAPI dependency.
 
     Routes get at jobs in no other way: what they find is the caller's, and what they submit, too.
+    Async, as all dependencies are here: FastAPI takes a thread for each that is not.
     """
     service = request.app.state.service
     assert isinstance(service, Service)  # noqa: S101  # set by create_app
