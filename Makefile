@@ -17,7 +17,7 @@ BASE_IMAGE ?= ubuntu:24.04
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 endif
 BACKUPS ?= backups
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 # All numbers made by the models' authors' code; without it the tests take the few in tests/parity.
 OFFICIAL_DIR ?= $(abspath $(wildcard ../shared/official))
 export OFFICIAL_DIR
@@ -54,7 +54,7 @@ health: ## show all services, their queues and the memory pool
 screenshots: setup ## take the pictures of the page in docs/screenshots (needs chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
-# Two at a time: most of a test is waiting for a service. Whole files, which share theirs.
+# Three at a time, also on two cores: most of a test is waiting for a service. Whole files, which share theirs.
 test: setup ## run all tests but the slowest, as CI does
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "not slow"
 

@@ -113,7 +113,7 @@ def test_a_video_that_is_removed_meanwhile_is_still_whole(
     service: LiveService, batch: dict[str, Any]
 ) -> None:
     for index in (0, 1):
-        grow(clip(service, batch, index), 16)
+        grow(clip(service, batch, index), 128)  # more than all buffers on the way hold
     with service.client.stream("GET", batch["links"]["download"]) as answer:
         chunks = answer.iter_raw()
         content = next(chunks)
@@ -144,7 +144,7 @@ def test_a_client_that_hangs_up_leaves_no_file_open(
     service: LiveService, batch: dict[str, Any]
 ) -> None:
     for index in (0, 1):
-        grow(clip(service, batch, index), 16)
+        grow(clip(service, batch, index), 128)  # more than all buffers on the way hold
     process = psutil.Process(service.process.pid)
 
     def videos_open() -> int:
@@ -160,7 +160,7 @@ def test_a_client_that_hangs_up_leaves_no_file_open(
 def test_a_third_zip_waits_for_its_turn(service: LiveService, batch: dict[str, Any]) -> None:
     path = batch["links"]["download"]
     for index in (0, 1):
-        grow(clip(service, batch, index), 16)
+        grow(clip(service, batch, index), 128)  # more than all buffers on the way hold
     with (
         httpx.stream("GET", service.url + path, trust_env=False) as first,
         httpx.stream("GET", service.url + path, trust_env=False) as second,

@@ -84,8 +84,22 @@ def test_state_that_cannot_be_used_loses_nothing(service: LiveService, harm: Har
     assert service.query("PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.parametrize("harm", HARMS)
-@pytest.mark.parametrize("moment", ["denoising", "decoding"])
+@pytest.mark.parametrize(
+    ("harm", "moment"),
+    [
+        (read_only, "denoising"),
+        (moved_away, "decoding"),
+        *(
+            pytest.param(harm, moment, marks=pytest.mark.slow)
+            for harm, moment in [
+                (under_a_mount, "denoising"),
+                (under_a_mount, "decoding"),
+                (moved_away, "denoising"),
+                (read_only, "decoding"),
+            ]
+        ),
+    ],
+)
 def test_a_job_that_meets_bad_outputs_is_put_back_and_made_later(
     service: LiveService, harm: Harm, moment: str
 ) -> None:
