@@ -10,6 +10,7 @@ class NoThreads(VideosDGXError):
 
     code = "no_threads"
     status = 503
+    retry_after = 10
 
 
 def no_threads_left(exc: BaseException) -> NoThreads | None:

@@ -13,6 +13,7 @@ from common.api.openai.errors import openai_answer, speaks_openai
 from common.api.openapi import methods_at
 from common.errors import INFRASTRUCTURE, ErrorBody, InvalidRequest, VideosDGXError
 from common.logs import get_logger
+from common.threads import no_threads_left
 
 log = get_logger("api")
 
@@ -27,6 +28,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(OSError, _disk)
+    app.add_exception_handler(RuntimeError, _threads)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -61,6 +63,15 @@ async def _disk(request: Request, exc: Exception) -> JSONResponse:
     if error is None:
         return await _unexpected(request, exc)
     log.warning("a disk failed", extra={"reason": error.body.message, "errno": exc.errno})
+    return refusal(request, error)
+
+
+async def _threads(request: Request, exc: Exception) -> JSONResponse:
+    """A machine without a thread to give is no fault of the code either."""
+    error = no_threads_left(exc)
+    if error is None:
+        raise exc
+    log.warning("no thread for a request", extra={"reason": error.body.message})
     return refusal(request, error)
 
 

@@ -132,7 +132,8 @@ def test_a_lost_result_is_told_as_such(fleet: Fleet) -> None:
 
 def test_without_threads_nothing_is_made_until_there_are_some(fleet: Fleet) -> None:
     service = fleet.start()
-    service.get("/ready")  # its own threads are there
+    for path in ("/ready", "/presets"):  # its own threads are there, and one for what blocks
+        service.get(path)
     pid = service.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_AS)
     room = psutil.Process(pid).memory_info().vms + 2 * 1024**2  # a thread's stack takes eight
