@@ -13,7 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from common.errors import VideosDGXError
 from common.settings_auth import AuthSettings
-from common.settings_backup import BackupSettings
+from common.settings_backup import BACKUPS, BackupSettings
 from common.settings_batch import BatchSettings
 from common.settings_fusing import FusingSettings
 from common.settings_requests import RequestSettings
@@ -171,9 +171,7 @@ class Settings(
 
     def backups_of(self, model_id: str) -> Path:
         """The folder of the copies of one service's database."""
-        return (
-            self.backup_dir / model_id if self.backup_dir else self.state_of(model_id) / "backups"
-        )
+        return self.backup_dir / model_id if self.backup_dir else self.state_of(model_id) / BACKUPS
 
     def inputs_of(self, model_id: str) -> Path:
         """The folder of one service's uploads."""

@@ -5,6 +5,9 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+BACKUPS = "backups"
+"""The folder of copies beside the database, where ``BACKUP_DIR`` names no other."""
+
 
 class BackupSettings(BaseSettings):
     """Inherited by ``Settings``."""

@@ -164,7 +164,9 @@ class Feeds:
         return [job_id for job_id, feed in self._feeds.items() if not feed.over]
 
     def _tell(self, job_id: str, seen: Sight | None) -> bool:
-        feed = self._feeds[job_id]
+        feed = self._feeds.get(job_id)
+        if feed is None or feed.over:  # its end was told while this look waited for its turn
+            return False
         news = feed.end() if seen is None else feed.publish(seen)
         if feed.over:
             task = asyncio.create_task(self._forget(job_id))

@@ -13,7 +13,6 @@ from common.api.take_back import files_of
 from common.errors import StoreUnavailable
 from common.jobs.lanes import Lane
 from common.logs import get_logger
-from common.steady_clock import SteadyClock
 
 if TYPE_CHECKING:  # PostgreSQL's driver is half of a second that a service on SQLite starts without
     from common.jobs.name_lock import NameLock
@@ -28,15 +27,8 @@ LOOK_SECONDS = 1.0
 async def among_machines(service: Service) -> AsyncIterator[None]:
     """Do both inside the block."""
     supervisor, keep = service.supervisor, service.keeper.keep
-    # Steady: who was suspended itself has not seen the others stand still.
-    clock = SteadyClock(most=service.settings.lease_seconds * 2 / 3)
-    rescue = Rescue(
-        service.queue,
-        service.settings,
-        supervisor.wake,
-        files_of(service.storage, service.volumes),
-        clock,
-    )
+    files = files_of(service.storage, service.volumes)
+    rescue = Rescue(service.queue, service.settings, supervisor.wake, files)
     tasks = [asyncio.create_task(keep("rescue", rescue.run))]
     if (name := service.name) is not None:
         tasks.append(asyncio.create_task(keep("name lock", lambda: hold_name(name, supervisor))))

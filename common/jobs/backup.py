@@ -18,8 +18,6 @@ from common.jobs.online_copy import copy_database
 from common.settings import Settings
 
 DATABASE = "jobs.db"
-BACKUPS = "backups"
-"""The folder of copies, where the settings name no other; ``Settings.backups_of``."""
 LOCK = "backup.lock"
 """Beside the database: one copy at a time is made of it."""
 PAUSE_SECONDS = 0.002

@@ -74,16 +74,11 @@ def copy_database(
         for table in tables:
             _copy_rows(source, table, stop, pause)
         done = _catch_up(source, tables, stop)
-        source.execute("BEGIN IMMEDIATE")
-        try:
+        with _writing(source):
             _copy_changed(source, tables, done)
             _copy_sequence(source)
             on_moment()
             _drop_notes(source)
-            source.execute("COMMIT")
-        except BaseException:
-            source.execute("ROLLBACK")
-            raise
     _execute_in(target, _indexes(source))
 
 

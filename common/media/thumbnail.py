@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import EncodingFailed
+from common.errors import EncodingFailed, VideosDGXError
 from common.media.disk import disk_named
 
 if TYPE_CHECKING:
@@ -35,8 +35,10 @@ def try_thumbnail(frame: "NDArray[np.uint8]", path: Path, job_id: str) -> None:
     """The same for a job: its video is whole without one."""
     try:
         write_thumbnail(frame, path)
-    except Exception:  # whatever it is
-        logger.warning("no thumbnail", exc_info=True, extra={"job_id": job_id})
+    except Exception as exc:  # whatever it is
+        told = isinstance(exc, VideosDGXError)  # a disk says all in its own words
+        reason = {"job_id": job_id, "reason": str(exc)}
+        logger.warning("no thumbnail", exc_info=None if told else exc, extra=reason)
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from common.errors import JobReleased
 from common.logs import get_logger
@@ -87,14 +88,12 @@ class Arbiter:
         started = self._clock()
         used = self._used_bytes()
         ticket = ask.ticket(used, started)
-        self._write(ticket=ticket, used_bytes=used)
         try:
             refuse_the_impossible(
                 ticket, capacity_bytes(self._probe.read().total_bytes, self._rules)
             )
-            while (reason := self._granted()) is not None:
-                on_wait(reason)
-                self._pause(LOOK_SECONDS)
+            self._wait(partial(self._write, ticket=ticket, used_bytes=used), on_wait)
+            self._wait(self._granted, on_wait)
         except BaseException:
             self._give_back(ticket=None)
             raise
@@ -110,8 +109,13 @@ class Arbiter:
     def widen(self, more_bytes: int, seconds: float | None) -> bool:
         """Take so much on top until ``finish``, for a job that is now expected to take so long.
 
-        It never waits: False where the slack is not that large.
+        It never waits: False where the slack is not that large, or the ledger's disk is full.
         """
+        with contextlib.suppress(OSError):
+            return self._widened(more_bytes, seconds)
+        return False
+
+    def _widened(self, more_bytes: int, seconds: float | None) -> bool:
         with self._ledger.deciding():
             if slack(self._situation(), self._lease.model).free_bytes < more_bytes:
                 return False
@@ -121,9 +125,7 @@ class Arbiter:
 
     def take_turn(self, on_wait: OnWait) -> None:
         """Wait for the GPU; it is this worker's until ``end_turn``."""
-        while (reason := self._on_gpu()) is not None:
-            on_wait(f"waiting for {reason}")
-            self._pause(LOOK_SECONDS)
+        self._wait(self._on_gpu, on_wait)
 
     def end_turn(self) -> None:
         """The last frame is decoded: the next ticket may have the GPU."""
@@ -164,11 +166,23 @@ class Arbiter:
             if not evictable(self._lease, self._situation()):
                 self._ledger.spare(model)
                 return False
-            self._write(leaving=True)
+            self._give_back(leaving=True)
         log.info("making room", extra={"for": asked.by, "held": in_gb(self._lease.held_bytes)})
         return True
 
     # Machinery
+
+    def _wait(self, step: Callable[[], str | None], on_wait: OnWait) -> None:
+        """Try until it answers no reason to wait; a ledger that cannot be written is one."""
+        while (reason := self._reason(step)) is not None:
+            on_wait(reason)
+            self._pause(LOOK_SECONDS)
+
+    def _reason(self, step: Callable[[], str | None]) -> str | None:
+        try:
+            return step()
+        except OSError as exc:
+            return f"waiting for the disk of the memory ledger: {exc.strerror}"
 
     def _granted(self) -> str | None:
         """Take the memory, or say in words and numbers why not yet."""
@@ -198,7 +212,7 @@ class Arbiter:
         with self._ledger.deciding():
             wait = take_turn(self._situation(), self._lease.model)
             if wait is not None:
-                return wait.why
+                return f"waiting for {wait.why}"
             if self._lease.ticket is not None:
                 self._write(ticket=self._staged(self._lease.ticket, Stage.ON_GPU))
         return None
@@ -227,13 +241,17 @@ class Arbiter:
 
     def _give_back(self, **changes: object) -> None:
         """What takes nothing may be told later: the next beat writes the whole lease again."""
-        with contextlib.suppress(OSError):  # a full disk costs no finished work
-            self._write(**changes)
-
-    def _write(self, **changes: object) -> None:
         with self._writing:
             self._lease = self._lease.model_copy(update=changes)
-            self._ledger.write(self._lease)
+            with contextlib.suppress(OSError):  # a full disk costs no finished work
+                self._ledger.write(self._lease)
+
+    def _write(self, **changes: object) -> None:
+        """What takes something is told first, and true only then. Raises OSError."""
+        with self._writing:
+            lease = self._lease.model_copy(update=changes)
+            self._ledger.write(lease)
+            self._lease = lease
 
 
 def _list(models: tuple[str, ...]) -> str:

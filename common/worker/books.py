@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from common.errors import INFRASTRUCTURE, ErrorBody, JobNotFound, StorageUnavailable
+from common.errors import INFRASTRUCTURE, ErrorBody, StorageUnavailable
 from common.jobs.model import JobResult
 from common.jobs.states import Event, JobState
 from common.jobs.store import JobStore
@@ -49,8 +49,7 @@ class Books:
     def complete(self, running: RunningJob, result: JobResult) -> bool:
         """Record a published video. False: cancelled or claimed anew meanwhile; it must go."""
         job_id, token = running.job.id, running.token
-        done = self._patiently(running, lambda: self.store.complete(job_id, token, result))
-        return done or self._patiently(running, lambda: self._has(job_id, result))
+        return self._patiently(running, lambda: self.store.complete(job_id, token, result))
 
     def fail(self, running: RunningJob, error: ErrorBody) -> JobState | None:
         """End it with its reason."""
@@ -75,14 +74,6 @@ class Books:
             return self.fail(running, error.body)
         reason = error.body.message
         return self._patiently(running, lambda: self.store.expel(job, reason, most))
-
-    def _has(self, job_id: str, result: JobResult) -> bool:
-        """Whether an earlier try was recorded after all, and only its answer was lost."""
-        try:
-            kept = self.store.get(job_id).result
-        except JobNotFound:
-            return False
-        return kept is not None and kept.folder == result.folder
 
     def _patiently(self, running: RunningJob, call: Callable[[], T]) -> T:
         pause, said = FIRST_PAUSE_SECONDS, ""

@@ -14,6 +14,7 @@ from common.jobs.states import ENDED
 from common.jobs.store import JobStore
 from common.logs import get_logger
 from common.media.codecs import EncoderSettings, resolve_codec
+from common.media.disk import disk_named
 from common.media.storage import Storage
 from common.media.volumes import Volumes
 from common.memory.choice import usual_request
@@ -59,7 +60,8 @@ class Worker:
         storage = Storage(settings.outputs_of(spec.id))
         previews = partial(Previews, every=settings.preview_every, files=storage.previews)
         self._hands = hands = Hands(store, settings.worker_id(), control, previews, volumes)
-        self._seat = open_seat(settings, spec)
+        with disk_named("memory"):
+            self._seat = open_seat(settings, spec)
         beat = self._seat.arbiter.beat
         self._heart = Heart(control, store, settings.lease_seconds, beat, lambda: hands.running)
         self._loading = Loading(spec, settings, self._seat, control, lambda: hands.head)

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.jobs.backup import DATABASE
 from common.jobs.database import sqlite_url
-from common.jobs.model import JobResult
 from common.jobs.sql import SqlJobStore
 from scripts.bench.client import POLL_SECONDS, Client, running
 from scripts.bench.connection import Connection, get
-from scripts.bench.growth_data import MODEL, make_database, make_folders
+from scripts.bench.growth_data import MODEL, make_database, make_folders, result
 from scripts.bench.hammer import Blows, hammer
 from scripts.bench.report import Goal, Report, median, percentile
 from scripts.bench.streams import measure as measure_streams
@@ -97,7 +97,7 @@ def _history(report: Report, folder: Path, size: str, folders: int) -> Iterator[
 
 
 def _database(folder: Path) -> Path:
-    return folder / "state" / MODEL / "jobs.db"
+    return folder / "state" / MODEL / DATABASE
 
 
 @contextmanager
@@ -172,25 +172,14 @@ def _latency(blows: Blows) -> str:
 def _claims(report: Report, folder: Path, size: str) -> None:
     """What a worker does to the store for a job, as fast as it goes: claims, and completions."""
     store = SqlJobStore(sqlite_url(_database(folder)), MODEL)
-    result = JobResult(
-        folder="f",
-        size_bytes=1,
-        width=64,
-        height=48,
-        num_frames=9,
-        fps=8,
-        duration_seconds=1.125,
-        has_audio=False,
-        checkpoint="toy/toy",
-        revision="r",
-    )
+    made = result("f")
     seconds = []
     for _ in range(CLAIMS):
         started = time.perf_counter()
         job = store.claim("benchmark")
         seconds.append(time.perf_counter() - started)
         assert job is not None  # noqa: S101  # there are 5,000
-        store.complete(job.id, job.token or "", result)
+        store.complete(job.id, job.token or "", made)
     store.close()
     note = f"p50 {median(seconds) * 1e3:.3g} ms, each before a completion"
     report.add(size, "claims", CLAIMS / sum(seconds), "/s", Goal(50, "least"), note)

@@ -52,8 +52,8 @@ def make_folders(outputs: Path, path: Path, count: int) -> None:
     """Published folders of the newest completed jobs, as far as the sweep looks at them."""
     with closing(sqlite3.connect(path)) as database:
         query = "SELECT result FROM jobs WHERE state = 'completed' ORDER BY number DESC LIMIT ?"
-        for (result,) in database.execute(query, [count]):
-            folder = outputs / json.loads(result)["folder"]
+        for (made,) in database.execute(query, [count]):
+            folder = outputs / json.loads(made)["folder"]
             folder.mkdir(parents=True)
             (folder / "video.mp4").write_bytes(b"video")
             (folder / "manifest.json").write_text(json.dumps({"job_id": folder.name[:32]}))
@@ -98,9 +98,10 @@ def _new() -> dict[str, Any]:
     return to_row(new) | times | {"result": None}
 
 
-def _past(state: JobState) -> dict[str, Any]:
-    result = JobResult(
-        folder=_FOLDER,
+def result(folder: str) -> JobResult:
+    """What a job of the toy model has made."""
+    return JobResult(
+        folder=folder,
         size_bytes=123_456,
         width=64,
         height=48,
@@ -112,9 +113,12 @@ def _past(state: JobState) -> dict[str, Any]:
         revision=token_hex(20),
         timings={"encoding_prompt": 0.5, "denoising": 8.0, "decoding": 1.0, "encoding_video": 1.0},
     )
+
+
+def _past(state: JobState) -> dict[str, Any]:
     done = Progress(percent=100, seconds_left=0).model_dump_json()
     ended = {"state": state.value, "progress": done, "attempts": 1}
-    return _new() | ended | {"result": result.model_dump_json()}
+    return _new() | ended | {"result": result(_FOLDER).model_dump_json()}
 
 
 def _fail_some(database: sqlite3.Connection) -> None:

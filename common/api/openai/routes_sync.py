@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
+from common.api.error_handlers import CLIENT_CLOSED_REQUEST
 from common.api.jobs import cancel, find, published_file
 from common.api.once import OnceParam
 from common.api.openai.create import create_job
@@ -26,8 +27,6 @@ log = get_logger("api")
 
 LOOK_SECONDS = 0.2
 """Between two looks at the job and at the connection: one indexed row, below a millisecond."""
-
-_CLIENT_CLOSED_REQUEST = 499
 
 
 @router.post(
@@ -63,7 +62,7 @@ async def create_and_wait(
         return _stopping(job)
     if ended is None:
         await _give_up(job, service)
-        return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     answer = await _answer(ended, service)
     answer.headers.update(once.response.headers)
     return answer

@@ -1,5 +1,6 @@
 """Workers of one machine, on a real ledger in a folder: who waits for what, and in what words."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from common.errors import JobReleased, NotEnoughMemory
 from common.memory.asks import Ask, OnWait
 from common.memory.ledger import Ledger
 from common.memory.pool import Rules, Stage
+from tests.disks import mounted
 from tests.unit.memory.pools import GB, Machine, Worker, join
 
 
@@ -174,3 +176,18 @@ def test_the_floor_stays_free(tmp_path: Path):
     reasons: list[str] = []
     ask(worker, 21, on_wait=reasons.append)
     assert reasons == ["needs 21.0 GB, 20.0 GB free, waiting for memory that other programs hold"]
+
+
+def test_a_ledger_that_takes_nothing_is_waited_for(tmp_path: Path):
+    machine, reasons = Machine(), []
+    with mounted(tmp_path / "ledger", "size=64k") as folder:
+        worker = join(machine, folder, "ltx2")
+        ballast = folder / "ballast"
+        with suppress(OSError):
+            ballast.write_bytes(bytes(128 * 1024))
+        worker.arbiter.finish()  # what is given back raises nothing
+        machine.on_pause = [ballast.unlink]
+        ask(worker, 60, on_wait=reasons.append)
+        (lease,) = Ledger(folder).leases()
+    assert reasons == ["waiting for the disk of the memory ledger: No space left on device"]
+    assert lease.reserved_bytes == 60 * GB
