@@ -30,6 +30,9 @@ from tests.postgres import PostgresServer, started
 DRAIN_SECONDS = 90.0
 """After the last blow every job ends within this."""
 WATCHERS = 3
+RESERVE_GB = 0.004
+"""Of volumes of 48 MB. Without a reserve nobody could tell a disk that others have filled from one
+that a job alone has."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,8 @@ def _ground(seed: int, with_postgres: bool) -> Iterator[Ground]:
 def _service(folder: Path, server: PostgresServer | None, wall: WallClock | None) -> LiveService:
     settings: dict[str, Any] = {"database_url": server.url} if server else {}
     settings |= wall.settings if wall else {}
-    patience = HEARTBEAT_TIMEOUT_SECONDS
-    return LiveService(folder, max_queue=25, heartbeat_timeout_seconds=patience, **settings)
+    settings |= {"heartbeat_timeout_seconds": HEARTBEAT_TIMEOUT_SECONDS}
+    return LiveService(folder, max_queue=25, min_free_disk_gb=RESERVE_GB, **settings)
 
 
 def _run(ground: Ground, jobs: int, seed: int, names: Sequence[str]) -> Account:
