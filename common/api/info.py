@@ -121,7 +121,7 @@ async def info_view(service: Service) -> InfoView:
         max_queue=settings.max_queue,
         auto_unload_minutes=settings.auto_unload_minutes,
         memory=_memory(service.supervisor.worker_rss_bytes),
-        pool=await pool_view(service.pool),
+        pool=await pool_view(service.pool, service.queue),
         system=await run_in_threadpool(_system, service),
     )
 

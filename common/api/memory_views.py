@@ -1,10 +1,12 @@
 """The shared memory pool as clients see it."""
 
 import time
+from collections.abc import Collection
 
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
+from common.jobs.queue import JobQueue
 from common.memory.opening import Pool
 from common.memory.pool import Lease, free_bytes, order
 
@@ -13,7 +15,9 @@ class TicketView(BaseModel):
     """What a model's current job asked for, and how far that is."""
 
     stage: str = Field(description="waiting, granted, on_gpu, or tail (encoding on the CPU).")
-    job_id: str | None = Field(description="Null while a model is warmed without a job.")
+    job_id: str | None = Field(
+        description="Null while a model is warmed without a job, and where it is not your job."
+    )
     total_bytes: int
     seconds_in_stage: float
 
@@ -46,14 +50,23 @@ class PoolView(BaseModel):
     leases: list[LeaseView] = Field(description="Those that wait come first, in their order.")
 
 
-async def pool_view(pool: Pool) -> PoolView:
-    """Read the ledger and the machine's memory."""
-    return await run_in_threadpool(_pool_view, pool)
+async def pool_view(pool: Pool, queue: JobQueue) -> PoolView:
+    """Read the ledger and the machine's memory; ``queue`` knows whose jobs may be named."""
+    view, ids = await run_in_threadpool(_pool_view, pool)
+    return _naming(view, await queue.visible(ids))
 
 
-def _pool_view(pool: Pool) -> PoolView:
+def _naming(view: PoolView, job_ids: Collection[str]) -> PoolView:
+    """Without the ids of other jobs than these: the ledger knows those of all services."""
+    for lease in view.leases:
+        if lease.ticket and lease.ticket.job_id not in job_ids:
+            lease.ticket.job_id = None
+    return view
+
+
+def _pool_view(pool: Pool) -> tuple[PoolView, list[str]]:
     reading, leases, now = pool.probe.read(), pool.ledger.leases(), time.monotonic()
-    return PoolView(
+    view = PoolView(
         kind=reading.kind,
         source=reading.source,
         total_bytes=reading.total_bytes,
@@ -64,6 +77,8 @@ def _pool_view(pool: Pool) -> PoolView:
         swap_free_bytes=reading.swap_free_bytes,
         leases=[_lease_view(lease, now) for lease in sorted(leases, key=order)],
     )
+    tickets = [lease.ticket for lease in leases if lease.ticket]
+    return view, [ticket.job_id for ticket in tickets if ticket.job_id]
 
 
 def _lease_view(lease: Lease, now: float) -> LeaseView:

@@ -51,7 +51,7 @@ async def scraped(service: Service, statistics: Statistics) -> Scrape:
         model=service.spec.id,
         statistics=statistics,
         figures=await service.queue.read(service.queue.store.figures),
-        pool=await pool_view(service.pool),
+        pool=await pool_view(service.pool, service.queue),
         gpu=None if gpu is None else await run_in_threadpool(read_gpu, gpu),
         meters=service.meters,
         errors=await service.forecasts.errors(),

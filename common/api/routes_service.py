@@ -1,6 +1,7 @@
 """The service itself: what it is, how it is, and what it did."""
 
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Response
@@ -16,7 +17,7 @@ from common.api.playground import PAGE
 from common.api.prometheus import as_prometheus, scraped, wants_prometheus
 from common.api.service import Service, service_of
 from common.errors import VideosDGXError
-from common.jobs.model import Statistics
+from common.jobs.model import Job, Statistics
 from common.jobs.states import JobState
 from common.messages import ModelState
 
@@ -84,7 +85,7 @@ class MetricsView(BaseModel):
     avg_duration_seconds: float | None
     min_duration_seconds: float | None
     max_duration_seconds: float | None
-    last_10: list[LastJob]
+    last_10: list[LastJob] = Field(description="As far as they are yours; an admin sees all.")
     queue_depth: int
     model_loaded: bool
     worker_rss_bytes: int | None
@@ -170,7 +171,7 @@ async def queue_status(service: ServiceParam) -> QueueView:
         max_queue=service.settings.max_queue,
         expected_wait_seconds=None if wait is None else round(wait, 1),
         waiting_for=await _reason(service, queued),
-        pool=await pool_view(service.pool),
+        pool=await pool_view(service.pool, service.queue),
     )
 
 
@@ -199,10 +200,14 @@ async def metrics(service: ServiceParam, accept: Annotated[str, Header()] = "*/*
     if wants_prometheus(accept):
         text, kind = as_prometheus(accept, await scraped(service, statistics))
         return Response(text, media_type=kind)
-    return _metrics(service, statistics, await service.forecasts.errors())
+    named = await service.queue.visible([job.id for job in statistics.last_10])
+    last = [job for job in statistics.last_10 if job.id in named]
+    return _metrics(service, statistics, last, await service.forecasts.errors())
 
 
-def _metrics(service: Service, statistics: Statistics, errors: EtaErrors) -> MetricsView:
+def _metrics(
+    service: Service, statistics: Statistics, last: Sequence[Job], errors: EtaErrors
+) -> MetricsView:
     count = statistics.by_state.get
     ended = {state: count(state, 0) for state in (JobState.COMPLETED, JobState.FAILED)}
     cancelled = count(JobState.CANCELLED, 0)
@@ -215,8 +220,7 @@ def _metrics(service: Service, statistics: Statistics, errors: EtaErrors) -> Met
         min_duration_seconds=statistics.min_duration_seconds,
         max_duration_seconds=statistics.max_duration_seconds,
         last_10=[
-            LastJob(id=job.id, state=job.state, duration_seconds=job.duration)
-            for job in statistics.last_10
+            LastJob(id=job.id, state=job.state, duration_seconds=job.duration) for job in last
         ],
         queue_depth=count(JobState.QUEUED, 0),
         model_loaded=service.supervisor.model.state is ModelState.LOADED,

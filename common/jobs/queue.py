@@ -1,7 +1,7 @@
 """The job store, for asyncio: blocking calls run in threads, so that none stalls the loop."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -78,6 +78,10 @@ class JobQueue:
         """Run a method that writes nothing, beside those that write."""
         return await self._readers.run(partial(method, *args, **kwargs))
 
+    async def visible(self, job_ids: Collection[str]) -> Collection[str]:
+        """Those of some jobs that may be named here; of all services of this machine."""
+        return job_ids
+
     def close(self) -> None:
         """Finish what was begun, and let go of the database; what hangs is left to itself."""
         ended = [lane.close() for lane in (self._writer, self._readers)]
@@ -91,12 +95,18 @@ class OwnersQueue(JobQueue):
     def __init__(self, queue: JobQueue, owner: str, *, sees_all: bool) -> None:
         self.store = queue.store if sees_all else queue.store.seen_by(owner)
         self._queue = queue
+        self._sees_all = sees_all
         self.owner = owner
         self.limits = queue.limits
         self._writer, self._readers = queue._writer, queue._readers
 
     async def submit(self, job: NewJob) -> Job:
         return await self._queue.submit(job.model_copy(update={"owner": self.owner}))
+
+    async def visible(self, job_ids: Collection[str]) -> Collection[str]:
+        if self._sees_all or not job_ids:
+            return job_ids
+        return await self.read(self.store.known, job_ids)
 
     def close(self) -> None:
         raise NotImplementedError("the queue itself is closed, not somebody's view of it")
