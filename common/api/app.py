@@ -27,6 +27,7 @@ from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import ARCHIVES_AT_ONCE
 from common.api.batches.reading import WatchedBatches
 from common.api.chores import chore
+from common.api.door import headers
 from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.http_meter import HttpMeter
@@ -110,6 +111,7 @@ def create_app(
     app.add_middleware(HttpMeter)
     app.add_middleware(RequestSpans)
     error_handlers.install(app)
+    headers.install(app)
     for routes in _ROUTES:
         app.include_router(routes.router)
     install_page(app)

@@ -34,8 +34,6 @@ _CONTENT_SECURITY = "; ".join(
 )
 _HEADERS = {
     "Content-Security-Policy": _CONTENT_SECURITY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
     # Asked again each time, and answered 304: a new version is seen at once.
     "Cache-Control": "no-cache",
 }
