@@ -32,6 +32,7 @@ from common.api.supervisor import TICK_SECONDS, Supervisor
 from common.api.sweep import share_identity
 from common.api.take_back import files_of, when_well
 from common.api.tracing import check_installed, open_tracing
+from common.api.worker_environment import worker_environment
 from common.api.worker_process import ChildWorker
 from common.auth.opening import check_exposure, open_authenticator
 from common.contract import ModelSpec, Variant
@@ -212,7 +213,8 @@ def build_service(
         traces = [] if tracing is None else [JobStories(queue, tracing)]
         return [ReportWatch(meters), *traces]
 
-    spawn = when_well(listened(partial(ChildWorker.spawn, address), listeners), volumes)
+    start = partial(ChildWorker.spawn, address, worker_environment(spec.id, os.environ))
+    spawn = when_well(listened(start, listeners), volumes)
     supervisor = Supervisor(
         spawn,
         queue,

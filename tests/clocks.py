@@ -23,7 +23,7 @@ _SOURCE = r"""
 
 static long ahead(void) {
     char text[32] = {0};
-    const char *path = getenv("WALL_CLOCK_AHEAD");
+    const char *path = getenv("LD_WALL_CLOCK_AHEAD");
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0) return 0;
     ssize_t count = read(file, text, sizeof text - 1);
@@ -81,4 +81,4 @@ class WallClock:
     @property
     def settings(self) -> dict[str, object]:
         """For ``LiveService``: its environment."""
-        return {"ld_preload": self._library, "wall_clock_ahead": self._file}
+        return {"ld_preload": self._library, "ld_wall_clock_ahead": self._file}

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from pydantic import BaseModel, ValidationError
@@ -57,8 +57,8 @@ class ChildWorker:
         self._writer = writer
 
     @classmethod
-    async def spawn(cls, spec: str) -> "ChildWorker":
-        """Start a worker for the SPEC at this address."""
+    async def spawn(cls, spec: str, environment: Mapping[str, str]) -> "ChildWorker":
+        """Start a worker for the SPEC at this address; it gets this environment and no other."""
         ours, theirs = socket.socketpair()
         with theirs:
             command = ["-m", "common.worker", spec, "--control-fd", str(theirs.fileno())]
@@ -68,6 +68,7 @@ class ChildWorker:
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
+                env=environment,
             )
         reader, writer = await asyncio.open_connection(sock=ours)
         return cls(process, reader, writer)
