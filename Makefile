@@ -106,12 +106,12 @@ shell-%: ## a shell in a service's container
 	$(COMPOSE) exec $* bash
 
 backup: compose-env ## write the job databases, uploads and videos to a file in BACKUPS (backups)
-	@mkdir -p $(BACKUPS)
-	@file=$(BACKUPS)/videosdgx-$$(date +%Y%m%d-%H%M%S).tar; \
+	@umask 077; mkdir -p $(BACKUPS); \
+	  file=$(BACKUPS)/videosdgx-$$(date +%Y%m%d-%H%M%S).tar; \
 	  $(IN_A_CONTAINER) python -m scripts.backup > $$file.part && mv $$file.part $$file && echo $$file
 
 restore: compose-env ## bring back what BACKUP=file holds, after `make down`
-	$(IN_A_CONTAINER) sh -c 'tar --extract --directory / && rm -f /state/*/jobs.db-journal' < $(BACKUP)
+	$(IN_A_CONTAINER) sh -c 'umask 077 && tar --extract --directory / && rm -f /state/*/jobs.db-journal' < $(BACKUP)
 
 .PHONY: compose-env
 compose-env:

@@ -49,6 +49,7 @@ from common.media.volumes import mark_volumes, open_volumes
 from common.memory.demand import Appraiser
 from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
+from common.privacy import close_to_others, keep_private
 from common.settings import Settings, load_settings
 from common.spec import load_spec
 from common.steady_clock import SteadyClock
@@ -71,6 +72,7 @@ def serve(address: str) -> None:
     """Run the service of the SPEC at ``address`` until it is told to stop."""
     # uvicorn stops at SIGTERM, and then raises it again: a stop that was asked for is no failure.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    keep_private()
     try:
         _serve(address)
     except VideosDGXError as exc:
@@ -94,6 +96,7 @@ def _serve(address: str) -> None:
         check_installed()
     with locked(settings, spec.id), named(settings, spec.id) as name:
         join_outputs(settings, spec.id)
+        close_to_others(settings.state_of(spec.id), settings.outputs_of(spec.id))
         mark_volumes(settings, spec.id)
         make_service = partial(build_service, address, spec, settings, name=name)
         app = create_app(spec, settings.max_body_mb, make_service, access)

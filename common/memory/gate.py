@@ -48,7 +48,7 @@ class Gate:
     def _take(self) -> int:
         waited_for, since = -1, self._clock()
         while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             file = os.fstat(descriptor).st_ino
             if self._locked(descriptor) and self._current() == file:
                 return descriptor
@@ -61,7 +61,7 @@ class Gate:
 
     def _replace(self, file: int) -> None:
         """Put a new file under the name, unless somebody else just did."""
-        second = os.open(self._path.with_suffix(".break"), os.O_RDWR | os.O_CREAT, 0o666)
+        second = os.open(self._path.with_suffix(".break"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if self._locked(second) and self._current() == file:
                 self._path.unlink(missing_ok=True)

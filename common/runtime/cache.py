@@ -5,6 +5,7 @@ entry that cannot be written is not there next time. An entry appears by a renam
 that is killed leaves the old one or none.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -80,6 +81,7 @@ class WeightCache:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            _open_to_all(self._folder)
             self._sweep()
             if not self._make_room(entry_bytes(module, linears)):
                 log.warning("no room to keep quantized weights", extra={"entry": recipe.name})
@@ -102,7 +104,7 @@ class WeightCache:
         draft = Path(tempfile.mkdtemp(prefix=f"{_DRAFT}{recipe.name}-", dir=self._folder))
         try:
             write_entry(draft, module, linears, tick)
-            draft.chmod(0o755)  # mkdtemp makes it private; a container may have its own user
+            _open_to_all(draft, draft / WEIGHTS, draft / MANIFEST)
             self._publish(draft, self._folder / recipe.name)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -160,6 +162,16 @@ class WeightCache:
         for path in self._folder.glob(f"{_DRAFT}*"):
             if _is_abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _open_to_all(*paths: Path) -> None:
+    """Weights are as public as what they were made of, and another container may have its own user.
+
+    Whose they are not, cannot do it, and need not.
+    """
+    for path in paths:
+        with contextlib.suppress(PermissionError):
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _is_abandoned(draft: Path) -> bool:

@@ -12,6 +12,7 @@ from common.locks import held
 from common.logs import configure_logs, get_logger
 from common.media.volumes import open_volumes
 from common.messages import EXIT_RESTART
+from common.privacy import keep_private
 from common.settings import load_settings
 from common.spec import load_spec
 from common.worker.control import Control, open_pipe
@@ -26,6 +27,7 @@ the gigabytes and can be started again; what else runs on the machine is left al
 
 def main() -> int:
     """Run one worker; answers its exit code."""
+    keep_private()
     parser = argparse.ArgumentParser(prog="python -m common.worker", description=__doc__)
     parser.add_argument("spec", help="module:NAME of a ModelSpec")
     parser.add_argument("--control-fd", type=int, help="the pipe to the API process")

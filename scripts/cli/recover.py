@@ -6,6 +6,7 @@ from common.api.sweep import Swept, sweep_outputs
 from common.errors import VideosDGXError
 from common.jobs.opening import open_store
 from common.media.storage import Storage
+from common.privacy import keep_private
 from common.service import join_outputs, locked
 from common.settings import load_settings
 from scripts.cli.errors import REFUSED, CliError
@@ -28,6 +29,7 @@ def recover_all(models: Sequence[str], *, adopt: bool) -> dict[str, Swept]:
 
 def _recover(model_id: str, *, adopt: bool) -> Swept:
     settings = load_settings(model_id)
+    keep_private()
     with locked(settings, model_id):
         join_outputs(settings, model_id, adopt=adopt)
         store = open_store(settings, model_id)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from common.errors import VideosDGXError
 from common.jobs.backup import DATABASE, BackupFailed, backups_in, put_back
+from common.privacy import keep_private
 from common.service import locked
 from common.settings import load_settings
 from scripts.cli.errors import REFUSED, CliError
@@ -24,6 +25,7 @@ def restore_database(model: str, backup: Path | None, *, empty: bool) -> tuple[P
                 "DATABASE_URL names a PostgreSQL: its own tools put its backups back.",
                 hint="pg_restore, or whatever has made them.",
             )
+        keep_private()
         with locked(settings, model):
             chosen = None if empty else backup or _newest(settings.backups_of(model))
             return chosen, put_back(settings.state_of(model) / DATABASE, chosen)

@@ -267,6 +267,19 @@ def test_the_least_recently_used_goes_first(tmp_path: Path):
     assert kept == {recipe(name).name for name in ("old", "oldest", "new")}
 
 
+def test_another_containers_user_can_read_an_entry(tmp_path: Path):
+    """Workers write for themselves alone (umask 077), and weights are for all who share them."""
+    before = os.umask(0o077)
+    try:
+        assert WeightCache(tmp_path / "cache").store(recipe("a"), small_model(), ["0"])
+    finally:
+        os.umask(before)
+    paths = [tmp_path / "cache", *(tmp_path / "cache").rglob("*")]
+    modes = {path.stat().st_mode & 0o777 for path in paths if path.is_dir()}
+    assert modes == {0o755}
+    assert {path.stat().st_mode & 0o777 for path in paths if path.is_file()} == {0o644}
+
+
 def test_what_is_in_use_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     mine = WeightCache(tmp_path, 80_000)
     assert mine.store(recipe("mine"), small_model(), ["0"])
