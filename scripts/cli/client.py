@@ -138,7 +138,7 @@ def _may_be_sent_again(method: str, exc: httpx.TransportError) -> bool:
 
 
 def _as_text(value: Any) -> str:
-    """A field as a form has it; there, an empty one counts as left out, and a space says nothing."""
+    """As a form has it, where an empty field counts as left out, and a space says nothing."""
     return (value or " ") if isinstance(value, str) else json.dumps(value)
 
 
