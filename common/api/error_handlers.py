@@ -14,11 +14,17 @@ from common.api.openapi import methods_at
 from common.errors import INFRASTRUCTURE, ErrorBody, InvalidRequest, VideosDGXError
 from common.logs import get_logger
 from common.threads import no_threads_left
+from common.words_of_errors import words_of
 
 log = get_logger("api")
 
 CLIENT_CLOSED_REQUEST = 499
 """For the meters: nginx's number, since HTTP has none."""
+
+_HINTS = {
+    "cursor": "Send next_cursor of the page before as it is, or leave cursor out.",
+    "body": "Send a JSON object, with Content-Type: application/json.",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -81,9 +87,9 @@ async def _parameters(request: Request, exc: Exception) -> JSONResponse:
     param = next(part for part in reversed(first["loc"]) if isinstance(part, str))
     body = ErrorBody(
         code="invalid_request",
-        message=f"{param}: {first['msg']}.",
+        message=f"{param}: {words_of(first)}.",
         param=param,
-        hint="See /docs for every parameter and its range.",
+        hint=_HINTS.get(param, "See /docs for every parameter and its range."),
     )
     return _answer(request, 422, body)
 
