@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from common.api.event_ids import NothingMore
 from common.api.openai.errors import openai_answer, speaks_openai
 from common.api.openapi import methods_at
 from common.errors import INFRASTRUCTURE, ErrorBody, InvalidRequest, VideosDGXError
@@ -33,6 +34,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(NothingMore, _seen)
     app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(RuntimeError, _threads)
     app.add_exception_handler(Exception, _unexpected)
@@ -118,6 +120,11 @@ async def _gone(request: Request, _exc: Exception) -> Response:
     """The client went away in the middle of its body: nobody reads the answer, nothing is wrong."""
     log.info("a client has gone", extra={"path": request.url.path})
     return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+
+async def _seen(_request: Request, _exc: Exception) -> Response:
+    """No error: a browser that follows a stream stops asking at this one status."""
+    return Response(status_code=204)
 
 
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:

@@ -39,8 +39,9 @@ def methods_at(app: FastAPI, path: str) -> list[str]:
     """All methods that a path takes, as it is described; the router itself names one route's."""
     for template, methods in app.openapi()["paths"].items():
         if compile_path(template)[0].match(path):
-            return [method.upper() for method in methods]
-    return ["GET"]  # pages that are not described, as /docs
+            named = [method.upper() for method in methods]
+            return [*named, "HEAD"] if "GET" in named else named
+    return ["GET", "HEAD"]  # pages that are not described, as /docs
 
 
 def without_null(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _harmless(letter: str) -> bool:
 
 
 def _write(path: Path, answer: httpx.Response) -> None:
-    part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             for chunk in answer.iter_bytes():
