@@ -16,6 +16,7 @@ VideosDGXError
 ├── BatchNotFound           404  also somebody else's batch
 ├── BatchConflict           409  the state of the batch, or of its members, does not allow this
 ├── FileGone                410  a completed job's file was removed from disk
+├── RangeNotSatisfiable     416  a part of a file that it does not have
 ├── StorageUnavailable      503  a volume is gone, read-only or silent
 │   └── StorageFull         507  the disk is below its reserve
 ├── StoreUnavailable        503  the job database does not answer, with seconds to wait
@@ -153,6 +154,21 @@ class FileGone(VideosDGXError):
 
     code = "file_gone"
     status = 410
+
+
+class RangeNotSatisfiable(VideosDGXError):
+    """A part of a file was asked for that begins behind its end."""
+
+    code = "range_not_satisfiable"
+    status = 416
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(
+            f"The file has {size_bytes} bytes, and no such part.",
+            param="Range",
+            hint="Ask for a part of it, or for all of it without Range.",
+        )
+        self.headers["Content-Range"] = f"bytes */{size_bytes}"
 
 
 class StorageUnavailable(VideosDGXError):

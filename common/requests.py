@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, LiteralString, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     HttpUrl,
@@ -14,6 +15,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from common.left_out import MayBeLeftOut, without_nulls
+
 SEVERAL_FIELDS: LiteralString = "several_fields"
 """Type of a validation error that lies in no field alone."""
 MAX_PROMPT_CHARS = 5000
@@ -22,14 +25,28 @@ MAX_PROMPT_CHARS = 5000
 SAYS_SOMETHING = r"^[^\x00]*[^\x00\s][^\x00]*$"
 """For the description of the API only: our own words name what is wrong."""
 
+
+def _line_ends(text: Any) -> Any:
+    """Forms end a line by CR LF, whatever was typed; the same words are the same request."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
+
+
 Prompt = Annotated[
     str,
     Field(max_length=MAX_PROMPT_CHARS, json_schema_extra={"pattern": r"^[^\x00]*$"}),
+    BeforeValidator(_line_ends),
 ]
+SaidPrompt = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_PROMPT_CHARS, json_schema_extra={"pattern": SAYS_SOMETHING}),
+    BeforeValidator(_line_ends),
+]
+"""One that makes a video."""
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 FrameCount = Annotated[int, Field(gt=0, le=100_000)]
 FrameRate = Annotated[float, Field(gt=0, le=240)]
-Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$")]
+SIZE = r"^[1-9]\d{0,4}x[1-9]\d{0,4}$"
+Size = Annotated[str, Field(pattern=SIZE)]
 """Width x height in pixels."""
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """Up to where JSON numbers are exact in every client, a browser too."""
@@ -39,16 +56,23 @@ Priority = Literal["low", "normal", "high"]
 PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
 """What the job store calls them."""
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+VARIABLE_NAME = r"^[a-z][a-z0-9_]{0,31}$"
+VariableName = Annotated[str, Field(pattern=VARIABLE_NAME)]
 MAX_VARIABLES = 32
 MAX_VARIABLE_CHARS = 1000
 Variables = Annotated[
-    dict[VariableName, Annotated[str, Field(max_length=MAX_VARIABLE_CHARS)]],
+    dict[
+        VariableName,
+        Annotated[str, Field(max_length=MAX_VARIABLE_CHARS), BeforeValidator(_line_ends)],
+    ],
     Field(max_length=MAX_VARIABLES, json_schema_extra={"additionalProperties": False}),
+    BeforeValidator(without_nulls),
 ]
 
+Options = Annotated[dict[str, Any], BeforeValidator(without_nulls)]
 
-class GenerateRequest(BaseModel):
+
+class GenerateRequest(MayBeLeftOut):
     """The body of ``POST /generate``. Everything but ``prompt`` or ``template`` may be left out."""
 
     model_config = ConfigDict(
@@ -74,9 +98,9 @@ class GenerateRequest(BaseModel):
     variables: Variables = Field(
         default_factory=dict, description="What the template leaves open, by name."
     )
-    prompt: (
-        Annotated[Prompt, Field(min_length=1, json_schema_extra={"pattern": SAYS_SOMETHING})] | None
-    ) = Field(None, validate_default=True, description="What the video shows, in plain words.")
+    prompt: SaidPrompt | None = Field(
+        None, validate_default=True, description="What the video shows, in plain words."
+    )
     negative_prompt: Prompt | None = Field(
         None, description="What it should not show. Left out: the model's own default."
     )
@@ -109,7 +133,7 @@ class GenerateRequest(BaseModel):
     generate_audio: bool | None = Field(
         None, description="Sound with the picture, on models that make it."
     )
-    options: dict[str, Any] = Field(
+    options: Options = Field(
         default_factory=dict, description="The model's own options, listed by `GET /info`."
     )
     webhook_url: HttpUrl | None = Field(

@@ -19,6 +19,7 @@ from common.errors import InvalidRequest, Unresolvable
 from common.frame_size import Picture, default_size, legal_size
 from common.presets import chosen_preset
 from common.requests import Adjustment, GenerateRequest, ResolvedRequest
+from common.words_of_errors import first_of, path_of, words_of
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
@@ -232,9 +233,9 @@ def _options(request: GenerateRequest, spec: ModelSpec, preset: Preset) -> Model
     try:
         return spec.options(**{**preset.options, **request.options})
     except ValidationError as exc:
-        first = exc.errors()[0]
-        path = ".".join(map(str, ("options", *first["loc"])))
+        first = first_of(exc)
+        path = ".".join(filter(None, ("options", path_of(first))))
         hint = f"The options of {spec.id}: {', '.join(spec.options.model_fields) or 'none'}."
         if first["type"] == "extra_forbidden":
             raise Unresolvable(f"{path}: there is no such option.", param=path, hint=hint) from exc
-        raise InvalidRequest(f"{path}: {first['msg']}.", param=path, hint=hint) from exc
+        raise InvalidRequest(f"{path}: {words_of(first)}.", param=path, hint=hint) from exc

@@ -30,6 +30,7 @@ from common.api.chores import chore
 from common.api.door import headers
 from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
+from common.api.head import HeadAsGet
 from common.api.http_meter import HttpMeter
 from common.api.limits import BodyLimit
 from common.api.machines import among_machines
@@ -104,6 +105,7 @@ def create_app(
         openapi_tags=_TAGS,
         lifespan=lifespan,
     )
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
     describe_options(app, spec)
     auth.install(app, access)

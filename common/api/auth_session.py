@@ -4,10 +4,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.api.auth import COOKIE, Access, access_of, caller_of
+from common.api.json_text import StrictRoute
 from common.api.views import ErrorView
 from common.auth.caller import NOBODY, Caller, Scope
 
-router = APIRouter(prefix="/auth/session", tags=["Session"])
+router = APIRouter(prefix="/auth/session", tags=["Session"], route_class=StrictRoute)
 
 
 class LoginBody(BaseModel):

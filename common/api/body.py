@@ -1,7 +1,6 @@
 """Reads the body that asks for a video: JSON, or multipart with an image or a video."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,16 +9,18 @@ from io import BytesIO
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from common.api.forms import check_files, form_of, json_object
+from common.api.json_text import json_of
 from common.api.service import Service
+from common.api.validated import validated
 from common.beginnings import Clip, video_input_of
-from common.errors import InvalidRequest, Unresolvable, UnsupportedMediaType
+from common.errors import InvalidRequest, UnsupportedMediaType
 from common.frame_size import Picture
 from common.media.inputs import decode_base64_image, inspect_image
 from common.media.videos import VideoLimits, inspect_video
-from common.requests import SEVERAL_FIELDS, GenerateRequest
+from common.requests import GenerateRequest
 from common.settings import MIB, Settings
 from common.variants import VideoInput
 from common.webhooks.target import check_webhook
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _OBJECTS = ("options", "variables")
 """Fields that are JSON text in a form."""
+UPLOADS = ("image", "video")
+"""Files of a form that a video may begin with."""
 
 
 @dataclass(frozen=True)
@@ -164,77 +167,24 @@ def _one_at_a_time(request: Request) -> asyncio.Semaphore:
 
 
 def _from_json(text: bytes) -> Parsed:
-    try:
-        return Parsed(GenerateRequest.model_validate_json(text))
-    except ValidationError as exc:
-        raise as_invalid_request(exc) from exc
+    return Parsed(validated(GenerateRequest, json_of(text)))
 
 
 def _from_form(form: FormData) -> Parsed:
-    fields: dict[str, Any] = {}
-    files: dict[str, UploadFile] = {}
-    for name, value in form.multi_items():
-        if not isinstance(value, UploadFile):
-            fields[name] = json_object(name, value) if name in _OBJECTS else value
-        elif name in ("image", "video"):
-            files[name] = value
-        else:
-            raise InvalidRequest(
-                f"{name}: no file is taken under this name.",
-                param=name,
-                hint="Use image or video.",
-            )
-    try:
-        return Parsed(GenerateRequest.model_validate(fields), files)
-    except ValidationError as exc:
-        raise as_invalid_request(exc) from exc
+    sent = form_of(form, _is_field)
+    check_files(sent.files, UPLOADS)
+    return Parsed(validated(GenerateRequest, _read(sent.texts)), sent.files)
+
+
+def _is_field(name: str) -> bool:
+    return name in GenerateRequest.model_fields or name in UPLOADS
+
+
+def _read(texts: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name: json_object(name, text) if name in _OBJECTS else text for name, text in texts.items()
+    }
 
 
 GENERATE = Reader(_from_json, _from_form)
 """The bodies of ``POST /generate``."""
-
-
-def json_object(name: str, text: str) -> dict[str, Any]:
-    """The JSON object that a form's text field holds.
-
-    Raises:
-        InvalidRequest: it holds something else.
-    """
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise InvalidRequest(
-            f"{name}: must be a JSON object.", param=name, hint='As in {"flow_shift": 3}.'
-        )
-    return value
-
-
-def as_invalid_request(
-    exc: ValidationError, body: type[BaseModel] = GenerateRequest
-) -> InvalidRequest:
-    """The first thing that is wrong with a ``body``, in words for the client."""
-    first = exc.errors(include_url=False)[0]
-    param = ".".join(map(str, first["loc"])) or None
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        uploaded = body is GenerateRequest and param == "video"
-        message = "can only be uploaded" if uploaded else "there is no such field"
-    elif first["type"] == "string_too_long":
-        message += f"; it has {len(first['input'])}"
-    prefix = f"{param}: " if param else ""
-    error = Unresolvable if first["type"] == SEVERAL_FIELDS else InvalidRequest
-    return error(f"{prefix}{message}.", param=param, hint=_hint(first["type"], param, body))
-
-
-def _hint(kind: str, param: str | None, body: type[BaseModel]) -> str:
-    if param == "video" and body is GenerateRequest:
-        return "Send multipart/form-data, with the video's file as the field video."
-    if kind == "extra_forbidden":
-        return f"The fields are: {', '.join(body.model_fields)}."
-    if param in ("resolution", "size"):
-        return 'Width x height in pixels, as in "1024x576".'
-    if kind == "json_invalid":
-        return "Send a JSON object."
-    return "See /docs for every field and its range."

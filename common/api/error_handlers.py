@@ -9,16 +9,23 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from common.api.event_ids import NothingMore
 from common.api.openai.errors import openai_answer, speaks_openai
 from common.api.openapi import methods_at
 from common.errors import INFRASTRUCTURE, ErrorBody, InvalidRequest, VideosDGXError
 from common.logs import get_logger
 from common.threads import no_threads_left
+from common.words_of_errors import words_of
 
 log = get_logger("api")
 
 CLIENT_CLOSED_REQUEST = 499
 """For the meters: nginx's number, since HTTP has none."""
+
+_HINTS = {
+    "cursor": "Send next_cursor of the page before as it is, or leave cursor out.",
+    "body": "Send a JSON object, with Content-Type: application/json.",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -27,6 +34,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(NothingMore, _seen)
     app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(RuntimeError, _threads)
     app.add_exception_handler(Exception, _unexpected)
@@ -81,9 +89,9 @@ async def _parameters(request: Request, exc: Exception) -> JSONResponse:
     param = next(part for part in reversed(first["loc"]) if isinstance(part, str))
     body = ErrorBody(
         code="invalid_request",
-        message=f"{param}: {first['msg']}.",
+        message=f"{param}: {words_of(first)}.",
         param=param,
-        hint="See /docs for every parameter and its range.",
+        hint=_HINTS.get(param, "See /docs for every parameter and its range."),
     )
     return _answer(request, 422, body)
 
@@ -112,6 +120,11 @@ async def _gone(request: Request, _exc: Exception) -> Response:
     """The client went away in the middle of its body: nobody reads the answer, nothing is wrong."""
     log.info("a client has gone", extra={"path": request.url.path})
     return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+
+async def _seen(_request: Request, _exc: Exception) -> Response:
+    """No error: a browser that follows a stream stops asking at this one status."""
+    return Response(status_code=204)
 
 
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:

@@ -103,7 +103,8 @@ class _Feed:
 
     def _add(self, kind: str, seen: Sight) -> None:
         self.number += 1
-        self.events.append(Happening(self.number, self.series.id(self.number), kind, seen))
+        event_id = self.series.id(self.number, last=seen.job.ended)
+        self.events.append(Happening(self.number, event_id, kind, seen))
 
     def wake(self) -> None:
         """Let everybody look again."""

@@ -8,9 +8,11 @@ from starlette.routing import compile_path
 
 from common.contract import ModelSpec
 from common.errors import StoreUnavailable
+from common.left_out import or_null, say_null
 
 OPTIONS = "Options"
 _BODIES = ("GenerateRequest", "CreateVideo")
+_NULL = {"type": "null"}
 _ASK_THE_STORE = ("/generate", "/jobs", "/batches", "/queue/", "/metrics", "/v1/videos")
 
 
@@ -24,6 +26,7 @@ def describe_options(app: FastAPI, spec: ModelSpec) -> None:
             schema = spec.options.model_json_schema(ref_template="#/components/schemas/{model}")
             parts = document["components"]["schemas"]
             parts.update(schema.pop("$defs", {}))
+            say_null(schema)
             parts[OPTIONS] = schema
             _refer(document)
             _tell_of_outages(document)
@@ -36,8 +39,9 @@ def methods_at(app: FastAPI, path: str) -> list[str]:
     """All methods that a path takes, as it is described; the router itself names one route's."""
     for template, methods in app.openapi()["paths"].items():
         if compile_path(template)[0].match(path):
-            return [method.upper() for method in methods]
-    return ["GET"]  # pages that are not described, as /docs
+            named = [method.upper() for method in methods]
+            return [*named, "HEAD"] if "GET" in named else named
+    return ["GET", "HEAD"]  # pages that are not described, as /docs
 
 
 def without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
-    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != _NULL]
     if len(choices) != 1:
         return schema
     rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
@@ -79,6 +83,8 @@ def _refer(part: Any) -> None:
             _refer(member)
     elif isinstance(part, dict):
         if part.get("title") in _BODIES and "options" in part.get("properties", {}):
-            part["properties"]["options"] = {"$ref": f"#/components/schemas/{OPTIONS}"}
+            null = _NULL in part["properties"]["options"].get("anyOf", ())
+            options = {"$ref": f"#/components/schemas/{OPTIONS}"}
+            part["properties"]["options"] = or_null(options) if null else options
         for member in part.values():
             _refer(member)

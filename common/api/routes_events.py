@@ -6,7 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from common.api.event_ids import check_more
 from common.api.feed import Feeds, Happening
+from common.api.jobs import find
 from common.api.routes_preview import preview_view
 from common.api.service import Service, service_of
 from common.api.views import ERROR_CONTENT
@@ -23,7 +25,8 @@ async def _watched(
     ] = None,
 ) -> AsyncIterator[Happening]:
     """Before the stream begins: an unknown job is a 404, as everywhere."""
-    await service.queue.read(service.queue.store.get, job_id)
+    if (await find(service, job_id)).ended:
+        check_more(last_event_id)
     feeds = request.app.state.feeds
     assert isinstance(feeds, Feeds)  # noqa: S101  # set by create_app
     return feeds.follow(job_id, last_event_id)
@@ -32,7 +35,10 @@ async def _watched(
 @router.get(
     "/{job_id}/events",
     response_class=EventSourceResponse,
-    responses={404: {"content": ERROR_CONTENT, "description": "No such job."}},
+    responses={
+        204: {"description": "It has ended, and `Last-Event-ID` says that this is known."},
+        404: {"content": ERROR_CONTENT, "description": "No such job."},
+    },
     summary="Watch a job",
 )
 async def watch_job(
@@ -42,7 +48,8 @@ async def watch_job(
 
     `event` is `state` where the state is new, else `progress`; `data` is the job as
     `GET /jobs/{id}` gives it. A new preview picture is a `preview`, with its `step` and `url`.
-    A client that comes back with `Last-Event-ID` gets what it missed.
+    A client that comes back with `Last-Event-ID` gets what it missed; one that knows the end gets
+    204, at which browsers stop asking.
     """
     async for happening in events:
         preview = happening.kind == "preview"

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from common.api.file_names import video_name
 from common.api.jobs import cancel, find, published_file, remove
+from common.api.kept_files import kept_file
 from common.api.reading import view_of, views_of
 from common.api.service import Service, service_of
-from common.api.views import ErrorView, JobListView, JobView, file_name, job_view
+from common.api.views import ErrorView, JobListView, JobView, job_view
 from common.jobs.states import JobState
 from common.jobs.store import CURSOR_PATTERN
 from common.media.draft import THUMBNAIL, VIDEO
@@ -63,39 +65,44 @@ async def delete_job(job_id: str, service: ServiceParam) -> None:
     await remove(service, job_id)
 
 
+_KEPT: dict[int | str, dict[str, Any]] = {
+    304: {"description": "It is what `If-None-Match` or `If-Modified-Since` says."},
+    410: {"model": ErrorView, "description": "The file is no longer on disk."},
+    416: {"model": ErrorView, "description": "It has no such part."},
+}
 _MP4: dict[int | str, dict[str, Any]] = {
     200: {"content": {"video/mp4": {}}, "description": "The video."},
     206: {"content": {"video/mp4": {}}, "description": "The part that `Range` asked for."},
-    410: {"model": ErrorView, "description": "The file is no longer on disk."},
+    **_KEPT,
 }
 _JPEG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {}}, "description": "The thumbnail."},
-    410: {"model": ErrorView, "description": "The file is no longer on disk."},
+    206: {"content": {"image/jpeg": {}}, "description": "The part that `Range` asked for."},
+    **_KEPT,
 }
 
 
-@router.head("/{job_id}/download", include_in_schema=False)
 @router.get(
     "/{job_id}/download",
     response_class=FileResponse,
     responses=_MP4 | _UNKNOWN | _CONFLICT,
     summary="Download the video",
 )
-async def download(job_id: str, service: ServiceParam) -> Response:
+async def download(job_id: str, request: Request, service: ServiceParam) -> Response:
     """The MP4. `Range` works, so players can seek and downloads can go on."""
     job = await find(service, job_id)
     video = await published_file(service, job, VIDEO)
-    return FileResponse(video, media_type="video/mp4", filename=file_name(job))
+    return await kept_file(request, video, "video/mp4", video_name(job))
 
 
-@router.head("/{job_id}/thumbnail", include_in_schema=False)
 @router.get(
     "/{job_id}/thumbnail",
     response_class=FileResponse,
     responses=_JPEG | _UNKNOWN | _CONFLICT,
     summary="The video's picture",
 )
-async def thumbnail(job_id: str, service: ServiceParam) -> Response:
+async def thumbnail(job_id: str, request: Request, service: ServiceParam) -> Response:
     """The middle frame as a JPEG, at most 512 pixels wide or high."""
     job = await find(service, job_id)
-    return FileResponse(await published_file(service, job, THUMBNAIL), media_type="image/jpeg")
+    picture = await published_file(service, job, THUMBNAIL)
+    return await kept_file(request, picture, "image/jpeg")

@@ -6,10 +6,12 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, StrictBool
 
 from common.api.auth import FORBIDDEN, admin_only
+from common.api.json_text import StrictRoute
 from common.api.service import Service, service_of
+from common.left_out import MayBeLeftOut
 from common.messages import ModelState
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 ServiceParam = Annotated[Service, Depends(service_of)]
 ADMIN: dict[str, Any] = {"dependencies": [Depends(admin_only)], "responses": FORBIDDEN}
 
@@ -21,7 +23,7 @@ class ModelView(BaseModel):
     message: str
 
 
-class UnloadBody(BaseModel):
+class UnloadBody(MayBeLeftOut):
     """How urgent it is."""
 
     force: StrictBool = Field(False, description="Now: a running job goes back to the queue.")

@@ -1,6 +1,5 @@
 """What clients read: the JSON of every answer, with a word on each field."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,14 +151,6 @@ def _with_eta(progress: Progress, eta: EtaView | None) -> Progress:
     if progress.phase is None or eta is None or eta.seconds_left is None:
         return progress
     return progress.model_copy(update={"seconds_left": eta.seconds_left})
-
-
-def file_name(job: Job) -> str:
-    """A name that a person recognises in a downloads folder: model, prompt, day, id."""
-    model = f"{job.model}-stand-in" if job.result and job.result.stands_in_for else job.model
-    words = re.sub(r"[^a-z0-9]+", "-", job.resolved.prompt.lower()).strip("-")
-    day = _moment(job.created_at).strftime("%Y-%m-%d")
-    return "_".join(filter(None, (model, words[:48].strip("-"), day, job.id[:8]))) + ".mp4"
 
 
 def _moment(seconds: float | None) -> Any:

@@ -65,7 +65,7 @@ class Client:
 
     def generate(self, body: Json, files: Files, key: str | None) -> Json:
         """Ask for a video; under one key, so that a lost answer makes no second job."""
-        headers = {"Idempotency-Key": key or str(uuid4())}
+        headers = {"Idempotency-Key": str(uuid4()) if key is None else key}
         if files:
             form = {name: _as_text(value) for name, value in body.items()}
             answer = self._ask("POST", "/generate", data=form, files=files, headers=headers)
@@ -138,8 +138,8 @@ def _may_be_sent_again(method: str, exc: httpx.TransportError) -> bool:
 
 
 def _as_text(value: Any) -> str:
-    """A field as a form has it."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """As a form has it, where an empty field counts as left out, and a space says nothing."""
+    return (value or " ") if isinstance(value, str) else json.dumps(value)
 
 
 def files_of(image: Path | None, video: Path | None) -> Files:

@@ -1,11 +1,9 @@
 """``videosdgx generate``: every field of a request as an option."""
 
-from pathlib import Path
-
 from scripts.cli import options as opt
 from scripts.cli.client import Client, Json, address_of, files_of
 from scripts.cli.errors import FAILED, CliError
-from scripts.cli.saving import save
+from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output
 from scripts.cli.watching import wait as wait_for
 
@@ -42,11 +40,13 @@ def generate(
 ) -> None:
     """Ask for a video. --output waits for it and writes it there."""
     given = dict(locals())
-    client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
+    check_place(output, force=force, as_json=as_json)
+    client = Client(address_of(service), api_key)
+    shown = Output(as_json=as_json, aside=output == STDOUT)
     answer = client.generate(body_of(given), files_of(image, video), idempotency_key)
     if dry_run:
         shown.dry_run(answer)
-    elif wait or output:
+    elif wait or output is not None:
         job = wait_for(client, answer["id"], shown.err, cancel_on_interrupt=cancel_on_interrupt)
         finish(client, job, output, shown, force=force)
     else:
@@ -65,14 +65,14 @@ def body_of(given: Json) -> Json:
     body = {name: value for name, value in given.items() if name not in _ELSEWHERE}
     body["variables"] = opt.pairs("--variable", body["variables"])
     body["options"] = opt.values("--option", body["options"])
-    sent = {name: value for name, value in body.items() if value not in (None, False, {})}
-    if given["generate_audio"] is False:
-        sent["generate_audio"] = False
+    body["dry_run"] = given["dry_run"] or None  # left out is what its absence means
+    # By identity: 0 is a value, and so is False.
+    sent = {name: value for name, value in body.items() if value is not None and value != {}}
     return sent | opt.values("--field", given["field"])
 
 
 def finish(
-    client: Client, job: Json, output: Path | None, shown: Output, *, force: bool = False
+    client: Client, job: Json, output: str | None, shown: Output, *, force: bool = False
 ) -> None:
     """Say how a job ended, and fetch its video where that is wanted.
 
@@ -90,5 +90,6 @@ def finish(
         )
     if output is not None:
         path = save(client, job["id"], output, force=force)
-        shown.err.print(f"Written: {path}", markup=False, soft_wrap=True)
+        if path is not None:
+            shown.err.print(f"Written: {path}", markup=False, soft_wrap=True)
     shown.job(job)

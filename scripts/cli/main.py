@@ -13,7 +13,7 @@ from scripts.cli import options as opt
 from scripts.cli.client import Client, address_of
 from scripts.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from scripts.cli.generate import finish, generate
-from scripts.cli.saving import save
+from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output, show_error
 from scripts.cli.watching import wait
 from scripts.health_ask import check_all, urls_on
@@ -74,7 +74,9 @@ def watch(
     as_json: opt.AsJson = False,
 ) -> None:
     """Follow a job until it has ended; --output fetches its video then."""
-    client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
+    check_place(output, force=force, as_json=as_json)
+    client = Client(address_of(service), api_key)
+    shown = Output(as_json=as_json, aside=output == STDOUT)
     job = wait(client, job_id, shown.err, cancel_on_interrupt=cancel_on_interrupt)
     finish(client, job, output, shown, force=force)
 
@@ -105,11 +107,12 @@ def download(
     as_json: opt.AsJson = False,
 ) -> None:
     """Fetch a finished video."""
+    check_place(output, force=force, as_json=as_json)
     shown = Output(as_json=as_json)
     path = save(Client(address_of(service), api_key), job_id, output, force=force)
     if as_json:
         shown.json({"id": job_id, "file": str(path)})
-    else:
+    elif path is not None:
         shown.text(str(path))
 
 

@@ -27,9 +27,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="As `videosdgx list` shows it.")]
 JobIds = Annotated[list[str], typer.Argument(metavar="ID...", help="One or more.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="File or folder; the video's own name if not.")
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File, folder (a / at its end makes one), or - for standard output; "
+        "the video's own name if not said.",
+    ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite the file; write a video to a terminal.")
+]
 CancelOnInterrupt = Annotated[
     bool, typer.Option("--cancel-on-interrupt", help="Ctrl+C cancels the job.")
 ]

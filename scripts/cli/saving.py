@@ -2,30 +2,52 @@
 
 import os
 import re
+import sys
+import unicodedata
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 
 from scripts.cli.client import Client
 from scripts.cli.errors import FAILED, WRONG, CliError
 
+STDOUT = "-"
+"""As a place: standard output."""
+_REAL = re.compile(r"filename\*=utf-8''([\w.%~!#$&+^`|-]+)", re.IGNORECASE | re.ASCII)
+"""https://www.rfc-editor.org/rfc/rfc8187#section-3.2.1"""
+_PLAIN = re.compile(r'filename="([^"\\]+)"')
 
-def save(client: Client, job_id: str, output: Path | None, *, force: bool) -> Path:
+
+def check_place(output: str | None, *, force: bool, as_json: bool = False) -> None:
+    """Refuse a place before a video is made for it, rather than after.
+
+    Raises:
+        CliError: a file is there already, or standard output is for something else.
+    """
+    if output == STDOUT:
+        _check_stdout(force=force, as_json=as_json)
+    elif output is not None and not _is_folder(output):
+        _check_free(Path(output), force=force)
+
+
+def save(client: Client, job_id: str, output: str | None, *, force: bool) -> Path | None:
     """Download a finished video; into a folder, or where no name is given, under its own name.
+
+    Answers where it is; None on standard output.
 
     Raises:
         CliError: there is no video, the file is there already, or it cannot be written.
     """
     with client.video(job_id) as answer:
+        if output == STDOUT:
+            _pour(answer)
+            return None
         path = _place(output, answer, job_id)
-        if path.exists() and not force:
-            raise CliError(
-                f"{path} is there already.",
-                status=WRONG,
-                param="--output",
-                hint="Give another name, or --force.",
-            )
+        _check_free(path, force=force)
         try:
+            if output is not None and _is_folder(output):
+                path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, answer)
         except OSError as exc:
             raise CliError(
@@ -34,18 +56,63 @@ def save(client: Client, job_id: str, output: Path | None, *, force: bool) -> Pa
     return path
 
 
-def _place(output: Path | None, answer: httpx.Response, job_id: str) -> Path:
-    if output is not None and not output.is_dir():
-        return output
-    header = answer.headers.get("content-disposition", "")
-    named = re.search(r'filename="([\w.-]+)"', header)
-    # Only the last part of a name: a service says what the file is called, not where it goes.
-    name = Path(named[1]).name if named else f"{job_id}.mp4"
-    return (output or Path()) / name
+def _is_folder(output: str) -> bool:
+    """It is one, or is written as one: the slash at its end asks for it."""
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def _check_free(path: Path, *, force: bool) -> None:
+    if path.exists() and not force:
+        raise CliError(
+            f"{path} is there already.",
+            status=WRONG,
+            param="--output",
+            hint="Give another name, or --force.",
+        )
+
+
+def _check_stdout(*, force: bool, as_json: bool) -> None:
+    if as_json:
+        raise CliError(
+            "--json and a video cannot both go to standard output.",
+            status=WRONG,
+            param="--output",
+            hint="Leave --json out, or write the video to a file.",
+        )
+    if sys.stdout.isatty() and not force:
+        raise CliError(
+            "A video is nothing for a terminal.",
+            status=WRONG,
+            param="--output",
+            hint="Send it on, as in `... -o - | ffplay -`, or give --force.",
+        )
+
+
+def _place(output: str | None, answer: httpx.Response, job_id: str) -> Path:
+    if output is not None and not _is_folder(output):
+        return Path(output)
+    name = name_in(answer.headers.get("content-disposition", "")) or f"{job_id}.mp4"
+    return Path(output or "") / name
+
+
+def name_in(header: str) -> str | None:
+    """The file name that a service gives, where it is no more than that.
+
+    It says what the file is called, not where it goes, nor what a terminal does.
+    """
+    real, plain = _REAL.search(header), _PLAIN.search(header)
+    for name in (real and unquote(real[1]), plain and plain[1]):
+        if name and not name.startswith(".") and all(map(_harmless, name)):
+            return name
+    return None
+
+
+def _harmless(letter: str) -> bool:
+    return letter in "._-" or unicodedata.category(letter)[0] in "LMN"
 
 
 def _write(path: Path, answer: httpx.Response) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             for chunk in answer.iter_bytes():
@@ -53,3 +120,9 @@ def _write(path: Path, answer: httpx.Response) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _pour(answer: httpx.Response) -> None:
+    for chunk in answer.iter_bytes():
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()

@@ -1,6 +1,7 @@
 """What the commands print: tables and texts for people, JSON for programs."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -17,11 +18,14 @@ ID_CHARS = 32
 
 
 class Output:
-    """Results go to standard output; all else, such as a progress bar, to standard error."""
+    """Results go to standard output; all else, such as a progress bar, to standard error.
 
-    def __init__(self, *, as_json: bool) -> None:
+    ``aside`` sends results there too: standard output is the video's.
+    """
+
+    def __init__(self, *, as_json: bool, aside: bool = False) -> None:
         self.as_json = as_json
-        self.out = Console(highlight=False)
+        self.out = Console(highlight=False, stderr=aside)
         if not self.out.is_terminal:
             self.out.width = LINE_CHARS
         self.err = Console(stderr=True, highlight=False, quiet=as_json)
@@ -53,7 +57,7 @@ class Output:
             table.add_column(name, no_wrap=True, overflow="ellipsis")
         for job in jobs:
             percent = f"{job['progress']['percent']:.0f}"
-            created, prompt = str(job["created_at"])[5:16], job["resolved"]["prompt"]
+            created, prompt = here(job["created_at"], "%m-%d %H:%M %Z"), job["resolved"]["prompt"]
             cells = (job["id"], doing(job), percent, time_left(job), created, prompt)
             table.add_row(*(Text(_plain(cell)) for cell in cells))
         self.out.print(table)
@@ -97,7 +101,7 @@ def _facts(job: Json) -> list[tuple[str, Any]]:
         ("state", doing(job)),
         ("progress", f"{job['progress']['percent']:.0f} %  {time_left(job)}".rstrip()),
         ("priority", job.get("priority", "normal")),
-        ("created", job["created_at"]),
+        ("created", here(job["created_at"], "%Y-%m-%d %H:%M:%S %Z")),
         *_made(job),
     ]
     if job["error"]:
@@ -120,6 +124,11 @@ def _made(answer: Json) -> list[tuple[str, Any]]:
         ("video", f"{size}, {sampling}, seed {made['seed']}"),
         *changed,
     ]
+
+
+def here(moment: str, form: str) -> str:
+    """A service's moment on the clock of this machine, its zone said; JSON keeps UTC."""
+    return datetime.fromisoformat(moment).astimezone().strftime(form)
 
 
 def _plain(words: str) -> str:

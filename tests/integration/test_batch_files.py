@@ -49,10 +49,10 @@ def test_the_zip_has_every_finished_video_and_the_manifest(
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/zip"
     assert int(answer.headers["content-length"]) == len(answer.content)
-    assert 'filename="toy_two-more_2' in answer.headers["content-disposition"]
+    assert 'filename="toy_Two-more_2' in answer.headers["content-disposition"]
     archive = opened(answer)
     names = [info.filename for info in archive.infolist()]
-    assert names[0].startswith("000_toy_s-o-paulo_")
+    assert names[0].startswith("000_toy_São-Paulo_")
     assert names[1].startswith("001_toy_b_")
     assert names[2:] == ["manifest.json"]
     assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,10 @@ class Shell:
         ports = {f"{name.upper()}_PORT": "9" for name in MODELS}  # none of a real service's
         self.environment = kept | ports | {"PYTHONPATH": str(ROOT), "VIDEOSDGX_URL": url}
 
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        place: dict[str, Any] = {"cwd": self.folder, "env": self.environment, "text": True}
+    def start(self, *words: str, **how: Any) -> "subprocess.Popen[str]":
         pipe = subprocess.PIPE
-        process = subprocess.Popen([*COMMAND, *words], stdout=pipe, stderr=pipe, **place)
+        place = {"cwd": self.folder, "env": self.environment, "stdout": pipe, "stderr": pipe}
+        process = subprocess.Popen([*COMMAND, *words], **place | {"text": True} | how)
         self.started.append(process)
         return process
 
@@ -95,6 +96,20 @@ def test_every_field_arrives(shell: Shell, service: LiveService) -> None:
         "guidance_scale": 1.5, "generate_audio": False, "options": {"hold_mb": 1},
     }  # fmt: skip
     assert shell("generate", "x", "--duration", "1", "--json").json["requested"]["duration"] == 1
+
+
+def test_values_that_count_as_false_arrive_too(shell: Shell) -> None:
+    """A zero or an empty text is a value: no option is judged by its truth."""
+    ran = shell("generate", "x", "--json", "--seed", "0", "--guidance-scale", "0")
+    assert ran.json["requested"] == {"prompt": "x", "seed": 0, "guidance_scale": 0}
+    for option, field in (("--duration", "duration"), ("--fps", "fps"), ("--steps", "steps")):
+        refused = shell("generate", "x", "--json", option, "0", code=4).json["error"]
+        assert refused["param"].endswith(field)
+    for field in ("--preset", "--template", "--resolution", "--idempotency-key"):
+        shell("generate", *(() if field == "--template" else ("x",)), field, "", code=4)
+    (shell.folder / "a.png").write_bytes(pictures.png())
+    form = shell("generate", "x", "--image", "a.png", "--seed", "0", "--negative-prompt", "")
+    assert "seed 0" in form.out
 
 
 def test_a_picture_is_uploaded(shell: Shell) -> None:
@@ -153,6 +168,66 @@ def test_a_download_has_a_name_and_overwrites_nothing(shell: Shell, service: Liv
     shell("download", job_id, "--force")
     shell("download", job_id, "--output", "no/such/folder.mp4", code=1)
     assert [path.name for path in shell.folder.iterdir()] == [name]
+
+
+def test_a_folder_is_a_place_whether_it_is_there_or_not(shell: Shell, service: LiveService) -> None:
+    """Every way of saying where a video goes: a file, a folder, one to be made."""
+    job_id = service.finish(prompt="Ação na praia")["id"]
+    (shell.folder / "there").mkdir()
+    paths = [shell("download", job_id, "-o", place).out.strip() for place in ("there", "new/deep/")]
+    names = {Path(path).name for path in paths}
+    assert [str(Path(path).parent) for path in paths] == ["there", "new/deep"]
+    assert len(names) == 1
+    assert "is there already" in shell("watch", job_id, "-o", paths[0], code=2).err
+    before = len(service.jobs())
+    assert "is there already" in shell("generate", "x", "-o", paths[0], code=2).err
+    assert len(service.jobs()) == before, "said before a video is made for it"
+
+
+def test_a_video_goes_to_standard_output(shell: Shell, service: LiveService) -> None:
+    """A dash is standard output: the video alone is there, every word elsewhere."""
+    job_id = service.finish()["id"]
+    whole = service.client.get(f"/jobs/{job_id}/download").content
+    for words in (("download", job_id), ("watch", job_id)):
+        process = shell.start(*words, "--output", "-", text=False)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (0, whole), err
+    assert "--json" in shell("download", job_id, "-o", "-", "--json", code=2).out
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_no_video_is_poured_into_a_terminal(shell: Shell, service: LiveService) -> None:
+    """A terminal gets no bytes of a video, unless it insists."""
+    job_id = service.finish()["id"]
+    ours, theirs = os.openpty()
+    process = shell.start("download", job_id, "-o", "-", stdout=theirs)
+    _, err = process.communicate(timeout=60)
+    os.close(theirs)
+    os.close(ours)
+    assert process.returncode == 2
+    assert "--force" in err
+
+
+def test_whoever_reads_the_video_may_stop(shell: Shell, service: LiveService) -> None:
+    """A reader that hangs up ends a command without a traceback."""
+    job_id = service.finish()["id"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = shell.start("download", job_id, "-o", "-", stdout=writing)
+    os.close(writing)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, "")
+
+
+def test_times_say_their_zone(shell: Shell, service: LiveService) -> None:
+    """Every time for people is that of this machine's clock, with its zone; JSON keeps UTC."""
+    job_id = service.finish()["id"]
+    moment = datetime.fromisoformat(service.job(job_id)["created_at"])
+    there = moment.astimezone(timezone(timedelta(hours=-3)))
+    shell.environment["TZ"] = "XYZ3"  # POSIX: three hours west of Greenwich
+    assert f"{there:%Y-%m-%d %H:%M:%S} XYZ" in shell("show", job_id).out
+    assert f"{there:%m-%d %H:%M} XYZ" in shell("list").out
+    assert shell("show", job_id, "--json").json["created_at"].endswith("Z")
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,42 @@ def test_only_what_was_missed(service: LiveService):
     assert again == found[-1:]
 
 
+def test_who_knows_the_end_is_told_to_stop(service: LiveService):
+    """A browser's own EventSource comes back for ever after every end of a stream: 204 stops it."""
+    job_id = service.submit()
+    found = events(service, job_id)
+    path = f"/jobs/{job_id}/events"
+    again = service.client.get(path, headers={"Last-Event-ID": found[-1]["id"]})
+    assert (again.status_code, again.content) == (204, b"")
+    assert events(service, job_id, **{"Last-Event-ID": found[0]["id"]})[-1] == found[-1]
+    service.stop()
+    service.restart()  # the series is another one now; the end is the same
+    headers = {"Last-Event-ID": found[-1]["id"]}
+    assert service.client.get(path, headers=headers).status_code == 204
+    assert [event["event"] for event in events(service, job_id)] == ["state"]
+
+
+def test_a_running_job_is_followed_whatever_was_seen_of_it(service: LiveService):
+    job_id = service.submit({"step_seconds": 0.1})
+    found = events(service, job_id, **{"Last-Event-ID": "abcd.end-7"})
+    assert json.loads(found[-1]["data"])["state"] == "completed"
+
+
+def test_a_batch_ends_as_a_job_does_and_begins_again_with_a_retry(service: LiveService):
+    """Every stream of events: who knows its end is told to stop, and a retry is no end."""
+    body = {"requests": [{"prompt": "x", "options": {"raise_at": "denoising"}}]}
+    batch_id = service.client.post("/generate/batch", json=body).json()["id"]
+    path = f"/batches/{batch_id}/events"
+    said = service.client.get(path).text
+    last = {"Last-Event-ID": said.rpartition("id: ")[2].strip()}
+    assert service.client.get(path, headers=last).status_code == 204
+    service.submit({"step_seconds": 30})  # in front of the retry
+    service.client.post(f"/batches/{batch_id}/retry")
+    with service.client.stream("GET", path, headers=last) as stream:
+        assert stream.status_code == 200
+        assert next(stream.iter_lines())
+
+
 def test_an_unknown_job_is_not_found(service: LiveService):
     answer = service.client.get("/jobs/nothing/events")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "job_not_found")

@@ -55,7 +55,7 @@ def test_the_file_has_a_name_that_people_recognise(
 ) -> None:
     answer = service.client.head(job["links"]["download"])
     name = answer.headers["content-disposition"]
-    assert "toy_a-red-balloon-over" in name
+    assert "toy_A-red-balloon-over" in name
     assert f"{job['id'][:8]}.mp4" in name
 
 

@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from starlette.datastructures import FormData, UploadFile
 
-from common.api.body import Reader, as_invalid_request
+from common.api.body import UPLOADS, Reader
+from common.api.forms import form_of
+from common.api.json_text import json_of
+from common.api.validated import validated
 from common.errors import InvalidRequest, Unresolvable
+from common.left_out import MayBeLeftOut
 from common.requests import GenerateRequest, contradiction
 
 _REQUEST = GenerateRequest.model_json_schema()
@@ -36,7 +40,7 @@ class Wish:
         return self.places.get(field, f"{self.place}.{field}")
 
 
-class BatchRequest(BaseModel):
+class BatchRequest(MayBeLeftOut):
     """The body of ``POST /generate/batch``: `requests`, or one `request` with lists to vary it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -115,30 +119,24 @@ def check_count(batch: BatchRequest, most: int) -> None:
 
 
 def _from_json(text: str | bytes) -> BatchBody:
-    try:
-        return BatchBody(BatchRequest.model_validate_json(text), {})
-    except ValidationError as exc:
-        raise as_invalid_request(exc, BatchRequest) from exc
+    return BatchBody(validated(BatchRequest, json_of(text)), {})
 
 
 def _from_form(form: FormData) -> BatchBody:
-    fields, files = dict[str, str](), dict[str, UploadFile]()
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile) and name in ("image", "video"):
-            files[name] = value
-        elif isinstance(value, str) and name == "batch":
-            fields[name] = value
-        else:
+    sent = form_of(form, ("batch", *UPLOADS).__contains__)
+    for name in (*sent.texts, *sent.files):
+        if name not in (UPLOADS if name in sent.files else ("batch",)):
             raise InvalidRequest(
                 f"{name}: there is no such field.",
                 param=name,
                 hint="Send batch, the same JSON object as without a form, and image or video.",
             )
-    if "batch" not in fields:
+    if "batch" not in sent.texts:
         raise InvalidRequest(
             "batch: it is missing.", param="batch", hint='As in batch={"requests": [...]}.'
         )
-    return BatchBody(_from_json(fields["batch"]).batch, files)
+    batch = validated(BatchRequest, json_of(sent.texts["batch"], "batch"))
+    return BatchBody(batch, sent.files)
 
 
 BATCH = Reader(_from_json, _from_form)

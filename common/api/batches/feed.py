@@ -53,8 +53,8 @@ class _Watch:
             return False
         self.number += 1
         kind = "progress" if known and known.state is batch.state else "state"
-        self.last = News(self.number, self.series.id(self.number), kind, batch)
         self.over = ended(batch.state)
+        self.last = News(self.number, self.series.id(self.number, last=self.over), kind, batch)
         self.wake()
         return True
 

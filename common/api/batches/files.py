@@ -1,7 +1,6 @@
 """The finished videos of a batch: the list of them, and all of them as one ZIP."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from pydantic import BaseModel, Field
 from zipstream import ZipStream
 
 from common.api.batches.views import BatchState, BatchView, MemberState, batch_view
+from common.api.file_names import FileName, name_of, video_name
 from common.api.service import Service
-from common.api.views import file_name
 from common.errors import BatchConflict, ErrorBody, FileGone
 from common.jobs.batches import Batch, Glance
 from common.jobs.model import Job
@@ -86,11 +85,10 @@ class Contents:
     clips: tuple[Clip, ...]
 
     @property
-    def archive_name(self) -> str:
-        """A name that a person recognises in a downloads folder: model, name, day, id."""
-        day = self.view.created_at.strftime("%Y-%m-%d")
-        words = re.sub(r"[^a-z0-9]+", "-", (self.batch.name or "batch").lower()).strip("-")[:48]
-        return f"{self.batch.model}_{words or 'batch'}_{day}_{self.batch.id[:8]}.zip"
+    def archive_name(self) -> FileName:
+        """As a video's name, of the batch."""
+        batch = self.batch
+        return name_of(batch.model, batch.name or "batch", batch.created_at, batch.id, "zip")
 
 
 async def contents_of(service: Service, batch_id: str) -> Contents:
@@ -168,7 +166,7 @@ def _clip_view(index: int, job: Job) -> ClipView:
     assert job.result is not None  # noqa: S101  # the caller looked
     return ClipView(
         index=index,
-        file=f"{index:03d}_{file_name(job)}",
+        file=f"{index:03d}_{video_name(job).real}",
         job_id=job.id,
         prompt=job.resolved.prompt,
         seed=job.resolved.seed,

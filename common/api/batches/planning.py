@@ -7,12 +7,12 @@ from secrets import token_hex
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import ValidationError
 
 from common.api.batches.body import BatchBody, Wish
-from common.api.body import Body, Parsed, Upload, as_invalid_request, checked_body
+from common.api.body import Body, Parsed, Upload, checked_body
 from common.api.routes_generate import resolved
 from common.api.service import Service
+from common.api.validated import validated
 from common.errors import (
     CheckpointError,
     ErrorBody,
@@ -92,10 +92,7 @@ async def _candidate(
 
 
 def _validated(wish: Wish) -> GenerateRequest:
-    try:
-        wanted = GenerateRequest.model_validate(wish.fields)
-    except ValidationError as exc:
-        raise as_invalid_request(exc) from exc
+    wanted = validated(GenerateRequest, wish.fields)
     if wanted.dry_run:
         raise InvalidRequest(
             "dry_run: it holds for the whole batch only.",

@@ -47,7 +47,7 @@ class ArchiveResponse(Response):
                 archive = await run_in_threadpool(archive_of, self._contents, opened)
                 headers = {
                     "Content-Length": str(len(archive)),
-                    "Content-Disposition": f'attachment; filename="{self._contents.archive_name}"',
+                    "Content-Disposition": self._contents.archive_name.attachment,
                 }
                 answer = StreamingResponse(archive, 200, headers, self.media_type)
                 await answer(scope, receive, send)

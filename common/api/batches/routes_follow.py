@@ -11,7 +11,8 @@ from common.api.batches.accepting import retry_failed
 from common.api.batches.feed import BatchFeeds, News
 from common.api.batches.files import batch_with_jobs
 from common.api.batches.reading import list_batches, read_batch
-from common.api.batches.views import BatchListView, BatchView
+from common.api.batches.views import BatchListView, BatchView, ended
+from common.api.event_ids import check_more
 from common.api.jobs import check_removable, remove_files
 from common.api.service import Service, service_of
 from common.api.views import ERROR_CONTENT, ErrorView
@@ -61,7 +62,9 @@ async def _watched(
     ] = None,
 ) -> AsyncIterator[News]:
     """Before the stream begins: an unknown batch is a 404, as everywhere."""
-    await service.queue.read(service.queue.store.batch, batch_id)
+    batch = await read_batch(service, batch_id)
+    if ended(batch.state):  # a retry begins it anew
+        check_more(last_event_id)
     feeds = request.app.state.batch_feeds
     assert isinstance(feeds, BatchFeeds)  # noqa: S101  # set by create_app
     return feeds.follow(batch_id, last_event_id)
@@ -70,7 +73,10 @@ async def _watched(
 @router.get(
     "/{batch_id}/events",
     response_class=EventSourceResponse,
-    responses={404: {"content": ERROR_CONTENT, "description": "No such batch."}},
+    responses={
+        204: {"description": "It has ended, and `Last-Event-ID` says that this is known."},
+        404: {"content": ERROR_CONTENT, "description": "No such batch."},
+    },
     summary="Watch a batch",
 )
 async def watch_batch(
@@ -79,7 +85,8 @@ async def watch_batch(
     """Server-sent events: the batch at once, and again at each change, until all jobs have ended.
 
     `event` is `state` where the state of the batch is new, else `progress`; `data` is the batch as
-    `GET /batches/{id}` gives it.
+    `GET /batches/{id}` gives it. A client that comes back after the end with `Last-Event-ID` gets
+    204, at which browsers stop asking.
     """
     async for news in events:
         yield ServerSentEvent(raw_data=news.text, event=news.kind, id=news.id)

@@ -7,15 +7,15 @@ from secrets import token_hex
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from common.api.body import Body, Parsed, as_invalid_request, checked_body, read_body
+from common.api.body import Body, Parsed, checked_body, read_body
 from common.api.once import Once
 from common.api.openai.errors import in_their_names
 from common.api.openai.requests import reader_for
 from common.api.routes_generate import make
 from common.api.service import Service
+from common.api.validated import validated
 from common.errors import FileGone, JobConflict
 from common.jobs.model import Job
 from common.requests import GenerateRequest, ResolvedRequest
@@ -59,21 +59,19 @@ async def remix_job(
 
 
 def _same_again(made: ResolvedRequest, prompt: str) -> GenerateRequest:
-    try:
-        return GenerateRequest(
-            prompt=prompt,
-            negative_prompt=made.negative_prompt,
-            num_frames=made.num_frames,
-            resolution=f"{made.width}x{made.height}",
-            fps=made.fps,
-            seed=made.seed,
-            num_inference_steps=made.num_inference_steps,
-            guidance_scale=made.guidance_scale,
-            generate_audio=made.generate_audio,
-            options=made.options,
-        )
-    except ValidationError as exc:
-        raise as_invalid_request(exc) from exc
+    fields = {
+        "prompt": prompt,
+        "negative_prompt": made.negative_prompt,
+        "num_frames": made.num_frames,
+        "resolution": f"{made.width}x{made.height}",
+        "fps": made.fps,
+        "seed": made.seed,
+        "num_inference_steps": made.num_inference_steps,
+        "guidance_scale": made.guidance_scale,
+        "generate_audio": made.generate_audio,
+        "options": made.options,
+    }
+    return validated(GenerateRequest, fields)
 
 
 def _open_uploads(inputs: Path, source: Job, stack: ExitStack) -> dict[str, UploadFile]:

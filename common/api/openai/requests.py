@@ -5,23 +5,28 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 from starlette.datastructures import FormData, UploadFile
 
-from common.api.body import Parsed, Reader, as_invalid_request, json_object
+from common.api.body import Parsed, Reader
+from common.api.forms import check_files, form_of, json_object
+from common.api.json_text import given_twice, json_of
 from common.api.openai.errors import in_their_names
 from common.api.service import Service
+from common.api.validated import validated
 from common.errors import InvalidRequest, ModelNotFound, Unresolvable
+from common.left_out import MayBeLeftOut, without_nulls
+from common.media.kinds import HEAD_BYTES, Kind, kind_of
 from common.requests import (
-    SAYS_SOMETHING,
     FrameCount,
     FrameRate,
     GenerateRequest,
     GuidanceScale,
     Name,
+    Options,
     Priority,
     Prompt,
+    SaidPrompt,
     Seconds,
     Seed,
     Size,
@@ -31,7 +36,8 @@ from common.requests import (
 Side = Annotated[int, Field(ge=1, le=99_999)]
 
 _FLATTENED = ("extra_body", "extra_params")
-_OBJECTS = (*_FLATTENED, "options", "input_reference")
+_UPLOAD = "input_reference"
+_OBJECTS = (*_FLATTENED, "options", _UPLOAD)
 _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 """How their client writes a member of an object into a form: ``options[flow_shift]``."""
 
@@ -50,7 +56,7 @@ class ImageReference(BaseModel):
     image_url: str = Field(description="A `data:` URL. Addresses are not fetched.")
 
 
-class CreateVideo(BaseModel):
+class CreateVideo(MayBeLeftOut):
     """The body of ``POST /v1/videos``. Everything but ``prompt`` may be left out."""
 
     model_config = ConfigDict(
@@ -59,14 +65,7 @@ class CreateVideo(BaseModel):
         json_schema_extra={"examples": [{"prompt": "A cat on a beach at sunset", "seconds": "4"}]},
     )
 
-    prompt: Annotated[
-        Prompt,
-        Field(
-            min_length=1,
-            description="What the video shows.",
-            json_schema_extra={"pattern": SAYS_SOMETHING},
-        ),
-    ]
+    prompt: SaidPrompt = Field(description="What the video shows.")
     model: str | None = Field(None, description="One that `GET /v1/models` lists.")
     seconds: Seconds | None = Field(None, description="Length; a number, or text as in `4`.")
     size: Size | None = Field(None, description="Width x height in pixels, as in `1280x720`.")
@@ -85,7 +84,7 @@ class CreateVideo(BaseModel):
     )
     flow_shift: float | None = Field(None, description="On models that have this option.")
     generate_sound: bool | None = Field(None, description="On models that make sound.")
-    options: dict[str, Any] | None = Field(
+    options: Options | None = Field(
         None, description="The model's own options, listed by `GET /info`."
     )
     preset: Name | None = Field(None, description="One that `GET /presets` lists.")
@@ -100,14 +99,7 @@ class RemixVideo(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prompt: Annotated[
-        Prompt,
-        Field(
-            min_length=1,
-            description="What the new video shows.",
-            json_schema_extra={"pattern": SAYS_SOMETHING},
-        ),
-    ]
+    prompt: SaidPrompt = Field(description="What the new video shows.")
 
 
 def reader_for(service: Service) -> Reader[Parsed]:
@@ -146,17 +138,19 @@ def as_generate_request(video: CreateVideo) -> GenerateRequest:
         "generate_audio": video.generate_sound,
         "options": shift | (video.options or {}) or None,
     }
-    try:
-        sent = {name: value for name, value in fields.items() if value is not None}
-        return GenerateRequest.model_validate(sent)
-    except ValidationError as exc:
-        raise as_invalid_request(exc) from exc
+    return validated(GenerateRequest, without_nulls(fields))
 
 
 def _check_pairs(video: CreateVideo) -> None:
     if video.seconds is not None and video.num_frames is not None:
         raise Unresolvable(
             "seconds and num_frames both say how long.", param="seconds", hint="Give one of them."
+        )
+    if video.flow_shift is not None and "flow_shift" in (video.options or {}):
+        raise Unresolvable(
+            "flow_shift is given, and options.flow_shift too.",
+            param="flow_shift",
+            hint="Give one of them.",
         )
     sides = (video.width, video.height)
     if video.size is not None and sides != (None, None):
@@ -169,47 +163,54 @@ def _check_pairs(video: CreateVideo) -> None:
 
 
 def _from_json(service: Service, text: bytes) -> Parsed:
-    try:
-        fields = from_json(text, allow_inf_nan=False)
-    except ValueError:
-        fields = None
+    fields = json_of(text)
     if not isinstance(fields, dict):
         raise InvalidRequest("The body is no JSON object.", hint="Send a JSON object.")
     return Parsed(_request(service, fields))
 
 
 def _from_form(service: Service, form: FormData) -> Parsed:
+    sent = form_of(form, _is_field)
+    check_files(sent.files, (_UPLOAD,))
+    if _UPLOAD in sent.files and any(_holder(name) == _UPLOAD for name in sent.texts):
+        raise given_twice(_UPLOAD)
+    files: dict[str, UploadFile] = {_kind(upload): upload for upload in sent.files.values()}
+    return Parsed(_request(service, _nested(sent.texts)), files)
+
+
+def _is_field(name: str) -> bool:
+    return _holder(name) in CreateVideo.model_fields or _holder(name) in _FLATTENED
+
+
+def _nested(texts: Mapping[str, str]) -> dict[str, Any]:
+    """A form's fields, with the members of objects in their objects."""
     fields: dict[str, Any] = {}
-    files: dict[str, UploadFile] = {}
-    for name, value in form.multi_items():
+    for name, text in texts.items():
         member = _MEMBER.fullmatch(name)
-        if isinstance(value, UploadFile):
-            files[_kind(name, value)] = value
-        elif member:
-            fields.setdefault(member[1], {})[member[2]] = value
+        if member is None:
+            fields[name] = json_object(name, text) if name in _OBJECTS else text
+        elif member[1] in texts:
+            raise given_twice(member[1])
         else:
-            fields[name] = json_object(name, value) if name in _OBJECTS else value
-    if len(files) + ("input_reference" in fields) > 1:
-        raise InvalidRequest(
-            "input_reference is given twice.", param="input_reference", hint="Send one."
-        )
-    return Parsed(_request(service, fields), files)
+            fields.setdefault(member[1], {})[member[2]] = text
+    return fields
 
 
-def _kind(name: str, upload: UploadFile) -> str:
-    """Our own field for an uploaded file."""
-    if name != "input_reference":
-        raise InvalidRequest(
-            f"{name}: no file is taken under this name.", param=name, hint="Use input_reference."
-        )
-    return "video" if (upload.content_type or "").startswith("video/") else "image"
+def _holder(name: str) -> str:
+    member = _MEMBER.fullmatch(name)
+    return member[1] if member else name
+
+
+def _kind(upload: UploadFile) -> Kind:
+    """Our own field for an uploaded file: by its content, and by its type where that is mute."""
+    head = upload.file.read(HEAD_BYTES)
+    upload.file.seek(0)
+    said: Kind = "video" if (upload.content_type or "").startswith("video/") else "image"
+    return kind_of(head) or said
 
 
 def _request(service: Service, fields: Mapping[str, Any]) -> GenerateRequest:
-    try:
-        video = CreateVideo.model_validate(_flat(fields))
-    except ValidationError as exc:
-        raise as_invalid_request(exc, CreateVideo) from exc
+    video = validated(CreateVideo, _flat(fields))
     check_model(service, video.model)
     with in_their_names():
         return as_generate_request(video)
@@ -219,14 +220,18 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
     """All fields on one level: some clients put theirs into ``extra_body`` or ``extra_params``."""
     flat = {name: value for name, value in fields.items() if name not in _FLATTENED}
     for holder in _FLATTENED:
-        extra = fields.get(holder) or {}
-        if not isinstance(extra, dict):
+        extra = fields.get(holder)
+        if not isinstance(extra, dict | None):
             raise InvalidRequest(
                 f"{holder}: must be a JSON object.", param=holder, hint='As in {"seed": 1}.'
             )
-        for name in flat.keys() & extra.keys():
-            raise InvalidRequest(
-                f"{name} is given twice, the second time in {holder}.", param=name, hint="Send one."
-            )
-        flat |= extra
+        for name, value in (extra or {}).items():
+            if flat.get(name) is None:  # what is null counts as left out
+                flat[name] = value
+            elif value is not None:
+                raise InvalidRequest(
+                    f"{name} is given twice, the second time in {holder}.",
+                    param=name,
+                    hint="Send one.",
+                )
     return flat

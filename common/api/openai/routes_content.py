@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from common.api.file_names import video_name
 from common.api.jobs import find, published_file, published_path
+from common.api.kept_files import kept_file
 from common.api.openai.errors import PREFIX, described
 from common.api.openai.routes_videos import CONFLICT, UNKNOWN
 from common.api.service import Service, service_of
-from common.api.views import file_name
 from common.jobs.model import Job
 from common.media.draft import THUMBNAIL, VIDEO
 from common.media.spritesheet import make_spritesheet
@@ -28,16 +29,20 @@ class Asset(StrEnum):
     SPRITESHEET = "spritesheet"
 
 
-@router.head("/{video_id}/content", include_in_schema=False)
 @router.get(
     "/{video_id}/content",
     response_class=FileResponse,
     responses={
         200: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "The file."},
         206: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "A part, by `Range`."},
+        304: {"description": "It is what `If-None-Match` or `If-Modified-Since` says."},
         **UNKNOWN,
         **CONFLICT,
-        **described(_400="There is no such variant.", _410="The file is no longer on disk."),
+        **described(
+            _400="There is no such variant.",
+            _410="The file is no longer on disk.",
+            _416="It has no such part.",
+        ),
     },
     summary="Download a video",
 )
@@ -53,11 +58,11 @@ async def content(
     job = await find(service, video_id)
     if variant is Asset.VIDEO:
         video = await published_file(service, job, VIDEO)
-        return FileResponse(video, media_type="video/mp4", filename=file_name(job))
+        return await kept_file(request, video, "video/mp4", video_name(job))
     if variant is Asset.SPRITESHEET:
         await _make_once(request, service, job)
     name = THUMBNAIL if variant is Asset.THUMBNAIL else SPRITESHEET
-    return FileResponse(await published_file(service, job, name), media_type="image/jpeg")
+    return await kept_file(request, await published_file(service, job, name), "image/jpeg")
 
 
 async def _make_once(request: Request, service: Service, job: Job) -> None:

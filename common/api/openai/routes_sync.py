@@ -8,14 +8,15 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
 from common.api.error_handlers import CLIENT_CLOSED_REQUEST
+from common.api.file_names import video_name
 from common.api.jobs import cancel, find, published_file
+from common.api.kept_files import kept_file
 from common.api.once import OnceParam
 from common.api.openai.create import create_job
 from common.api.openai.errors import PREFIX, described, openai_answer
 from common.api.openai.routes_videos import CREATE_BODY, CREATE_ERRORS
 from common.api.openai.views import reason_of
 from common.api.service import Service, service_of
-from common.api.views import file_name
 from common.errors import ErrorBody, JobConflict
 from common.jobs.model import Job
 from common.jobs.states import JobState
@@ -63,7 +64,7 @@ async def create_and_wait(
     if ended is None:
         await _give_up(job, service)
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    answer = await _answer(ended, service)
+    answer = await _answer(ended, request, service)
     answer.headers.update(once.response.headers)
     return answer
 
@@ -101,7 +102,7 @@ def _stopping(job: Job) -> Response:
     return openai_answer(503, error, {"X-Request-Id": job.id, "x-should-retry": "false"})
 
 
-async def _answer(job: Job, service: Service) -> Response:
+async def _answer(job: Job, request: Request, service: Service) -> Response:
     reason = reason_of(job)
     if reason is not None:
         status = 409 if job.state is JobState.CANCELLED else 500
@@ -112,4 +113,4 @@ async def _answer(job: Job, service: Service) -> Response:
         "X-Inference-Time-S": f"{job.duration or 0:.3f}",
     }
     video = await published_file(service, job, VIDEO)
-    return FileResponse(video, headers=headers, media_type="video/mp4", filename=file_name(job))
+    return await kept_file(request, video, "video/mp4", video_name(job), headers)

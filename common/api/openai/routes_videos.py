@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from common.api.jobs import find, remove
+from common.api.json_text import StrictRoute
 from common.api.once import OnceParam
 from common.api.openai.create import create_job, remix_job
 from common.api.openai.errors import PREFIX, described
@@ -15,7 +16,7 @@ from common.api.service import Service, service_of
 from common.errors import JobNotFound
 from common.jobs.model import Job
 
-router = APIRouter(prefix=f"{PREFIX}/videos", tags=["OpenAI"])
+router = APIRouter(prefix=f"{PREFIX}/videos", tags=["OpenAI"], route_class=StrictRoute)
 ServiceParam = Annotated[Service, Depends(service_of)]
 
 POLL_AFTER_MS = 500

@@ -1,0 +1,68 @@
+"""What a video is called in a downloads folder: model, words of its prompt, day, id.
+
+Twice: in its own script, and in ASCII for clients that read no other.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from common.jobs.model import Job
+
+_WORDS_CHARS = 48
+"""At four bytes each they leave room for the rest in the 255 that file systems take."""
+_UNDIVIDED = str.maketrans("øØłŁđĐðÐ", "oOlLdDdD") | str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "Th", "\u0131": "i"}
+)
+"""Latin letters that Unicode does not take apart into a plain one and a mark."""
+
+
+@dataclass(frozen=True)
+class FileName:
+    """One file's name."""
+
+    real: str
+    plain: str
+    """The same without accents, and without the words where they are in another script."""
+
+    @property
+    def attachment(self) -> str:
+        """The value of Content-Disposition (RFC 6266, with the real name as RFC 8187 has it)."""
+        extended = "" if self.real == self.plain else f"; filename*=UTF-8''{quote(self.real, '')}"
+        return f'attachment; filename="{self.plain}"{extended}'
+
+
+def video_name(job: Job) -> FileName:
+    """Of a finished video."""
+    model = f"{job.model}-stand-in" if job.result and job.result.stands_in_for else job.model
+    return name_of(model, job.resolved.prompt, job.created_at, job.id, "mp4")
+
+
+def name_of(model: str, words: str, moment: float, name: str, ending: str) -> FileName:
+    """A file that came of ``words`` at a ``moment``, in seconds since 1970."""
+    day = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+    real, plain = (
+        "_".join(filter(None, (model, spoken, day, name[:8]))) + f".{ending}"
+        for spoken in (real_words(words), plain_words(words))
+    )
+    return FileName(real, plain)
+
+
+def real_words(text: str) -> str:
+    """Letters and digits of every script, with hyphens for all that is between them."""
+    letters = unicodedata.normalize("NFC", text)
+    kept = (letter if unicodedata.category(letter)[0] in "LMN" else "-" for letter in letters)
+    return _hyphened("".join(kept))
+
+
+def plain_words(text: str) -> str:
+    """The same in ASCII: accents are taken off, as in ``Acao`` of ``Ação``."""
+    letters = unicodedata.normalize("NFKD", text.translate(_UNDIVIDED))
+    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _hyphened(re.sub(r"[^A-Za-z0-9]", "-", bare))
+
+
+def _hyphened(words: str) -> str:
+    return re.sub("-+", "-", words).strip("-")[:_WORDS_CHARS].strip("-")
