@@ -5,28 +5,14 @@ from collections.abc import Iterator
 
 from common.pictures.profiles import coded_profile
 
-_AVIF = frozenset({b"avif", b"avis"})
-_HEIF = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _PATH = (b"meta", b"iprp", b"ipco")
 """Where the properties of pictures are."""
 _FULL_BOX_BYTES = 4
 """Version and flags, at the beginning of ``meta``."""
 
 
-def kind_of_boxes(data: bytes) -> str | None:
-    """Pillow's name for a picture in boxes; None where it is none, or another."""
-    size, name = struct.unpack_from(">I4s", data.ljust(8, b"\0"))
-    if name != b"ftyp":
-        return None
-    major, others = data[8:12], data[16 : min(size, 256)]
-    brands = {major, *(others[at : at + 4] for at in range(0, len(others), 4))}
-    if brands & _AVIF:
-        return "AVIF"
-    return "HEIF" if brands & _HEIF else None
-
-
 def coded_colours(data: bytes) -> bytes | None:
-    """The profile of the colours that a file names by code, where it brings none; else None."""
+    """The profile of the colours that a file names by code; None where it names none."""
     try:
         inner = data
         for name in _PATH:

@@ -34,7 +34,9 @@ def _converted(image: Image.Image, icc: bytes) -> Image.Image:
     if mode != image.mode:
         return image.convert("RGB")
     # As browsers do: the table for perception where there is one, else what was measured.
-    intent = ImageCms.Intent.PERCEPTUAL if _has_table(icc) else ImageCms.Intent.RELATIVE_COLORIMETRIC
+    intent = (
+        ImageCms.Intent.PERCEPTUAL if _has_table(icc) else ImageCms.Intent.RELATIVE_COLORIMETRIC
+    )
     transform = ImageCms.ImageCmsTransform(profile, _target(), mode, "RGB", intent)
     return transform.apply(image, image if mode == "RGB" else None)
 

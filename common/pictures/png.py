@@ -8,11 +8,11 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 
+from common.pictures.kinds import PNG_SIGNATURE
 from common.pictures.profiles import SRGB, coded_profile, gamma_profile
 from common.pictures.refused import Refused, Why
 from common.pictures.source import Kept, Source
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PROFILE_BYTES = 16 * 1024**2
 """Of an unpacked profile; those of printers have two or three million."""
 
@@ -35,7 +35,7 @@ def read_png(data: bytes) -> Source:
         Refused: it needs something that no viewer knows.
     """
     kept, beside, begun = Kept(data), dict[bytes, bytes](), False
-    kept.add(0, len(SIGNATURE))
+    kept.add(0, len(PNG_SIGNATURE))
     for kind, start, end in _chunks(data):
         begun = begun or kind == b"IDAT"
         if kind in (b"IHDR", b"PLTE", b"IDAT"):
@@ -52,7 +52,7 @@ def read_png(data: bytes) -> Source:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and end of each, up to the last; where the file is cut, so is its last chunk."""
-    at = len(SIGNATURE)
+    at = len(PNG_SIGNATURE)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind == b"IEND":
@@ -98,7 +98,7 @@ def _of_gamma(gamma: bytes, chromaticities: bytes) -> bytes | None:
 
 
 def _clear(data: bytes, beside: Mapping[bytes, bytes]) -> tuple[int, ...]:
-    """The colour that is transparent, as ``Source`` has it; empty where a palette says it, or none."""
+    """The colour that is transparent, as ``Source`` has it; empty where a palette says it."""
     bits, colours = data[24:26] if len(data) > 26 else (0, 0)
     layout, text = _TRANSPARENT.get(colours, ""), beside.get(b"tRNS", b"")
     if not layout or len(text) != struct.calcsize(layout):

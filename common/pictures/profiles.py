@@ -55,7 +55,7 @@ def coded_profile(primaries: int, curve: int) -> bytes | None:
 
 
 def gamma_profile(primaries: Sequence[float], gamma: float) -> bytes | None:
-    """x and y of white, red, green and blue, and one power; None where they make no colours."""
+    """Of primaries as in ``SRGB`` and one power; None where they make no colours."""
     try:
         return _profile(primaries, (gamma,))
     except (ZeroDivisionError, struct.error):
@@ -103,7 +103,9 @@ def _to_d50(primaries: Sequence[float]) -> Matrix:
     white, *colours = (_xyz_of(*primaries[i : i + 2]) for i in range(0, 8, 2))
     columns = list(zip(*colours, strict=True))
     scales = _times(_inverse(columns), [[value] for value in white])
-    scaled = [[value * scale[0] for value, scale in zip(row, scales, strict=True)] for row in columns]
+    scaled = [
+        [value * scale[0] for value, scale in zip(row, scales, strict=True)] for row in columns
+    ]
     source, target = (_times(_BRADFORD, [[v] for v in point]) for point in (white, _D50))
     ratios = [[t[0] / s[0]] for s, t in zip(source, target, strict=True)]
     cones = [[v * ratio[0] for v in row] for row, ratio in zip(_BRADFORD, ratios, strict=True)]

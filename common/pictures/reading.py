@@ -6,21 +6,31 @@ wait.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from io import BytesIO
 
-from PIL import AvifImagePlugin, Image, ImageChops
+from PIL import Image, ImageChops
 
-from common.pictures.boxes import coded_colours, kind_of_boxes
+from common.pictures.boxes import coded_colours
 from common.pictures.colours import to_srgb
 from common.pictures.exif import orientation
 from common.pictures.jpeg import read_jpeg
-from common.pictures.png import SIGNATURE, read_png
+from common.pictures.kinds import kind_of
+from common.pictures.png import read_png
 from common.pictures.refused import Refused, Why
 from common.pictures.source import Source
 
 _DECODER_THREADS = 2
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16"})
 """Layouts of pixels that the kinds below decode to."""
+_PLUGINS = {
+    "PNG": "Png",
+    "JPEG": "Jpeg",
+    "WEBP": "WebP",
+    "GIF": "Gif",
+    "BMP": "Bmp",
+    "AVIF": "Avif",
+}
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -80,22 +90,6 @@ def show(data: bytes, max_pixels: int) -> Image.Image:
     return colours if turn is None else colours.transpose(turn)
 
 
-def kind_of(data: bytes) -> str:
-    """Pillow's name for what the first bytes are. Raises Refused: no kind that is taken."""
-    if data.startswith(SIGNATURE):
-        return "PNG"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WEBP"
-    kind = "BMP" if data.startswith(b"BM") else kind_of_boxes(data)
-    if kind is None:
-        raise Refused(Why.UNKNOWN)
-    return kind
-
-
 def _source(data: bytes, kind: str) -> Source:
     if kind == "PNG":
         return read_png(data)
@@ -104,12 +98,10 @@ def _source(data: bytes, kind: str) -> Source:
 
 def _opened(file: bytes, kind: str, max_pixels: int) -> Image.Image:
     """Read the header, and judge by it."""
-    Image.MAX_IMAGE_PIXELS = None  # the limit is ours
-    if kind == "HEIF":
-        _register_heif()
-    AvifImagePlugin.DEFAULT_MAX_THREADS = _DECODER_THREADS
+    _register(kind)
+    open_kind, _ = Image.OPEN[kind]  # no other decoder is asked, nor even imported
     try:
-        image = Image.open(BytesIO(file), formats=(kind,))
+        image = open_kind(BytesIO(file), "")
     except MemoryError:
         raise
     except Exception as exc:  # decoders raise nearly anything at crafted input
@@ -117,17 +109,19 @@ def _opened(file: bytes, kind: str, max_pixels: int) -> Image.Image:
     if image.width * image.height > max_pixels:
         raise Refused(Why.TOO_LARGE)
     if image.mode not in _MODES:
-        raise Refused(Why.UNKNOWN)
+        raise Refused(Why.DAMAGED)
     return image
 
 
-def _register_heif() -> None:
-    try:
-        import pillow_heif
-    except ImportError as exc:
-        raise Refused(Why.UNKNOWN) from exc
-    pillow_heif.options.DECODE_THREADS = _DECODER_THREADS
-    pillow_heif.register_heif_opener()
+def _register(kind: str) -> None:
+    if kind == "HEIF":
+        pillow_heif = import_module("pillow_heif")
+        pillow_heif.options.DECODE_THREADS = _DECODER_THREADS
+        pillow_heif.register_heif_opener()
+        return
+    plugin = import_module(f"PIL.{_PLUGINS[kind]}ImagePlugin")
+    if kind == "AVIF":
+        vars(plugin)["DEFAULT_MAX_THREADS"] = _DECODER_THREADS
 
 
 def _load(image: Image.Image) -> None:
@@ -167,7 +161,9 @@ def _differing(bands: Sequence[Image.Image], values: Sequence[int]) -> Image.Ima
     """255 where a pixel is another one than ``values``, else 0."""
     mask = Image.new("L", bands[0].size)
     for band, value in zip(bands, values, strict=True):
-        mask = ImageChops.lighter(mask, band.point([255 * (level != value) for level in range(256)]))
+        mask = ImageChops.lighter(
+            mask, band.point([255 * (level != value) for level in range(256)])
+        )
     return mask
 
 
@@ -180,12 +176,12 @@ def _bytes_of_samples(image: Image.Image, source: Source) -> list[Image.Image]:
     if image.mode == "I;16":
         return [high, Image.frombytes("L", image.size, image.tobytes()[::2])]
     with Image.open(BytesIO(source.file), formats=("PNG",)) as again:
-        again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]  # type: ignore[attr-defined]
+        again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]
         return [*bands, *again.split()]
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:
-    """L, RGB or CMYK. Of 16 bits the high byte counts, as Pillow and browsers have it for colours."""
+    """L, RGB or CMYK. Of 16 bits the high byte counts, as in browsers."""
     if image.mode == "I;16":
         return Image.frombytes("L", image.size, image.tobytes()[1::2])
     if image.mode in ("1", "LA"):

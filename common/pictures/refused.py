@@ -14,11 +14,14 @@ class Why(StrEnum):
     """A JPEG in more scans than any program writes."""
     DAMAGED = "damaged"
     """Its pixels cannot be decoded, all of them."""
+    COSTLY = "costly"
+    """Decoding it takes more time or memory than there is for one picture."""
 
 
 class Refused(Exception):
-    """The picture is not taken."""
+    """The picture is not taken. ``kind`` is what it is instead, where that is known."""
 
-    def __init__(self, why: Why) -> None:
+    def __init__(self, why: Why, kind: str = "") -> None:
         super().__init__(why)
         self.why = why
+        self.kind = kind
