@@ -3,6 +3,7 @@
 VideosDGXError
 ├── QueueFull               429  with seconds to wait
 │   └── TooManyJobs         429  of one caller
+├── NoTurn                  503  others had all turns for too long, with seconds to wait
 ├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
 └── KeyReused               422  an Idempotency-Key that came with another request before
 """
@@ -25,6 +26,16 @@ class TooManyJobs(QueueFull):
     """``MAX_JOBS_PER_KEY`` jobs of this caller are unfinished already."""
 
     code = "too_many_jobs"
+
+
+class NoTurn(VideosDGXError):
+    """What came along is not looked at, since others are."""
+
+    code = "busy"
+    status = 503
+    retry_after = 10
+    told = True
+    """Nothing is wrong with the service."""
 
 
 class KeyInUse(VideosDGXError):

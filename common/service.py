@@ -35,6 +35,7 @@ from common.api.tracing import check_installed, open_tracing
 from common.api.worker_environment import worker_environment
 from common.api.worker_process import ChildWorker
 from common.auth.opening import check_exposure, open_authenticator
+from common.bounded_child import CHILDREN
 from common.contract import ModelSpec, Variant
 from common.errors import VideosDGXError
 from common.hub import choose_variant
@@ -165,7 +166,10 @@ def join_outputs(settings: Settings, model_id: str, *, adopt: bool = False) -> N
 
 
 class _Server(uvicorn.Server):
-    """Ends event streams when it is told to stop; the server waits for open connections first."""
+    """Ends event streams and looks at files when it is told to stop.
+
+    The server waits for open connections first.
+    """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
@@ -188,6 +192,7 @@ class _Server(uvicorn.Server):
             feeds: Feeds | BatchFeeds | None = getattr(self._app.state, name, None)
             if feeds is not None:
                 feeds.close()
+        CHILDREN.end_all()
         await super().shutdown(sockets)
 
 

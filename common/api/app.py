@@ -45,6 +45,7 @@ from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
 from common.api.telling import telling
+from common.api.turns import LOOK_PATIENCE_SECONDS, LOOKS_AT_ONCE, Turns
 from common.contract import ModelSpec
 
 _TAGS = [
@@ -77,7 +78,7 @@ def create_app(
         app.state.feeds = Feeds(Watched(service).look)
         app.state.batch_feeds = BatchFeeds(WatchedBatches(service).look)
         app.state.archive_turn = asyncio.Semaphore(ARCHIVES_AT_ONCE)
-        app.state.picture_turn = asyncio.Semaphore(1)
+        app.state.look_turns = Turns(LOOKS_AT_ONCE, LOOK_PATIENCE_SECONDS)
         app.state.sheet_turn = asyncio.Semaphore(1)
         app.state.keys_under_way = set()
         state = service.settings.state_of(spec.id)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -11,9 +11,11 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
+from common.api.auth import caller_of
 from common.api.forms import check_files, form_of, json_object
 from common.api.json_text import json_of
 from common.api.service import Service
+from common.api.turns import Turns
 from common.api.validated import validated
 from common.beginnings import Clip, video_input_of
 from common.errors import InvalidRequest, UnsupportedMediaType
@@ -109,18 +111,19 @@ async def checked_body(request: Request, parsed: Parsed, service: Service, job_i
 
     Raises:
         InvalidRequest: it is no picture or video, or over a limit; the webhook is not allowed.
+        NoTurn, Stopping, NoThreads: it cannot be looked at now.
     """
     check_webhook(parsed.request.webhook_url, service.settings)
-    check = await _check_of(parsed, service, job_id)
+    check = _check_of(parsed, service, job_id)
     if check is None:
         return Body(parsed.request, None)
-    # Decoding takes a good part of a second and 4 bytes a pixel: not in the event loop, and
-    # not many at once.
-    async with _one_at_a_time(request):
+    # A good part of a second, in a child: not in the event loop, and not many at once. All of the
+    # file is here already: who sends slowly holds no turn.
+    async with _turn_of(request):
         return Body(parsed.request, await asyncio.to_thread(check))
 
 
-async def _check_of(parsed: Parsed, service: Service, job_id: str) -> Callable[[], Upload] | None:
+def _check_of(parsed: Parsed, service: Service, job_id: str) -> Callable[[], Upload] | None:
     """How to look at what the video begins with; None where it begins with nothing."""
     image, video = parsed.files.get("image"), parsed.files.get("video")
     data = parsed.request.image
@@ -135,14 +138,14 @@ async def _check_of(parsed: Parsed, service: Service, job_id: str) -> Callable[[
         return partial(_video, video, job_id, wanted, service.settings)
     if image is None and data is None:
         return None
-    content = decode_base64_image(data or "") if image is None else await image.read()
-    return partial(_image, content, job_id, service.settings)
+    return partial(_image, image or data or "", job_id, service.settings)
 
 
-def _image(data: bytes, job_id: str, settings: Settings) -> Upload:
-    info = inspect_image(data, settings.max_image_pixels)
+def _image(sent: UploadFile | str, job_id: str, settings: Settings) -> Upload:
+    file = BytesIO(decode_base64_image(sent)) if isinstance(sent, str) else sent.file
+    info = inspect_image(file, settings.max_image_pixels)
     picture = Picture(f"{job_id}.{info.format}", info.width, info.height)
-    return Upload(BytesIO(data), picture, f"{info.format} {info.width}x{info.height}")
+    return Upload(file, picture, f"{info.format} {info.width}x{info.height}")
 
 
 def _video(upload: UploadFile, job_id: str, wanted: VideoInput, settings: Settings) -> Upload:
@@ -160,10 +163,12 @@ def _video(upload: UploadFile, job_id: str, wanted: VideoInput, settings: Settin
     return Upload(upload.file, clip, summary)
 
 
-def _one_at_a_time(request: Request) -> asyncio.Semaphore:
-    turn = request.app.state.picture_turn
-    assert isinstance(turn, asyncio.Semaphore)  # noqa: S101  # set by create_app
-    return turn
+def _turn_of(request: Request) -> AbstractAsyncContextManager[None]:
+    """The caller's; where nobody has a name, the address's."""
+    turns = request.app.state.look_turns
+    assert isinstance(turns, Turns)  # noqa: S101  # set by create_app
+    address = request.client.host if request.client else ""
+    return turns.turn(caller_of(request).name or address)
 
 
 def _from_json(text: bytes) -> Parsed:

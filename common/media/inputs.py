@@ -1,123 +1,112 @@
 """Pictures from clients: untrusted bytes, judged before anything else touches them."""
 
-import base64
 import binascii
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from io import UnsupportedOperation
+from typing import BinaryIO
 
-from common.errors import InvalidRequest
+from common.picture_reader import look_at_picture, refused_picture
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-ImageFormat = Literal["png", "jpeg", "webp"]
-
-_FORMATS: dict[str, ImageFormat] = {
-    "PNG": "png",
-    "JPEG": "jpeg",
-    "MPO": "jpeg",  # a camera's JPEG with a second picture behind; Pillow finds it by itself
-    "WEBP": "webp",
-}
-_ACCEPTED = "Send a PNG, JPEG or WebP picture."
-_DATA_URL = re.compile(r"data:[^,]{0,256};base64,", re.IGNORECASE)
-_ORIENTATION_TAG = 0x0112
-_TURNED = frozenset({5, 6, 7, 8})
-"""EXIF orientations that swap width and height (Exif 2.3, 4.6.4 A)."""
+_HEAD_CHARS = 1024
+_DATA_URL = re.compile(r"data:[^,]{0,256};base64", re.IGNORECASE)
+_PIECE_CHARS = 2**20
+"""Decoded at once: other threads go on after some milliseconds."""
+_SPACE = b" \t\r\n\v\f"
+_BEHIND = "=" + _SPACE.decode()
+_OURS = bytes.maketrans(b"-_", b"+/")
+"""From the alphabet for addresses, RFC 4648, section 5."""
+_ESCAPES = (("%2B", "+"), ("%2b", "+"), ("%2F", "/"), ("%2f", "/"), ("%3D", "="), ("%3d", "="))
+"""All that an address can have of base64."""
 
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """A whole picture, as a viewer shows it: ``width`` and ``height`` are after EXIF rotation."""
+    """A whole picture, as a viewer shows it; ``format`` is also the ending of its file."""
 
     width: int
     height: int
-    format: ImageFormat
+    format: str
 
 
 def decode_base64_image(text: str) -> bytes:
-    """The bytes behind base64, with or without ``data:...;base64,`` in front and line breaks.
+    """The bytes behind base64 as clients write it.
+
+    In either alphabet, with or without padding, line breaks and ``data:...;base64,`` in front.
+    Linear, but not quick for a large text: not for the event loop.
 
     Raises:
         InvalidRequest: not base64, or nothing in it.
     """
-    compact = "".join(text.split())
-    if compact.lower().startswith(("http://", "https://")):
-        raise _refused("Addresses are not fetched.", "Send the picture itself, as base64.")
-    if compact.lower().startswith("data:"):
-        prefix = _DATA_URL.match(compact)
-        if prefix is None:
-            raise _refused("The data: URL is not a base64 one.")
-        compact = compact[prefix.end() :]
     try:
-        data = base64.b64decode(compact, validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise _refused("The picture is not valid base64.") from exc
+        data = b"".join(_decoded(_without_prefix(text).rstrip(_BEHIND)))
+    except ValueError as exc:  # also UnicodeEncodeError and binascii.Error
+        raise refused_picture("The picture is not valid base64.") from exc
     if not data:
-        raise _refused("The picture is empty.")
+        raise refused_picture("The picture is empty.")
     return data
 
 
-def inspect_image(data: bytes, max_pixels: int) -> ImageInfo:
-    """Prove that ``data`` is one whole picture of at most ``max_pixels``.
+def _without_prefix(text: str) -> str:
+    head = "".join(text[:_HEAD_CHARS].split())
+    if head.lower().startswith(("http://", "https://")):
+        raise refused_picture("Addresses are not fetched.", "Send the picture itself, as base64.")
+    if not head.lower().startswith("data:"):
+        return text
+    prefix, comma, _ = head.partition(",")
+    if not comma or not _DATA_URL.fullmatch(prefix):
+        raise refused_picture("The data: URL is not a base64 one.")
+    text = text[text.index(",") + 1 :]
+    for escape, letter in _ESCAPES if "%" in text else ():
+        text = text.replace(escape, letter)
+    return text
 
-    The size is read from the header and judged before a pixel is decoded. Then everything is
-    decoded once, which takes up to four bytes a pixel for the time of the call.
+
+def _decoded(text: str) -> Iterator[bytes]:
+    """Piece by piece. Raises ValueError."""
+    rest = b""
+    for at in range(0, len(text), _PIECE_CHARS):
+        letters = text[at : at + _PIECE_CHARS].encode("ascii")
+        letters = rest + letters.translate(_OURS, _SPACE)
+        if b"=" in letters:
+            raise ValueError("padding within")
+        whole = len(letters) // 4 * 4
+        rest = letters[whole:]
+        yield binascii.a2b_base64(letters[:whole], strict_mode=True)
+    yield binascii.a2b_base64(rest + b"=" * (-len(rest) % 4), strict_mode=True)
+
+
+def inspect_image(file: BinaryIO, max_pixels: int) -> ImageInfo:
+    """Prove that ``file`` is one whole picture of at most ``max_pixels``.
+
+    It is decoded in a child. The size is read from the header and judged before a pixel is decoded.
 
     Raises:
-        InvalidRequest: not PNG, JPEG or WebP by content; too large; animated; damaged.
+        InvalidRequest: no picture of a kind that is taken; too large; damaged; too slow to decode.
+        Stopping, NoThreads: it was not looked at.
     """
-    image = _open(data, max_pixels)
-    with image:
-        if image.width * image.height > max_pixels:
-            raise _too_large(max_pixels)
-        format_ = _FORMATS[image.format or ""]
-        if format_ != "jpeg" and getattr(image, "is_animated", False):
-            raise _refused("The picture is animated.", "Send a still picture.")
-        width, height = image.size
-        turned = _decode(image)
-    size = (height, width) if turned else (width, height)
-    return ImageInfo(*size, format=format_)
+    with _descriptor_of(file) as descriptor:
+        if not os.fstat(descriptor).st_size:
+            raise refused_picture("The picture is empty.")
+        look = look_at_picture(descriptor, max_pixels)
+    return ImageInfo(look.width, look.height, look.kind)
 
 
-def _open(data: bytes, max_pixels: int) -> "Image.Image":
-    from PIL import Image, UnidentifiedImageError  # the API process stays small until needed
-
-    # Pillow warns from 89 million pixels on and refuses from 179 million. Where warnings are
-    # errors the warning arrives here too; it is never silenced, since filters belong to the
-    # whole process and the API has threads.
+@contextmanager
+def _descriptor_of(file: BinaryIO) -> Iterator[int]:
+    """The file's own, or one of a copy in memory where it has none."""
     try:
-        return Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP"))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise _too_large(max_pixels) from exc
-    except UnidentifiedImageError as exc:
-        raise _refused("This is not a picture in a known format.") from exc
-    except MemoryError:
-        raise
-    except Exception as exc:  # decoders raise nearly anything at crafted input
-        raise _refused("The picture is damaged.") from exc
-
-
-def _decode(image: "Image.Image") -> bool:
-    """Decode every byte; True when EXIF turns the picture by 90 degrees."""
-    try:
-        # libjpeg reads all data but keeps an eighth of each side: same proof, 1/64 of the memory.
-        image.draft(None, (1, 1))
-        image.load()
-        return image.getexif().get(_ORIENTATION_TAG) in _TURNED
-    except MemoryError:
-        raise
-    except Exception as exc:  # decoders raise nearly anything at crafted input
-        raise _refused("The picture is damaged or incomplete.") from exc
-
-
-def _refused(message: str, hint: str = _ACCEPTED) -> InvalidRequest:
-    return InvalidRequest(message, param="image", hint=hint)
-
-
-def _too_large(max_pixels: int) -> InvalidRequest:
-    return _refused(
-        f"The picture has more than {max_pixels:,} pixels.",
-        "Send it scaled down: models need less.",
-    )
+        own: int | None = file.fileno()
+    except UnsupportedOperation:
+        own = None
+    if own is not None:
+        yield own
+        return
+    with os.fdopen(os.memfd_create("picture"), "w+b") as copy:
+        file.seek(0)
+        copy.write(file.read())
+        copy.flush()
+        yield copy.fileno()
