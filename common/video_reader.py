@@ -1,83 +1,178 @@
-"""Reads videos from clients with ffmpeg, in a child process that may do very little.
+"""Reads videos from clients with FFmpeg, in child processes that may do very little.
 
 A video can name other files and addresses: HLS and DASH playlists, concat scripts and references
-inside an MP4 do. Here the child is given one open file and has no other way to a byte: it knows
-the ``fd`` protocol only, and the MP4 and Matroska families only.
+inside an MP4 do. Here a child is given one open file and has no other way to a byte: it knows
+the ``fd`` protocol only, the MP4 and Matroska families only, and the decoders of what cameras,
+phones, browsers and editing programs write. One child says what is in the file, a second one
+decodes the beginning of what is shown.
 """
 
+import json
+import logging
 import os
-import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
 
+from pydantic import ValidationError
+
+from common.bounded_child import Bounds, Ended, Ending, module_command, run_bounded
 from common.errors import InvalidRequest
+from common.video_chain import chain
+from common.video_header import FirstFrame, Header, Track
+
+logger = logging.getLogger("videosdgx.videos")
 
 CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "webm"}
-"""ffmpeg's names of the demuxers that are allowed, and the endings of their files here."""
+"""FFmpeg's names of the demuxers that are allowed, and the endings of their files here."""
 
-TIMEOUT_SECONDS = 30.0
-"""32 frames of 4K, from 60 a second, took 1.4 s (H.264) to 3.3 s (HEVC) on two shared cores."""
+CODECS = {
+    "h264": "H.264",
+    "hevc": "H.265",
+    "vp8": "VP8",
+    "vp9": "VP9",
+    "av1": "AV1",
+    "mpeg4": "MPEG-4",
+    "h263": "H.263",
+    "mpeg2video": "MPEG-2",
+    "mjpeg": "Motion JPEG",
+    "prores": "ProRes",
+    "dnxhd": "DNxHD",
+}
+"""FFmpeg's names of the codecs that are allowed, and ours."""
 
-_MAX_ALLOCATION = 512 * 1024**2
-"""Bytes that ffmpeg may ask for at once: a header can claim any size."""
+_DECODERS = ",".join([*(name for name in CODECS if name != "av1"), "libdav1d"])
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""FFmpeg's own decoders leave out what these put in: how opaque each pixel is."""
+
+_MIB = 1024**2
+_MARGINS = 2
+"""Decoders round sides up and keep borders around a frame, which count as its pixels to FFmpeg."""
+_MAX_STREAMS = 64
+"""A GoPro's film has six, one in Matroska may bring its subtitles and their fonts."""
+_MAX_ALLOCATION = 512 * _MIB
+"""Bytes that may be asked for at once: a header can claim any size."""
 _THREADS = "2"
 
+_HEADER_SECONDS, _HEADER_CPU_SECONDS = 15.0, 10
+_HEADER_BYTES, _HEADER_BYTES_A_PIXEL = 192 * _MIB, 32
+"""Addresses: PyAV itself takes 125 MiB, and a frame of 4K HEVC in 10 bits 213. A film's index has
+24 bytes a frame."""
+_SECONDS, _CPU_SECONDS = 30.0, 45
+"""32 frames of 4K, from 60 a second, took 1.6 s (H.264) to 2.3 s (HEVC) on two shared cores."""
+_BYTES, _BYTES_A_PIXEL = 768 * _MIB, 64
+"""Addresses: 307 MiB at the least, and 721 for 4K (ProRes 4444)."""
+_WORDS_BYTES = _MIB
+_REFUSED = 2
+"""The child's status for what it does not take; another one is a fault of ours, or of FFmpeg."""
 
-@dataclass(frozen=True)
-class Ended:
-    """A child that ended: exit status, standard output, and what it said."""
-
-    status: int
-    output: bytes
-    words: str
+_HINT = "Send an MP4, MOV, MKV or WebM file, best with H.264."
 
 
-def run_reader(
-    file: int,
-    options: Sequence[str],
-    *,
-    max_pixels: int,
-    timeout_seconds: float = TIMEOUT_SECONDS,
-) -> Ended:
-    """Run ffmpeg with ``file`` as its only input and ``options`` for its output.
+def read_header(file: int, max_pixels: int) -> Header:
+    """Say what is in a file; at most one frame of it is decoded.
 
     Args:
         file: descriptor of a regular file. Its place moves.
-        options: of the output; empty shows the header.
-        max_pixels: larger frames are not decoded.
-        timeout_seconds: then it is killed.
+        max_pixels: of a frame; larger ones are not decoded.
 
     Raises:
-        InvalidRequest: it took too long.
+        InvalidRequest: no video of a known format, or too costly to look at.
+        Stopping: the service was told to stop.
+    """
+    os.lseek(file, 0, os.SEEK_SET)  # the child shares our place in the file
+    command = module_command("common.video_probe", json.dumps(_allowed(max_pixels)))
+    bounds = Bounds(
+        seconds=_HEADER_SECONDS,
+        cpu_seconds=_HEADER_CPU_SECONDS,
+        address_bytes=_HEADER_BYTES + _HEADER_BYTES_A_PIXEL * max_pixels,
+        output_bytes=_WORDS_BYTES,
+    )
+    ended = run_bounded(command, stdin=file, bounds=bounds)
+    _check_cost(ended)
+    if ended.status not in (0, _REFUSED):
+        logger.warning("the reader of videos failed with status %s: %s", ended.status, ended.words)
+    try:
+        header = Header.model_validate_json(ended.output)
+    except ValidationError as exc:
+        raise refused("This is not a video in a known format, or it is damaged.") from exc
+    return header
+
+
+def read_frames(
+    file: int,
+    track: Track,
+    frame: FirstFrame,
+    *,
+    fps: float,
+    count: int,
+    width: int,
+    height: int,
+) -> Ended:
+    """Decode the first ``count`` frames at ``fps``, as a player shows them, in one size.
+
+    Its output are the frames in RGB, 8 bits each, as many as there are. Its status is not 0 where
+    one of them is damaged.
+
+    Args:
+        file: descriptor of a regular file. Its place moves.
+        track: what to show of it, from its header.
+        frame: how to show it, from there too.
+        fps: frames a second.
+        count: frames.
+        width: pixels.
+        height: pixels.
+
+    Raises:
+        InvalidRequest: it takes too much time or memory.
+        Stopping: the service was told to stop.
     """
     from imageio_ffmpeg import get_ffmpeg_exe  # the API process stays small until needed
 
-    os.lseek(file, 0, os.SEEK_SET)  # the child shares our place in the file
-    allowed = ["-protocol_whitelist", "fd", "-format_whitelist", ",".join(CONTAINERS)]
-    bounds = ["-max_pixels", str(max_pixels), "-threads", _THREADS]
-    command = [get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-max_alloc", str(_MAX_ALLOCATION)]
-    try:
-        child = subprocess.run(
-            [*command, *allowed, *bounds, "-fd", "0", "-i", "fd:", *options],
-            stdin=file,
-            capture_output=True,
-            timeout=timeout_seconds,
-            check=False,
+    os.lseek(file, 0, os.SEEK_SET)
+    pixels = track.width * track.height
+    read = ["-hide_banner", "-nostdin", "-loglevel", "error", "-xerror"]
+    bounds = ["-max_alloc", str(_MAX_ALLOCATION), "-filter_threads", _THREADS]
+    allowed = [part for name, value in _allowed(pixels).items() for part in (f"-{name}", value)]
+    decoder = ["-c:v", _WITH_ALPHA[track.codec]] if track.alpha_beside else []
+    shown = ["-map", f"0:{track.index}", "-vf", chain(track, frame, fps, width, height)]
+    raw = ["-frames:v", str(count), "-fps_mode", "passthrough", "-f", "rawvideo", "-"]
+    ended = run_bounded(
+        [
+            *(get_ffmpeg_exe(), *read, *bounds),
+            *(*allowed, "-threads", _THREADS, *decoder, "-i", "fd:"),
+            *(*shown, *raw),
+        ],
+        stdin=file,
+        bounds=Bounds(
+            seconds=_SECONDS,
+            cpu_seconds=_CPU_SECONDS,
+            address_bytes=_BYTES + _BYTES_A_PIXEL * max(pixels, width * height),
+            output_bytes=count * width * height * 3 + _WORDS_BYTES,
+        ),
+    )
+    _check_cost(ended)
+    if ended.status != 0:
+        logger.info("a video could not be decoded, status %s: %s", ended.status, ended.words)
+    return ended
+
+
+def _allowed(max_pixels: int) -> dict[str, str]:
+    """Options of FFmpeg for whatever it opens."""
+    return {
+        "protocol_whitelist": "fd",
+        "format_whitelist": ",".join(CONTAINERS),
+        "codec_whitelist": ",".join([_DECODERS, *_WITH_ALPHA.values()]),
+        "max_streams": str(_MAX_STREAMS),
+        "max_pixels": str(_MARGINS * max_pixels),
+    }
+
+
+def _check_cost(ended: Ended) -> None:
+    if ended.ending is not Ending.ITSELF:
+        raise refused(
+            "The video takes too much time or memory to read.",
+            "Send it smaller, or in another encoding, such as H.264.",
         )
-    except subprocess.TimeoutExpired as exc:
-        raise InvalidRequest(
-            f"The video cannot be read within {timeout_seconds:g} seconds.",
-            param="video",
-            hint="Send it smaller, or in another encoding, such as H.264.",
-        ) from exc
-    return Ended(child.returncode, child.stdout, child.stderr.decode(errors="replace"))
 
 
-def first_frames(fps: float, count: int, *filters: str) -> list[str]:
-    """Output options: the first ``count`` frames at ``fps``, through ``filters``.
-
-    Pictures of the cover, as music files have them, do not count as video.
-    """
-    chain = ",".join([f"fps={fps:g}", *filters])
-    shown = ["-map", "0:V:0", "-vf", chain, "-frames:v", str(count)]
-    return [*shown, "-fps_mode", "passthrough"]
+def refused(message: str, hint: str = _HINT) -> InvalidRequest:
+    """What the sender of a video is told."""
+    return InvalidRequest(message, param="video", hint=hint)

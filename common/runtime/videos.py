@@ -1,4 +1,4 @@
-"""Input videos, as a model wants them. Needs ffmpeg and numpy, no torch."""
+"""Input videos, as a model wants them. Needs FFmpeg and numpy, no torch."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.errors import InvalidRequest
-from common.video_reader import first_frames, run_reader
+from common.video_reader import read_frames, read_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,24 +20,30 @@ def load_video(
 ) -> "NDArray[np.uint8]":
     """The first frames of a video at ``fps``: RGB uint8 [num_frames, height, width, 3].
 
-    They are scaled to the size (bicubic), whatever their shape: nothing is cut off.
+    Colours and orientation are those a player shows. The frames are scaled to the size (bicubic),
+    whatever their shape: nothing is cut off.
 
     Raises:
         OSError: the file is missing.
         InvalidRequest: it does not hold so many frames that can be decoded.
     """
-    options = first_frames(fps, num_frames, f"scale={width}:{height}")
-    with path.open("rb") as file:
-        ended = run_reader(
-            file.fileno(),
-            [*options, "-pix_fmt", "rgb24", "-f", "rawvideo", "-"],
-            max_pixels=_MAX_PIXELS,
+    with path.open("rb") as stream:
+        file = stream.fileno()
+        track = read_header(file, _MAX_PIXELS).video
+        if track is None or track.frame is None:
+            raise _lost(num_frames)
+        ended = read_frames(
+            file, track, track.frame, fps=fps, count=num_frames, width=width, height=height
         )
     if len(ended.output) != num_frames * height * width * 3:
-        raise InvalidRequest(
-            f"The video's first {num_frames} frames could not be decoded.",
-            param="video",
-            hint="Send it again; if that fails too, write it anew as MP4 with H.264.",
-        )
+        raise _lost(num_frames)
     frames = np.frombuffer(ended.output, np.uint8).copy()  # torch wants memory that it may write
     return frames.reshape(num_frames, height, width, 3)
+
+
+def _lost(num_frames: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"The video's first {num_frames} frames could not be decoded.",
+        param="video",
+        hint="Send it again; if that fails too, write it anew as MP4 with H.264.",
+    )
