@@ -2,9 +2,11 @@
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from fastapi import FastAPI
 from common.api.app import create_app
 from common.api.auth import open_access
 from common.api.batches.feed import BatchFeeds
+from common.api.door.limits import Limits
 from common.api.feed import Feeds
 from common.api.forecasts import open_forecasts
 from common.api.job_stories import JobStories
@@ -95,7 +98,8 @@ def _serve(address: str) -> None:
         join_outputs(settings, spec.id)
         mark_volumes(settings, spec.id)
         make_service = partial(build_service, address, spec, settings, name=name)
-        app = create_app(spec, settings.max_body_mb, make_service, access)
+        limits = Limits.of(settings, shutil.disk_usage(tempfile.gettempdir()).total)
+        app = create_app(spec, limits, make_service, access)
         config = uvicorn.Config(
             app,
             host=settings.host,

@@ -27,10 +27,10 @@ from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import ARCHIVES_AT_ONCE
 from common.api.batches.reading import WatchedBatches
 from common.api.chores import chore
+from common.api.door.limits import BodyLimit, Limits
 from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.http_meter import HttpMeter
-from common.api.limits import BodyLimit
 from common.api.machines import among_machines
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.openapi import describe_options
@@ -65,7 +65,7 @@ _ROUTES = (
 
 
 def create_app(
-    spec: ModelSpec, max_body_mb: float, make_service: Callable[[], Service], access: auth.Access
+    spec: ModelSpec, limits: Limits, make_service: Callable[[], Service], access: auth.Access
 ) -> FastAPI:
     """Build the app; ``make_service`` runs inside the event loop, at start-up."""
 
@@ -103,7 +103,7 @@ def create_app(
         openapi_tags=_TAGS,
         lifespan=lifespan,
     )
-    app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
+    app.add_middleware(BodyLimit, limits=limits)
     describe_options(app, spec)
     auth.install(app, access)
     auth_openapi.install(app, access)

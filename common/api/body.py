@@ -1,7 +1,6 @@
 """Reads the body that asks for a video: JSON, or multipart with an image or a video."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,10 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from common.api.door.aside import aside
+from common.api.door.forms import read_form
+from common.api.door.json_bounds import bounded_json, check_json
+from common.api.door.limits import Kind, incoming_of
 from common.api.service import Service
 from common.beginnings import Clip, video_input_of
 from common.errors import InvalidRequest, Unresolvable, UnsupportedMediaType
@@ -84,21 +87,36 @@ async def read_body(request: Request, reader: Reader[T]) -> AsyncIterator[T]:
     """Parse a body. A large upload is a file on disk, and open inside the block only.
 
     Raises:
-        UnsupportedMediaType: neither JSON nor multipart.
+        UnsupportedMediaType: neither JSON nor multipart, or not in UTF-8.
         InvalidRequest: naming the first wrong field.
-        BodyTooLarge: from the transport, while reading.
+        BodyTooLarge, SlowBody, BodiesUnderWay: while reading.
+        StorageFull, StorageUnavailable: the temporary folder.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        yield reader.from_json(await request.body())
+        text = await _large(request, Kind.JSON).body()
+        yield await aside(len(text), _checked_json, reader, text)
     elif kind == "multipart/form-data":
-        async with request.form() as form:
-            yield reader.from_form(form)
+        async with read_form(_large(request, Kind.FORM)) as form:
+            size = sum(len(text) for text in form.values() if isinstance(text, str))
+            yield await aside(size, reader.from_form, form)
     else:
         raise UnsupportedMediaType(
             f"The body is {kind or 'of no stated type'}.",
             hint="Send application/json, or multipart/form-data with an image or a video.",
         )
+
+
+def _large(request: Request, kind: Kind) -> Request:
+    """The same request: its body may be a large one."""
+    if (incoming := incoming_of(request)) is not None:
+        incoming.expect(kind)
+    return request
+
+
+def _checked_json(reader: Reader[T], text: bytes) -> T:
+    check_json(text)
+    return reader.from_json(text)
 
 
 async def checked_body(request: Request, parsed: Parsed, service: Service, job_id: str) -> Body:
@@ -201,7 +219,7 @@ def json_object(name: str, text: str) -> dict[str, Any]:
         InvalidRequest: it holds something else.
     """
     try:
-        value = json.loads(text)
+        value = bounded_json(text)
     except ValueError:
         value = None
     if not isinstance(value, dict):

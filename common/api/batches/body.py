@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 from starlette.datastructures import FormData, UploadFile
 
 from common.api.body import Reader, as_invalid_request
+from common.api.door.json_bounds import check_json
 from common.errors import InvalidRequest, Unresolvable
 from common.requests import GenerateRequest, contradiction
 
@@ -138,6 +139,7 @@ def _from_form(form: FormData) -> BatchBody:
         raise InvalidRequest(
             "batch: it is missing.", param="batch", hint='As in batch={"requests": [...]}.'
         )
+    check_json(fields["batch"].encode(errors="replace"))
     return BatchBody(_from_json(fields["batch"]).batch, files)
 
 

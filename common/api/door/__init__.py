@@ -1,0 +1,1 @@
+"""What stands between the socket and a route: connections, bytes, deadlines, and what is parsed."""
