@@ -6,8 +6,11 @@ Every body is small unless its route reads it by ``read_body``, which says of wh
 
 import asyncio
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,11 +64,13 @@ class Limits:
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def of(cls, settings: Settings, temporary_bytes: int) -> "Limits":
-        """As the settings say, and no more forms at once than half of the temporary folder."""
+    def of(cls, settings: Settings) -> "Limits":
+        """As the settings say, and no more forms at once than the temporary folder could hold."""
         form = int(settings.max_body_mb * MIB)
         json = min(int(settings.max_json_mb * MIB), form)
-        forms = min(int(settings.max_uploads_mb * MIB), temporary_bytes)
+        forms = int(settings.max_uploads_mb * MIB)
+        with suppress(OSError):  # without a temporary folder every upload is refused by itself
+            forms = min(forms, shutil.disk_usage(tempfile.gettempdir()).total)
         larger = "or raise MAX_BODY_MB"
         return cls(
             {
