@@ -1,4 +1,4 @@
-"""Errors of the door: which host was meant, who asks, from where, and how often.
+"""Errors of the door: which host was meant, who asks, from where, how often, and at what pace.
 
 VideosDGXError
 ├── InvalidHost             400  the Host header is none of ours
@@ -6,7 +6,9 @@ VideosDGXError
 │   └── TokenExpired        401
 ├── Forbidden               403  the caller's scope does not reach
 │   └── CrossOrigin         403  another site's page asks
-└── RateLimited             429  too many requests a minute, with seconds to wait
+├── RateLimited             429  too many requests a minute, with seconds to wait
+├── SlowBody                408  a body that does not come
+└── BodiesUnderWay          503  too many bytes of bodies at once, with seconds to wait
 """
 
 from common.errors import VideosDGXError
@@ -56,3 +58,19 @@ class RateLimited(VideosDGXError):
 
     code = "rate_limited"
     status = 429
+
+
+class SlowBody(VideosDGXError):
+    """The body stalled, or comes by the byte."""
+
+    code = "slow_body"
+    status = 408
+
+
+class BodiesUnderWay(VideosDGXError):
+    """A caller, or all of them together, send more at once than there is room for."""
+
+    code = "bodies_under_way"
+    status = 503
+    retry_after = 10
+    told = True  # it is the door's ordinary work, and a stranger could fill the log with it

@@ -1,25 +1,17 @@
 """The entry point of a service: ``serve("wan21.model_config:SPEC")`` is a model's whole app.py."""
 
-import logging
-import os
 import signal
-import socket
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING
-
-import uvicorn
-from fastapi import FastAPI
 
 from common.api.app import create_app
 from common.api.auth import open_access
-from common.api.batches.feed import BatchFeeds
-from common.api.feed import Feeds
+from common.api.door.limits import Limits
+from common.api.door.server import open_server
 from common.api.forecasts import open_forecasts
 from common.api.job_stories import JobStories
 from common.api.keeper import Keeper
@@ -35,7 +27,6 @@ from common.api.tracing import check_installed, open_tracing
 from common.api.worker_environment import worker_environment
 from common.api.worker_process import ChildWorker
 from common.auth.opening import check_exposure, open_authenticator
-from common.bounded_child import CHILDREN
 from common.contract import ModelSpec, Variant
 from common.errors import VideosDGXError
 from common.hub import choose_variant
@@ -61,12 +52,6 @@ if TYPE_CHECKING:
     from common.jobs.name_lock import NameLock
 
 log = get_logger("api")
-
-CONNECTIONS_GRACE_SECONDS = 5
-"""Open downloads get this long at shutdown; the job's own grace, DRAIN_SECONDS, comes after."""
-
-SAME_SIGNAL_SECONDS = 0.5
-"""``timeout`` and some shells send one stop to the process and to its group: that is told once."""
 
 
 def serve(address: str) -> None:
@@ -100,16 +85,8 @@ def _serve(address: str) -> None:
         close_to_others(settings.state_of(spec.id), settings.outputs_of(spec.id))
         mark_volumes(settings, spec.id)
         make_service = partial(build_service, address, spec, settings, name=name)
-        app = create_app(spec, settings.max_body_mb, make_service, access)
-        config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port or spec.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=CONNECTIONS_GRACE_SECONDS,
-        )
-        _Server(config, app).run()
+        app = create_app(spec, Limits.of(settings), make_service, access)
+        open_server(app, settings, settings.port or spec.port).run()
 
 
 @contextmanager
@@ -163,37 +140,6 @@ def join_outputs(settings: Settings, model_id: str, *, adopt: bool = False) -> N
         share_identity(store, Storage(settings.outputs_of(model_id)), adopt=adopt)
     finally:
         store.close()
-
-
-class _Server(uvicorn.Server):
-    """Ends event streams and looks at files when it is told to stop.
-
-    The server waits for open connections first.
-    """
-
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
-        super().__init__(config)
-        self._app = app
-        self._told_at: float | None = None
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Once: an orderly end. Again: at once; the worker sees that, and gives its job back."""
-        now = time.monotonic()
-        if self._told_at is not None and now - self._told_at > SAME_SIGNAL_SECONDS:
-            log.warning("told to stop again: ending at once")
-            logging.shutdown()
-            os._exit(128 + sig)
-        if self._told_at is None:
-            self._told_at = now
-            super().handle_exit(sig, frame)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for name in ("feeds", "batch_feeds"):
-            feeds: Feeds | BatchFeeds | None = getattr(self._app.state, name, None)
-            if feeds is not None:
-                feeds.close()
-        CHILDREN.end_all()
-        await super().shutdown(sockets)
 
 
 def _within(variant: Variant, max_seconds: float | None) -> Variant:

@@ -15,6 +15,7 @@ from common.errors import VideosDGXError
 from common.settings_auth import AuthSettings
 from common.settings_backup import BACKUPS, BackupSettings
 from common.settings_batch import BatchSettings
+from common.settings_door import DoorSettings
 from common.settings_fusing import FusingSettings
 from common.settings_requests import RequestSettings
 from common.settings_tracing import TracingSettings
@@ -35,6 +36,7 @@ class Settings(
     AuthSettings,
     BackupSettings,
     BatchSettings,
+    DoorSettings,
     FusingSettings,
     RequestSettings,
     TracingSettings,
@@ -134,8 +136,6 @@ class Settings(
 
     max_duration_seconds: float | None = Field(None, gt=0)
     """Longest video that is accepted; the model's own limit when empty, which may be minutes."""
-    max_body_mb: float = Field(64, gt=0)
-    """Largest request body, uploads included."""
     max_image_pixels: int = Field(50_000_000, ge=1)
     """Largest input picture; checked from its header, before it is decoded."""
     max_input_video_mb: float = Field(60, gt=0)

@@ -28,11 +28,11 @@ from common.api.batches.files import ARCHIVES_AT_ONCE
 from common.api.batches.reading import WatchedBatches
 from common.api.chores import chore
 from common.api.door import headers
+from common.api.door.limits import BodyLimit, Limits
 from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.head import HeadAsGet
 from common.api.http_meter import HttpMeter
-from common.api.limits import BodyLimit
 from common.api.machines import among_machines
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.api.openapi import describe_options
@@ -68,7 +68,7 @@ _ROUTES = (
 
 
 def create_app(
-    spec: ModelSpec, max_body_mb: float, make_service: Callable[[], Service], access: auth.Access
+    spec: ModelSpec, limits: Limits, make_service: Callable[[], Service], access: auth.Access
 ) -> FastAPI:
     """Build the app; ``make_service`` runs inside the event loop, at start-up."""
 
@@ -107,7 +107,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.add_middleware(HeadAsGet)
-    app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
+    app.add_middleware(BodyLimit, limits=limits)
     describe_options(app, spec)
     auth.install(app, access)
     auth_openapi.install(app, access)

@@ -12,6 +12,9 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
 from common.api.auth import caller_of
+from common.api.door.aside import aside
+from common.api.door.forms import read_form
+from common.api.door.limits import Kind, incoming_of
 from common.api.forms import check_files, form_of, json_object
 from common.api.json_text import json_of
 from common.api.service import Service
@@ -89,21 +92,31 @@ async def read_body(request: Request, reader: Reader[T]) -> AsyncIterator[T]:
     """Parse a body. A large upload is a file on disk, and open inside the block only.
 
     Raises:
-        UnsupportedMediaType: neither JSON nor multipart.
+        UnsupportedMediaType: neither JSON nor multipart, or not in UTF-8.
         InvalidRequest: naming the first wrong field.
-        BodyTooLarge: from the transport, while reading.
+        BodyTooLarge, SlowBody, BodiesUnderWay: while reading.
+        StorageFull, StorageUnavailable: the temporary folder.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        yield reader.from_json(await request.body())
+        text = await _large(request, Kind.JSON).body()
+        yield await aside(len(text), reader.from_json, text)
     elif kind == "multipart/form-data":
-        async with request.form() as form:
-            yield reader.from_form(form)
+        async with read_form(_large(request, Kind.FORM)) as form:
+            size = sum(len(text) for text in form.values() if isinstance(text, str))
+            yield await aside(size, reader.from_form, form)
     else:
         raise UnsupportedMediaType(
             f"The body is {kind or 'of no stated type'}.",
             hint="Send application/json, or multipart/form-data with an image or a video.",
         )
+
+
+def _large(request: Request, kind: Kind) -> Request:
+    """The same request: its body may be a large one."""
+    if (incoming := incoming_of(request)) is not None:
+        incoming.expect(kind)
+    return request
 
 
 async def checked_body(request: Request, parsed: Parsed, service: Service, job_id: str) -> Body:

@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from common.api.door.json_bounds import check_json
 from common.errors import InvalidRequest
 
 _BOM = "\ufeff"
@@ -18,8 +19,9 @@ def json_of(text: str | bytes, name: str | None = None) -> Any:
     """The value that ``text`` is, of a body or of a form's field ``name``.
 
     Raises:
-        InvalidRequest: it is no JSON, no UTF-8, too deep, or says a name twice.
+        InvalidRequest: it is no JSON, no UTF-8, too deep, too long, or says a name twice.
     """
+    check_json(text if isinstance(text, bytes) else text.encode(errors="replace"))
     try:
         words = text.decode("utf-8") if isinstance(text, bytes) else text
         return json.loads(
@@ -30,8 +32,6 @@ def json_of(text: str | bytes, name: str | None = None) -> Any:
         raise _refused(name, f"is no JSON: it breaks at {where}") from exc
     except UnicodeDecodeError as exc:
         raise _refused(name, "is not UTF-8") from exc
-    except RecursionError as exc:
-        raise _refused(name, "is nested too deeply") from exc
     except ValueError as exc:
         raise _refused(name, "has a number with too many digits") from exc
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from common.service import CONNECTIONS_GRACE_SECONDS
+from common.api.door.server import CONNECTIONS_GRACE_SECONDS
 from common.settings import Settings
 from common.spec import load_spec
 from scripts.services import MODELS, spec_address

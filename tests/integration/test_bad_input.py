@@ -125,8 +125,10 @@ def test_a_form_over_the_limit_is_413(service: LiveService) -> None:
     too_large(service.client.post("/generate", data={"prompt": "x"}, files=files))
 
 
-def test_another_routes_body_over_the_limit_is_413(service: LiveService) -> None:
-    too_large(service.client.post("/unload", json={"force": "a" * 2_000_000}))
+def test_another_routes_body_over_its_own_small_limit_is_413(service: LiveService) -> None:
+    answer = service.client.post("/unload", json={"force": "a" * 17_000})
+    assert answer.status_code == 413
+    assert "16 KB" in error_of(answer)["message"]
 
 
 def test_a_bad_unload_body_names_its_field(service: LiveService) -> None:
