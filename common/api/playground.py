@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -107,4 +108,5 @@ def _upload_limits(settings: Settings) -> UploadLimits:
 def install_page(app: FastAPI) -> None:
     """Serve the page and its configuration."""
     app.include_router(router)
-    app.mount("/ui", Page(directory=FILES, html=True), name="ui")
+    page_files = Page(directory=FILES, html=True)
+    app.mount("/ui", GZipMiddleware(page_files), name="ui")

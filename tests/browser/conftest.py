@@ -63,7 +63,7 @@ def open_page(browser: Browser, service: LiveService, witness: Witness) -> Itera
     contexts: list[BrowserContext] = []
 
     def opened(at: str = "/ui/", prepare: Callable[[Page], None] = str, **options: object) -> Page:
-        context = browser.new_context(**{"viewport": DESKTOP, **options})  # type: ignore[arg-type]
+        context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-US", **options})  # type: ignore[arg-type]
         context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()

@@ -44,7 +44,7 @@ def _service(folder: Path) -> LiveService:
 
 
 def _page(browser: Browser, service: LiveService, size: dict[str, int], scheme: str) -> Page:
-    page = browser.new_page(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    page = browser.new_page(viewport=size, color_scheme=scheme, locale="en-US")  # type: ignore
     page.set_default_timeout(90_000)
     page.goto(service.url + "/ui/")
     ready(page)

@@ -167,9 +167,9 @@ def test_a_picture_can_be_pasted_and_dropped(open_page: Open):
 @pytest.mark.parametrize(
     ("name", "kind", "data", "words"),
     [
-        ("notes.txt", "text/plain", b"no picture", "none of png, jpeg, webp"),
+        ("notes.txt", "text/plain", b"no picture", "PNG, JPEG, WebP, HEIC, AVIF, GIF"),
         ("broken.png", "image/png", b"no picture", "cannot be read"),
-        ("large.png", "image/png", bytes(2_000_000), "1.0 MB are taken at most"),
+        ("large.png", "image/png", bytes(2_000_000), "It has 2 MB; 1 MB are the most"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_it_travels(
@@ -178,7 +178,7 @@ def test_what_cannot_be_used_is_refused_before_it_travels(
     page = open_page()
     ready(page)
     page.set_input_files("#media", {"name": name, "mimeType": kind, "buffer": data})
-    page.locator("#media-about.problem", has_text=words).wait_for()
+    page.locator("#media-problem [role=alert]", has_text=words).wait_for()
 
 
 def test_models_own_sizes_are_offered(open_page: Open, service: LiveService):

@@ -1,17 +1,6 @@
-// The service's REST API: JSON in and out, every failure an ApiError.
+// The service's REST API: JSON in and out, every failure a Problem.
 
-export class ApiError extends Error {
-  constructor(status, { code, message, param, hint } = {}) {
-    super(message || "The service answered something unexpected.");
-    Object.assign(this, { status, code, param, hint });
-  }
-}
-
-const UNREACHABLE = {
-  code: "unreachable",
-  message: "The service does not answer.",
-  hint: "It may be starting again. Try in a moment.",
-};
+import { Problem } from "./problem.js";
 
 /** Whether it may be gone at the next try: nobody answered, or the service itself was at fault. */
 export const passing = ({ status }) => status === 0 || status >= 500;
@@ -25,7 +14,7 @@ export function onSignIn(call) {
 
 /**
  * Ask the service; `body` is an object (sent as JSON) or FormData.
- * Answers the JSON, or null where there is none. Throws ApiError; status 0: nobody answered.
+ * Answers the JSON, or null where there is none. Throws a Problem; status 0: nobody answered.
  */
 export async function ask(path, { method = "GET", body, signal } = {}) {
   const json = body && !(body instanceof FormData);
@@ -39,12 +28,12 @@ export async function ask(path, { method = "GET", body, signal } = {}) {
     });
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;
-    throw new ApiError(0, UNREACHABLE);
+    throw new Problem({ status: 0, code: "unreachable" });
   }
   const content = await answer.json().catch(() => null);
   if (answer.ok) return content;
   if (answer.status === 401) signIn();
-  throw new ApiError(answer.status, content?.error);
+  throw new Problem({ code: "unexpected", ...content?.error, status: answer.status });
 }
 
 /** A form for what carries a file, else an object. Values of a form are texts. */
@@ -52,6 +41,7 @@ export function bodyOf(fields, file) {
   if (!file) return fields;
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue; // as JSON does
     form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
   form.append(file.field, file.file);

@@ -1,9 +1,11 @@
 // What would come of the form as it stands: asked of the service itself, without making it.
 
-import { ApiError, ask, bodyOf } from "./api.js";
+import { ask, bodyOf } from "./api.js";
 import { $, debounced, h } from "./dom.js";
 import * as form from "./form.js";
+import { say } from "./language.js";
 import * as media from "./media.js";
+import { Problem, theirs, wordsOf } from "./problem.js";
 import { fieldWord, gigabytes, rounded, seconds, size, span } from "./words.js";
 
 const PAUSE_MILLISECONDS = 350;
@@ -17,52 +19,61 @@ export const refresh = debounced(PAUSE_MILLISECONDS, look);
 async function look() {
   running.abort();
   running = new AbortController();
-  const file = media.current();
-  if (file && file.file.size > LARGEST_UPLOAD_BYTES) {
-    $("estimate").replaceChildren(h("p", { class: "muted" }, "This file is looked at when you start."));
-    return;
-  }
-  const fields = { prompt: "…", ...form.read(), dry_run: true }; // the prompt changes no figure
-  if (fields.template) delete fields.prompt;
+  const { signal } = running;
+  let file = null;
   try {
-    show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal: running.signal }));
+    const fields = { prompt: "…", ...form.read(), dry_run: true }; // the prompt changes no figure
+    if (fields.template) delete fields.prompt;
+    file = await media.current();
+    if (signal.aborted) return;
+    if (file && file.file.size > LARGEST_UPLOAD_BYTES) later();
+    else show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal }));
+    if (file) media.praise(file);
     form.clearProblems();
   } catch (problem) {
-    if (problem instanceof ApiError) refuse(problem);
+    if (problem instanceof Problem) refuse(problem, file);
     else if (problem.name !== "AbortError") throw problem;
   }
 }
 
-function refuse(problem) {
+const later = () => $("estimate").replaceChildren(h("p", { class: "muted" }, () => say("media.later")));
+
+function refuse(problem, file) {
+  if (media.blame(problem, file)) {
+    form.clearProblems();
+    $("estimate").replaceChildren();
+    return;
+  }
   if (form.touched(problem.param)) {
     form.showProblem(problem, { focus: false });
     $("estimate").replaceChildren();
     return;
   }
   form.clearProblems();
-  const text = [problem.message, problem.hint].filter(Boolean).join(" ");
-  $("estimate").replaceChildren(h("p", { class: "muted" }, text));
+  $("estimate").replaceChildren(h("p", { class: "muted" }, wordsOf(problem)));
 }
 
 function show({ resolved, adjustments, memory, seconds: time }) {
   const { num_frames, fps, num_inference_steps } = resolved;
-  const frames = `${num_frames} frames at ${rounded(fps)} fps, ${num_inference_steps} steps.`;
+  const frames = () =>
+    say("estimate.frames", { count: num_frames, fps: rounded(fps), steps: num_inference_steps });
   $("estimate").replaceChildren(
-    h("p", { class: "resolved" }, `${size(resolved)}, ${seconds(resolved)}`),
-    h("p", { class: "muted" }, `${frames} ${timeWords(time)} ${memoryWords(memory)}`),
+    h("p", { class: "resolved" }, () => `${size(resolved)}, ${seconds(resolved)}`),
+    h("p", { class: "muted" }, () => `${frames()} ${timeWords(time)} ${memoryWords(memory)}`),
     h("ul", { class: "adjustments" }, adjustments.map(adjustment)));
 }
 
 export function adjustment({ field, requested, resolved, reason }) {
-  const change = `${fieldWord(field)} ${rounded(requested, 3)} becomes ${rounded(resolved, 3)}`;
-  return h("li", {}, h("strong", {}, change), `: ${reason}.`);
+  const values = () => ({
+    field: fieldWord(field), requested: rounded(requested, 3), resolved: rounded(resolved, 3) });
+  return h("li", {}, h("strong", {}, () => say("becomes", values())), ": ", theirs(`${reason}.`));
 }
 
 const timeWords = (time) =>
-  time === null ? "How long it takes is known after the first video." : `About ${span(time)}.`;
+  time === null ? say("estimate.no_time") : say("estimate.time", { time: span(time) });
 
 function memoryWords(memory) {
-  if (!memory) return "Its memory is known when the checkpoint is on disk.";
-  const needed = `${gigabytes(memory.total_bytes)} of ${gigabytes(memory.capacity_bytes)} memory`;
-  return `${memory.measured ? "Takes" : "Takes about"} ${needed}.`;
+  if (!memory) return say("estimate.no_memory");
+  const values = { needed: gigabytes(memory.total_bytes), capacity: gigabytes(memory.capacity_bytes) };
+  return say(memory.measured ? "estimate.memory" : "estimate.memory_about", values);
 }

@@ -1,15 +1,19 @@
 // The form: built from /info, read into a request, filled from a job, problems at their fields.
 
-import { $, h } from "./dom.js";
-import * as options from "./options.js";
+import { $, h, tell, write } from "./dom.js";
+import { say } from "./language.js";
 import * as media from "./media.js";
+import * as number from "./number.js";
+import * as options from "./options.js";
 import * as presets from "./presets.js";
+import { Problem, wordsOf } from "./problem.js";
 import { choices, spanOf } from "./sizes.js";
-import { rounded } from "./words.js";
+import { rounded, size } from "./words.js";
 
 const CUSTOM = "custom";
-const NUMBERS = ["duration", "fps", "num_inference_steps", "guidance_scale"];
-const TEXTS = ["prompt", "negative_prompt", "seed"];
+const NUMBERS = ["duration", "fps", "num_inference_steps", "guidance_scale", "seed"];
+const TEXTS = ["prompt", "negative_prompt"];
+const SIZE = /^\d+\s*[x×*]\s*\d+$/i;
 /** Fields of the API that have another one's place on this page. */
 const PLACES = { num_frames: "duration", image: "media", video: "media" };
 
@@ -17,12 +21,8 @@ export function build(info, uploads) {
   const { limits, defaults, capabilities } = info;
   resolutions(limits, defaults);
   lengths(limits, defaults);
-  $("num_inference_steps").placeholder = defaults.num_inference_steps;
-  $("num_inference_steps").min = limits.min_steps;
-  $("num_inference_steps").max = limits.max_steps;
-  $("guidance_scale").placeholder = rounded(defaults.guidance_scale);
+  numbers(limits, defaults);
   $("negative_prompt").placeholder = defaults.negative_prompt;
-  $("fps").placeholder = rounded(defaults.fps);
   place("negative_prompt").hidden = !limits.takes_negative_prompt;
   place("fps").hidden = limits.fixed_fps !== null;
   place("generate_audio").hidden = !capabilities.includes("audio");
@@ -30,12 +30,30 @@ export function build(info, uploads) {
   media.build(capabilities, uploads);
 }
 
+function numbers({ min_steps, max_steps, max_guidance_scale }, defaults) {
+  const kinds = {
+    duration: {},
+    fps: {},
+    num_inference_steps: { whole: true, least: min_steps, most: max_steps },
+    guidance_scale: { least: 0, most: max_guidance_scale },
+    seed: { whole: true, least: 0, most: Number.MAX_SAFE_INTEGER },
+  };
+  for (const [name, kind] of Object.entries(kinds)) {
+    for (const [attribute, value] of Object.entries(number.numeric(kind))) {
+      if (value !== null) $(name).setAttribute(attribute, value);
+    }
+  }
+  for (const name of ["fps", "num_inference_steps", "guidance_scale"]) {
+    write($(name), "placeholder", () => rounded(defaults[name]));
+  }
+}
+
 function resolutions(limits, defaults) {
-  const usual = `${defaults.width} × ${defaults.height} default`;
   $("resolution").replaceChildren(
-    h("option", { value: "" }, usual),
-    ...choices(limits, defaults).map(({ label, value }) => h("option", { value }, label)),
-    h("option", { value: CUSTOM }, "Another size"),
+    h("option", { value: "" }, () => say("resolution.default", { size: size(defaults) })),
+    ...choices(limits, defaults).map(({ shape, size: sides, value }) =>
+      h("option", { value }, () => say(`shape.${shape}`, { size: sides }))),
+    h("option", { value: CUSTOM }, () => say("resolution.other")),
   );
   $("resolution").addEventListener("change", showSize);
 }
@@ -46,27 +64,35 @@ function showSize() {
 
 function lengths(limits, defaults) {
   const [least, most] = spanOf(limits, defaults);
-  $("duration").placeholder = rounded(defaults.num_frames / (limits.fixed_fps ?? defaults.fps));
-  $("duration-about").textContent = `${rounded(least)} to ${rounded(most)}`;
+  const usual = defaults.num_frames / (limits.fixed_fps ?? defaults.fps);
+  write($("duration"), "placeholder", () => rounded(usual));
+  tell($("duration-about"), () => say("range", { least: rounded(least), most: rounded(most) }));
 }
 
-/** The request as it stands; what is empty is left out. */
+/** The request as it stands; what is empty is left out. Throws a Problem at the first field that is wrong. */
 export function read() {
   const fields = {};
   for (const name of TEXTS) if ($(name).value.trim()) fields[name] = $(name).value.trim();
-  for (const name of NUMBERS) if ($(name).value !== "") fields[name] = Number($(name).value);
-  const chosen = $("resolution").value;
-  const size = chosen === CUSTOM ? $("size").value.trim() : chosen;
-  if (size) fields.resolution = size.toLowerCase().replace(/\s*[×x]\s*/, "x");
+  for (const name of NUMBERS) fields[name] = number.read($(name));
+  fields.resolution = resolution();
   if (!place("generate_audio").hidden && !$("generate_audio").checked) fields.generate_audio = false;
   const own = options.read();
   if (Object.keys(own).length) fields.options = own;
   return presets.complete(fields);
 }
 
+function resolution() {
+  const chosen = $("resolution").value;
+  if (chosen !== CUSTOM) return chosen || undefined;
+  const sides = $("size").value.trim();
+  if (!SIZE.test(sides)) throw new Problem({ param: "resolution", message: () => say("resolution.wrong") });
+  return sides.replace(/\s*[x×*]\s*/i, "x");
+}
+
 /** Show these fields of a request, and none of what stood there before. */
 export function fill(fields) {
-  for (const name of [...TEXTS, ...NUMBERS]) $(name).value = fields[name] ?? "";
+  for (const name of TEXTS) $(name).value = fields[name] ?? "";
+  for (const name of NUMBERS) $(name).value = number.shown(fields[name] ?? "");
   const known = [...$("resolution").options].some(({ value }) => value === (fields.resolution ?? ""));
   $("resolution").value = known ? fields.resolution ?? "" : CUSTOM;
   $("size").value = known ? "" : fields.resolution;
@@ -80,7 +106,7 @@ export function fill(fields) {
 export function settingsOf(job) {
   const { requested, resolved } = job;
   const frames = requested.num_frames;
-  const duration = frames ? Number(rounded(frames / resolved.fps, 3)) : requested.duration;
+  const duration = frames ? Number((frames / resolved.fps).toFixed(3)) : requested.duration;
   return { ...requested, duration, prompt: requested.prompt ?? resolved.prompt };
 }
 
@@ -99,32 +125,46 @@ function placeOf(param) {
   return null;
 }
 
+let clear = () => {}; // takes back what stands at a field
+
 export function clearProblems() {
-  for (const note of document.querySelectorAll("#form .field .problem")) note.remove();
-  for (const input of document.querySelectorAll("#form [aria-invalid]")) {
-    input.removeAttribute("aria-invalid");
-    input.removeAttribute("aria-errormessage");
-  }
+  clear();
+  clear = () => {};
   $("form-problem").hidden = true;
 }
 
 /** Say what is wrong at its field, or above the button where it is nobody's. */
-export function showProblem({ message, hint, param }, { focus }) {
+export function showProblem(problem, { focus }) {
   clearProblems();
-  const text = hint ? `${message} ${hint}` : message;
-  const where = param ? placeOf(param) : null;
-  if (!where) {
-    $("form-problem").textContent = text;
-    $("form-problem").hidden = false;
-    return;
-  }
+  const where = problem.param ? placeOf(problem.param) : null;
+  if (where) return showAt(where, problem, focus);
+  tell($("form-problem"), wordsOf(problem));
+  $("form-problem").hidden = false;
+  if (focus && problem.at) $(problem.at).focus();
+}
+
+function showAt(where, problem, focus) {
   if ($("more").contains(where)) $("more").open = true;
   const id = `${where.dataset.field}-problem`;
-  where.append(h("p", { class: "problem", id, role: focus ? "alert" : null }, text));
-  const input = where.querySelector("input:not([hidden]), textarea, select:not([hidden])");
-  input?.setAttribute("aria-invalid", "true");
-  input?.setAttribute("aria-errormessage", id);
+  const note = h("p", { class: "problem", id, role: focus ? "alert" : null }, wordsOf(problem));
+  where.append(note);
+  const own = where.querySelector(".follows:not([hidden])");
+  const input = own ?? where.querySelector("input:not([hidden]), textarea, select");
+  const unmark = input ? mark(input, id) : () => {};
+  clear = () => (note.remove(), unmark());
   if (focus) input?.focus();
+}
+
+/** The words with this id are an input's error; answers what takes it back. */
+function mark(input, id) {
+  const before = input.getAttribute("aria-describedby");
+  write(input, "aria-invalid", "true");
+  write(input, "aria-errormessage", id);
+  write(input, "aria-describedby", before ? `${before} ${id}` : id);
+  return () => {
+    for (const name of ["aria-invalid", "aria-errormessage", "aria-describedby"]) input.removeAttribute(name);
+    if (before) write(input, "aria-describedby", before);
+  };
 }
 
 /** Whether the person has said anything in a field, so that it can be wrong already. */

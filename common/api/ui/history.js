@@ -1,7 +1,9 @@
 // All jobs, newest first, a page at a time.
 
-import { ApiError, ask, passing } from "./api.js";
-import { $, h } from "./dom.js";
+import { ask, passing } from "./api.js";
+import { $, h, tell } from "./dom.js";
+import { percent, say } from "./language.js";
+import { Problem } from "./problem.js";
 import { ended, moment, seconds, size, stateWord } from "./words.js";
 
 const PAGE = 12;
@@ -42,7 +44,7 @@ async function pageOf(where) {
   try {
     return await ask(`/jobs?limit=${PAGE}${where}`);
   } catch (problem) {
-    if (!(problem instanceof ApiError)) throw problem;
+    if (!(problem instanceof Problem)) throw problem;
     if (passing(problem)) timer = setTimeout(refresh, LOOK_MILLISECONDS);
     return null;
   }
@@ -61,7 +63,7 @@ function empty() {
 export function put(job, place = "prepend") {
   const known = cards.get(job.id);
   if (known && !ended(known.job) && !ended(job) && known.job.state === job.state) {
-    known.item.querySelector(".badge").textContent = badge(job);
+    tell(known.item.querySelector(".badge"), () => badge(job));
     known.job = job;
     return;
   }
@@ -90,21 +92,22 @@ export function mark(id) {
 }
 
 function badge({ state, progress }) {
-  const percent = state === "running" ? `, ${Math.floor(progress.percent)} %` : "";
-  return stateWord(state) + percent;
+  const far = state === "running" ? `, ${percent(progress.percent)}` : "";
+  return stateWord(state) + far;
 }
 
 function card(job) {
   const { prompt } = job.resolved;
   const made = job.state === "completed";
-  const about = `${moment(job.created_at)}, ${size(job.resolved)}, ${seconds(job.resolved)}`;
+  const about = () => `${moment(job.created_at)}, ${size(job.resolved)}, ${seconds(job.resolved)}`;
   const open = h("button", { type: "button", class: "open", on: { click: () => calls.open(job) } },
     made && job.links.thumbnail ? h("img", { src: job.links.thumbnail, alt: "", loading: "lazy" }) : h("span", { class: "blank" }),
     h("span", { class: "words" }, prompt),
-    h("span", { class: `badge ${job.state}` }, badge(job)),
+    h("span", { class: `badge ${job.state}` }, () => badge(job)),
     h("span", { class: "muted meta" }, about));
-  const [name, call] = ended(job) ? ["Delete", calls.remove] : ["Cancel", calls.cancel];
-  const act = h("button", { type: "button", class: "small quiet", "aria-label": `${name}: ${prompt}`,
-    on: { click: () => call(job) } }, name);
+  const [key, call] = ended(job) ? ["delete", calls.remove] : ["cancel", calls.cancel];
+  const named = () => say(`${key}.named`, { prompt });
+  const act = h("button", { type: "button", class: "small quiet", "aria-label": named,
+    on: { click: () => call(job) } }, () => say(key));
   return h("li", { "data-id": job.id }, open, act);
 }

@@ -1,12 +1,15 @@
 // The page: its parts, and what happens between them.
 
-import { ApiError, ask, bodyOf } from "./api.js";
-import { $, announce, h } from "./dom.js";
+import { ask, bodyOf } from "./api.js";
+import { $, announce, h, tell } from "./dom.js";
 import * as estimate from "./estimate.js";
 import * as form from "./form.js";
 import * as history from "./history.js";
+import { keep } from "./kept.js";
+import * as language from "./language.js";
 import * as media from "./media.js";
 import * as presets from "./presets.js";
+import { Problem } from "./problem.js";
 import * as session from "./session.js";
 import * as stage from "./stage.js";
 
@@ -15,6 +18,7 @@ let began = false;
 
 siblings();
 theme();
+language.offer($("language"));
 stage.build({ again, seed, cancel, remove, changed });
 history.build({ open: ({ id }) => (location.hash = id), cancel, remove });
 $("form").addEventListener("submit", (event) => (event.preventDefault(), start()));
@@ -33,7 +37,7 @@ async function begin() {
   try {
     if (!began) await learn();
   } catch (problem) {
-    if (!(problem instanceof ApiError)) throw problem;
+    if (!(problem instanceof Problem)) throw problem;
     return stage.missing(problem);
   }
   estimate.refresh();
@@ -52,8 +56,8 @@ async function learn() {
 function title({ title: name, checkpoint, stands_in_for }) {
   document.title = `${name}, VideosDGX`;
   $("title").textContent = name;
-  const stand = stands_in_for ? [", ", h("strong", {}, `stands in for ${stands_in_for}`)] : [];
-  $("about").replaceChildren(checkpoint.id, ...stand);
+  const stand = () => language.say("stands_in", { model: stands_in_for });
+  tell($("about"), checkpoint.id, stands_in_for ? [", ", h("strong", {}, stand)] : []);
 }
 
 function siblings() {
@@ -69,11 +73,11 @@ function theme() {
     const chosen = document.documentElement.dataset.theme;
     return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   };
-  const name = () => ($("theme").textContent = dark() ? "Light" : "Dark");
+  const name = () => tell($("theme"), () => language.say(dark() ? "theme.light" : "theme.dark"));
   $("theme").addEventListener("click", () => {
     const next = dark() ? "light" : "dark";
     document.documentElement.dataset.theme = next;
-    localStorage.setItem("theme", next);
+    keep("theme", next);
     name();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
@@ -82,16 +86,20 @@ function theme() {
 
 async function start() {
   $("start").disabled = true;
+  let file = null;
   try {
-    const body = bodyOf(form.read(), media.current());
-    const job = await ask("/generate", { method: "POST", body });
+    const fields = form.read();
+    file = await media.current();
+    const job = await ask("/generate", { method: "POST", body: bodyOf(fields, file) });
+    media.praise(file);
     form.clearProblems();
     history.put(job);
     location.hash = job.id;
     if (matchMedia("(max-width: 859px)").matches) $("stage").scrollIntoView();
   } catch (problem) {
-    if (!(problem instanceof ApiError)) throw problem;
-    form.showProblem(problem, { focus: true });
+    if (!(problem instanceof Problem)) throw problem;
+    if (media.blame(problem, file)) (form.clearProblems(), $("media").focus());
+    else form.showProblem(problem, { focus: true });
   } finally {
     $("start").disabled = false;
   }
@@ -110,9 +118,8 @@ function again(job) {
   presets.reset();
   form.fill(form.settingsOf(job));
   media.remove();
-  const file = job.resolved.image || job.resolved.video;
-  if (file) $("media-about").textContent = "It began with a file: add that again";
-  announce("The settings are in the form.");
+  if (job.resolved.image || job.resolved.video) media.miss();
+  announce(language.say("again.done"));
   $("prompt").focus();
   estimate.refresh();
 }
@@ -140,7 +147,7 @@ async function remove(job) {
   history.forget(job.id);
   if (stage.showing() === job.id) (stage.clear(), window.history.replaceState(null, "", location.pathname));
   $("history-title").scrollIntoView({ block: "nearest" });
-  announce("Deleted.");
+  announce(language.say("delete.done"));
   await history.refresh();
 }
 
@@ -158,7 +165,7 @@ async function told(call) {
   try {
     return await call();
   } catch (problem) {
-    if (!(problem instanceof ApiError)) throw problem;
+    if (!(problem instanceof Problem)) throw problem;
     if (problem.status !== 404) form.showProblem(problem, { focus: false });
     return null;
   }

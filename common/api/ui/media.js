@@ -1,14 +1,17 @@
-// The picture or video to begin with: chosen, dropped or pasted.
+// The picture or video to begin with. A file that is not taken stays here as refused, until the next choice.
 
-import { $, h } from "./dom.js";
-import { megabytes } from "./words.js";
+import { $, h, tell, write } from "./dom.js";
+import { carried, listen } from "./drops.js";
+import * as kinds from "./kinds.js";
+import { say } from "./language.js";
+import { Problem, wordsOf } from "./problem.js";
+import { megabytes, size } from "./words.js";
 
-const IMAGES = ["image/png", "image/jpeg", "image/webp"];
-const VIDEOS = ["video/mp4", "video/quicktime", "video/webm", "video/x-matroska"];
-
-let accepted = [];
+let fields = []; // what the model takes, of "image" and "video"
 let uploads;
-let chosen = null;
+let chosen = null; // {field, file}
+let refused = false; // what was chosen last is not taken
+let choice = 0; // the newest one counts: to look at a file takes a moment
 let changed = () => {};
 let address = null;
 
@@ -16,74 +19,110 @@ export function onChange(call) {
   changed = call;
 }
 
-/** {field, file} as the API takes it, or null. */
-export const current = () => chosen;
-
 export function build(capabilities, limits) {
   const image = capabilities.includes("image_to_video");
   const video = capabilities.includes("video_continuation");
   uploads = limits;
-  accepted = [...(image ? IMAGES : []), ...(video ? VIDEOS : [])];
-  if (!accepted.length) return;
-  $("media-label").textContent = image && video ? "Picture or video to begin with" : "First picture";
-  if (!image) $("media-label").textContent = "Video to go on from";
-  $("media").accept = accepted.join(",");
+  fields = [...(image ? ["image"] : []), ...(video ? ["video"] : [])];
+  listen({ takes: fields.length > 0, zone: $("drop"), take });
+  if (!fields.length) return;
+  tell($("media-label"), () => say(fields.length > 1 ? "media.either" : `media.${fields[0]}`));
+  $("media").accept = kinds.accepted(fields);
   $("form").querySelector('[data-field="media"]').hidden = false;
   remove();
-  $("media").addEventListener("change", () => take($("media").files[0]));
-  $("media-remove").addEventListener("click", remove);
-  listen($("drop"));
+  $("media").addEventListener("change", () => take(carried($("media").files)));
+  $("media-remove").addEventListener("click", () => (remove(), $("media").focus()));
 }
 
-function listen(drop) {
-  const over = (is) => drop.classList.toggle("over", is);
-  drop.addEventListener("dragover", (event) => (event.preventDefault(), over(true)));
-  drop.addEventListener("dragleave", () => over(false));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    over(false);
-    take(event.dataTransfer.files[0]);
-  });
-  document.addEventListener("paste", (event) => take(event.clipboardData?.files[0]));
+/** {field, file} as the API takes it, or null. Throws a Problem where what was chosen is not taken. */
+export async function current() {
+  if (chosen && !refused && (await vanished(chosen.file))) refuse(chosen.file.name, [() => say("media.gone")]);
+  if (refused && !chosen) throw new Problem({ message: () => say("media.stands"), at: "media" });
+  return chosen;
+}
+
+/** The service refuses this file: whether it was the file, and is said here. */
+export function blame({ status, param, ...problem }, sent) {
+  const file = ["image", "video"].includes(param) || [413, 415].includes(status);
+  if (!sent || sent !== chosen || !file) return false;
+  point(sent.file.name, wordsOf(problem));
+  return true;
+}
+
+/** The service takes the file after all. */
+export function praise(sent) {
+  if (sent && sent === chosen) point(null);
 }
 
 export function remove() {
+  choice += 1;
   show(null);
-  $("media").value = "";
-  $("media-about").textContent = "Choose, drop or paste";
+  point(null);
+  tell($("media-about"), () => say("media.choose"));
   changed();
 }
 
-async function take(file) {
-  if (!file) return;
-  const problem = await problemOf(file);
-  if (problem) {
-    show(null);
-    $("media").value = "";
-    $("media-about").textContent = problem;
-    $("media-about").classList.add("problem");
-    changed();
-    return;
-  }
-  show({ field: IMAGES.includes(file.type) ? "image" : "video", file });
+/** A video is made again that began with a file, which is not here. */
+export function miss() {
+  if (fields.length) refuse(() => say("media.again"), [() => say("media.add")]);
+}
+
+/** One file, or several, or a folder, as they come. */
+async function take({ files, folder }) {
+  if (!files.length) return;
+  const mine = (choice += 1);
+  const [file] = files;
+  const name = files.length > 1 ? () => say("media.several", { count: files.length }) : file.name;
+  const field = kinds.fieldOf(file, fields);
+  const problem = files.length > 1 ? () => say("media.one")
+    : folder ? () => say("media.folder") : await problemOf(field, file);
+  if (mine !== choice) return;
+  $("media").value = ""; // so that the same file can be chosen again
+  if (problem) refuse(name, [problem]);
+  else (point(null), show({ field, file }));
   changed();
 }
 
-async function problemOf(file) {
-  const kinds = accepted.map((type) => type.split("/")[1]).join(", ");
-  if (!accepted.includes(file.type)) return `${file.name} is none of ${kinds}.`;
-  const video = VIDEOS.includes(file.type);
-  const most = video ? uploads.max_video_bytes : uploads.max_body_bytes;
+/** Why a file is not taken, as a text of the page; null where nothing is known against it. */
+async function problemOf(field, file) {
+  if (!field) return () => say("media.kind", { kinds: kinds.shown(fields) });
+  if (!file.size) return () => say("media.empty");
+  const most = field === "video" ? uploads.max_video_bytes : uploads.max_body_bytes;
   if (file.size > most) {
-    return `${file.name} has ${megabytes(file.size)}; ${megabytes(most)} are taken at most.`;
+    return () => say("media.size", { bytes: megabytes(file.size), most: megabytes(most) });
   }
-  if (video) return null;
+  if (await vanished(file)) return () => say("media.gone");
+  return field === "video" ? null : await pixelsProblem(file);
+}
+
+async function pixelsProblem(file) {
   const picture = await createImageBitmap(file).catch(() => null);
-  if (!picture) return `${file.name} cannot be read as a picture.`;
-  const pixels = picture.width * picture.height;
+  if (!picture) return (await heifLike(file)) ? null : () => say("media.damaged");
+  const { width, height } = picture;
   picture.close();
-  const limit = uploads.max_image_pixels;
-  return pixels > limit ? `${file.name} has ${pixels} pixels; ${limit} are taken at most.` : null;
+  const most = uploads.max_image_pixels;
+  return width * height > most ? () => say("media.pixels", { pixels: width * height, most }) : null;
+}
+
+/** HEIC and AVIF, under whatever name: not every browser shows them, the service takes them. */
+const heifLike = async (file) => (await file.slice(4, 8).text()) === "ftyp";
+
+const vanished = (file) => file.slice(0, 1).arrayBuffer().then(() => false, () => true);
+
+function refuse(name, why) {
+  show(null);
+  tell($("media-about"), name);
+  $("media-remove").hidden = false;
+  point(name, why);
+}
+
+/** Say at the field what is wrong with the file that stands there; null: nothing is. */
+function point(name, why = []) {
+  refused = name !== null;
+  const called = typeof name === "function" ? name : () => say("media.refused", { name });
+  const note = refused ? h("p", { class: "problem", role: "alert" }, called, " ", why) : null;
+  tell($("media-problem"), note);
+  $("media").setAttribute("aria-invalid", String(refused));
 }
 
 function show(media) {
@@ -91,22 +130,25 @@ function show(media) {
   if (address) URL.revokeObjectURL(address);
   address = media ? URL.createObjectURL(media.file) : null;
   $("media-remove").hidden = !media;
-  $("media-about").classList.remove("problem");
   $("drop").classList.toggle("filled", Boolean(media));
-  $("media-preview").replaceChildren(...(media ? [preview(media)] : []));
+  tell($("media-preview"), media ? preview(media) : null);
 }
 
 function preview({ field, file }) {
-  const about = (width, height) => {
-    $("media-about").textContent = `${file.name}, ${width} × ${height}, ${megabytes(file.size)}`;
-  };
-  $("media-about").textContent = file.name;
-  if (field === "video") {
-    const on = { loadedmetadata: ({ target }) => about(target.videoWidth, target.videoHeight) };
-    const video = h("video", { src: address, preload: "metadata", "aria-label": "The chosen video", on });
-    video.muted = true;
-    return video;
+  const of = { name: file.name, bytes: () => megabytes(file.size) };
+  const about = (key, more = {}) =>
+    tell($("media-about"), () => say(key, { name: of.name, bytes: of.bytes(), ...more }));
+  const error = ({ target }) => (target.remove(), about("media.plain"));
+  tell($("media-about"), file.name);
+  if (field === "image") {
+    const load = ({ target }) =>
+      about("media.shape", { size: size({ width: target.naturalWidth, height: target.naturalHeight }) });
+    return h("img", { src: address, alt: () => say("media.picture"), on: { load, error } });
   }
-  const on = { load: ({ target }) => about(target.naturalWidth, target.naturalHeight) };
-  return h("img", { src: address, alt: "The chosen picture", on });
+  const loadedmetadata = ({ target }) =>
+    about("media.shape", { size: size({ width: target.videoWidth, height: target.videoHeight }) });
+  const video = h("video", { src: address, preload: "metadata", "aria-label": () => say("media.film"),
+    on: { loadedmetadata, error } });
+  video.muted = true;
+  return video;
 }

@@ -1,6 +1,9 @@
 // The model's own options, as inputs: from the JSON schema that /info gives.
 
 import { h } from "./dom.js";
+import { say } from "./language.js";
+import * as number from "./number.js";
+import { theirs } from "./problem.js";
 
 let inputs = new Map();
 
@@ -12,10 +15,11 @@ export function build(target, schema) {
     inputs.set(name, input);
     target.append(
       h("div", { class: "field", "data-field": `options.${name}` },
-        h("label", { for: input.id }, name.replaceAll("_", " ")),
+        h("label", { for: input.id }, theirs(name.replaceAll("_", " "))),
         input,
-        h("p", { class: "hint" }, (property.description ?? "").replaceAll("`", ""))),
+        h("p", { class: "hint", id: `${input.id}-about` }, theirs((property.description ?? "").replaceAll("`", "")))),
     );
+    input.setAttribute("aria-describedby", `${input.id}-about`);
   }
 }
 
@@ -30,39 +34,51 @@ function kindOf(property, schema) {
 function inputFor(id, kind) {
   const usual = kind.default ?? null;
   const values = kind.enum ?? (kind.type === "boolean" ? [true, false] : null);
-  if (values) {
-    const named = (value) => (value === true ? "yes" : value === false ? "no" : String(value));
-    return h("select", { id },
-      h("option", { value: "" }, usual === null ? "model's own" : `default: ${named(usual)}`),
-      values.map((value) => h("option", { value: JSON.stringify(value) }, named(value))));
-  }
+  if (values) return choice(id, values, usual);
   if (kind.type === "number" || kind.type === "integer") {
-    const step = kind.type === "integer" ? "1" : "any";
-    const { minimum: min, maximum: max } = kind;
-    return h("input", { id, type: "number", step, min, max, placeholder: usual ?? "model's own" });
+    const { minimum: least, maximum: most } = kind;
+    const placeholder = () => (usual === null ? say("option.own") : number.shown(usual));
+    return h("input", { id, placeholder, ...number.numeric({ whole: kind.type === "integer", least, most }) });
   }
   if (kind.type === "string") return h("input", { id, "data-text": true, placeholder: usual ?? "" });
   if (kind.type === "array" && kind.items?.type === "string") {
-    return h("textarea", { id, rows: 3, "data-lines": true, placeholder: "one a line" });
+    return h("textarea", { id, rows: 3, "data-lines": true, placeholder: () => say("option.lines") });
   }
   return null; // not simple: there is the API for it
 }
 
+function choice(id, values, usual) {
+  const named = (value) => (typeof value === "boolean" ? say(value ? "yes" : "no") : String(value));
+  const first = () => (usual === null ? say("option.own") : say("option.default", { value: named(usual) }));
+  return h("select", { id },
+    h("option", { value: "" }, first),
+    values.map((value) => h("option", { value: JSON.stringify(value) }, () => named(value))));
+}
+
+/** What was chosen. Throws a Problem at the option's field. */
 export function read() {
   const found = {};
   for (const [name, input] of inputs) {
     if (input.value === "") continue;
-    if ("lines" in input.dataset) found[name] = input.value.split("\n");
-    else found[name] = "text" in input.dataset ? input.value : JSON.parse(input.value);
+    const value = valueOf(input);
+    if (value !== undefined) found[name] = value;
   }
   return found;
 }
 
+function valueOf(input) {
+  if ("number" in input.dataset) return number.read(input);
+  if ("lines" in input.dataset) return input.value.split("\n");
+  return "text" in input.dataset ? input.value : JSON.parse(input.value);
+}
+
 export function fill(values) {
-  for (const [name, input] of inputs) {
-    const value = values[name];
-    if (value === undefined || value === null) input.value = "";
-    else if ("lines" in input.dataset) input.value = value.join("\n");
-    else input.value = "text" in input.dataset ? value : JSON.stringify(value);
-  }
+  for (const [name, input] of inputs) input.value = textOf(input, values[name] ?? null);
+}
+
+function textOf(input, value) {
+  if (value === null) return "";
+  if ("number" in input.dataset) return number.shown(value);
+  if ("lines" in input.dataset) return value.join("\n");
+  return "text" in input.dataset ? value : JSON.stringify(value);
 }

@@ -1,7 +1,9 @@
 // Presets fill the form; a template takes the prompt's place. Both where the service has them.
 
-import { ApiError, ask } from "./api.js";
+import { ask } from "./api.js";
 import { $, h } from "./dom.js";
+import { say } from "./language.js";
+import { Problem } from "./problem.js";
 
 let presets = [];
 let templates = [];
@@ -10,7 +12,7 @@ export async function build(fill) {
   try {
     ({ presets, templates } = await ask("/presets"));
   } catch (problem) {
-    if (problem instanceof ApiError) return; // the page does without
+    if (problem instanceof Problem) return; // the page does without
     throw problem;
   }
   offer("preset", presets, (preset) => preset && fill({ prompt: $("prompt").value, ...preset.values }));
@@ -21,7 +23,7 @@ export async function build(fill) {
 function offer(id, entries, chosen) {
   const select = $(id);
   select.replaceChildren(
-    h("option", { value: "" }, "None"),
+    h("option", { value: "" }, () => say(`${id}.none`)),
     ...entries.map(({ name }) => h("option", { value: name }, name)));
   select.closest(".field").hidden = !entries.length;
   select.addEventListener("change", () => {

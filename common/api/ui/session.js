@@ -1,7 +1,9 @@
 // Who is there, where the service asks for an API key.
 
-import { ApiError, ask, onSignIn } from "./api.js";
-import { $, h } from "./dom.js";
+import { ask, onSignIn } from "./api.js";
+import { $, h, tell } from "./dom.js";
+import { say } from "./language.js";
+import { Problem, wordsOf } from "./problem.js";
 
 const ROUTE = "/auth/session";
 
@@ -22,7 +24,7 @@ function open() {
 
 function offer({ required, user }) {
   $("session").hidden = !(required || user);
-  $("session").textContent = user ? `Sign out ${user}` : "Sign in";
+  tell($("session"), () => (user ? say("sign_out", { user }) : say("sign_in")));
   $("session").onclick = user ? signOut : open;
 }
 
@@ -35,8 +37,8 @@ async function send(begin) {
     offer(await ask(ROUTE));
     await begin();
   } catch (problem) {
-    if (!(problem instanceof ApiError)) throw problem;
-    $("api_key").closest(".field").append(h("p", { class: "problem", role: "alert" }, problem.message));
+    if (!(problem instanceof Problem)) throw problem;
+    $("api_key").closest(".field").append(h("p", { class: "problem", role: "alert" }, wordsOf(problem)));
     $("api_key").focus();
   }
 }

@@ -25,7 +25,7 @@ function sized(ratio, pixels, limits) {
 const legal = ({ width, height }, { min_side, max_side }) =>
   Math.min(width, height) >= min_side && Math.max(width, height) <= max_side;
 
-/** [{label, value}], each size once: every shape, at the default's pixels and at the most. */
+/** [{shape, size, value}], each size once: every shape, at the default's pixels and at the most. */
 export function choices(limits, defaults) {
   const usual = defaults.width * defaults.height;
   const budgets = limits.max_pixels > usual * 1.2 ? [usual, limits.max_pixels] : [usual];
@@ -35,7 +35,7 @@ export function choices(limits, defaults) {
       const frame = sized(ratio, pixels, limits);
       const value = `${frame.width}x${frame.height}`;
       if (legal(frame, limits) && !found.has(value)) {
-        found.set(value, { label: `${frame.width} × ${frame.height} ${shape}`, value });
+        found.set(value, { shape, size: `${frame.width} × ${frame.height}`, value });
       }
     }
   }

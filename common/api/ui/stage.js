@@ -1,9 +1,11 @@
 // One job, large: how far it is, then the video or the reason why there is none.
 
-import { ApiError, ask } from "./api.js";
-import { $, announce, h } from "./dom.js";
+import { ask } from "./api.js";
+import { $, announce, h, tell } from "./dom.js";
 import { details } from "./details.js";
 import { follow } from "./follow.js";
+import { percent as percentage, say } from "./language.js";
+import { Problem, wordsOf } from "./problem.js";
 import { activity, ended, secondsLeft, span, stateWord } from "./words.js";
 
 let shown = null; // {id, state}: what stands on the stage
@@ -22,9 +24,12 @@ export const showing = () => shown?.id ?? null;
 export function clear() {
   stop();
   shown = null;
+  empty(() => say("stage.empty"), () => say("stage.empty_about"));
+}
+
+function empty(headline, about = null) {
   $("stage").replaceChildren(
-    h("div", { class: "empty" }, h("p", {}, "Your video appears here."),
-      h("p", { class: "muted" }, "Describe it, and start. It goes on without this page.")));
+    h("div", { class: "empty" }, h("p", {}, headline), h("p", { class: "muted" }, about)));
 }
 
 /** Put a job on the stage and follow it to its end. */
@@ -37,7 +42,7 @@ export async function show(id) {
     update(job);
     if (!ended(job)) stop = follow(job, { update, preview, lost, gone });
   } catch (problem) {
-    if (!(problem instanceof ApiError)) throw problem;
+    if (!(problem instanceof Problem)) throw problem;
     if (problem.status === 404) gone();
     else missing(problem);
   }
@@ -49,7 +54,7 @@ function update(job) {
   shown = { id: job.id, state: job.state };
   if (!ended(job)) progress(job);
   if (fresh) {
-    announce(`${stateWord(job.state)}: ${job.resolved.prompt}`);
+    announce(say("state.now", { state: stateWord(job.state), prompt: job.resolved.prompt }));
     calls.changed(job);
   }
 }
@@ -67,26 +72,25 @@ function draw(job) {
 
 function player(job) {
   const { download, thumbnail } = job.links;
-  const label = `Video: ${job.resolved.prompt}`;
+  const label = () => say("stage.video", { prompt: job.resolved.prompt });
   return h("video", { src: download, poster: thumbnail, controls: true, loop: true, playsinline: true,
     preload: "metadata", "aria-label": label, width: job.result.width, height: job.result.height });
 }
 
 function failure(job) {
-  const { message, hint } = job.error ?? {};
+  const why = job.error ? wordsOf(job.error) : () => say("stage.cancelled");
   return h("div", { class: "frame failure" },
-    h("p", { class: "headline" }, stateWord(job.state)),
-    h("p", {}, message ?? "It was cancelled before it was finished."),
-    hint ? h("p", { class: "muted" }, hint) : null);
+    h("p", { class: "headline" }, () => stateWord(job.state)),
+    h("p", {}, why));
 }
 
 function running(job) {
-  parts.preview = h("img", { alt: "Preview of the video", hidden: true });
+  parts.preview = h("img", { alt: () => say("stage.preview"), hidden: true });
   parts.percent = h("p", { class: "percent" });
-  parts.bar = h("progress", { max: 100, "aria-label": "Progress" });
+  parts.bar = h("progress", { max: 100, "aria-label": () => say("stage.progress") });
   parts.doing = h("p", { class: "doing" });
   parts.left = h("p", { class: "muted left" });
-  parts.lost = h("p", { class: "muted lost", hidden: true }, "The service does not answer. Trying again.");
+  parts.lost = h("p", { class: "muted lost", hidden: true }, () => say("stage.lost"));
   const frame = h("div", { class: "frame" }, parts.preview, parts.percent);
   frame.style.aspectRatio = `${job.resolved.width} / ${job.resolved.height}`;
   return h("div", { class: "running" }, frame, parts.bar, parts.doing, parts.left, parts.lost);
@@ -95,19 +99,19 @@ function running(job) {
 function progress(job) {
   const { percent, seconds_elapsed } = job.progress;
   parts.lost.hidden = true;
-  parts.percent.textContent = `${Math.floor(percent)} %`;
+  tell(parts.percent, () => percentage(percent));
   parts.bar.value = percent;
-  parts.doing.textContent = activity(job);
+  tell(parts.doing, activity(job));
   const left = secondsLeft(job);
-  const times = [
-    seconds_elapsed ? `${span(seconds_elapsed)} so far` : null,
-    left === null ? null : `about ${span(left)} left`,
+  const times = () => [
+    seconds_elapsed ? say("stage.so_far", { time: span(seconds_elapsed) }) : null,
+    left === null ? null : say("stage.left", { time: span(left) }),
   ];
-  parts.left.textContent = times.filter(Boolean).join(", ");
+  tell(parts.left, () => times().filter(Boolean).join(", "));
   parts.cancel?.toggleAttribute("disabled", job.state === "cancelling");
   if (percent >= 50 && !parts.half) {
     parts.half = true;
-    announce("Half of the video is made.");
+    announce(say("stage.half"));
   }
 }
 
@@ -124,24 +128,21 @@ function lost() {
 
 function gone() {
   clear();
-  announce("This job is no longer there.");
-  $("stage").querySelector("p").textContent = "This job is no longer there.";
+  announce(say("stage.gone"));
+  empty(() => say("stage.gone"));
 }
 
-export function missing({ message, hint }) {
-  $("stage").replaceChildren(
-    h("div", { class: "empty" }, h("p", {}, message), h("p", { class: "muted" }, hint ?? "")));
-}
+export const missing = (problem) => empty(wordsOf(problem));
 
 function actions(job) {
-  const button = (text, call, name = null) =>
-    h("button", { type: "button", class: name, on: { click: () => call(job) } }, text);
-  const again = button("Use these settings again", calls.again);
+  const button = (key, call, name = null) =>
+    h("button", { type: "button", class: name, on: { click: () => call(job) } }, () => say(key));
+  const again = button("again", calls.again);
   if (!ended(job)) {
-    parts.cancel = button("Cancel", calls.cancel);
+    parts.cancel = button("cancel", calls.cancel);
     return [parts.cancel, again];
   }
   const made = job.state === "completed";
   const file = { class: "button primary", href: job.links.download, download: true };
-  return [made ? h("a", file, "Download") : null, again, button("Delete", calls.remove, "quiet")];
+  return [made ? h("a", file, () => say("download")) : null, again, button("delete", calls.remove, "quiet")];
 }

@@ -1,46 +1,25 @@
 // Numbers and states in plain words.
 
-const PHASES = {
-  loading: "Loading the model",
-  encoding_prompt: "Reading the prompt",
-  denoising: "Denoising",
-  decoding: "Decoding frames",
-  encoding_video: "Writing the file",
-};
+import { isSaid, number, say, time } from "./language.js";
+import { theirs } from "./problem.js";
 
-const STATES = {
-  queued: "Queued",
-  waiting: "Waiting",
-  loading: "Loading",
-  running: "Running",
-  cancelling: "Cancelling",
-  completed: "Done",
-  failed: "Failed",
-  cancelled: "Cancelled",
-};
-
-const FIELDS = {
-  num_frames: "frames",
-  num_inference_steps: "steps",
-  guidance_scale: "guidance",
-  fps: "frames a second",
-  generate_audio: "sound",
-  negative_prompt: "negative prompt",
-};
+const named = (kind, name) => (isSaid(`${kind}.${name}`) ? say(`${kind}.${name}`) : name);
 
 export const ended = (job) => ["completed", "failed", "cancelled"].includes(job.state);
-export const stateWord = (state) => STATES[state] ?? state;
-export const fieldWord = (field) => FIELDS[field] ?? field;
+export const stateWord = (state) => named("state", state);
+export const fieldWord = (field) => named("field", field);
+export const tookWord = (phase, spent) => `${named("phase", phase)}: ${span(spent)}`;
 
-export function rounded(value, digits = 2) {
-  return typeof value === "number" ? String(Number(value.toFixed(digits))) : String(value);
-}
+export const rounded = (value, digits = 2) => number(value, { maximumFractionDigits: digits });
 
 export function gigabytes(bytes) {
-  return bytes < 1e8 ? `${Math.max(1, Math.round(bytes / 1e6))} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+  return bytes < 1e8 ? `${rounded(Math.max(1, bytes / 1e6), 0)} MB` : `${rounded(bytes / 1e9, 1)} GB`;
 }
 
-export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+export function megabytes(bytes) {
+  if (bytes < 1e5) return `${rounded(Math.ceil(bytes / 1e3))} kB`;
+  return `${rounded(bytes / 1e6, bytes < 1e7 ? 1 : 0)} MB`;
+}
 
 export function span(seconds) {
   if (seconds < 10) return `${rounded(seconds, 1)} s`;
@@ -50,10 +29,10 @@ export function span(seconds) {
 }
 
 export function moment(text) {
-  const time = new Date(text);
-  const today = time.toDateString() === new Date().toDateString();
+  const date = new Date(text);
+  const today = date.toDateString() === new Date().toDateString();
   const clock = { hour: "2-digit", minute: "2-digit" };
-  return time.toLocaleString([], today ? clock : { day: "numeric", month: "short", ...clock });
+  return time(date, today ? clock : { day: "numeric", month: "short", ...clock });
 }
 
 export const size = ({ width, height }) => `${width} × ${height}`;
@@ -62,15 +41,18 @@ export function seconds({ num_frames, video_frames = 0, fps }) {
   return `${rounded((num_frames + video_frames) / fps)} s`;
 }
 
-/** What a job is doing now. */
-export function activity(job) {
-  const { phase, step, steps, chunk, chunks, waiting_for } = job.progress;
-  if (job.state === "cancelling") return "Cancelling: the model stops at its next step";
-  if (waiting_for) return `Waiting: ${waiting_for}`;
-  if (job.state === "queued") return job.queue_position ? `Queued, ${job.queue_position} ahead` : "Queued";
-  const parts = [PHASES[phase] ?? stateWord(job.state)];
-  if (phase === "denoising" && steps) parts.push(`step ${step} of ${steps}`);
-  if (chunks) parts.push(`piece ${Math.min(chunk + 1, chunks)} of ${chunks}`);
+/** What a job is doing now, for `tell`. */
+export function activity({ state, progress, queue_position }) {
+  if (state === "cancelling") return [() => say("doing.cancelling")];
+  if (progress.waiting_for) return [() => say("doing.waiting"), theirs(progress.waiting_for)];
+  if (state !== "queued") return [() => steps(state, progress)];
+  return [() => (queue_position ? say("doing.ahead", { count: queue_position }) : stateWord(state))];
+}
+
+function steps(state, { phase, step, steps: all, chunk, chunks }) {
+  const parts = [phase ? named("phase", phase) : stateWord(state)];
+  if (phase === "denoising" && all) parts.push(say("doing.step", { step, steps: all }));
+  if (chunks) parts.push(say("doing.piece", { piece: Math.min(chunk + 1, chunks), pieces: chunks }));
   return parts.join(", ");
 }
 
