@@ -3,6 +3,7 @@
 VideosDGXError
 ├── QueueFull               429  with seconds to wait
 │   └── TooManyJobs         429  of one caller
+├── NoPlace                 503  too many slow answers at once, with seconds to wait
 ├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
 └── KeyReused               422  an Idempotency-Key that came with another request before
 """
@@ -25,6 +26,16 @@ class TooManyJobs(QueueFull):
     """``MAX_JOBS_PER_KEY`` jobs of this caller are unfinished already."""
 
     code = "too_many_jobs"
+
+
+class NoPlace(VideosDGXError):
+    """As many answers of this kind are under way as may be, of this caller or in all."""
+
+    code = "busy"
+    status = 503
+    retry_after = 15
+    told = True
+    """Nothing is wrong with the service."""
 
 
 class KeyInUse(VideosDGXError):
