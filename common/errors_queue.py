@@ -3,9 +3,9 @@
 VideosDGXError
 ├── QueueFull               429  with seconds to wait
 │   └── TooManyJobs         429  of one caller
-├── NoPlace                 503  too many slow answers at once, with seconds to wait
 ├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
-└── KeyReused               422  an Idempotency-Key that came with another request before
+├── KeyReused               422  an Idempotency-Key that came with another request before
+└── NoPlace                 503  too many slow answers at once, with seconds to wait
 """
 
 from common.errors import VideosDGXError
@@ -28,16 +28,6 @@ class TooManyJobs(QueueFull):
     code = "too_many_jobs"
 
 
-class NoPlace(VideosDGXError):
-    """As many answers of this kind are under way as may be, of this caller or in all."""
-
-    code = "busy"
-    status = 503
-    retry_after = 15
-    told = True
-    """Nothing is wrong with the service."""
-
-
 class KeyInUse(VideosDGXError):
     """A request with the same Idempotency-Key is under way."""
 
@@ -51,3 +41,13 @@ class KeyReused(VideosDGXError):
 
     code = "idempotency_key_reused"
     status = 422
+
+
+class NoPlace(VideosDGXError):
+    """As many answers of this kind are under way as may be, of this caller or in all."""
+
+    code = "busy"
+    status = 503
+    retry_after = 15
+    told = True
+    """Nothing is wrong with the service."""
