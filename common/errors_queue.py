@@ -5,7 +5,8 @@ VideosDGXError
 │   └── TooManyJobs         429  of one caller
 ├── NoTurn                  503  others had all turns for too long, with seconds to wait
 ├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
-└── KeyReused               422  an Idempotency-Key that came with another request before
+├── KeyReused               422  an Idempotency-Key that came with another request before
+└── NoPlace                 503  too many slow answers at once, with seconds to wait
 """
 
 from common.errors import VideosDGXError
@@ -51,3 +52,13 @@ class KeyReused(VideosDGXError):
 
     code = "idempotency_key_reused"
     status = 422
+
+
+class NoPlace(VideosDGXError):
+    """As many answers of this kind are under way as may be, of this caller or in all."""
+
+    code = "busy"
+    status = 503
+    retry_after = 15
+    told = True
+    """Nothing is wrong with the service."""

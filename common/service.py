@@ -1,5 +1,6 @@
 """The entry point of a service: ``serve("wan21.model_config:SPEC")`` is a model's whole app.py."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator

@@ -13,6 +13,7 @@ MODULES = (
     "stack",
     "streams",
     "growth",
+    "hostile",
     "load",
     "quantization",
     "magi1",

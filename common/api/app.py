@@ -24,7 +24,7 @@ from common.api import (
 )
 from common.api.batches import routes_create, routes_files, routes_follow
 from common.api.batches.feed import BatchFeeds
-from common.api.batches.files import ARCHIVES_AT_ONCE
+from common.api.batches.files import ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE
 from common.api.batches.reading import WatchedBatches
 from common.api.chores import chore
 from common.api.door import headers
@@ -38,6 +38,7 @@ from common.api.openai import routes_content, routes_models, routes_sync, routes
 from common.api.openapi import describe_options
 from common.api.orphans import end_orphan
 from common.api.owed import OWED, keep_owed, take_owed
+from common.api.places import Places
 from common.api.playground import install_page
 from common.api.reading import Watched
 from common.api.reaper import reap_orphans
@@ -77,7 +78,7 @@ def create_app(
         service = app.state.service = make_service()
         app.state.feeds = Feeds(Watched(service).look)
         app.state.batch_feeds = BatchFeeds(WatchedBatches(service).look)
-        app.state.archive_turn = asyncio.Semaphore(ARCHIVES_AT_ONCE)
+        app.state.archives = Places("ZIPs", ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE)
         app.state.look_turns = Turns(LOOKS_AT_ONCE, LOOK_PATIENCE_SECONDS)
         app.state.sheet_turn = asyncio.Semaphore(1)
         app.state.keys_under_way = set()

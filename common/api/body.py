@@ -11,12 +11,12 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
-from common.api.auth import caller_of
 from common.api.door.aside import aside
 from common.api.door.forms import read_form
 from common.api.door.limits import Kind, incoming_of
 from common.api.forms import check_files, form_of, json_object
 from common.api.json_text import json_of
+from common.api.places import who_asks
 from common.api.service import Service
 from common.api.turns import Turns
 from common.api.validated import validated
@@ -177,11 +177,9 @@ def _video(upload: UploadFile, job_id: str, wanted: VideoInput, settings: Settin
 
 
 def _turn_of(request: Request) -> AbstractAsyncContextManager[None]:
-    """The caller's; where nobody has a name, the address's."""
     turns = request.app.state.look_turns
     assert isinstance(turns, Turns)  # noqa: S101  # set by create_app
-    address = request.client.host if request.client else ""
-    return turns.turn(caller_of(request).name or address)
+    return turns.turn(who_asks(request))
 
 
 def _from_json(text: bytes) -> Parsed:

@@ -1,5 +1,6 @@
 """Errors leave through here: one shape for clients (OpenAI's below /v1), one log line."""
 
+import errno
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -13,6 +14,7 @@ from common.api.event_ids import NothingMore
 from common.api.openai.errors import openai_answer, speaks_openai
 from common.api.openapi import methods_at
 from common.errors import INFRASTRUCTURE, ErrorBody, InvalidRequest, VideosDGXError
+from common.errors_queue import NoPlace
 from common.logs import get_logger
 from common.threads import no_threads_left
 from common.words_of_errors import words_of
@@ -66,11 +68,23 @@ def refusal(request: Request, exc: VideosDGXError) -> JSONResponse:
 async def _disk(request: Request, exc: Exception) -> JSONResponse:
     """A disk that fails is no fault of the code: it is named, and heals."""
     assert isinstance(exc, OSError)  # noqa: S101  # registered for this type
+    if exc.errno in (errno.EMFILE, errno.ENFILE):
+        return _no_descriptor(request, exc)
     service = request.app.state.service
     error = await service.volumes.now_unwell(anew=True) or service.volumes.blamed(exc)
     if error is None:
         return await _unexpected(request, exc)
     log.warning("a disk failed", extra={"reason": error.body.message, "errno": exc.errno})
+    return refusal(request, error)
+
+
+def _no_descriptor(request: Request, exc: OSError) -> JSONResponse:
+    """Nor is a process that has as many files and connections open as it may."""
+    log.warning("no descriptor for a request", extra={"errno": exc.errno})
+    error = NoPlace(
+        "Too many files and connections are open here.",
+        hint="Ask again shortly. If you run the service, raise ulimit -n.",
+    )
     return refusal(request, error)
 
 

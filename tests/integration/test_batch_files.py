@@ -155,18 +155,3 @@ def test_a_client_that_hangs_up_leaves_no_file_open(
         next(answer.iter_raw())
         wait_until(lambda: videos_open() == 2, what="both are being read")
     wait_until(lambda: videos_open() == 0, what="the files are closed")
-
-
-def test_a_third_zip_waits_for_its_turn(service: LiveService, batch: dict[str, Any]) -> None:
-    path = batch["links"]["download"]
-    for index in (0, 1):
-        grow(clip(service, batch, index), 128)  # more than all buffers on the way hold
-    with (
-        httpx.stream("GET", service.url + path, trust_env=False) as first,
-        httpx.stream("GET", service.url + path, trust_env=False) as second,
-    ):
-        assert first.status_code == second.status_code == 200
-        with pytest.raises(httpx.ReadTimeout):
-            service.client.get(path, timeout=0.5)
-        assert service.get("/health")["status"] == "ok"
-    assert service.client.get(path).status_code == 200

@@ -23,8 +23,8 @@ from common.jobs.store import JobStore
 from common.media.draft import VIDEO
 from common.requests import ResolvedRequest
 
-ARCHIVES_AT_ONCE = 2
-"""Each has all of its clips open, 200 at most, and a process may have 1024 files open."""
+ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE = 8, 2
+"""In all, and of each caller. Each has all of its clips open, 200 at most, as long as it takes."""
 CHUNK_BYTES = 256 * 1024
 MANIFEST_NAME = "manifest.json"
 

@@ -1,7 +1,6 @@
 """``GET /batches/{id}/manifest`` and ``/download``."""
 
-import asyncio
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -18,6 +17,7 @@ from common.api.batches.files import (
     manifest_of,
 )
 from common.api.batches.routes_follow import CONFLICT, UNKNOWN
+from common.api.places import Places, who_asks
 from common.api.service import Service, service_of
 from common.api.views import ErrorView
 
@@ -27,30 +27,30 @@ ServiceParam = Annotated[Service, Depends(service_of)]
 _ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {}}, "description": "The archive."},
     410: {"model": ErrorView, "description": "The files are no longer on disk."},
+    503: {"model": ErrorView, "description": "Too many ZIPs are being sent; `Retry-After`."},
 }
 
 
 class ArchiveResponse(Response):
-    """Sends a ZIP while it is made. Its files are open as long as the answer takes."""
+    """Sends a ZIP while it is made. It has a place, and its files open, as long as that takes."""
 
     media_type = "application/zip"
 
-    def __init__(self, contents: Contents, turn: asyncio.Semaphore) -> None:
+    def __init__(self, contents: Contents, place: AbstractContextManager[None]) -> None:
         super().__init__()
         self._contents = contents
-        self._turn = turn
+        self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait for the turn, and send."""
-        async with self._turn:
-            with ExitStack() as opened:
-                archive = await run_in_threadpool(archive_of, self._contents, opened)
-                headers = {
-                    "Content-Length": str(len(archive)),
-                    "Content-Disposition": self._contents.archive_name.attachment,
-                }
-                answer = StreamingResponse(archive, 200, headers, self.media_type)
-                await answer(scope, receive, send)
+        """Send it. Raises NoPlace."""
+        with self._place, ExitStack() as opened:
+            archive = await run_in_threadpool(archive_of, self._contents, opened)
+            headers = {
+                "Content-Length": str(len(archive)),
+                "Content-Disposition": self._contents.archive_name.attachment,
+            }
+            answer = StreamingResponse(archive, 200, headers, self.media_type)
+            await answer(scope, receive, send)
 
 
 @router.get("/{batch_id}/manifest", responses=UNKNOWN, summary="List a batch's videos")
@@ -69,8 +69,10 @@ async def manifest(batch_id: str, service: ServiceParam) -> ManifestView:
 async def download(batch_id: str, request: Request, service: ServiceParam) -> Response:
     """A ZIP of the videos that are finished now, and `manifest.json`; its length is known before.
 
-    Two archives are sent at once; a third waits.
+    Two archives at once are sent to each caller.
     """
     contents = await contents_of(service, batch_id)
     check_finished(contents)
-    return ArchiveResponse(contents, request.app.state.archive_turn)
+    places = request.app.state.archives
+    assert isinstance(places, Places)  # noqa: S101  # set by create_app
+    return ArchiveResponse(contents, places.place(who_asks(request)))

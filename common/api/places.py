@@ -1,0 +1,49 @@
+"""Places for what goes on at a client's pace: some in all, few for each caller, and no queue.
+
+Who is slow keeps a place, and nobody knows for how long: so nobody waits for one.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.requests import Request
+
+from common.api.auth import caller_of
+from common.errors_queue import NoPlace
+
+
+class Places:
+    """Of one kind, named as in "ZIPs"."""
+
+    def __init__(self, what: str, most: int, each: int) -> None:
+        self._what, self._most, self._each = what, most, each
+        self._taken = Counter[str]()
+
+    @contextmanager
+    def place(self, who: str) -> Iterator[None]:
+        """Have a place inside the block. Raises NoPlace."""
+        self._check(who)
+        self._taken[who] += 1
+        try:
+            yield
+        finally:
+            self._taken[who] -= 1
+            if not self._taken[who]:
+                del self._taken[who]
+
+    def _check(self, who: str) -> None:
+        own, all_of_them = self._taken[who], self._taken.total()
+        if own < self._each and all_of_them < self._most:
+            return
+        mine = own >= self._each
+        words = f"{own} {self._what} of yours" if mine else f"{all_of_them} {self._what}"
+        hint = "End one of them, or ask again when one is done." if mine else "Ask again shortly."
+        raise NoPlace(f"{words} are being sent already.", hint=hint)
+
+
+def who_asks(request: Request) -> str:
+    """By what a caller is told from others: the name of the key, or else the address."""
+    name = caller_of(request).name
+    address = request.client.host if request.client else ""
+    return f"name {name}" if name else f"address {address}"
