@@ -1,6 +1,7 @@
 """``/auth/session``: a browser shows its key once and has a cookie from then on."""
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.api.auth import COOKIE, Access, access_of, caller_of
@@ -63,7 +64,11 @@ async def who_am_i(request: Request) -> SessionView:
 
 @router.delete("", status_code=204, summary="Log a browser out")
 async def log_out(request: Request, response: Response) -> None:
-    """Take the cookie back from this browser."""
+    """Take the cookie back; it is good no more, whoever has a copy of it."""
+    cookie = request.cookies.get(COOKIE)
+    if cookie is not None:
+        authenticator = access_of(request).authenticator
+        await run_in_threadpool(authenticator.sessions.end, cookie, authenticator.ring())
     response.delete_cookie(COOKIE, secure=_is_https(request), httponly=True, samesite="strict")
 
 

@@ -60,6 +60,30 @@ def test_a_browser_shows_its_key_once(browser: httpx.Client, keys: Keys):
     assert browser.get("/jobs").status_code == 401
 
 
+def test_a_cookie_dies_when_its_browser_signs_out(fleet: Fleet, keys: Keys):
+    """A copy of it, too, and after a restart; the same key's other cookies live on."""
+    here = fleet.start(api_keys_file=keys.path)
+    copies = []
+    for _ in range(3):
+        answer = log_in(here.client, keys.keys["ana"])
+        copies.append({"Cookie": answer.headers["Set-Cookie"].split(";")[0]})
+        here.client.cookies.clear()
+    first, second, _ = copies
+
+    def status(headers: dict[str, str]) -> int:
+        return here.client.get("/jobs", headers=headers).status_code
+
+    assert [status(one) for one in copies] == [200, 200, 200]
+    own = {"Origin": here.url, "Sec-Fetch-Site": "same-origin"}
+    assert here.client.delete("/auth/session", headers=first | own).status_code == 204
+    assert [status(one) for one in copies] == [401, 200, 200], "made in one second, ended alone"
+    here.kill()
+    here.restart()
+    assert here.client.delete("/auth/session", headers=second | own).status_code == 204
+    assert [status(one) for one in copies] == [401, 401, 200]
+    assert here.client.delete("/auth/session", headers=second | own).status_code == 204, "again"
+
+
 def test_a_wrong_key_gets_no_cookie(browser: httpx.Client):
     answer = log_in(browser, "wrong")
     assert (answer.status_code, error_of(answer)["code"]) == (401, "unauthenticated")
