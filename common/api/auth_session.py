@@ -4,9 +4,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
-from common.api.auth import COOKIE, Access, access_of, caller_of
+from common.api.auth import COOKIE, Access, access_of, address_of, caller_of
 from common.api.views import ErrorView
 from common.auth.caller import NOBODY, Caller, Scope
+from common.errors_access import Unauthenticated
 
 router = APIRouter(prefix="/auth/session", tags=["Session"])
 
@@ -43,7 +44,11 @@ async def log_in(body: LoginBody, request: Request, response: Response) -> Sessi
     access = access_of(request)
     if not access.authenticator.required:
         return _view(access, caller_of(request))
-    entry = access.authenticator.entry(body.api_key)
+    try:
+        entry = access.authenticator.entry(body.api_key)
+    except Unauthenticated:
+        await access.failures.note(address_of(request))
+        raise
     sessions = access.authenticator.sessions
     response.set_cookie(
         COOKIE,

@@ -241,3 +241,24 @@ def test_without_keys_it_does_not_listen_to_strangers(
     service.launch()
     assert service.exit_code() == 1
     assert "HOST: 0.0.0.0 can be reached from outside" in service.log()
+
+
+def test_guessing_is_counted_slowed_and_told_and_locks_nobody_out(fleet: Fleet, keys: Keys):
+    """Wrong keys, tokens and logins; the right key of the same address is answered at once."""
+    service = fleet.start(api_keys_file=keys.path)
+    wrong = "vdgx_walrus"
+    for _ in range(2):
+        assert log_in(service.client, wrong).status_code == 401
+        assert service.client.get("/jobs", headers={"X-API-Key": wrong}).status_code == 401
+        bearer = {"Authorization": f"Bearer {wrong}"}
+        assert service.client.get("/jobs", headers=bearer).status_code == 401
+        assert service.client.get("/jobs").status_code == 401, "nothing was shown"
+        ended = {"Cookie": "videosdgx_session=a.1.b.c"}
+        assert service.client.get("/jobs", headers=ended).status_code == 401
+    headers = {"X-API-Key": keys.keys["root"], "Accept": "text/plain"}
+    told = service.client.get("/metrics", headers=headers).text
+    assert 'videosdgx_sign_ins_refused_total{model="toy"} 6.0' in told
+    assert log_in(service.client, keys.keys["ana"]).status_code == 200
+    assert service.log().count("a key was refused") == 6
+    assert "address=127.0.0.1 in_a_row=6" in service.log()
+    assert wrong not in service.log()
