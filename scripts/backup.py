@@ -19,7 +19,15 @@ from common.locks import held
 from common.settings import Settings
 from common.settings_backup import BACKUPS
 
-LEFT_OUT = {".partial", ".previews", BACKUPS, "memory", "compiled", "session_secret"}
+LEFT_OUT = {
+    ".partial",
+    ".previews",
+    BACKUPS,
+    "memory",
+    "compiled",
+    "session_secret",
+    "ended_sessions",
+}
 PATIENCE_SECONDS = 600
 """For a rolling backup that is under way."""
 

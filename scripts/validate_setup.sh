@@ -228,7 +228,10 @@ main() {
   check_ports
   check_folders
   check_exposure
-  if [ "$engine" = yes ]; then check_volumes; fi
+  if [ "$engine" = yes ]; then
+    check_neighbours
+    check_volumes
+  fi
   summary
 }
 

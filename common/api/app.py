@@ -76,6 +76,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = make_service()
+        service.meters.register(access.failures)
         app.state.feeds = Feeds(Watched(service).look)
         app.state.batch_feeds = BatchFeeds(WatchedBatches(service).look)
         app.state.archives = Places("ZIPs", ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE)

@@ -13,13 +13,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from common.api.door.failures import Failures
 from common.api.error_handlers import refusal
 from common.api.views import ErrorView
 from common.auth.authenticator import Authenticator, Credentials
 from common.auth.buckets import Buckets
 from common.auth.caller import NOBODY, Caller
 from common.errors import VideosDGXError
-from common.errors_access import CrossOrigin, InvalidHost
+from common.errors_access import CrossOrigin, InvalidHost, Unauthenticated
 from common.settings import Settings
 
 COOKIE = "videosdgx_session"
@@ -48,6 +49,7 @@ class Access:
 
     authenticator: Authenticator
     hosts: frozenset[str]
+    failures: Failures
     origins: frozenset[str] = frozenset()
     buckets: Buckets | None = None
     metrics_open: bool = False
@@ -63,6 +65,7 @@ def open_access(settings: Settings, service_name: str, authenticator: Authentica
     limit = settings.rate_limit_per_minute
     return Access(
         authenticator=authenticator,
+        failures=Failures(service_name),
         hosts=_listed(settings.allowed_hosts) | {service_name} | _address(settings.host),
         origins=_listed(settings.cors_origins or ""),
         buckets=Buckets(limit) if limit else None,
@@ -98,6 +101,11 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def address_of(request: Request) -> str:
+    """Where a request came from, as far as the server knows."""
+    return request.client.host if request.client else ""
+
+
 async def admin_only(request: Request) -> None:
     """A dependency of routes that concern all users. Raises Forbidden."""
     caller_of(request).check_admin()
@@ -125,6 +133,9 @@ class Door:
         try:
             caller, headers = self._admit(request)
         except VideosDGXError as exc:
+            # An ended cookie is no attempt, and a browser sends it by itself.
+            if isinstance(exc, Unauthenticated) and not _credentials(request).ambient:
+                await self._access.failures.note(address_of(request))
             await refusal(request, exc)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller

@@ -1,12 +1,14 @@
 """``/auth/session``: a browser shows its key once and has a cookie from then on."""
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
-from common.api.auth import COOKIE, Access, access_of, caller_of
+from common.api.auth import COOKIE, Access, access_of, address_of, caller_of
 from common.api.json_text import StrictRoute
 from common.api.views import ErrorView
 from common.auth.caller import NOBODY, Caller, Scope
+from common.errors_access import Unauthenticated
 
 router = APIRouter(prefix="/auth/session", tags=["Session"], route_class=StrictRoute)
 
@@ -43,7 +45,11 @@ async def log_in(body: LoginBody, request: Request, response: Response) -> Sessi
     access = access_of(request)
     if not access.authenticator.required:
         return _view(access, caller_of(request))
-    entry = access.authenticator.entry(body.api_key)
+    try:
+        entry = access.authenticator.entry(body.api_key)
+    except Unauthenticated:
+        await access.failures.note(address_of(request))
+        raise
     sessions = access.authenticator.sessions
     response.set_cookie(
         COOKIE,
@@ -64,7 +70,11 @@ async def who_am_i(request: Request) -> SessionView:
 
 @router.delete("", status_code=204, summary="Log a browser out")
 async def log_out(request: Request, response: Response) -> None:
-    """Take the cookie back from this browser."""
+    """Take the cookie back; it is good no more, whoever has a copy of it."""
+    cookie = request.cookies.get(COOKIE)
+    if cookie is not None:
+        authenticator = access_of(request).authenticator
+        await run_in_threadpool(authenticator.sessions.end, cookie, authenticator.ring())
     response.delete_cookie(COOKIE, secure=_is_https(request), httponly=True, samesite="strict")
 
 

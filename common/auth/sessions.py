@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_bytes, token_hex
 
+from common.auth.ended_sessions import EndedSessions
 from common.auth.keys import Entry, KeyRing
 
 SECRET_BYTES = 32
@@ -17,35 +18,47 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True)
 class Sessions:
-    """Writes and reads cookies of the form ``id.expires.mac``.
+    """Writes and reads cookies of the form ``id.expires.nonce.mac``.
 
     The MAC covers the key's whole digest: with the key, all its cookies die. Signed with a secret
     of this machine's state folder, so that whoever reads the key file cannot make cookies of it.
-    Nothing is kept of a cookie; HMAC-SHA256 of the standard library does for three short fields.
+    Of a cookie nothing is kept until it is given back; the nonce tells those of one second apart.
     """
 
     secret_file: Path
     lifetime_seconds: float
     clock: Callable[[], float] = time.time
+    ended: EndedSessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        ended = EndedSessions(self.secret_file.with_name("ended_sessions"))
+        object.__setattr__(self, "ended", ended)
 
     def issue(self, entry: Entry) -> str:
         """A cookie for whoever has shown this key."""
-        expires = int(self.clock() + self.lifetime_seconds)
-        return f"{entry.id}.{expires}.{self._mac(entry, expires)}"
+        named = f"{entry.id}.{int(self.clock() + self.lifetime_seconds)}.{token_hex(8)}"
+        return f"{named}.{self._mac(entry, named)}"
 
     def entry(self, cookie: str, ring: KeyRing) -> Entry | None:
         """The key that a cookie stands for; None where it is none of ours, or no longer good."""
         parts = cookie.split(".")
-        if len(parts) != 3 or not (parts[1].isascii() and parts[1].isdecimal()):
+        if len(parts) != 4 or not (parts[1].isascii() and parts[1].isdecimal()):
             return None
-        entry, expires = ring.by_id(parts[0]), int(parts[1][:18])
-        if entry is None or expires <= self.clock():
+        entry = ring.by_id(parts[0])
+        if entry is None or int(parts[1][:18]) <= self.clock():
             return None
-        good = hmac.compare_digest(self._mac(entry, expires).encode(), parts[2].encode())
-        return entry if good else None
+        mac = self._mac(entry, ".".join(parts[:3]))
+        good = hmac.compare_digest(mac.encode(), parts[3].encode())
+        return entry if good and cookie not in self.ended else None
 
-    def _mac(self, entry: Entry, expires: int) -> str:
-        text = f"session.{entry.digest}.{expires}".encode()
+    def end(self, cookie: str, ring: KeyRing) -> None:
+        """It is good no more, wherever a copy may be. Waits for the disk; raises OSError."""
+        entry = self.entry(cookie, ring)
+        if entry is not None:
+            self.ended.add(entry.id, int(cookie.split(".")[1]), cookie, self.clock())
+
+    def _mac(self, entry: Entry, named: str) -> str:
+        text = f"session.{entry.digest}.{named}".encode()
         return hmac.new(secret_in(self.secret_file), text, hashlib.sha256).hexdigest()
 
 

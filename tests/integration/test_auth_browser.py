@@ -60,6 +60,30 @@ def test_a_browser_shows_its_key_once(browser: httpx.Client, keys: Keys):
     assert browser.get("/jobs").status_code == 401
 
 
+def test_a_cookie_dies_when_its_browser_signs_out(fleet: Fleet, keys: Keys):
+    """A copy of it, too, and after a restart; the same key's other cookies live on."""
+    here = fleet.start(api_keys_file=keys.path)
+    copies = []
+    for _ in range(3):
+        answer = log_in(here.client, keys.keys["ana"])
+        copies.append({"Cookie": answer.headers["Set-Cookie"].split(";")[0]})
+        here.client.cookies.clear()
+    first, second, _ = copies
+
+    def status(headers: dict[str, str]) -> int:
+        return here.client.get("/jobs", headers=headers).status_code
+
+    assert [status(one) for one in copies] == [200, 200, 200]
+    own = {"Origin": here.url, "Sec-Fetch-Site": "same-origin"}
+    assert here.client.delete("/auth/session", headers=first | own).status_code == 204
+    assert [status(one) for one in copies] == [401, 200, 200], "made in one second, ended alone"
+    here.kill()
+    here.restart()
+    assert here.client.delete("/auth/session", headers=second | own).status_code == 204
+    assert [status(one) for one in copies] == [401, 401, 200]
+    assert here.client.delete("/auth/session", headers=second | own).status_code == 204, "again"
+
+
 def test_a_wrong_key_gets_no_cookie(browser: httpx.Client):
     answer = log_in(browser, "wrong")
     assert (answer.status_code, error_of(answer)["code"]) == (401, "unauthenticated")
@@ -217,3 +241,24 @@ def test_without_keys_it_does_not_listen_to_strangers(
     service.launch()
     assert service.exit_code() == 1
     assert "HOST: 0.0.0.0 can be reached from outside" in service.log()
+
+
+def test_guessing_is_counted_slowed_and_told_and_locks_nobody_out(fleet: Fleet, keys: Keys):
+    """Wrong keys, tokens and logins; the right key of the same address is answered at once."""
+    service = fleet.start(api_keys_file=keys.path)
+    wrong = "vdgx_walrus"
+    for _ in range(2):
+        assert log_in(service.client, wrong).status_code == 401
+        assert service.client.get("/jobs", headers={"X-API-Key": wrong}).status_code == 401
+        bearer = {"Authorization": f"Bearer {wrong}"}
+        assert service.client.get("/jobs", headers=bearer).status_code == 401
+        assert service.client.get("/jobs").status_code == 401, "nothing was shown"
+        ended = {"Cookie": "videosdgx_session=a.1.b.c"}
+        assert service.client.get("/jobs", headers=ended).status_code == 401
+    headers = {"X-API-Key": keys.keys["root"], "Accept": "text/plain"}
+    told = service.client.get("/metrics", headers=headers).text
+    assert 'videosdgx_sign_ins_refused_total{model="toy"} 6.0' in told
+    assert log_in(service.client, keys.keys["ana"]).status_code == 200
+    assert service.log().count("a key was refused") == 6
+    assert "address=127.0.0.1 in_a_row=6" in service.log()
+    assert wrong not in service.log()

@@ -19,6 +19,8 @@ DOCKER = """
 case "$*" in
   *DockerRootDir*) echo /tmp ;;
   *Runtimes*) echo "io.containerd.runc.v2 nvidia runc " ;;
+  *OperatingSystem*) echo "Ubuntu 24.04.3 LTS [name=apparmor name=seccomp,profile=builtin]" ;;
+  *FirewallBackend*) echo iptables ;;
   info*) echo 28.3.3 ;;
   "compose version --short") echo 2.39.1 ;;
   volume*) ;;
@@ -218,6 +220,58 @@ def test_what_is_open_to_strangers(
     spark.settings |= settings | {"COMPOSE_FILE": f"docker-compose.yml:{override}"}
     status, problems = check(spark)
     assert (status, problems.keys()) == ((1, {"exposure"}) if fails else (0, set()))
+
+
+OLD = (
+    "*FirewallBackend*) echo iptables ;;",
+    "*FirewallBackend*) echo template: no such; exit 1 ;;",
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "changes", "settings", "firewalld", "words"),
+    [
+        ("27.5.1", [OLD], {}, False, "lets neighbours"),
+        ("27.5.1-0ubuntu3~24.04.2", [OLD], {}, True, "lets neighbours"),
+        ("20.10.24+dfsg1", [OLD], {}, False, "lets neighbours"),
+        ("28.0.0", [OLD], {}, False, ""),
+        ("28.1.1", [OLD], {}, True, "CVE-2025-54388"),
+        (
+            "28.3.2",
+            [("echo iptables ;;", "echo iptables+firewalld ;;")],
+            {},
+            True,
+            "CVE-2025-54388",
+        ),
+        ("28.3.2", [], {}, False, ""),
+        ("28.3.3", [("echo iptables ;;", "echo iptables+firewalld ;;")], {}, True, ""),
+        ("29.1.0", [("echo iptables ;;", "echo nftables ;;")], {}, False, ""),
+        ("27.5.1", [OLD], {"ALLOW_UNAUTHENTICATED": "0"}, False, ""),
+        ("27.5.1", [OLD, ("Ubuntu 24.04.3 LTS", "Docker Desktop")], {}, False, ""),
+        ("27.5.1", [OLD, ("[name=", "[name=rootless name=")], {}, False, ""),
+    ],
+)
+def test_an_engine_that_lets_neighbours_reach_127_0_0_1(
+    spark: Machine,
+    version: str,
+    changes: list[tuple[str, str]],
+    settings: dict[str, str],
+    firewalld: bool,
+    words: str,
+):
+    """Ports that are published on this machine alone, and which engines keep them so."""
+    script = DOCKER.replace("28.3.3", version)
+    for before, after in changes:
+        assert before in script
+        script = script.replace(before, after)
+    spark.fake("docker", script)
+    if firewalld:
+        spark.fake("firewall-cmd", "echo running")
+    spark.settings |= settings
+    status, problems = check(spark)
+    assert (status, problems.keys()) == ((1, {"neighbours"}) if words else (0, set()))
+    assert words in problems.get("neighbours", "")
+    assert not words or "28.3.3" in problems["neighbours"]
 
 
 def test_an_unknown_argument(spark: Machine):

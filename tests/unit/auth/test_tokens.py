@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from common.auth.caller import Scope
+from common.auth.ended_sessions import KEPT_OF_A_KEY, EndedSessions
 from common.auth.keys import Entry, KeyRing, line_for, new_key, parse_keys
 from common.auth.opening import check_exposure, is_loopback, open_authenticator
 from common.auth.sessions import Sessions, secret_in
@@ -162,20 +163,62 @@ def test_a_cookie_stands_for_its_key_until_it_expires(tmp_path: Path, entry: Ent
 
 def test_a_cookie_cannot_be_made_up(tmp_path: Path, entry: Entry):
     ring, sessions = KeyRing((entry,)), Sessions(tmp_path / "secret", 60)
-    key_id, expires, mac = sessions.issue(entry).split(".")
+    key_id, expires, nonce, mac = sessions.issue(entry).split(".")
     forged = (
-        f"{key_id}.{int(expires) + 1}.{mac}",
-        f"{key_id}.{expires}.{mac[:-1]}",
-        f"{key_id}.{expires}.",
-        f"{key_id}.-1.{mac}",
-        f"{key_id}.\u0661.{mac}",
-        f"{'0' * 16}.{expires}.{mac}",
+        f"{key_id}.{int(expires) + 1}.{nonce}.{mac}",
+        f"{key_id}.0{expires}.{nonce}.{mac}",
+        f"{key_id}.{expires}.{nonce[:-1]}.{mac}",
+        f"{key_id}.{expires}.{nonce}.{mac[:-1]}",
+        f"{key_id}.{expires}.{nonce}.{mac.upper()}",
+        f"{key_id}.{expires}.{nonce}.",
+        f"{key_id}.{expires}.{mac}",
+        f"{key_id}.-1.{nonce}.{mac}",
+        f"{key_id}.\u0661.{nonce}.{mac}",
+        f"{'0' * 16}.{expires}.{nonce}.{mac}",
         Sessions(tmp_path / "another", 60).issue(entry),
         "",
-        "..",
-        "ä.1.ö",
+        "...",
+        "ä.1.2.ö",
     )
     assert [cookie for cookie in forged if sessions.entry(cookie, ring)] == []
+
+
+def test_a_cookie_that_was_given_back_is_dead_for_all_who_share_the_secret(
+    tmp_path: Path, entry: Entry
+):
+    """A copy of a cookie, a neighbour's memory of the list, a list that was damaged or grew."""
+    now, ring = [1000.0], KeyRing((entry,))
+    here, there = (Sessions(tmp_path / "secret", 60, lambda: now[0]) for _ in range(2))
+    cookie, other = here.issue(entry), here.issue(entry)
+    assert cookie != other
+    assert there.entry(cookie, ring) == entry
+    here.end(cookie, ring)
+    for sessions in (here, there, Sessions(tmp_path / "secret", 60, lambda: now[0])):
+        assert sessions.entry(cookie, ring) is None
+        assert sessions.entry(other, ring) == entry
+    here.end("no.1.cookie.ours", ring)
+    assert len(here.ended.path.read_text().splitlines()) == 1
+    assert cookie not in here.ended.path.read_text()
+    here.ended.path.write_text(f"what\nx y z\n{here.ended.path.read_text()}")
+    there.end(other, ring)
+    assert [here.entry(one, ring) for one in (cookie, other)] == [None, None]
+    now[0] += 61
+    there.end(there.issue(entry), ring)
+    assert len(here.ended.path.read_text().splitlines()) == 1, "expired ones are forgotten"
+
+
+def test_one_key_cannot_fill_the_list(tmp_path: Path, entry: Entry):
+    """Signing in and out for ever: the list keeps so many of a key, and all of the others'."""
+    ended = EndedSessions(tmp_path / "ended")
+    ended.add("another", 2000, "a cookie", 1.0)
+    lines = "".join(
+        f"{entry.id} {number} {'0' * 64}\n" for number in range(1500, 1500 + KEPT_OF_A_KEY)
+    )
+    ended.path.write_text(ended.path.read_text() + lines)
+    ended.add(entry.id, 9000, "the last", 1.0)
+    assert len(ended.path.read_text().splitlines()) == KEPT_OF_A_KEY + 1
+    assert "a cookie" in ended
+    assert "the last" in ended
 
 
 def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path):
