@@ -135,3 +135,40 @@ def test_a_bad_unload_body_names_its_field(service: LiveService) -> None:
     answer = service.client.post("/unload", json={"force": "sometimes"})
     assert answer.status_code == 422
     assert error_of(answer)["param"] == "force"
+
+
+WRONG = ("", "x", "-1", "1.5", "9" * 40, "\x00", "x" * 6000)
+THEIRS = ("Input should", "should be", "should have", "should match", "unable to", "Field required")
+
+
+def test_every_parameter_is_refused_in_our_words(service: LiveService) -> None:
+    """Every parameter of every route that can be wrong: named, with a way out, in our words."""
+    met = set[str]()
+    for path, methods in service.get("/openapi.json")["paths"].items():
+        names = [one["name"] for one in methods.get("get", {}).get("parameters", ())]
+        for name in names:
+            for value in WRONG:
+                answer = service.client.get(path.replace("{", "").replace("}", ""),
+                                            params={name: value})  # fmt: skip
+                if answer.status_code not in (400, 422):
+                    continue
+                error = answer.json()["error"]
+                met.add(error["param"])
+                assert error["param"] == name
+                assert error["message"].startswith(f"{name}: ")
+                assert not any(theirs in answer.text for theirs in THEIRS), answer.text
+    assert met >= {"limit", "cursor", "state", "order", "step", "variant"}
+
+
+@pytest.mark.parametrize("path", ["/unload", "/auth/session", f"/v1/videos/{'0' * 32}/remix"])
+@pytest.mark.parametrize("body", [b"[]", b'"x"', b"5", b'{"prompt": 5, "api_key": 5, "force": 5}'])
+def test_every_small_body_is_refused_in_our_words(
+    service: LiveService, path: str, body: bytes
+) -> None:
+    headers = {"content-type": "application/json"}
+    answer = service.client.post(path, content=body, headers=headers)
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.json()["error"]["param"]
+    assert not any(theirs in answer.text for theirs in THEIRS), answer.text
+    plain = service.client.post(path, content=b"{}", headers={"content-type": "text/plain"})
+    assert not any(theirs in plain.text for theirs in THEIRS), plain.text
