@@ -111,73 +111,88 @@ def patches(image: Image.Image | None = None) -> Pixels:
 
 
 def kinds() -> dict[str, tuple[bytes, str]]:
-    """A picture of each kind, with its media type: what browsers show is known of all of them."""
-    image, wide = card(), np.asarray(card(), np.uint16) * 257
-    half = image.copy()
-    half.putalpha(Image.linear_gradient("L").resize(image.size))
-    inks = image.convert("CMYK")
-    p3, adobe = profiles.display_p3(), profiles.adobe_rgb()
-    jpegs = {
-        "a JPEG without a profile": saved(image, "JPEG"),
-        "a phone's JPEG, Display P3": saved(image, "JPEG", icc_profile=p3),
-        "a camera's JPEG, Adobe RGB": saved(image, "JPEG", icc_profile=adobe),
-        "a JPEG in ProPhoto RGB": saved(image, "JPEG", icc_profile=profiles.pro_photo()),
-        "a JPEG by a scanner's table": saved(image, "JPEG", icc_profile=profiles.scanner()),
-        "a gray JPEG with a profile": saved(
-            image.convert("L"), "JPEG", icc_profile=profiles.gray()
-        ),
-        "a CMYK JPEG": saved(inks, "JPEG"),
-        "a printer's JPEG": saved(inks, "JPEG", icc_profile=profiles.printer()),
-        "a JPEG with another's profile": saved(image, "JPEG", icc_profile=profiles.gray()),
-        "a progressive JPEG": saved(image, "JPEG", progressive=True),
-    }
-    pngs = {
-        "a PNG of 16 bits in Adobe RGB": png(wide, 2, icc_chunk(adobe)),
-        "a PNG with a gray profile": png(
-            patches(image.convert("L")), 0, icc_chunk(profiles.gray())
-        ),
-        "a half transparent PNG in Display P3": saved(half, "PNG", icc_profile=p3),
-        "a half transparent gray PNG": saved(half.convert("LA"), "PNG"),
-        "a PNG with a palette": saved(image.quantize(16), "PNG", icc_profile=p3),
-        "a palette with a transparent colour": saved(image.quantize(16), "PNG", transparency=3),
-        "a gray PNG of 16 bits, one transparent": gray_16([0, 100, 33024, 33025, 65535], 33024),
-        "a PNG of 16 bits, a colour transparent": png(
-            wide, 2, (b"tRNS", struct.pack(">3H", *(257 * v for v in (200, 40, 40))))
-        ),
-        "a PNG with gAMA": png(patches(), 2, (b"gAMA", struct.pack(">I", 55556))),
-        "a PNG with gAMA and cHRM": png(
-            patches(),
-            2,
-            (b"gAMA", struct.pack(">I", 45455)),
-            (b"cHRM", struct.pack(">8I", *(31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000))),
-        ),
-        "a PNG with sRGB and gAMA": png(
-            patches(), 2, (b"gAMA", struct.pack(">I", 100000)), (b"sRGB", b"\0")
-        ),
-        "a PNG with cICP, Display P3": png(patches(), 2, (b"cICP", bytes([12, 13, 0, 1]))),
-        "a PNG with cICP, BT.2020": png(patches(), 2, (b"cICP", bytes([9, 1, 0, 1]))),
-    }
-    others = {
+    """A picture of each kind that browsers show, with its media type."""
+    files = {
+        "image/jpeg": _jpegs(),
+        "image/png": _plain_pngs() | _transparent_pngs(),
         "image/webp": {
-            "a WebP in Display P3": saved(half, "WEBP", icc_profile=p3),
+            "a WebP in Display P3": saved(_half(), "WEBP", icc_profile=profiles.display_p3()),
             "an animated WebP": moving("WEBP"),
         },
         "image/avif": {
-            "an AVIF in Display P3": saved(image, "AVIF", icc_profile=p3),
-            "an AVIF": saved(image, "AVIF"),
-            "an AVIF whose colours are named by code": avif_p3(image),
+            "an AVIF in Display P3": saved(card(), "AVIF", icc_profile=profiles.display_p3()),
+            "an AVIF": saved(card(), "AVIF"),
+            "an AVIF whose colours are named by code": avif_p3(card()),
         },
         "image/gif": {
-            "a GIF": saved(image.quantize(16), "GIF", transparency=2),
+            "a GIF": saved(card().quantize(16), "GIF", transparency=2),
             "an animated GIF": moving("GIF"),
         },
-        "image/bmp": {"a BMP": saved(image, "BMP")},
+        "image/bmp": {"a BMP": saved(card(), "BMP")},
     }
-    found = {name: (data, "image/jpeg") for name, data in jpegs.items()}
-    found |= {name: (data, "image/png") for name, data in pngs.items()}
-    for media_type, files in others.items():
-        found |= {name: (data, media_type) for name, data in files.items()}
-    return found
+    return {
+        name: (data, media_type) for media_type, of in files.items() for name, data in of.items()
+    }
+
+
+def _half() -> Image.Image:
+    """The card, more and more transparent."""
+    image = card()
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
+
+
+def _jpegs() -> dict[str, bytes]:
+    image, inks, of_gray = card(), card().convert("CMYK"), profiles.gray()
+    return {
+        "a JPEG without a profile": saved(image, "JPEG"),
+        "a phone's JPEG, Display P3": saved(image, "JPEG", icc_profile=profiles.display_p3()),
+        "a camera's JPEG, Adobe RGB": saved(image, "JPEG", icc_profile=profiles.adobe_rgb()),
+        "a JPEG in ProPhoto RGB": saved(image, "JPEG", icc_profile=profiles.pro_photo()),
+        "a JPEG by a scanner's table": saved(image, "JPEG", icc_profile=profiles.scanner()),
+        "a gray JPEG with a profile": saved(image.convert("L"), "JPEG", icc_profile=of_gray),
+        "a CMYK JPEG": saved(inks, "JPEG"),
+        "a printer's JPEG": saved(inks, "JPEG", icc_profile=profiles.printer()),
+        "a JPEG with another's profile": saved(image, "JPEG", icc_profile=of_gray),
+        "a progressive JPEG": saved(image, "JPEG", progressive=True),
+    }
+
+
+def _plain_pngs() -> dict[str, bytes]:
+    gamma = {power: (b"gAMA", struct.pack(">I", round(1e5 / power))) for power in (1, 1.8, 2.2)}
+    primaries = struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
+    grays, of_gray = patches(card().convert("L")), icc_chunk(profiles.gray())
+    return {
+        "a PNG of 16 bits in Adobe RGB": png(_wide(), 2, icc_chunk(profiles.adobe_rgb())),
+        "a PNG with a gray profile": png(grays, 0, of_gray),
+        "a PNG with a palette": saved(
+            card().quantize(16), "PNG", icc_profile=profiles.display_p3()
+        ),
+        "a PNG with gAMA": png(patches(), 2, gamma[1.8]),
+        "a PNG with gAMA and cHRM": png(patches(), 2, gamma[2.2], (b"cHRM", primaries)),
+        "a PNG with cHRM alone": png(patches(), 2, (b"cHRM", primaries)),
+        "a PNG with sRGB and gAMA": png(patches(), 2, gamma[1], (b"sRGB", b"\0")),
+        "a PNG with cICP, Display P3": png(patches(), 2, (b"cICP", bytes([12, 13, 0, 1]))),
+        "a PNG with cICP, BT.2020": png(patches(), 2, (b"cICP", bytes([9, 1, 0, 1]))),
+    }
+
+
+def _transparent_pngs() -> dict[str, bytes]:
+    red = (b"tRNS", struct.pack(">3H", *(257 * value for value in (200, 40, 40))))
+    return {
+        "a half transparent PNG in Display P3": saved(
+            _half(), "PNG", icc_profile=profiles.display_p3()
+        ),
+        "a half transparent gray PNG": saved(_half().convert("LA"), "PNG"),
+        "a palette with a transparent colour": saved(card().quantize(16), "PNG", transparency=3),
+        "a gray PNG of 16 bits, one transparent": gray_16([0, 100, 33024, 33025, 65535], 33024),
+        "a PNG of 16 bits, a colour transparent": png(_wide(), 2, red),
+    }
+
+
+def _wide() -> NDArray[np.uint16]:
+    """The card in 16 bits."""
+    return np.asarray(card(), np.uint16) * np.uint16(257)
 
 
 def avif_p3(image: Image.Image) -> bytes:

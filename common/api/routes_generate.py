@@ -37,7 +37,7 @@ _MULTIPART: dict[str, Any] = {
         "image": {
             "type": "string",
             "format": "binary",
-            "description": "PNG, JPEG, WebP, GIF, AVIF, HEIC or BMP; of an animation the first frame.",
+            "description": "PNG, JPEG, WebP, GIF, AVIF, HEIC or BMP; an animation's first frame.",
         },
         "video": {
             "type": "string",
