@@ -39,6 +39,8 @@ class Stopping(VideosDGXError):
     code = "stopping"
     status = 503
     retry_after = 10
+    told = True
+    """Nothing is wrong."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,11 @@ _MULTIPART: dict[str, Any] = {
     **_FORM,
     "properties": {
         **_FORM["properties"],
-        "image": {"type": "string", "format": "binary", "description": "PNG, JPEG or WebP."},
+        "image": {
+            "type": "string",
+            "format": "binary",
+            "description": "PNG, JPEG, WebP, GIF, AVIF, HEIC or BMP; an animation's first frame.",
+        },
         "video": {
             "type": "string",
             "format": "binary",
@@ -60,7 +64,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         415: "Neither JSON nor multipart.",
         422: "A field is wrong, or the model cannot make that; `param` names it.",
         429: "The queue is full; try again after `Retry-After` seconds.",
-        503: "The job database or a volume does not answer.",
+        503: "The job database or a volume does not answer, or too many files are being looked at.",
         507: "Too little disk space is left.",
     }.items()
 }

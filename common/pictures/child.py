@@ -7,6 +7,7 @@ what was found. ``show`` writes the pixels behind it, RGB of eight bits, row by 
 import json
 import sys
 import traceback
+import warnings
 from dataclasses import asdict
 
 from common.pictures.reading import Found, look_at, show
@@ -15,6 +16,7 @@ from common.pictures.refused import Refused, Why
 
 def main(task: str, max_pixels: int) -> None:
     """Do one task, and exit."""
+    warnings.simplefilter("ignore")  # of sizes: they are judged here
     pixels = b""
     try:
         data = sys.stdin.buffer.read()

@@ -100,8 +100,12 @@ def _opened(file: bytes, kind: str, max_pixels: int) -> Image.Image:
     """Read the header, and judge by it."""
     _register(kind)
     open_kind, _ = Image.OPEN[kind]  # no other decoder is asked, nor even imported
+    # For those that take memory by the header, as WebP's does; Pillow refuses twice of this.
+    Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
     try:
         image = open_kind(BytesIO(file), "")
+    except Image.DecompressionBombError as exc:
+        raise Refused(Why.TOO_LARGE) from exc
     except MemoryError:
         raise
     except Exception as exc:  # decoders raise nearly anything at crafted input

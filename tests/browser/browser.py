@@ -25,10 +25,11 @@ PHONE = {"width": 390, "height": 844}
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the browser; it ends with the block."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Start the browser, with ``arguments`` more; it ends with the block."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_ARGUMENTS])
+        args = [*_ARGUMENTS, *arguments]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
         yield browser
         browser.close()
 

@@ -31,10 +31,10 @@ def bomb(side: int = 30_000) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
-def gif() -> bytes:
+def tiff() -> bytes:
     """A real picture of a kind that is not taken."""
     file = BytesIO()
-    Image.new("RGB", (64, 48)).save(file, "GIF")
+    Image.new("RGB", (64, 48)).save(file, "TIFF")
     return file.getvalue()
 
 

@@ -16,7 +16,7 @@ BAD = {
     "text": b"hello",
     "empty": b"",
     "half": pictures.png()[:-200],
-    "gif": pictures.gif(),
+    "tiff": pictures.tiff(),
     "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     "playlist": b"#EXTM3U\nhttp://localhost/x",
     "bomb": pictures.bomb(),

@@ -35,7 +35,7 @@ def batch_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "batch": BatchRequest.model_json_schema(),  # as JSON, in a part of the form
-            "image": {**_FILE, "description": "PNG, JPEG or WebP: every video begins with it."},
+            "image": {**_FILE, "description": "A picture: every video begins with it."},
             "video": {**_FILE, "description": "MP4, MOV, MKV or WebM: every video continues it."},
         },
     }

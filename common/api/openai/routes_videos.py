@@ -25,7 +25,7 @@ POLL_AFTER_MS = 500
 _SCHEMA = CreateVideo.model_json_schema(ref_template="#/components/schemas/{model}")
 _REFERENCE = _SCHEMA.pop("$defs")["ImageReference"]
 _SCHEMA["properties"]["input_reference"] = {"anyOf": [_REFERENCE, {"type": "null"}]}
-_FILE = {"type": "string", "format": "binary", "description": "PNG, JPEG or WebP, or a video."}
+_FILE = {"type": "string", "format": "binary", "description": "A picture, or a video."}
 _FIELDS = without_null(_SCHEMA)
 _FORM = {**_FIELDS, "properties": {**_FIELDS["properties"], "input_reference": _FILE}}
 CREATE_BODY: dict[str, Any] = {
