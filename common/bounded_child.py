@@ -30,6 +30,8 @@ _OPEN_FILES = 64
 _MOST_WORDS = 64 * 1024
 """Bytes of its last words that are kept."""
 _KEPT_NAMES = ("PATH", "LD_LIBRARY_PATH")
+_ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
+"""For all threads: each of its own would claim 128 MiB of the address space."""
 _ROOT = Path(__file__).parents[1]
 
 
@@ -130,7 +132,7 @@ class Children:
                     stdout=stdout,
                     stderr=stderr,
                     pass_fds=tuple(pass_fds),
-                    env=bare_environment(),
+                    env=bare_environment() | _ONE_HEAP,
                     cwd=_ROOT,
                     start_new_session=True,
                 )
@@ -185,8 +187,7 @@ def module_command(module: str, *arguments: str) -> list[str]:
 def bare_environment(*names: str) -> dict[str, str]:
     """What any program needs of our environment, and ``names`` besides: no keys, no addresses."""
     kept = {name: os.environ[name] for name in (*_KEPT_NAMES, *names) if name in os.environ}
-    # One heap for all threads: each of its own would claim 128 MiB of the address space.
-    return {**kept, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
+    return {**kept, "LANG": "C.UTF-8"}
 
 
 def _bound(pid: int, bounds: Bounds) -> None:

@@ -1,5 +1,7 @@
 """The filters that make a video's frames what a player would show, in sRGB."""
 
+from dataclasses import dataclass
+
 from common.video_header import FirstFrame, Track
 
 _UNTOLD = 2
@@ -29,35 +31,49 @@ _ON_WHITE = (
 )
 
 
-def chain(track: Track, frame: FirstFrame, fps: float, width: int, height: int) -> str:
-    """Filters for frames at ``fps``, in RGB, of one size, whatever their shape was.
+@dataclass(frozen=True)
+class Take:
+    """The first ``count`` frames at ``fps``, in one size, whatever their shape was."""
+
+    fps: float
+    count: int
+    width: int
+    height: int
+
+    @property
+    def bytes_a_frame(self) -> int:
+        """In RGB, 8 bits each."""
+        return self.width * self.height * 3
+
+
+def chain(track: Track, frame: FirstFrame, take: Take) -> str:
+    """Filters for the frames of a take, in RGB.
 
     Interlaced frames lose their comb, HDR and wide colours become sRGB, and what can be seen
     through is laid on white. FFmpeg itself turns them upright.
     """
     even = ["bwdif=mode=send_frame:deint=interlaced"] if frame.interlaced else []
-    scale = f"scale={width}:{height}:flags={_SCALE}"
+    scale = f"scale={take.width}:{take.height}:flags={_SCALE}"
     hdr, alpha = frame.transfer in _HDR, frame.alpha or track.alpha_beside
-    if hdr or frame.primaries in _WIDE:
-        colours = [_told(track, frame, hdr=hdr), scale, *_to_srgb(hdr=hdr, alpha=alpha)]
-    else:
-        colours = [_told(track, frame, hdr=False), scale]
+    wide = hdr or frame.primaries in _WIDE
+    told = _told(track, frame, hdr=hdr)
+    srgb = _to_srgb(hdr=hdr, alpha=alpha) if wide else []
     last = [_ON_WHITE] if alpha else []
-    return ",".join(filter(None, [*even, f"fps={fps:g}", *colours, *last, "format=rgb24"]))
+    return ",".join([*even, f"fps={take.fps:g}", *told, scale, *srgb, *last, "format=rgb24"])
 
 
-def _told(track: Track, frame: FirstFrame, *, hdr: bool) -> str:
+def _told(track: Track, frame: FirstFrame, *, hdr: bool) -> list[str]:
     """Says what the file does not."""
-    if frame.rgb:
-        return ""
     wide = hdr or frame.primaries in _WIDE
     usual = _BT2020 if wide else _BT709 if track.height >= _HD_LINES else _BT601
-    told = [f"colorspace={usual}"] if frame.matrix == _UNTOLD else []
+    told = []
+    if frame.matrix == _UNTOLD and not frame.rgb:
+        told.append(f"colorspace={usual}")
     if hdr and frame.primaries == _UNTOLD:
         told.append(f"color_primaries={_BT2020}")
     if wide and frame.transfer not in _TRANSFERS:
         told.append(f"color_trc={_BT709}")
-    return f"setparams={':'.join(told)}" if told else ""
+    return [f"setparams={':'.join(told)}"] if told else []
 
 
 def _to_srgb(*, hdr: bool, alpha: bool) -> list[str]:

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from common.bounded_child import Bounds, Ended, Ending, module_command, run_bounded
 from common.errors import InvalidRequest
-from common.video_chain import chain
-from common.video_header import FirstFrame, Header, Track
+from common.video_chain import Take, chain
+from common.video_header import Header, Track
 
 logger = logging.getLogger("videosdgx.videos")
 
@@ -52,7 +52,7 @@ _MAX_ALLOCATION = 512 * _MIB
 _THREADS = "2"
 
 _HEADER_SECONDS, _HEADER_CPU_SECONDS = 15.0, 10
-_HEADER_BYTES, _HEADER_BYTES_A_PIXEL = 192 * _MIB, 32
+_HEADER_BYTES, _HEADER_BYTES_A_PIXEL = 192 * _MIB, 24
 """Addresses: PyAV itself takes 125 MiB, and a frame of 4K HEVC in 10 bits 213. A film's index has
 24 bytes a frame."""
 _SECONDS, _CPU_SECONDS = 30.0, 45
@@ -96,17 +96,8 @@ def read_header(file: int, max_pixels: int) -> Header:
     return header
 
 
-def read_frames(
-    file: int,
-    track: Track,
-    frame: FirstFrame,
-    *,
-    fps: float,
-    count: int,
-    width: int,
-    height: int,
-) -> Ended:
-    """Decode the first ``count`` frames at ``fps``, as a player shows them, in one size.
+def read_frames(file: int, track: Track, take: Take) -> Ended:
+    """Decode the beginning of a video, as a player shows it.
 
     Its output are the frames in RGB, 8 bits each, as many as there are. Its status is not 0 where
     one of them is damaged.
@@ -114,44 +105,41 @@ def read_frames(
     Args:
         file: descriptor of a regular file. Its place moves.
         track: what to show of it, from its header.
-        frame: how to show it, from there too.
-        fps: frames a second.
-        count: frames.
-        width: pixels.
-        height: pixels.
+        take: the frames that are wanted.
 
     Raises:
-        InvalidRequest: it takes too much time or memory.
+        InvalidRequest: not one frame can be decoded, or it takes too much time or memory.
         Stopping: the service was told to stop.
     """
     from imageio_ffmpeg import get_ffmpeg_exe  # the API process stays small until needed
 
+    if track.frame is None:
+        raise damaged()
     os.lseek(file, 0, os.SEEK_SET)
     pixels = track.width * track.height
-    read = ["-hide_banner", "-nostdin", "-loglevel", "error", "-xerror"]
-    bounds = ["-max_alloc", str(_MAX_ALLOCATION), "-filter_threads", _THREADS]
-    allowed = [part for name, value in _allowed(pixels).items() for part in (f"-{name}", value)]
-    decoder = ["-c:v", _WITH_ALPHA[track.codec]] if track.alpha_beside else []
-    shown = ["-map", f"0:{track.index}", "-vf", chain(track, frame, fps, width, height)]
-    raw = ["-frames:v", str(count), "-fps_mode", "passthrough", "-f", "rawvideo", "-"]
-    ended = run_bounded(
-        [
-            *(get_ffmpeg_exe(), *read, *bounds),
-            *(*allowed, "-threads", _THREADS, *decoder, "-i", "fd:"),
-            *(*shown, *raw),
-        ],
-        stdin=file,
-        bounds=Bounds(
-            seconds=_SECONDS,
-            cpu_seconds=_CPU_SECONDS,
-            address_bytes=_BYTES + _BYTES_A_PIXEL * max(pixels, width * height),
-            output_bytes=count * width * height * 3 + _WORDS_BYTES,
-        ),
+    shown = ["-map", f"0:{track.index}", "-vf", chain(track, track.frame, take)]
+    raw = ["-frames:v", str(take.count), "-fps_mode", "passthrough", "-f", "rawvideo", "-"]
+    bounds = Bounds(
+        seconds=_SECONDS,
+        cpu_seconds=_CPU_SECONDS,
+        address_bytes=_BYTES + _BYTES_A_PIXEL * max(pixels, take.width * take.height),
+        output_bytes=take.count * take.bytes_a_frame + _WORDS_BYTES,
     )
+    command = [get_ffmpeg_exe(), *_input_options(track), "-i", "fd:", *shown, *raw]
+    ended = run_bounded(command, stdin=file, bounds=bounds)
     _check_cost(ended)
     if ended.status != 0:
         logger.info("a video could not be decoded, status %s: %s", ended.status, ended.words)
     return ended
+
+
+def _input_options(track: Track) -> list[str]:
+    quiet = ["-hide_banner", "-nostdin", "-loglevel", "error", "-xerror"]
+    bounds = ["-max_alloc", str(_MAX_ALLOCATION), "-filter_threads", _THREADS]
+    allowed = _allowed(track.width * track.height).items()
+    decoder = ["-c:v", _WITH_ALPHA[track.codec]] if track.alpha_beside else []
+    options = [part for name, value in allowed for part in (f"-{name}", value)]
+    return [*quiet, *bounds, *options, "-threads", _THREADS, *decoder]
 
 
 def _allowed(max_pixels: int) -> dict[str, str]:
@@ -176,3 +164,8 @@ def _check_cost(ended: Ended) -> None:
 def refused(message: str, hint: str = _HINT) -> InvalidRequest:
     """What the sender of a video is told."""
     return InvalidRequest(message, param="video", hint=hint)
+
+
+def damaged() -> InvalidRequest:
+    """What he is told whose video breaks off, or has frames that nobody can decode."""
+    return refused("The video is damaged or incomplete: its beginning cannot be decoded.")

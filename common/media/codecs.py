@@ -9,12 +9,15 @@ from typing import Literal
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
+from common.bounded_child import bare_environment
 from common.errors import EncodingFailed
 
 logger = logging.getLogger("videosdgx.media")
 
 Codec = Literal["libx264", "h264_nvenc"]
 
+GPU_NAMES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES")
+"""What NVENC goes by, of the environment. Our keys and addresses are none of FFmpeg's business."""
 _TRIAL_SIDE = 256
 """Pixels. NVENC refuses pictures below about 145 x 49."""
 _TRIAL_SECONDS = 30
@@ -98,6 +101,7 @@ def _encodes_a_frame(codec: Codec) -> bool:
             [get_ffmpeg_exe(), "-loglevel", "error", *source, *encoder, "-f", "null", "-"],
             input=bytes(side * side * 3),
             capture_output=True,
+            env=bare_environment(*GPU_NAMES),
             timeout=_TRIAL_SECONDS,
             check=False,
         )

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
+from common.bounded_child import bare_environment
 from common.errors import EncodingFailed, VideosDGXError
+from common.media.codecs import GPU_NAMES
 from common.media.disk import storage_full
 from common.threads import no_threads_left
 
@@ -73,6 +75,7 @@ class FfmpegChild:
             stderr=subprocess.PIPE,
             bufsize=0,
             pass_fds=tuple(descriptors),
+            env=bare_environment(*GPU_NAMES),
             process_group=0,
         )
 

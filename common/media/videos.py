@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from common.errors import InvalidRequest
 from common.variants import VideoInput
-from common.video_header import FirstFrame, Header, Track
-from common.video_reader import CODECS, CONTAINERS, read_frames, read_header, refused
+from common.video_chain import Take
+from common.video_header import Header, Track
+from common.video_reader import CODECS, CONTAINERS, damaged, read_frames, read_header, refused
 
 _SIDE = 64
 """The frames are looked at in this size, which costs the least."""
@@ -52,14 +52,14 @@ def inspect_video(file: int, limits: VideoLimits, wanted: VideoInput) -> VideoIn
         Stopping: the service was told to stop.
     """
     header = read_header(file, limits.max_pixels)
-    track, frame = _judged(header, limits)
-    frames = _count(file, track, frame, wanted)
+    track = _judged(header, limits)
+    frames = _count(file, track, wanted)
     _check_count(frames, track.seconds, wanted)
     seconds = frames / wanted.fps if header.length is None else header.length
     return VideoInfo(*track.shown_size, round(seconds, 3), frames, CONTAINERS[header.format])
 
 
-def _judged(header: Header, limits: VideoLimits) -> tuple[Track, FirstFrame]:
+def _judged(header: Header, limits: VideoLimits) -> Track:
     track = header.video
     if track is None:
         raise refused("There is no video in this file.")
@@ -70,9 +70,7 @@ def _judged(header: Header, limits: VideoLimits) -> tuple[Track, FirstFrame]:
         )
     _check_size(track, limits.max_pixels)
     _check_length(header.length, limits.max_seconds)
-    if track.frame is None:
-        raise _damaged()
-    return track, track.frame
+    return track
 
 
 def _check_size(track: Track, max_pixels: int) -> None:
@@ -92,27 +90,23 @@ def _check_length(seconds: float | None, max_seconds: float) -> None:
         )
 
 
-def _count(file: int, track: Track, frame: FirstFrame, wanted: VideoInput) -> int:
+def _count(file: int, track: Track, wanted: VideoInput) -> int:
     """How many of the wanted frames there are."""
-    rate, most = wanted.fps, wanted.max_frames
-    ended = read_frames(file, track, frame, fps=rate, count=most, width=_SIDE, height=_SIDE)
-    frames = len(ended.output) // (_SIDE * _SIDE * 3)
+    take = Take(wanted.fps, wanted.max_frames, _SIDE, _SIDE)
+    ended = read_frames(file, track, take)
+    frames = len(ended.output) // take.bytes_a_frame
     if ended.status != 0 or frames == 0:
-        raise _damaged()
+        raise damaged()
     return frames
 
 
 def _check_count(frames: int, seconds: float | None, wanted: VideoInput) -> None:
     expected = min(wanted.max_frames, wanted.fps * (seconds or 0))
     if frames < _MISSING * expected - 1:
-        raise _damaged()
+        raise damaged()
     if frames < wanted.min_frames:
         raise refused(
             f"The video is too short: {frames} of at least {wanted.min_frames} frames, "
             f"at {wanted.fps:g} frames a second.",
             "Send a longer one, or a picture as image.",
         )
-
-
-def _damaged() -> InvalidRequest:
-    return refused("The video is damaged or incomplete: its beginning cannot be decoded.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.errors import InvalidRequest
+from common.video_chain import Take
 from common.video_reader import read_frames, read_header
 
 if TYPE_CHECKING:
@@ -27,23 +28,15 @@ def load_video(
         OSError: the file is missing.
         InvalidRequest: it does not hold so many frames that can be decoded.
     """
-    with path.open("rb") as stream:
-        file = stream.fileno()
-        track = read_header(file, _MAX_PIXELS).video
-        if track is None or track.frame is None:
-            raise _lost(num_frames)
-        ended = read_frames(
-            file, track, track.frame, fps=fps, count=num_frames, width=width, height=height
+    take = Take(fps, num_frames, width, height)
+    with path.open("rb") as file:
+        track = read_header(file.fileno(), _MAX_PIXELS).video
+        ended = None if track is None else read_frames(file.fileno(), track, take)
+    if ended is None or len(ended.output) != num_frames * take.bytes_a_frame:
+        raise InvalidRequest(
+            f"The video's first {num_frames} frames could not be decoded.",
+            param="video",
+            hint="Send it again; if that fails too, write it anew as MP4 with H.264.",
         )
-    if len(ended.output) != num_frames * height * width * 3:
-        raise _lost(num_frames)
     frames = np.frombuffer(ended.output, np.uint8).copy()  # torch wants memory that it may write
     return frames.reshape(num_frames, height, width, 3)
-
-
-def _lost(num_frames: int) -> InvalidRequest:
-    return InvalidRequest(
-        f"The video's first {num_frames} frames could not be decoded.",
-        param="video",
-        hint="Send it again; if that fails too, write it anew as MP4 with H.264.",
-    )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from common.media.codecs import GPU_NAMES
 from common.media.ffmpeg import FfmpegChild
 from tests.unit.media.clips import HEIGHT, WIDTH, noise
 
@@ -18,6 +19,28 @@ def test_the_count_is_what_ffmpeg_wrote_not_what_it_was_fed():
     assert child.wait(lambda: None) == 0
     assert child.frames_encoded() == 2
     child.close()
+
+
+BESIDE = """
+import os
+from pathlib import Path
+from common.media.ffmpeg import FfmpegChild
+from tests.unit.media.clips import only_child
+raw = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "8x8"]
+child = FfmpegChild([*raw, "-i", "-", "-f", "null", "-"])
+given = Path(f"/proc/{only_child()}/environ").read_text().split("\\0")
+print(*(line.partition("=")[0] for line in given))
+child.kill()
+"""
+
+
+def test_ffmpeg_gets_nothing_of_our_environment():
+    """A program that needs no key is given none."""
+    secrets = {"API_KEYS": "a", "DATABASE_URL": "b", "HF_TOKEN": "c", "PYTHONPATH": "."}
+    command = [sys.executable, "-c", BESIDE]
+    ran = subprocess.run(command, env=os.environ | secrets, capture_output=True, text=True)
+    assert set(ran.stdout.split()) <= {"PATH", "LD_LIBRARY_PATH", "LANG", *GPU_NAMES}
+    assert "PATH" in ran.stdout
 
 
 PARENT = """

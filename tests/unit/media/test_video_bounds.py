@@ -1,4 +1,4 @@
-"""Videos that ask for more than they may: memory, streams, decoders and time that a file chooses."""
+"""Videos that ask for more than they may: memory, streams and decoders that a file chooses."""
 
 import subprocess
 import sys
@@ -116,6 +116,6 @@ def test_a_file_of_very_many_tracks_is_not_opened(tmp_path: Path):
 
 def test_a_frame_beyond_the_limit_is_told_by_its_size(tmp_path: Path):
     """The header alone says so: no frame of it is decoded."""
-    with films.film(tmp_path / "a.mp4", 4, 24, "640x480").open("rb") as file:
-        with pytest.raises(InvalidRequest, match="640x480"):
-            inspect_video(file.fileno(), VideoLimits(1000, 60), WANTED)
+    path = films.film(tmp_path / "a.mp4", 4, 24, "640x480")
+    with path.open("rb") as file, pytest.raises(InvalidRequest, match="640x480"):
+        inspect_video(file.fileno(), VideoLimits(1000, 60), WANTED)
