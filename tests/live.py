@@ -83,6 +83,8 @@ class LiveService:
         }
         self.settings |= {name.upper(): value for name, value in settings.items()}
         self.folder = folder
+        self.launch_under: tuple[str, ...] = ()
+        """A program that becomes the service, as in ``("prlimit", "--nofile=256")``."""
         self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._client: httpx.Client | None = None
@@ -94,7 +96,7 @@ class LiveService:
 
     def launch(self) -> None:
         """Start the process, and no more."""
-        command = [sys.executable, "-m", *self.module.split()]
+        command = [*self.launch_under, sys.executable, "-m", *self.module.split()]
         self._said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
         # Not in the repository: a developer's .env must not reach in here.
         place: dict[str, Any] = {"cwd": self.folder, "env": self._environment()}
