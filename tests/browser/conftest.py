@@ -1,6 +1,7 @@
 """A real browser, at a real toy service."""
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -62,14 +63,19 @@ def open_page(browser: Browser, service: LiveService, witness: Witness) -> Itera
     """Opens the playground in a browser without any past; keywords are Playwright's."""
     contexts: list[BrowserContext] = []
 
-    def opened(at: str = "/ui/", prepare: Callable[[Page], None] = str, **options: object) -> Page:
+    def opened(
+        at: str = "/ui/",
+        prepare: Callable[[Page], None] = str,
+        wait_until: Literal["load", "commit"] = "load",
+        **options: object,
+    ) -> Page:
         context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-US", **options})  # type: ignore[arg-type]
         context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
         witness.watch(page)
         prepare(page)
-        page.goto(service.url + at)
+        page.goto(service.url + at, wait_until=wait_until)
         return page
 
     yield opened

@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
 from playwright.sync_api import Page
 
 from tests.browser.browser import DESKTOP, PHONE, Witness
 from tests.browser.conftest import Open
+from tests.browser.pictures import png
 from tests.browser.steps import card, describe, make, ready, start
 from tests.live import LiveService
 
@@ -135,7 +134,7 @@ def test_the_keyboard_alone_is_enough_and_its_place_is_seen(open_page: Open):
 def test_a_picture_is_shown_measured_and_used(open_page: Open, service: LiveService):
     page = open_page()
     describe(page, "It moves")
-    page.set_input_files("#media", {"name": "a.png", "mimeType": "image/png", "buffer": _png(64)})
+    page.set_input_files("#media", {"name": "a.png", "mimeType": "image/png", "buffer": png(64)})
     page.locator("#media-about", has_text=re.compile("a.png, 64 . 48")).wait_for()
     job_id = start(page)
     page.locator("#stage video").wait_for()
@@ -158,7 +157,7 @@ def test_a_picture_can_be_pasted_and_dropped(open_page: Open):
                 {carrier}.items.add(file);
                 {target}.dispatchEvent(new {event}, {{{carrier}, bubbles: true}}));
             }}""",
-            list(_png(80)),
+            list(png(80)),
         )
         page.locator("#media-about", has_text=re.compile("b.png, 80 . 48")).wait_for()
         page.click("#media-remove")
@@ -205,9 +204,3 @@ def test_the_other_services_are_one_click_away(open_page: Open):
         ["toy", "http://127.0.0.1:8099/ui/", "page"],
         ["other", "http://other.example:8002/ui/", None],
     ]
-
-
-def _png(width: int) -> bytes:
-    file = BytesIO()
-    Image.new("RGB", (width, 48), "teal").save(file, "PNG")
-    return file.getvalue()

@@ -66,7 +66,8 @@ function lengths(limits, defaults) {
   const [least, most] = spanOf(limits, defaults);
   const usual = defaults.num_frames / (limits.fixed_fps ?? defaults.fps);
   write($("duration"), "placeholder", () => rounded(usual));
-  tell($("duration-about"), () => say("range", { least: rounded(least), most: rounded(most) }));
+  const span = { least: Math.ceil(least * 100) / 100, most: Math.floor(most * 100) / 100 }; // inside of it
+  tell($("duration-about"), () => say("range", span));
 }
 
 /** The request as it stands; what is empty is left out. Throws a Problem at the first field that is wrong. */

@@ -26,7 +26,7 @@ export function build(capabilities, limits) {
   fields = [...(image ? ["image"] : []), ...(video ? ["video"] : [])];
   listen({ takes: fields.length > 0, zone: $("drop"), take });
   if (!fields.length) return;
-  tell($("media-label"), () => say(fields.length > 1 ? "media.either" : `media.${fields[0]}`));
+  tell($("media-label"), () => say(image && video ? "media.either" : image ? "media.image" : "media.video"));
   $("media").accept = kinds.accepted(fields);
   $("form").querySelector('[data-field="media"]').hidden = false;
   remove();
