@@ -77,12 +77,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = make_service()
         service.meters.register(access.failures)
-        app.state.feeds = Feeds(Watched(service).look)
-        app.state.batch_feeds = BatchFeeds(WatchedBatches(service).look)
-        app.state.archives = Places("ZIPs", ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE)
-        app.state.look_turns = Turns(LOOKS_AT_ONCE, LOOK_PATIENCE_SECONDS)
-        app.state.sheet_turn = asyncio.Semaphore(1)
-        app.state.keys_under_way = set()
+        _share(app, service)
         state = service.settings.state_of(spec.id)
         service.supervisor.owed = take_owed(state / OWED)
         keep = service.keeper.keep
@@ -121,6 +116,16 @@ def create_app(
         app.include_router(routes.router)
     install_page(app)
     return app
+
+
+def _share(app: FastAPI, service: Service) -> None:
+    """What the requests of all callers have in common."""
+    app.state.feeds = Feeds(Watched(service).look)
+    app.state.batch_feeds = BatchFeeds(WatchedBatches(service).look)
+    app.state.archives = Places("ZIPs", ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE)
+    app.state.look_turns = Turns(LOOKS_AT_ONCE, LOOK_PATIENCE_SECONDS)
+    app.state.sheet_turn = asyncio.Semaphore(1)
+    app.state.keys_under_way = set()
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from starlette.requests import Request
 
-from common.api.auth import caller_of
+from common.api.auth import address_of, caller_of
 from common.errors_queue import NoPlace
 
 
@@ -45,5 +45,4 @@ class Places:
 def who_asks(request: Request) -> str:
     """By what a caller is told from others: the name of the key, or else the address."""
     name = caller_of(request).name
-    address = request.client.host if request.client else ""
-    return f"name {name}" if name else f"address {address}"
+    return f"name {name}" if name else f"address {address_of(request)}"
