@@ -29,6 +29,7 @@ from common.api.batches.reading import WatchedBatches
 from common.api.chores import chore
 from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
+from common.api.heap import tidy_heap
 from common.api.http_meter import HttpMeter
 from common.api.limits import BodyLimit
 from common.api.machines import among_machines
@@ -86,9 +87,11 @@ def create_app(
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
         reaping = asyncio.create_task(keep("reaper", reap_orphans))
+        tidying = asyncio.create_task(keep("heap", tidy_heap))
         async with _chores(service), telling(service), among_machines(service):
             yield
         reaping.cancel()
+        tidying.cancel()
         guarding.cancel()
         await service.supervisor.stop()
         await supervising
