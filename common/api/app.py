@@ -32,6 +32,7 @@ from common.api.door.limits import BodyLimit, Limits
 from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.head import HeadAsGet
+from common.api.heap import tidy_heap
 from common.api.http_meter import HttpMeter
 from common.api.machines import among_machines
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
@@ -85,9 +86,11 @@ def create_app(
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
         reaping = asyncio.create_task(keep("reaper", reap_orphans))
+        tidying = asyncio.create_task(keep("heap", tidy_heap))
         async with _chores(service), telling(service), among_machines(service):
             yield
         reaping.cancel()
+        tidying.cancel()
         guarding.cancel()
         await service.supervisor.stop()
         await supervising
