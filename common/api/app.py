@@ -47,7 +47,12 @@ from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
 from common.api.telling import telling
-from common.api.turns import LOOK_PATIENCE_SECONDS, LOOKS_AT_ONCE, Turns
+from common.api.turns import (
+    LOOK_PATIENCE_SECONDS,
+    LOOKS_AT_ONCE,
+    SHEET_PATIENCE_SECONDS,
+    Turns,
+)
 from common.contract import ModelSpec
 
 _TAGS = [
@@ -126,8 +131,8 @@ def _share(app: FastAPI, service: Service) -> None:
     app.state.feeds = Feeds(Watched(service).look)
     app.state.batch_feeds = BatchFeeds(WatchedBatches(service).look)
     app.state.archives = Places("ZIPs", ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE)
-    app.state.look_turns = Turns(LOOKS_AT_ONCE, LOOK_PATIENCE_SECONDS)
-    app.state.sheet_turn = asyncio.Semaphore(1)
+    app.state.look_turns = Turns("looks at files", LOOKS_AT_ONCE, LOOK_PATIENCE_SECONDS)
+    app.state.sheet_turns = Turns("spritesheets", 1, SHEET_PATIENCE_SECONDS)
     app.state.keys_under_way = set()
 
 
