@@ -40,6 +40,7 @@ from common.api.owed import OWED, keep_owed, take_owed
 from common.api.playground import install_page
 from common.api.reading import Watched
 from common.api.reaper import reap_orphans
+from common.api.reference_page import install_reference
 from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
@@ -104,6 +105,8 @@ def create_app(
         description=_description(spec),
         openapi_tags=_TAGS,
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's own take their scripts from another site
+        redoc_url=None,
     )
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
     describe_options(app, spec)
@@ -116,6 +119,7 @@ def create_app(
     for routes in _ROUTES:
         app.include_router(routes.router)
     install_page(app)
+    install_reference(app)
     return app
 
 
