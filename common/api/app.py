@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from starlette.types import Lifespan
 
 from common import __version__
 from common.api import (
@@ -99,15 +100,7 @@ def create_app(
             await asyncio.to_thread(service.tracing.close)
         service.queue.close()
 
-    app = FastAPI(
-        title=f"VideosDGX: {spec.title}",
-        version=__version__,
-        description=_description(spec),
-        openapi_tags=_TAGS,
-        lifespan=lifespan,
-        docs_url=None,  # FastAPI's own take their scripts from another site
-        redoc_url=None,
-    )
+    app = _bare(spec, lifespan)
     app.add_middleware(BodyLimit, max_body_mb=max_body_mb)
     describe_options(app, spec)
     auth.install(app, access)
@@ -116,11 +109,27 @@ def create_app(
     app.add_middleware(RequestSpans)
     error_handlers.install(app)
     headers.install(app)
+    _add_routes(app)
+    return app
+
+
+def _bare(spec: ModelSpec, lifespan: Lifespan[FastAPI]) -> FastAPI:
+    return FastAPI(
+        title=f"VideosDGX: {spec.title}",
+        version=__version__,
+        description=_description(spec),
+        openapi_tags=_TAGS,
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own take their scripts from another site
+        redoc_url=None,
+    )
+
+
+def _add_routes(app: FastAPI) -> None:
     for routes in _ROUTES:
         app.include_router(routes.router)
     install_page(app)
     install_reference(app)
-    return app
 
 
 @asynccontextmanager
