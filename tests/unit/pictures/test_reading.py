@@ -55,6 +55,7 @@ UNMINDED = {
     "an animation that does not come": with_chunk(PNG, b"acTL", struct.pack(">II", 5, 0)),
     "bytes behind a PNG's end": PNG + b"anything" * 100,
     "a PNG without an end": PNG[:-12],
+    "a PNG with another end": with_chunk(PNG, b"QEND", b"", at_end=True),
     "a PNG cut within a text behind its pixels": with_chunk(
         PNG, b"tEXt", b"a\0" + b"b" * 500, at_end=True
     )[:-300],
