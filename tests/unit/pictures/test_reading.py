@@ -45,7 +45,7 @@ UNMINDED = {
     "a profile that is not packed as it says": with_chunk(PNG, b"iCCP", b"a\0\0nonsense"),
     "a profile that is cut": with_chunk(PNG, *photos.icc_chunk(profiles.display_p3()[:300])),
     "a text whose checksum is wrong": spoilt_checksum(b"tEXt", b"a\0b"),
-    "a gamma whose checksum is wrong": spoilt_checksum(b"gAMA", bytes(4)),
+    "a gamma whose checksum is wrong": spoilt_checksum(b"gAMA", struct.pack(">I", 100_000)),
     "a gamma of nothing": with_chunk(PNG, b"gAMA", bytes(4)),
     "primaries that are no colours": with_chunk(
         with_chunk(PNG, b"cHRM", bytes(32)), b"gAMA", struct.pack(">I", 45455)
