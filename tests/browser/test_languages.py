@@ -194,6 +194,7 @@ def test_every_word_that_is_seen_comes_from_the_tables(open_page: Open, service:
     page.locator(".field .problem[role=alert]").wait_for()
     assert _words_outside(page) == set()
     page.fill("#duration", "2")
+    page.click("#more > summary")
     page.locator(".adjustments li").wait_for()
     assert _words_outside(page) == set()
     for name, value in SLOW.items():

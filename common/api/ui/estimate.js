@@ -26,17 +26,21 @@ async function look() {
     if (fields.template) delete fields.prompt;
     file = await media.current();
     if (signal.aborted) return;
-    if (file && file.file.size > LARGEST_UPLOAD_BYTES) later();
-    else show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal }));
-    if (file) media.praise(file);
+    if (file && file.file.size > LARGEST_UPLOAD_BYTES) return later();
+    show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal }));
+    media.praise(file);
     form.clearProblems();
   } catch (problem) {
-    if (problem instanceof Problem) refuse(problem, file);
-    else if (problem.name !== "AbortError") throw problem;
+    if (signal.aborted) return; // a newer look is under way
+    if (!(problem instanceof Problem)) throw problem;
+    refuse(problem, file);
   }
 }
 
-const later = () => $("estimate").replaceChildren(h("p", { class: "muted" }, () => say("media.later")));
+function later() {
+  form.clearProblems();
+  $("estimate").replaceChildren(h("p", { class: "muted" }, () => say("media.later")));
+}
 
 function refuse(problem, file) {
   if (media.blame(problem, file)) {
