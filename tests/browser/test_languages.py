@@ -95,7 +95,7 @@ def test_the_services_english_stands_beneath_ours_and_is_marked(
     describe(page, "Longo", duration="999")
     page.click("#start")
     note = page.locator('[data-field="duration"] .problem[role=alert]')
-    expect(note).to_contain_text("O modelo não consegue fazer isto.")
+    expect(note).to_contain_text("Isto não pode ser feito assim.")
     assert "20.12 seconds" in note.locator("[lang=en]").first.inner_text()
 
 

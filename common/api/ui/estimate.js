@@ -29,7 +29,7 @@ async function look() {
     if (file && file.file.size > LARGEST_UPLOAD_BYTES) return later();
     show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal }));
     media.praise(file);
-    form.clearProblems();
+    form.settled();
   } catch (problem) {
     if (signal.aborted) return; // a newer look is under way
     if (!(problem instanceof Problem)) throw problem;
@@ -38,22 +38,22 @@ async function look() {
 }
 
 function later() {
-  form.clearProblems();
+  form.settled();
   $("estimate").replaceChildren(h("p", { class: "muted" }, () => say("media.later")));
 }
 
 function refuse(problem, file) {
   if (media.blame(problem, file)) {
-    form.clearProblems();
+    form.settled();
     $("estimate").replaceChildren();
     return;
   }
   if (form.touched(problem.param)) {
-    form.showProblem(problem, { focus: false });
+    form.showProblem(problem, { sent: false });
     $("estimate").replaceChildren();
     return;
   }
-  form.clearProblems();
+  form.settled();
   $("estimate").replaceChildren(h("p", { class: "muted" }, wordsOf(problem)));
 }
 
