@@ -127,7 +127,7 @@ def test_nothing_is_painted_before_the_words_are_there(open_page: Open):
         locale="pt-BR",
         wait_until="commit",
     )
-    page.wait_for_function("document.getElementById('sign-in-form') !== null")
+    page.locator("#sign-in-form").wait_for(state="attached")
     page.evaluate("new Promise(done => setTimeout(done, 300))")
     assert page.evaluate(painted) == 0
     held.pop().continue_()
@@ -183,7 +183,7 @@ def test_every_word_that_is_seen_comes_from_the_tables(open_page: Open, service:
     """Walks through the states of the page."""
     page = open_page(prepare=_brackets)
     ready(page)
-    known = {"toy", "videosdgx"}
+    known = {"toy", "videosdgx", "ugly"}  # what the service calls its own, and its negative prompt
     assert _words_outside(page) == set()
     page.set_input_files("#media", {"name": "1.txt", "mimeType": "text/plain", "buffer": b"-"})
     page.locator("#media-problem [role=alert]").wait_for()
