@@ -14,6 +14,7 @@ from common.api.auth import open_access
 from common.api.door.limits import Limits
 from common.api.door.server import open_server
 from common.api.forecasts import open_forecasts
+from common.api.heap import bound_heap
 from common.api.job_stories import JobStories
 from common.api.keeper import Keeper
 from common.api.listened_worker import Listener, listened
@@ -71,6 +72,7 @@ def serve(address: str) -> None:
 
 
 def _serve(address: str) -> None:
+    bound_heap()
     spec = load_spec(address)
     settings = load_settings(spec.id)
     configure_logs(settings.log_level, settings.log_format, spec.id)

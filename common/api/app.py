@@ -33,6 +33,7 @@ from common.api.door.limits import BodyLimit, Limits
 from common.api.feed import Feeds
 from common.api.guard import BLIND_SECONDS, keep_guard
 from common.api.head import HeadAsGet
+from common.api.heap import tidy_heap
 from common.api.http_meter import HttpMeter
 from common.api.machines import among_machines
 from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
@@ -48,7 +49,12 @@ from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
 from common.api.telling import telling
-from common.api.turns import LOOK_PATIENCE_SECONDS, LOOKS_AT_ONCE, Turns
+from common.api.turns import (
+    LOOK_PATIENCE_SECONDS,
+    LOOKS_AT_ONCE,
+    SHEET_PATIENCE_SECONDS,
+    Turns,
+)
 from common.contract import ModelSpec
 
 _TAGS = [
@@ -87,9 +93,11 @@ def create_app(
         guard = partial(keep_guard, service)
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
         reaping = asyncio.create_task(keep("reaper", reap_orphans))
+        tidying = asyncio.create_task(keep("heap", tidy_heap))
         async with _chores(service), telling(service), among_machines(service):
             yield
         reaping.cancel()
+        tidying.cancel()
         guarding.cancel()
         await service.supervisor.stop()
         await supervising
@@ -136,8 +144,8 @@ def _share(app: FastAPI, service: Service) -> None:
     app.state.feeds = Feeds(Watched(service).look)
     app.state.batch_feeds = BatchFeeds(WatchedBatches(service).look)
     app.state.archives = Places("ZIPs", ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE)
-    app.state.look_turns = Turns(LOOKS_AT_ONCE, LOOK_PATIENCE_SECONDS)
-    app.state.sheet_turn = asyncio.Semaphore(1)
+    app.state.look_turns = Turns("looks at files", LOOKS_AT_ONCE, LOOK_PATIENCE_SECONDS)
+    app.state.sheet_turns = Turns("spritesheets", 1, SHEET_PATIENCE_SECONDS)
     app.state.keys_under_way = set()
 
 

@@ -11,6 +11,8 @@ LOOKS_AT_ONCE = 3
 """Pictures and videos that are decoded at once, to see what they are."""
 LOOK_PATIENCE_SECONDS = 40.0
 """Longer than one of them may take."""
+SHEET_PATIENCE_SECONDS = 60.0
+"""For a spritesheet, of which one is made at a time: a minute at most, where the video is long."""
 
 
 class Turns:
@@ -19,7 +21,9 @@ class Turns:
     Who has to wait stands in line; an owner who has a turn is not in it with the next.
     """
 
-    def __init__(self, at_once: int, patience_seconds: float) -> None:
+    def __init__(self, what: str, at_once: int, patience_seconds: float) -> None:
+        """``what`` is to be had, as in "Too many looks at files"."""
+        self._what = what
         self._all = asyncio.Semaphore(at_once)
         self._own: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._patience_seconds = patience_seconds
@@ -35,7 +39,7 @@ class Turns:
                     await held.enter_async_context(self._all)
             except TimeoutError:
                 raise NoTurn(
-                    "Too many pictures and videos are being looked at.",
-                    hint="Send it again in a moment; one at a time is looked at for each caller.",
+                    f"Too many {self._what} are wanted at once.",
+                    hint="Send it again in a moment; each caller has one at a time.",
                 ) from None
             yield

@@ -1,12 +1,14 @@
 """An idle service costs megabytes: the API process holds no model and no torch."""
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
+import httpx
 import psutil
 import pytest
 
 from tests.integration.fleet import Fleet
-from tests.live import LiveService
+from tests.live import LiveService, wait_until
 
 MIB = 1024**2
 HEAVY = ("torch", "libcuda", "diffusers", "transformers", "cv2", "opencv", "libpq")
@@ -38,6 +40,23 @@ def test_a_real_models_service_is_small_too(fleet: Fleet, model: str) -> None:
     assert answer.status_code == 200, answer.text
     assert heavy(service) == []
     assert psutil.Process(service.process.pid).memory_full_info().pss < 80 * MIB
+
+
+def test_what_large_bodies_took_is_given_back(fleet: Fleet) -> None:
+    """Memory that strangers make a process take: it goes back to the machine within seconds."""
+    service = fleet.start()
+    process = psutil.Process(service.process.pid)
+    service.client.post("/generate", json={"prompt": "a" * 6000})
+    before = process.memory_full_info().pss
+    body = b'{"prompt":"' + b"a" * 20 * MIB + b'"}'
+    kind = {"Content-Type": "application/json"}
+
+    def send(_number: int) -> int:
+        return httpx.post(f"{service.url}/generate", content=body, headers=kind).status_code
+
+    with ThreadPoolExecutor(4) as clients:
+        assert 422 in set(clients.map(send, range(8)))
+    wait_until(lambda: process.memory_full_info().pss < before + 15 * MIB, 40, "it is small again")
 
 
 def test_the_api_stays_small_after_jobs(service: LiveService) -> None:

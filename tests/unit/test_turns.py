@@ -12,7 +12,7 @@ LONG = 60.0
 
 def test_an_owner_has_one_and_others_are_not_behind_the_next():
     async def play() -> None:
-        turns, order = Turns(2, LONG), list[str]()
+        turns, order = Turns("looks", 2, LONG), list[str]()
         go_on = asyncio.Event()
 
         async def work(owner: str, name: str) -> None:
@@ -40,7 +40,7 @@ def test_a_wait_ends_with_when_to_come_back(owner: str):
     """Whether one's own or others' work is in the way; and what was waited for is not lost."""
 
     async def play() -> None:
-        turns = Turns(1, 0.05)
+        turns = Turns("looks", 1, 0.05)
         async with turns.turn("ana"):
             with pytest.raises(NoTurn) as caught:
                 async with turns.turn(owner):
@@ -56,7 +56,7 @@ def test_a_wait_ends_with_when_to_come_back(owner: str):
 
 def test_who_is_cancelled_or_fails_gives_the_turn_back():
     async def play() -> None:
-        turns = Turns(1, LONG)
+        turns = Turns("looks", 1, LONG)
         with pytest.raises(ZeroDivisionError):
             async with turns.turn("ana"):
                 raise ZeroDivisionError

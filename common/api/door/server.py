@@ -13,6 +13,7 @@ from common.api.batches.feed import BatchFeeds
 from common.api.door.connections import Hall, protocol_of
 from common.api.door.process import connections_within, prepare, raise_limit
 from common.api.feed import Feeds
+from common.bounded_child import CHILDREN
 from common.logs import get_logger
 from common.settings import Settings
 
@@ -20,6 +21,11 @@ log = get_logger("api")
 
 CONNECTIONS_GRACE_SECONDS = 5
 """Open downloads get this long at shutdown; the job's own grace, DRAIN_SECONDS, comes after."""
+
+ACCEPTS_AT_ONCE = 50
+"""In one step of the event loop, at some 75 us each: two thousand would hold up everybody."""
+QUEUED_CONNECTIONS = 2048
+"""What the kernel keeps for us meanwhile."""
 
 SAME_SIGNAL_SECONDS = 0.5
 """``timeout`` and some shells send one stop to the process and to its group: that is told once."""
@@ -35,6 +41,7 @@ def open_server(app: FastAPI, settings: Settings, port: int) -> "Server":
         port=port,
         http=protocol_of(hall),
         ws="none",
+        backlog=ACCEPTS_AT_ONCE,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=CONNECTIONS_GRACE_SECONDS,
@@ -51,7 +58,10 @@ def _open_hall(settings: Settings) -> Hall:
 
 
 class Server(uvicorn.Server):
-    """Ends event streams when it is told to stop; the server waits for open connections first."""
+    """Ends event streams and looks at files when it is told to stop.
+
+    The server waits for open connections first.
+    """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, hall: Hall) -> None:
         super().__init__(config)
@@ -70,6 +80,14 @@ class Server(uvicorn.Server):
             self._told_at = now
             super().handle_exit(sig, frame)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Asyncio accepts as many at a time as its queue is long; the kernel's is made longer."""
+        await super().startup(sockets)
+        for server in self.servers if self.started else ():
+            for listening in server.sockets:
+                with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                    same.listen(QUEUED_CONNECTIONS)
+
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second; answers whether to stop."""
         if counter % 10 == 0:
@@ -81,4 +99,5 @@ class Server(uvicorn.Server):
             feeds: Feeds | BatchFeeds | None = getattr(self._app.state, name, None)
             if feeds is not None:
                 feeds.close()
+        CHILDREN.end_all()
         await super().shutdown(sockets)
