@@ -85,7 +85,7 @@ def _serve(address: str) -> None:
         check_installed()
     with locked(settings, spec.id), named(settings, spec.id) as name:
         join_outputs(settings, spec.id)
-        close_to_others(settings.state_of(spec.id), settings.outputs_of(spec.id))
+        close_to_others(*settings.folders_of(spec.id))
         mark_volumes(settings, spec.id)
         make_service = partial(build_service, address, spec, settings, name=name)
         app = create_app(spec, Limits.of(settings), make_service, access)

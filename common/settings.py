@@ -177,6 +177,16 @@ class Settings(
         """The folder of one service's uploads."""
         return self.state_of(model_id) / "inputs"
 
+    def folders_of(self, model_id: str) -> tuple[Path, ...]:
+        """All that one service writes lies in these, but for quantized weights."""
+        own = self.state_of(model_id), self.outputs_of(model_id), self.backups_of(model_id)
+        return *own, self.ledger_dir
+
+    @property
+    def ledger_dir(self) -> Path:
+        """The folder of the memory ledger, which all services share."""
+        return self.state_dir / "memory"
+
     @property
     def quantized_cache_dir(self) -> Path | None:
         """Where quantized weights are kept; None where they are not."""

@@ -63,11 +63,13 @@ def chain(track: Track, frame: FirstFrame, take: Take) -> str:
 
 
 def _told(track: Track, frame: FirstFrame, *, hdr: bool) -> list[str]:
-    """Says what the file does not."""
+    """Says what the file does not, or what FFmpeg does not hear."""
     wide = hdr or frame.primaries in _WIDE
     usual = _BT2020 if wide else _BT709 if track.height >= _HD_LINES else _BT601
     told = []
-    if frame.matrix == _UNTOLD and not frame.rgb:
+    if track.codec == "vp8":
+        told += [f"colorspace={frame.matrix}", f"range={frame.levels}"]
+    elif frame.matrix == _UNTOLD and not frame.rgb:
         told.append(f"colorspace={usual}")
     if hdr and frame.primaries == _UNTOLD:
         told.append(f"color_primaries={_BT2020}")

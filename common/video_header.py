@@ -12,7 +12,10 @@ class _Record(BaseModel):
 
 
 class FirstFrame(_Record):
-    """How a decoded frame is to be shown. Colours are numbers of ITU-T H.273, 2 for untold."""
+    """How a decoded frame is to be shown. Colours are numbers of ITU-T H.273, 2 for untold.
+
+    ``levels`` are FFmpeg's: 0 for untold, 1 for 16 to 235, 2 for 0 to 255.
+    """
 
     rotation: int
     """Degrees."""
@@ -20,6 +23,7 @@ class FirstFrame(_Record):
     rgb: bool
     alpha: bool
     matrix: int
+    levels: int
     primaries: int
     transfer: int
 

@@ -13,12 +13,15 @@ import av
 import av.logging
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 _REFUSED = 2
 """As in ``common.video_reader``."""
 _NO_SHOW = Disposition.attached_pic | Disposition.timed_thumbnails
+_UNTOLD = 2
+_PROGRESSIVE = 1
 _MICROSECONDS = 1e6
 _ALPHA_TAG = "alpha_mode"
 """Of Matroska: a second picture rides beside each, which only libvpx's decoders put together."""
@@ -58,7 +61,9 @@ def _video(container: InputContainer, stream: VideoStream, decoders: list[str]) 
     frame = None
     if context is not None and context.codec.name in decoders:
         context.thread_count = 1
-        frame = next(container.decode(stream), None)
+        told = int(context.colorspace), int(context.color_range)
+        first = next(container.decode(stream), None)
+        frame = None if first is None else _frame(first, context, told)
     shape = stream.sample_aspect_ratio
     return {
         "index": stream.index,
@@ -68,7 +73,7 @@ def _video(container: InputContainer, stream: VideoStream, decoders: list[str]) 
         "pixel_shape": float(shape) if shape else 1.0,
         "seconds": _seconds(stream),
         "alpha_beside": stream.metadata.get(_ALPHA_TAG) == "1",
-        "frame": None if frame is None else _frame(frame),
+        "frame": frame,
     }
 
 
@@ -79,14 +84,19 @@ def _seconds(stream: VideoStream) -> float | None:
     return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3]) if told else None
 
 
-def _frame(frame: VideoFrame) -> dict[str, Any]:
-    """Colours by the numbers of ITU-T H.273, as FFmpeg has them."""
+def _frame(frame: VideoFrame, context: VideoCodecContext, told: tuple[int, int]) -> dict[str, Any]:
+    """Colours by the numbers of ITU-T H.273 and of FFmpeg; ``told`` are those of the file."""
+    matrix, levels = int(frame.colorspace), int(frame.color_range)
+    # A frame of VP8 cannot say it, and its decoder says what is usual: the file may know better.
+    if context.codec.canonical_name == "vp8" and told[0] != _UNTOLD:
+        matrix, levels = told
     return {
         "rotation": frame.rotation,
-        "interlaced": frame.interlaced_frame,
+        "interlaced": frame.interlaced_frame or context.field_order > _PROGRESSIVE,
         "rgb": frame.format.is_rgb,
         "alpha": any(component.is_alpha for component in frame.format.components),
-        "matrix": int(frame.colorspace),
+        "matrix": matrix,
+        "levels": levels,
         "primaries": int(frame.color_primaries),
         "transfer": int(frame.color_trc),
     }

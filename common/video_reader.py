@@ -137,7 +137,8 @@ def _input_options(track: Track) -> list[str]:
     quiet = ["-hide_banner", "-nostdin", "-loglevel", "error", "-xerror"]
     bounds = ["-max_alloc", str(_MAX_ALLOCATION), "-filter_threads", _THREADS]
     allowed = _allowed(track.width * track.height).items()
-    decoder = ["-c:v", _WITH_ALPHA[track.codec]] if track.alpha_beside else []
+    joining = track.alpha_beside and track.codec in _WITH_ALPHA
+    decoder = ["-c:v", _WITH_ALPHA[track.codec]] if joining else []
     options = [part for name, value in allowed for part in (f"-{name}", value)]
     return [*quiet, *bounds, *options, "-threads", _THREADS, *decoder]
 

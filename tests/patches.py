@@ -15,6 +15,7 @@ COLOURS = (
 """Two rows of four. None is above the light that the curve for HDR leaves alone."""
 
 _VP9 = ("-c:v", "libvpx-vp9", "-cpu-used", 8, "-b:v", 0, "-crf", 4)
+_VP8 = ("-c:v", "libvpx", "-crf", 4, "-b:v", "20M")
 _VP9_10BIT = (*_VP9, "-profile:v", 2)
 _H264 = ("-c:v", "libx264", "-qp", 4)
 _HEVC = ("-c:v", "libx265", "-x265-params", "log-level=none:qp=4")
@@ -80,6 +81,7 @@ KINDS = (
         _VP9,
         exact_in_chromium=True,
     ),
+    Kind("vp8.webm", SD, _coded("bt709", "bt709", levels="pc") + ":range=pc", _VP8),
     Kind("ten_bits.mp4", HD, _coded("bt709", "bt709", "yuv420p10le"), _HEVC),
     Kind("wide.webm", HD, _wide("bt709"), (*_VP9_10BIT, *_tags("bt709"))),
     Kind(

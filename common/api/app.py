@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from starlette.types import Lifespan
 
 from common import __version__
 from common.api import (
@@ -43,6 +44,7 @@ from common.api.places import Places
 from common.api.playground import install_page
 from common.api.reading import Watched
 from common.api.reaper import reap_orphans
+from common.api.reference_page import install_reference
 from common.api.request_spans import RequestSpans
 from common.api.service import Service
 from common.api.sweep import sweep_files
@@ -104,13 +106,7 @@ def create_app(
             await asyncio.to_thread(service.tracing.close)
         service.queue.close()
 
-    app = FastAPI(
-        title=f"VideosDGX: {spec.title}",
-        version=__version__,
-        description=_description(spec),
-        openapi_tags=_TAGS,
-        lifespan=lifespan,
-    )
+    app = _bare(spec, lifespan)
     app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, limits=limits)
     describe_options(app, spec)
@@ -120,10 +116,27 @@ def create_app(
     app.add_middleware(RequestSpans)
     error_handlers.install(app)
     headers.install(app)
+    _add_routes(app)
+    return app
+
+
+def _bare(spec: ModelSpec, lifespan: Lifespan[FastAPI]) -> FastAPI:
+    return FastAPI(
+        title=f"VideosDGX: {spec.title}",
+        version=__version__,
+        description=_description(spec),
+        openapi_tags=_TAGS,
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own take their scripts from another site
+        redoc_url=None,
+    )
+
+
+def _add_routes(app: FastAPI) -> None:
     for routes in _ROUTES:
         app.include_router(routes.router)
     install_page(app)
-    return app
+    install_reference(app)
 
 
 def _share(app: FastAPI, service: Service) -> None:

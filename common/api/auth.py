@@ -28,8 +28,7 @@ HEALTH = "/health"
 METRICS = "/metrics"
 
 _OPEN = {
-    *("/", HEALTH, "/ui", "/auth/session"),
-    *("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"),
+    *("/", HEALTH, "/ui", "/auth/session", "/docs", "/openapi.json"),
 }
 _CREATING = re.compile(r"/generate(/.*)?|/batches/[^/]+/retry|/v1/videos(/sync|/[^/]+/remix)?")
 """What costs the GPU something, by POST. A path that is missing here is only not counted."""
@@ -57,7 +56,7 @@ class Access:
     def is_open(self, path: str) -> bool:
         """Whether a route answers those who say nothing of themselves."""
         metrics = self.metrics_open and path == METRICS
-        return path in _OPEN or path.startswith("/ui/") or metrics
+        return path in _OPEN or path.startswith(("/ui/", "/docs/")) or metrics
 
 
 def open_access(settings: Settings, service_name: str, authenticator: Authenticator) -> Access:

@@ -1,6 +1,5 @@
 """``/ui``: the page for people. Its files lie in ``ui/`` and are served as they are."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +7,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
+from common.api.pages import Files, policy_of
 from common.api.service import Service, service_of
 from common.settings import MIB, Settings
 from common.settings_ui import siblings_of
@@ -19,25 +16,11 @@ from common.settings_ui import siblings_of
 FILES = Path(__file__).parent / "ui"
 PAGE = "/ui/"
 
-_CONTENT_SECURITY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' blob:",  # blob: a picture that was dropped on the page
-        "media-src 'self' blob:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",  # no text of a job can become HTML
-    )
+_POLICY = policy_of(
+    img_src="'self' blob:",  # blob: a picture that was dropped on the page
+    media_src="'self' blob:",
+    require_trusted_types_for="'script'",  # no text of a job can become HTML
 )
-_HEADERS = {
-    "Content-Security-Policy": _CONTENT_SECURITY,
-    # Asked again each time, and answered 304: a new version is seen at once.
-    "Cache-Control": "no-cache",
-}
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,21 +46,6 @@ class ConfigView(BaseModel):
     model: str
     siblings: list[SiblingView]
     uploads: UploadLimits
-
-
-class Page(StaticFiles):
-    """Static files with an ETag, none of which may load or send anything elsewhere."""
-
-    def file_response(
-        self,
-        full_path: str | os.PathLike[str],
-        stat_result: os.stat_result,
-        scope: Scope,
-        status_code: int = 200,
-    ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(_HEADERS)
-        return response
 
 
 @router.get("/ui")
@@ -108,5 +76,4 @@ def _upload_limits(settings: Settings) -> UploadLimits:
 def install_page(app: FastAPI) -> None:
     """Serve the page and its configuration."""
     app.include_router(router)
-    page_files = Page(directory=FILES, html=True)
-    app.mount("/ui", GZipMiddleware(page_files), name="ui")
+    app.mount("/ui", GZipMiddleware(Files(FILES, _POLICY)), name="ui")

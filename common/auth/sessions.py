@@ -6,7 +6,8 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from secrets import token_bytes, token_hex
 
@@ -28,11 +29,11 @@ class Sessions:
     secret_file: Path
     lifetime_seconds: float
     clock: Callable[[], float] = time.time
-    ended: EndedSessions = field(init=False)
 
-    def __post_init__(self) -> None:
-        ended = EndedSessions(self.secret_file.with_name("ended_sessions"))
-        object.__setattr__(self, "ended", ended)
+    @cached_property
+    def ended(self) -> EndedSessions:
+        """Those that were given back."""
+        return EndedSessions(self.secret_file.with_name("ended_sessions"))
 
     def issue(self, entry: Entry) -> str:
         """A cookie for whoever has shown this key."""

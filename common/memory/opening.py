@@ -24,7 +24,7 @@ def open_pool(settings: Settings) -> Pool:
     probe = _probe(settings)
     total = probe.read().total_bytes
     rules = _rules(settings, total)
-    ledger = Ledger(settings.state_dir / "memory")
+    ledger = Ledger(settings.ledger_dir)
     return Pool(ledger, probe, rules, capacity_bytes(total, rules))
 
 

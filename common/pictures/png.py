@@ -44,7 +44,7 @@ def read_png(data: bytes) -> Source:
             beside[kind] = data[start + 8 : end - 4]
             if kind == b"tRNS" and data[25] == _PALETTE:
                 kept.add(start, end)
-        elif not kind[0] & _SMALL:
+        elif not begun and not kind[0] & _SMALL:
             raise Refused(Why.DAMAGED)
     exif = beside.get(b"eXIf", b"")
     return Source(kept.joined(_END), _profile(beside), exif, _clear(data, beside))

@@ -67,7 +67,7 @@ class Client:
         """Ask for a video; under one key, so that a lost answer makes no second job."""
         headers = {"Idempotency-Key": str(uuid4()) if key is None else key}
         if files:
-            form = {name: _as_text(value) for name, value in body.items()}
+            form = {name: _as_text(value) for name, value in body.items() if value is not None}
             answer = self._ask("POST", "/generate", data=form, files=files, headers=headers)
         else:
             answer = self._ask("POST", "/generate", json=body, headers=headers)

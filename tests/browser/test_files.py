@@ -89,13 +89,13 @@ def test_a_refusal_stands_until_the_next_choice_and_nothing_is_made_without_the_
     assert words in page.inner_text(REFUSAL)
     assert service.jobs() == []
 
-    small = file("small.png", "image/png", png(72))
+    small = file("small.png", "image/png", png(64))
     page.set_input_files("#media", small)
-    page.locator("#media-about", has_text="small.png, 72").wait_for()
+    page.locator("#media-about", has_text="small.png, 64").wait_for()
     assert page.locator(REFUSAL).count() == 0
     assert page.get_attribute("#media", "aria-invalid") == "false"
     job_id = start(page)
-    assert service.job(job_id)["requested"]["image"] == "png 72x48"
+    assert service.job(job_id)["requested"]["image"] == "png 64x48"
 
 
 def test_a_refused_file_can_be_removed(open_page: Open, service: LiveService):

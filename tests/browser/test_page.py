@@ -75,7 +75,7 @@ def _made(page: Page) -> None:
 def _running(page: Page) -> None:
     describe(page, "On its way", num_inference_steps="20", option_step_seconds="0.5")
     start(page)
-    page.locator(".doing", has_text="Denoising").wait_for()
+    page.locator(".doing", has_text=re.compile(r"\d \w+ 20")).wait_for()
 
 
 def _wrong(page: Page) -> None:
@@ -84,16 +84,26 @@ def _wrong(page: Page) -> None:
     page.locator(".problem[role=alert]").first.wait_for()
 
 
+def _refused(page: Page) -> None:
+    file: Any = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"-"}
+    page.set_input_files("#media", file)
+    page.locator("#media-problem [role=alert]").wait_for()
+
+
 def _asking(page: Page) -> None:
     make(page, "To be deleted")
-    page.click("#stage >> text=Delete")
+    page.click("#stage .actions button:last-child")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("reach", [_plain, _made, _running, _wrong, _asking])
-def test_everybody_can_use_it(open_page: Open, reach: Callable[[Page], None], scheme: str):
+@pytest.mark.parametrize("reach", [_plain, _made, _running, _wrong, _refused, _asking])
+@pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
+def test_everybody_can_use_it(
+    open_page: Open, reach: Callable[[Page], None], scheme: str, locale: str
+):
     viewport = PHONE if reach is _made else DESKTOP
-    page = open_page(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+    looks = {"viewport": viewport, "color_scheme": scheme, "reduced_motion": "reduce"}
+    page = open_page(**looks, locale=locale)
     ready(page)
     reach(page)
     found = Axe().run(page).response["violations"]

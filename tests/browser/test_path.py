@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.browser.browser import Witness
 from tests.browser.conftest import Open
@@ -112,6 +113,29 @@ def test_an_empty_prompt_is_refused_only_when_it_is_sent(open_page: Open, servic
     page.locator("#stage video").wait_for()
     assert len(service.jobs()) == 1
     assert page.locator(".problem:visible").count() == 0
+
+
+def test_what_a_start_met_stands_until_something_is_changed(open_page: Open):
+    """Kind of fault: a look at the form takes back words before anybody has read them."""
+    full = {"error": {"code": "queue_full", "message": "Eight are waiting.", "hint": "Wait."}}
+
+    def answer(route: Route) -> None:
+        if "dry_run" in (route.request.post_data or ""):
+            route.continue_()
+        else:
+            route.fulfill(status=503, json=full)
+
+    page = open_page(prepare=lambda page: page.route("**/generate", answer), locale="pt-BR")
+    ready(page)
+    page.fill("#prompt", "One too many")
+    with page.expect_response(lambda response: response.ok and "generate" in response.url):
+        page.click("#start")  # leaving the prompt is a change, which is looked at
+    problem = page.locator("#form-problem", has_text="A fila está cheia.")
+    problem.wait_for()
+    page.locator("#start:not(:disabled)").wait_for()
+    assert "Eight are waiting. Wait." in problem.inner_text()
+    page.fill("#prompt", "Another")
+    problem.wait_for(state="hidden")
 
 
 def test_history_goes_on_page_by_page(open_page: Open, service: LiveService):

@@ -108,7 +108,8 @@ def test_values_that_count_as_false_arrive_too(shell: Shell) -> None:
     for field in ("--preset", "--template", "--resolution", "--idempotency-key"):
         shell("generate", *(() if field == "--template" else ("x",)), field, "", code=4)
     (shell.folder / "a.png").write_bytes(pictures.png())
-    form = shell("generate", "x", "--image", "a.png", "--seed", "0", "--negative-prompt", "")
+    words = ("--image", "a.png", "--seed", "0", "--negative-prompt", "", "--field", "fps=null")
+    form = shell("generate", "x", *words)
     assert "seed 0" in form.out
 
 

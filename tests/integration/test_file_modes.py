@@ -63,13 +63,16 @@ def test_what_a_service_writes_is_its_own(fleet: Fleet):
 
 def test_volumes_of_an_older_version_are_closed_and_work(fleet: Fleet):
     """Files that all may read lie below a folder that nobody else enters."""
-    service = fleet.start()
+    service = fleet.start(backup_dir=fleet.folder / "copies")
     done = service.finish()["id"]
     service.stop()
-    for root in (service.state, service.outputs):
+    copies = fleet.folder / "copies" / "toy"
+    copies.mkdir(parents=True, exist_ok=True)
+    roots = service.state, service.outputs, copies, service.state.parent / "memory"
+    for root in roots:
         for path in (root, *root.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
     service.restart()
     assert service.client.get(f"/jobs/{done}/download").status_code == 200
     assert service.finish()["state"] == "completed"
-    assert [root.stat().st_mode & 0o777 for root in (service.state, service.outputs)] == [0o700] * 2
+    assert {root.stat().st_mode & 0o777 for root in roots} == {0o700}

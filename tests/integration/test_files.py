@@ -145,6 +145,14 @@ def test_a_part_that_there_is_not_is_refused_in_our_shape(
     assert (theirs.status_code, theirs.json()["error"]["param"]) == (416, "Range")
 
 
+def test_a_made_video_is_whole_whatever_else_was_asked(service: LiveService) -> None:
+    """Conditions and parts are for files that are read, not for one that is made."""
+    headers = {"Range": "bytes=99999999-", "If-None-Match": "*", "If-Range": '"x"'}
+    made = service.client.post("/v1/videos/sync", json={"prompt": "x"}, headers=headers)
+    assert made.status_code == 200
+    assert int(made.headers["content-length"]) == len(made.content) > 1000
+
+
 def test_names_keep_their_letters(service: LiveService, job: dict[str, Any], batch: str) -> None:
     """Accents and other scripts stay in names; who reads ASCII only gets the nearest letters."""
     said = service.client.head(job["links"]["download"]).headers["content-disposition"]

@@ -208,9 +208,12 @@ def test_a_mark_in_front_of_json_is_no_matter(service: LiveService, path: str) -
 def test_json_that_is_none_says_where_it_breaks(service: LiveService) -> None:
     said = {
         b'{"prompt": "x",}': "line 1, column 16",
-        b'{"prompt": "x", "seed": NaN}': "NaN",
-        b'{"prompt": "\xff"}': "UTF-8",
-        b'{"seed": ' + b"9" * 5000 + b"}": "digits",
+        b'{"prompt": "x",\n "seed": NaN}': "line 2, column 10",
+        b'{"prompt": "\xff"}': "line 1, column 13",
+        b'{"prompt": "\\ud800"}': "line 1, column",
+        b'{"seed": ' + b"9" * 5000 + b"}": "line 1, column",
+        b'{"\\ud800": 1, "\\ud800": 2}': "twice",
+        b'{"\\ud800": 1}': "line 1, column",
         b"[" * 100_000: "deeply",
     }
     for text, words in said.items():
@@ -218,6 +221,7 @@ def test_json_that_is_none_says_where_it_breaks(service: LiveService) -> None:
             answer = service.client.post(path, content=text, headers=JSON)
             assert answer.status_code in (400, 422), answer.text
             assert words in answer.json()["error"]["message"], (path, text[:40])
+    assert param(service.client.post("/generate", content=b"", headers=JSON)) is None
     deep = form(service, "/generate", ("prompt", "x"), ("options", "[" * 100_000))
     assert param(deep) == "options"
 

@@ -19,6 +19,9 @@ MOST_FILES = 4
 MOST_TEXT_BYTES = 2 * 1024**2
 """Of all fields together, since they lie in memory; a large batch takes about half of it."""
 
+_HEADER_BYTES = 1280
+"""Of a part: names of a field and a file. Taking a line apart is quadratic in its semicolons."""
+
 _IN_MEMORY_BYTES = 64 * 1024
 """Of a file; what is larger is on disk from its beginning."""
 
@@ -73,6 +76,7 @@ class _Parts:
                 "on_part_end": self._part_ends,
                 "on_end": self._end,
             },
+            max_header_size=_HEADER_BYTES,
         )
         self._items: list[tuple[str, str | UploadFile]] = []
         self._files: list[UploadFile] = []

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from common.api.batches.feed import BatchFeeds
 from common.api.door.connections import Hall, protocol_of
-from common.api.door.descriptors import Seldom, connections_within, raise_limit
+from common.api.door.process import connections_within, prepare, raise_limit
 from common.api.feed import Feeds
 from common.bounded_child import CHILDREN
 from common.logs import get_logger
@@ -33,9 +33,7 @@ SAME_SIGNAL_SECONDS = 0.5
 
 def open_server(app: FastAPI, settings: Settings, port: int) -> "Server":
     """A server that listens when it is run."""
-    seldom = Seldom()
-    for library in ("asyncio", "uvicorn.error"):
-        logging.getLogger(library).addFilter(seldom)
+    prepare()
     hall = _open_hall(settings)
     config = uvicorn.Config(
         app,

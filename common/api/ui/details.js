@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { adjustment } from "./estimate.js";
 import { say } from "./language.js";
-import { megabytes, moment, rounded, seconds, size, span, tookWord } from "./words.js";
+import { megabytes, moment, rounded, seconds, size, tookWord } from "./words.js";
 
 /** A foldable list of a job's figures; `reuse` is given its seed. */
 export function details(job, reuse) {

@@ -26,30 +26,34 @@ async function look() {
     if (fields.template) delete fields.prompt;
     file = await media.current();
     if (signal.aborted) return;
-    if (file && file.file.size > LARGEST_UPLOAD_BYTES) later();
-    else show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal }));
-    if (file) media.praise(file);
-    form.clearProblems();
+    if (file && file.file.size > LARGEST_UPLOAD_BYTES) return later();
+    show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal }));
+    media.praise(file);
+    form.settled();
   } catch (problem) {
-    if (problem instanceof Problem) refuse(problem, file);
-    else if (problem.name !== "AbortError") throw problem;
+    if (signal.aborted) return; // a newer look is under way
+    if (!(problem instanceof Problem)) throw problem;
+    refuse(problem, file);
   }
 }
 
-const later = () => $("estimate").replaceChildren(h("p", { class: "muted" }, () => say("media.later")));
+function later() {
+  form.settled();
+  $("estimate").replaceChildren(h("p", { class: "muted" }, () => say("media.later")));
+}
 
 function refuse(problem, file) {
   if (media.blame(problem, file)) {
-    form.clearProblems();
+    form.settled();
     $("estimate").replaceChildren();
     return;
   }
   if (form.touched(problem.param)) {
-    form.showProblem(problem, { focus: false });
+    form.showProblem(problem, { sent: false });
     $("estimate").replaceChildren();
     return;
   }
-  form.clearProblems();
+  form.settled();
   $("estimate").replaceChildren(h("p", { class: "muted" }, wordsOf(problem)));
 }
 

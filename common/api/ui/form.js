@@ -82,6 +82,13 @@ export function read() {
   return presets.complete(fields);
 }
 
+/** The request, to be sent: it says what the video shows. */
+export function complete() {
+  const fields = read();
+  if (fields.prompt || fields.template) return fields;
+  throw new Problem({ param: "prompt", message: () => say("prompt.missing") });
+}
+
 function resolution() {
   const chosen = $("resolution").value;
   if (chosen !== CUSTOM) return chosen || undefined;
@@ -126,34 +133,49 @@ function placeOf(param) {
   return null;
 }
 
-let clear = () => {}; // takes back what stands at a field
+/** What takes the words back: those of a start, and those of a look at the form as it stands. */
+const standing = { sent: () => {}, looked: () => {} };
 
-export function clearProblems() {
-  clear();
-  clear = () => {};
-  $("form-problem").hidden = true;
+function takeBack(kind) {
+  standing[kind]();
+  standing[kind] = () => {};
 }
 
-/** Say what is wrong at its field, or above the button where it is nobody's. */
-export function showProblem(problem, { focus }) {
-  clearProblems();
+/** What was said at a start stands until something is changed. */
+export const changed = () => takeBack("sent");
+
+/** The form is fine as it stands. */
+export const settled = () => takeBack("looked");
+
+export const clearProblems = () => (changed(), settled());
+
+/** Say what is wrong at its field, or above the button where it is nobody's; `sent`: it was started. */
+export function showProblem(problem, { sent }) {
+  settled();
+  if (sent) changed();
   const where = problem.param ? placeOf(problem.param) : null;
-  if (where) return showAt(where, problem, focus);
+  if (!sent && where?.querySelector("[role=alert]")) return; // it is said there already
+  const kind = sent ? "sent" : "looked";
+  standing[kind] = where ? showAt(where, problem, sent) : showAbove(problem, sent);
+}
+
+function showAbove(problem, sent) {
   tell($("form-problem"), wordsOf(problem));
   $("form-problem").hidden = false;
-  if (focus && problem.at) $(problem.at).focus();
+  if (sent && problem.at) $(problem.at).focus();
+  return () => ($("form-problem").hidden = true);
 }
 
-function showAt(where, problem, focus) {
+function showAt(where, problem, sent) {
   if ($("more").contains(where)) $("more").open = true;
   const id = `${where.dataset.field}-problem`;
-  const note = h("p", { class: "problem", id, role: focus ? "alert" : null }, wordsOf(problem));
+  const note = h("p", { class: "problem", id, role: sent ? "alert" : null }, wordsOf(problem));
   where.append(note);
   const own = where.querySelector(".follows:not([hidden])");
   const input = own ?? where.querySelector("input:not([hidden]), textarea, select");
   const unmark = input ? mark(input, id) : () => {};
-  clear = () => (note.remove(), unmark());
-  if (focus) input?.focus();
+  if (sent) input?.focus();
+  return () => (note.remove(), unmark());
 }
 
 /** The words with this id are an input's error; answers what takes it back. */

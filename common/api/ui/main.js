@@ -22,10 +22,10 @@ language.offer($("language"));
 stage.build({ again, seed, cancel, remove, changed });
 history.build({ open: ({ id }) => (location.hash = id), cancel, remove });
 $("form").addEventListener("submit", (event) => (event.preventDefault(), start()));
-$("form").addEventListener("input", estimate.refresh);
+$("form").addEventListener("input", touched);
 $("form").addEventListener("change", estimate.refresh);
 $("dice").addEventListener("click", () => seed(form.drawSeed()));
-media.onChange(estimate.refresh);
+media.onChange(touched);
 addEventListener("hashchange", choose);
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && began) $("form").requestSubmit();
@@ -88,7 +88,7 @@ async function start() {
   $("start").disabled = true;
   let file = null;
   try {
-    const fields = form.read();
+    const fields = form.complete();
     file = await media.current();
     const job = await ask("/generate", { method: "POST", body: bodyOf(fields, file) });
     media.praise(file);
@@ -99,10 +99,15 @@ async function start() {
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (media.blame(problem, file)) (form.clearProblems(), $("media").focus());
-    else form.showProblem(problem, { focus: true });
+    else form.showProblem(problem, { sent: true });
   } finally {
     $("start").disabled = false;
   }
+}
+
+function touched() {
+  form.changed();
+  estimate.refresh();
 }
 
 /** The job that the address names is on the stage. */
@@ -166,7 +171,7 @@ async function told(call) {
     return await call();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    if (problem.status !== 404) form.showProblem(problem, { focus: false });
+    if (problem.status !== 404) form.showProblem(problem, { sent: true });
     return null;
   }
 }

@@ -1,6 +1,6 @@
 // The picture or video to begin with. A file that is not taken stays here as refused, until the next choice.
 
-import { $, h, tell, write } from "./dom.js";
+import { $, h, tell } from "./dom.js";
 import { carried, listen } from "./drops.js";
 import * as kinds from "./kinds.js";
 import { say } from "./language.js";

@@ -16,6 +16,7 @@ export default {
   "template.none": "None",
   "prompt": "Prompt",
   "prompt.example": "A cat walking on a beach at sunset",
+  "prompt.missing": "Say what the video shows, in plain words.",
   "negative_prompt": "Negative prompt",
   "negative_prompt.about": "what to avoid",
   "resolution": "Resolution",

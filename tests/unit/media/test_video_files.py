@@ -54,6 +54,11 @@ def _tags(path: Path, source: Path) -> None:
     ffmpeg("-i", source, "-c", "copy", *tags, *track, path)
 
 
+def _alpha(path: Path, source: Path) -> None:
+    """Chromium's recorder says of every film that one can see through it."""
+    ffmpeg("-i", source, "-c", "copy", "-metadata:s:v:0", "alpha_mode=1", path)
+
+
 def _chapters(path: Path, source: Path) -> None:
     chapters = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/10\nSTART=0\nEND=7\ntitle=Video: h264, 8x8\n"
     notes = films.text(path.with_suffix(".txt"), chapters)
@@ -79,6 +84,7 @@ WRITERS: dict[str, Callable[[Path, Path], None]] = {
     "cover.mp4": _cover,
     "tags.mp4": _tags,
     "tags.mkv": _tags,
+    "alpha.mkv": _alpha,
     "chapters.mp4": _chapters,
     "proxy.mp4": _proxy_first,
     "proxy.mkv": _proxy_first,
