@@ -94,7 +94,7 @@ def test_base64_of_a_clients_making_does_not_stop_the_loop(
 ) -> None:
     """Nothing of a client's size is decoded where all requests are answered."""
     service = fleet.start()
-    text = " ".join("A" * 20_000_000)
+    text = " ".join("A" * 10_000_000)
     body = {"prompt": "x", "image": text, "dry_run": True}
     answer = beside.submit(service.client.post, "/generate", json=body, timeout=60)
     with httpx.Client(base_url=service.url, trust_env=False) as other:
