@@ -35,7 +35,8 @@ def main(options: dict[str, str]) -> int:
     """Write what is found; ``options`` are those of FFmpeg for whatever it opens."""
     av.logging.set_level(None)
     try:
-        with av.open("fd:", options=options) as container:
+        # Old programs write titles in their own alphabet, and nobody here reads them.
+        with av.open("fd:", options=options, metadata_errors="replace") as container:
             found = _found(container, options["codec_whitelist"].split(","))
     except (av.error.FFmpegError, MemoryError) as exc:
         sys.stderr.write(f"{exc}\n")

@@ -107,6 +107,17 @@ def test_what_lies_beside_the_film_does_not_hide_it(tmp_path: Path, name: str):
     assert np.array_equal(loaded, plain)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_title_in_another_alphabet_is_nobodys_business(tmp_path: Path, suffix: str):
+    """Tags that are not the film: a title that is not UTF-8, as of old programs, stops none."""
+    source, path = film(tmp_path / "source.mp4"), tmp_path / f"title{suffix}"
+    ffmpeg("-i", source, "-c", "copy", "-metadata", "title=Sao Paulo", path)
+    data = path.read_bytes()
+    assert b"Sao Paulo" in data
+    path.write_bytes(data.replace(b"Sao Paulo", "São Paulo".encode("latin-1")))
+    assert inspected(path).num_frames == 32
+
+
 LIVE = {
     "vp8.webm": ("-c:v", "libvpx", "-live", 1),
     "vp9.webm": ("-c:v", "libvpx-vp9", "-cpu-used", 8, "-live", 1),
