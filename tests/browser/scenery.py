@@ -81,7 +81,9 @@ SPEC = replace(
     variants=(VARIANT,),
     options=SceneryOptions,
     generate=generate,
-    memory=lambda _checkpoint, request: toy.Memory(9_600_000_000, request.num_frames * 160_000_000),
+    memory=lambda _checkpoint, request, _dtype: toy.Memory(
+        9_600_000_000, request.num_frames * 160_000_000
+    ),
 )
 
 if __name__ == "__main__":
