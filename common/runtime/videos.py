@@ -30,13 +30,21 @@ def load_video(
     """
     take = Take(fps, num_frames, width, height)
     with path.open("rb") as file:
-        track = read_header(file.fileno(), _MAX_PIXELS).video
-        ended = None if track is None else read_frames(file.fileno(), track, take)
-    if ended is None or len(ended.output) != num_frames * take.bytes_a_frame:
+        decoded = _decoded(file.fileno(), take)
+    if len(decoded) != num_frames * take.bytes_a_frame:
         raise InvalidRequest(
             f"The video's first {num_frames} frames could not be decoded.",
             param="video",
             hint="Send it again; if that fails too, write it anew as MP4 with H.264.",
         )
-    frames = np.frombuffer(ended.output, np.uint8).copy()  # torch wants memory that it may write
+    frames = np.frombuffer(decoded, np.uint8).copy()  # torch wants memory that it may write
     return frames.reshape(num_frames, height, width, 3)
+
+
+def _decoded(file: int, take: Take) -> bytes:
+    """Empty where it was damaged on disk since it was accepted."""
+    try:
+        track = read_header(file, _MAX_PIXELS).video
+        return b"" if track is None else read_frames(file, track, take).output
+    except InvalidRequest:
+        return b""

@@ -5,8 +5,8 @@ import sys
 
 HEAVY = """
 import sys
-import common.media.inputs, common.media.storage
-print(sorted({"numpy", "PIL", "cv2", "imageio_ffmpeg", "torch"} & set(sys.modules)))
+import common.media.inputs, common.media.storage, common.media.videos
+print(sorted({"av", "numpy", "PIL", "cv2", "imageio_ffmpeg", "torch"} & set(sys.modules)))
 """
 
 

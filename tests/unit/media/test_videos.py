@@ -190,5 +190,7 @@ def test_a_video_without_so_many_frames_is_a_clean_error(tmp_path: Path):
     path = film(tmp_path / "a.mp4", 8)
     with pytest.raises(InvalidRequest, match="first 12 frames"):
         load_video(path, num_frames=12, width=16, height=16, fps=24)
+    with pytest.raises(InvalidRequest, match="first 8 frames"):
+        load_video(films.text(path, "a"), num_frames=8, width=16, height=16, fps=24)
     with pytest.raises(OSError, match="gone"):
         load_video(tmp_path / "gone.mp4", num_frames=8, width=16, height=16, fps=24)
