@@ -227,9 +227,18 @@ def _check_origin(request: Request, credentials: Credentials, origins: frozenset
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if credentials.cookie is None and (not (site or origin) or (origin or "").lower() in origins):
         return
-    own = urlsplit(origin or "").netloc == request.headers.get("host")
+    place = _place(origin)
+    own = bool(place) and place == request.headers.get("host")
     if not (site in ("same-origin", "none") if site else own):
         raise CrossOrigin(
             "A page of another site may not do this.",
             hint="Send a key in a header. CORS_ORIGINS names sites that may ask.",
         )
+
+
+def _place(origin: str | None) -> str:
+    """Host and port of an origin; empty where it is none, as in ``null`` or ``http://[::``."""
+    try:
+        return urlsplit(origin or "").netloc
+    except ValueError:
+        return ""

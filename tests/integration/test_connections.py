@@ -206,8 +206,15 @@ def test_a_body_in_tiny_chunks_is_refused(service: LiveService) -> None:
     with connect(service) as opened:
         answer = say(opened, head("/generate") + b"1\r\n \r\n" * 3000)
         assert answer.status == 400
-    body = b"".join(b"400\r\n" + b" " * 1024 + b"\r\n" for _ in range(3000))
+    body = b"".join(b"400\r\n" + b" " * 1024 + b"\r\n" for _ in range(900))
     assert ask(service, head("/generate") + body + b"0\r\n\r\n").status == 422
+
+
+@pytest.mark.parametrize("origin", ["http://[::", "http://[x]", "null", "\x80", "//"])
+def test_an_origin_may_be_anything(service: LiveService, origin: str) -> None:
+    """Addresses that Python does not read (was a 500)."""
+    sent = f"POST /unload HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\r\n"
+    assert ask(service, sent.encode("latin-1")).status == 403
 
 
 def test_an_event_id_of_5000_digits_is_none_of_ours(service: LiveService) -> None:
