@@ -5,6 +5,8 @@ import struct
 
 from common.pictures.refused import Refused, Why
 
+VIDEO = "video"
+"""What a film is, whoever may read it."""
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TAKEN = (
     ("PNG", re.compile(re.escape(PNG_SIGNATURE))),
@@ -27,7 +29,16 @@ _OTHERS = (
     ("JPEG XL", re.compile(rb"\xff\x0a|\0\0\0\x0cJXL ")),
     ("JPEG 2000", re.compile(rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ")),
     ("icon", re.compile(rb"\0\0[\1\2]\0")),
-    ("video", re.compile(rb"\x1a\x45\xdf\xa3|....ftyp", re.DOTALL)),
+    (
+        VIDEO,
+        re.compile(
+            rb"\x1a\x45\xdf\xa3|"  # Matroska and WebM: the EBML header
+            rb"....(?:ftyp|moov|mdat|free|skip|wide|pnot)|"  # MP4, and QuickTime from before brands
+            rb"RIFF....AVI |\0\0\x01[\xba\xb3]|FLV\x01|OggS|0&\xb2u\x8ef\xcf\x11|"
+            rb"G.{187}G",  # packets of an MPEG transport stream, ISO/IEC 13818-1
+            re.DOTALL,
+        ),
+    ),
 )
 """What people send as well, and are told what to do with it."""
 

@@ -1,18 +1,13 @@
-"""What the process is set to before it listens: open files, memory, threads, libraries' words."""
+"""What the process is set to before it listens: open files, threads, libraries' words."""
 
-import ctypes
 import logging
 import resource
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 SWITCH_SECONDS = 0.001
 """A thread that parses lets the event loop go on so soon; Python's own is 5 ms."""
-
-_MMAP_THRESHOLD = -3  # malloc.h
-_LARGE_BYTES = 256 * 1024
 
 ENOUGH = 65_536
 KEPT = 200
@@ -42,13 +37,8 @@ def connections_within(limit: int, wanted: int) -> int:
 
 
 def prepare() -> None:
-    """Threads take short turns, large blocks of memory go back when they are freed.
-
-    And libraries do not log what every stranger can make them say.
-    """
+    """Threads take short turns, and libraries do not log what every stranger can make them say."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    with suppress(OSError, AttributeError):  # glibc's; it learns to keep them where nobody says
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     seldom = Seldom()
     for library in ("asyncio", "uvicorn.error"):
