@@ -61,6 +61,7 @@ def stream(service: LiveService, path: str) -> list[dict[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_hundred_with_three_bad_ones_are_97_videos_and_3_errors(fleet: Fleet):
     service = fleet.start()
     requests = [{"prompt": f"clip {index}", **QUICK} for index in range(100)]

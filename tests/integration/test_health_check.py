@@ -138,6 +138,7 @@ def test_a_checkpoint_that_is_not_there(fleet: Fleet):
     assert "Run `scripts/download_models.sh toy`" in found.stdout
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_answer(fleet: Fleet):
     service = fleet.start(heartbeat_timeout_seconds=60)
     service.finish()

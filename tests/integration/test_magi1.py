@@ -51,6 +51,7 @@ def test_a_picture_with_the_base_model(models: Path, tmp_path: Path):
     assert job["result"]["checkpoint"] == "sand-ai/MAGI-1#4.5B_base"
 
 
+@pytest.mark.slow
 def test_a_long_video_is_cancelled_in_its_middle(models: Path, tmp_path: Path):
     with serving("magi1", models, tmp_path) as service:
         job_id = service.submit(**SMALL, duration=60)

@@ -44,7 +44,9 @@ def test_a_signal_without_a_name_ends_a_worker_and_nothing_else(
     assert service.finish()["attempts"] == 1
 
 
-@pytest.mark.parametrize("where", ["step_seconds", "chunk_seconds"])
+@pytest.mark.parametrize(
+    "where", ["step_seconds", pytest.param("chunk_seconds", marks=pytest.mark.slow)]
+)
 def test_a_job_over_its_step_deadline_is_given_up_after_three_times(
     fleet: Fleet, where: str
 ) -> None:

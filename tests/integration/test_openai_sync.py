@@ -62,6 +62,7 @@ def test_who_waits_too_long_is_told_and_the_job_goes_on(fleet: Fleet) -> None:
     assert service.wait_for(job_id, "completed")["result"]
 
 
+@pytest.mark.slow
 def test_a_service_that_stops_cancels_nothing(fleet: Fleet) -> None:
     service = fleet.start(drain_seconds=0)
     body = {"prompt": "x", "options": {"step_seconds": 0.2}, "num_inference_steps": 40}

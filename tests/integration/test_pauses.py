@@ -35,7 +35,7 @@ def at_work(fleet: Fleet) -> tuple[LiveService, str, int]:
     return service, job_id, wait_until(service.worker_pid)
 
 
-@pytest.mark.parametrize("first", ["api", "worker"])
+@pytest.mark.parametrize("first", ["api", pytest.param("worker", marks=pytest.mark.slow)])
 def test_a_paused_service_keeps_its_worker_and_its_attempt(fleet: Fleet, first: str):
     service, job_id, worker = at_work(fleet)
     processes = [service.process.pid, worker]

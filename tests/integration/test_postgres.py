@@ -87,6 +87,7 @@ def test_a_silent_server_costs_a_503_and_no_job(fleet: Fleet, postgres: Postgres
     service.stop()
 
 
+@pytest.mark.slow
 def test_a_silent_server_keeps_no_service_from_ending(
     fleet: Fleet, postgres: PostgresServer
 ) -> None:
@@ -167,6 +168,7 @@ def claims(postgres: PostgresServer) -> dict[str, str] | None:
     return found if len(found) == 2 else None
 
 
+@pytest.mark.slow
 def test_a_name_is_one_services_alone(fleet: Fleet, postgres: PostgresServer) -> None:
     first = fleet.start(database_url=postgres.url, worker_name="spark")
     second = fleet.prepare(

@@ -67,6 +67,7 @@ def assert_made_once(service: LiveService, job_id: str, folder: str | None = Non
     (video,) = service.videos(job_id)
     assert folder in (None, video.name)
     assert service.client.get(job["links"]["download"]).status_code == 200
+    wait_until(lambda: "job completed" in service.log(2000), what="the line in the log")
     assert service.log(2000).count("job completed") == 1
 
 
@@ -81,7 +82,7 @@ def test_a_video_waits_for_its_database(service: LiveService, harm: Harm) -> Non
     assert service.finish()["attempts"] == 1
 
 
-@pytest.mark.parametrize("harm", [locked, full])
+@pytest.mark.parametrize("harm", [pytest.param(locked, marks=pytest.mark.slow), full])
 def test_a_service_that_is_stopped_meanwhile_adopts_it_later(
     service: LiveService, harm: Harm
 ) -> None:

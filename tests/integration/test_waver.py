@@ -86,6 +86,7 @@ def test_the_file_is_what_was_promised_and_names_its_maker(
     assert manifest["result"]["checkpoint"] == CHECKPOINT
 
 
+@pytest.mark.slow
 def test_the_small_one_names_itself(models: Path, tmp_path: Path) -> None:
     with serving("waver", models, tmp_path, waver_checkpoint=SMALL_ONE) as service:
         made_job, found = made(service, tmp_path, **SMALL)
@@ -106,6 +107,7 @@ def test_the_real_one_would_not_be_called_a_stand_in(models: Path, tmp_path: Pat
     assert dry["adjustments"] == []
 
 
+@pytest.mark.slow
 def test_other_services_stand_in_for_nothing(models: Path, tmp_path: Path) -> None:
     with serving("wan21", models, tmp_path, wan21_checkpoint=SMALL_ONE) as service:
         made_job, found = made(service, tmp_path, **SMALL)

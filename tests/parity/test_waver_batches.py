@@ -110,7 +110,9 @@ def test_each_clip_is_what_it_is_alone(
     assert difference(alone[0], alone[1]) > 10 * TOLERANCE, "else any clip would pass for another"
 
 
-@pytest.mark.parametrize("with_pictures", [False, True], ids=["text", "pictures"])
+@pytest.mark.parametrize(
+    "with_pictures", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["text", "pictures"]
+)
 def test_the_order_and_the_company_do_not_matter(
     pipelines: list[Any], pictures: list[Path], with_pictures: bool
 ) -> None:
