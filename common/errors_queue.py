@@ -3,10 +3,9 @@
 VideosDGXError
 ├── QueueFull               429  with seconds to wait
 │   └── TooManyJobs         429  of one caller
-├── NoTurn                  503  others had all turns for too long, with seconds to wait
+├── Busy                    503  too much of a kind is under way, with seconds to wait
 ├── KeyInUse                409  an Idempotency-Key whose first request is not answered yet
-├── KeyReused               422  an Idempotency-Key that came with another request before
-└── NoPlace                 503  too many slow answers at once, with seconds to wait
+└── KeyReused               422  an Idempotency-Key that came with another request before
 """
 
 from common.errors import VideosDGXError
@@ -29,8 +28,8 @@ class TooManyJobs(QueueFull):
     code = "too_many_jobs"
 
 
-class NoTurn(VideosDGXError):
-    """What came along is not looked at, since others are."""
+class Busy(VideosDGXError):
+    """As much of this kind is under way as may be, of this caller or in all."""
 
     code = "busy"
     status = 503
@@ -52,13 +51,3 @@ class KeyReused(VideosDGXError):
 
     code = "idempotency_key_reused"
     status = 422
-
-
-class NoPlace(VideosDGXError):
-    """As many answers of this kind are under way as may be, of this caller or in all."""
-
-    code = "busy"
-    status = 503
-    retry_after = 15
-    told = True
-    """Nothing is wrong with the service."""

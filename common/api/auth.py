@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from common.api.door.callers import address
 from common.api.door.failures import Failures
 from common.api.error_handlers import refusal
 from common.api.views import ErrorView
@@ -100,11 +101,6 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-def address_of(request: Request) -> str:
-    """Where a request came from, as far as the server knows."""
-    return request.client.host if request.client else ""
-
-
 async def admin_only(request: Request) -> None:
     """A dependency of routes that concern all users. Raises Forbidden."""
     caller_of(request).check_admin()
@@ -134,7 +130,7 @@ class Door:
         except VideosDGXError as exc:
             # An ended cookie is no attempt, and a browser sends it by itself.
             if isinstance(exc, Unauthenticated) and not _credentials(request).ambient:
-                await self._access.failures.note(address_of(request))
+                await self._access.failures.note(address(scope))
             await refusal(request, exc)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller

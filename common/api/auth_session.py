@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
-from common.api.auth import COOKIE, Access, access_of, address_of, caller_of
+from common.api.auth import COOKIE, Access, access_of, caller_of
+from common.api.door.callers import address
 from common.api.json_text import StrictRoute
 from common.api.views import ErrorView
 from common.auth.caller import NOBODY, Caller, Scope
@@ -48,7 +49,7 @@ async def log_in(body: LoginBody, request: Request, response: Response) -> Sessi
     try:
         entry = access.authenticator.entry(body.api_key)
     except Unauthenticated:
-        await access.failures.note(address_of(request))
+        await access.failures.note(address(request.scope))
         raise
     sessions = access.authenticator.sessions
     response.set_cookie(

@@ -12,11 +12,11 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
 from common.api.door.aside import aside
+from common.api.door.callers import who
 from common.api.door.forms import read_form
 from common.api.door.limits import Kind, incoming_of
 from common.api.forms import check_files, form_of, json_object
 from common.api.json_text import json_of
-from common.api.places import who_asks
 from common.api.service import Service
 from common.api.turns import Turns
 from common.api.validated import validated
@@ -124,7 +124,7 @@ async def checked_body(request: Request, parsed: Parsed, service: Service, job_i
 
     Raises:
         InvalidRequest: it is no picture or video, or over a limit; the webhook is not allowed.
-        NoTurn, Stopping, NoThreads: it cannot be looked at now.
+        Busy, Stopping, NoThreads: it cannot be looked at now.
     """
     check_webhook(parsed.request.webhook_url, service.settings)
     check = _check_of(parsed, service, job_id)
@@ -179,7 +179,7 @@ def _video(upload: UploadFile, job_id: str, wanted: VideoInput, settings: Settin
 def _turn_of(request: Request) -> AbstractAsyncContextManager[None]:
     turns = request.app.state.look_turns
     assert isinstance(turns, Turns)  # noqa: S101  # set by create_app
-    return turns.turn(who_asks(request))
+    return turns.turn(who(request.scope))
 
 
 def _from_json(text: bytes) -> Parsed:

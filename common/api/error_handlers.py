@@ -14,7 +14,7 @@ from common.api.event_ids import NothingMore
 from common.api.openai.errors import openai_answer, speaks_openai
 from common.api.openapi import methods_at
 from common.errors import INFRASTRUCTURE, ErrorBody, InvalidRequest, VideosDGXError
-from common.errors_queue import NoPlace
+from common.errors_queue import Busy
 from common.logs import get_logger
 from common.threads import no_threads_left
 from common.words_of_errors import words_of
@@ -81,7 +81,7 @@ async def _disk(request: Request, exc: Exception) -> JSONResponse:
 def _no_descriptor(request: Request, exc: OSError) -> JSONResponse:
     """Nor is a process that has as many files and connections open as it may."""
     log.warning("no descriptor for a request", extra={"errno": exc.errno})
-    error = NoPlace(
+    error = Busy(
         "Too many files and connections are open here.",
         hint="Ask again shortly. If you run the service, raise ulimit -n.",
     )

@@ -7,10 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from starlette.requests import Request
-
-from common.api.auth import address_of, caller_of
-from common.errors_queue import NoPlace
+from common.errors_queue import Busy
 
 
 class Places:
@@ -22,7 +19,7 @@ class Places:
 
     @contextmanager
     def place(self, who: str) -> Iterator[None]:
-        """Have a place inside the block. Raises NoPlace."""
+        """Have a place inside the block. Raises Busy."""
         self._check(who)
         self._taken[who] += 1
         try:
@@ -39,10 +36,4 @@ class Places:
         mine = own >= self._each
         words = f"{own} {self._what} of yours" if mine else f"{all_of_them} {self._what}"
         hint = "End one of them, or ask again when one is done." if mine else "Ask again shortly."
-        raise NoPlace(f"{words} are being sent already.", hint=hint)
-
-
-def who_asks(request: Request) -> str:
-    """By what a caller is told from others: the name of the key, or else the address."""
-    name = caller_of(request).name
-    return f"name {name}" if name else f"address {address_of(request)}"
+        raise Busy(f"{words} are being sent already.", hint=hint)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
-from common.errors_queue import NoTurn
+from common.errors_queue import Busy
 
 LOOKS_AT_ONCE = 3
 """Pictures and videos that are decoded at once, to see what they are."""
@@ -30,7 +30,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:
-        """Hold a turn inside the block. Raises NoTurn: it did not come in time."""
+        """Hold a turn inside the block. Raises Busy: it did not come in time."""
         own = self._own.setdefault(owner, asyncio.Lock())
         async with AsyncExitStack() as held:
             try:
@@ -38,7 +38,7 @@ class Turns:
                     await held.enter_async_context(own)
                     await held.enter_async_context(self._all)
             except TimeoutError:
-                raise NoTurn(
+                raise Busy(
                     f"Too many {self._what} are wanted at once.",
                     hint="Send it again in a moment; each caller has one at a time.",
                 ) from None

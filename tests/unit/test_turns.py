@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from common.api.turns import Turns
-from common.errors_queue import NoTurn
+from common.errors_queue import Busy
 
 LONG = 60.0
 
@@ -42,7 +42,7 @@ def test_a_wait_ends_with_when_to_come_back(owner: str):
     async def play() -> None:
         turns = Turns("looks", 1, 0.05)
         async with turns.turn("ana"):
-            with pytest.raises(NoTurn) as caught:
+            with pytest.raises(Busy) as caught:
                 async with turns.turn(owner):
                     raise AssertionError("there is one turn, and it is taken")
         assert caught.value.status == 503

@@ -17,7 +17,8 @@ from common.api.batches.files import (
     manifest_of,
 )
 from common.api.batches.routes_follow import CONFLICT, UNKNOWN
-from common.api.places import Places, who_asks
+from common.api.door.callers import who
+from common.api.places import Places
 from common.api.service import Service, service_of
 from common.api.views import ErrorView
 
@@ -42,7 +43,7 @@ class ArchiveResponse(Response):
         self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it. Raises NoPlace."""
+        """Send it. Raises Busy."""
         with self._place, ExitStack() as opened:
             archive = await run_in_threadpool(archive_of, self._contents, opened)
             headers = {
@@ -75,4 +76,4 @@ async def download(batch_id: str, request: Request, service: ServiceParam) -> Re
     check_finished(contents)
     places = request.app.state.archives
     assert isinstance(places, Places)  # noqa: S101  # set by create_app
-    return ArchiveResponse(contents, places.place(who_asks(request)))
+    return ArchiveResponse(contents, places.place(who(request.scope)))

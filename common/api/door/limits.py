@@ -17,8 +17,8 @@ from enum import StrEnum
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from common.api.door.callers import who
 from common.api.door.purse import FREE_BYTES, Purse
-from common.auth.caller import Caller
 from common.errors import BodyTooLarge, UnsupportedMediaType
 from common.errors_access import SlowBody
 from common.settings import MIB, Settings
@@ -128,15 +128,7 @@ class Incoming:
     def finish(self) -> None:
         """Its bytes are gone."""
         if self._purse is not None and self._paid:
-            self._purse.give_back(self._who, self._paid)
-
-    @property
-    def _who(self) -> str:
-        """A key's or token's name; where there is none, the address."""
-        caller = self._scope.get("state", {}).get("caller")
-        name = caller.name.strip() if isinstance(caller, Caller) else ""
-        client = self._scope.get("client") or ("",)
-        return f"name {name}" if name else f"address {client[0]}"
+            self._purse.give_back(who(self._scope), self._paid)
 
     def _begin(self) -> None:
         self._begun = True
@@ -147,7 +139,7 @@ class Incoming:
         if declared > self._most:
             raise self._too_large()
         if self._purse is not None and declared > FREE_BYTES:
-            self._purse.check(self._who, declared - FREE_BYTES)
+            self._purse.check(who(self._scope), declared - FREE_BYTES)
 
     def _count(self, size: int) -> None:
         self.size += size
@@ -155,7 +147,7 @@ class Incoming:
             raise self._too_large()
         due = max(0, self.size - FREE_BYTES) - self._paid
         if self._purse is not None and due:
-            self._purse.take(self._who, due)
+            self._purse.take(who(self._scope), due)
             self._paid += due
 
     async def _in_time(self) -> Message:

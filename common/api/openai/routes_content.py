@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from common.api.door.callers import who
 from common.api.file_names import video_name
 from common.api.jobs import find, published_file, published_path
 from common.api.kept_files import kept_file
 from common.api.openai.errors import PREFIX, described
 from common.api.openai.routes_videos import CONFLICT, UNKNOWN
-from common.api.places import who_asks
 from common.api.service import Service, service_of
 from common.api.turns import Turns
 from common.jobs.model import Job
@@ -69,11 +69,11 @@ async def content(
 
 async def _make_once(request: Request, service: Service, job: Job) -> None:
     sheet = published_path(service, job, SPRITESHEET)
-    if sheet.is_file():
+    if await asyncio.to_thread(sheet.is_file):
         return
     turns = request.app.state.sheet_turns
     assert isinstance(turns, Turns)  # noqa: S101  # set by create_app
-    async with turns.turn(who_asks(request)):  # whoever waited here finds it made
-        if not sheet.is_file():
+    async with turns.turn(who(request.scope)):  # whoever waited here finds it made
+        if not await asyncio.to_thread(sheet.is_file):
             video = await published_file(service, job, VIDEO)
             await asyncio.to_thread(make_spritesheet, video, sheet)
