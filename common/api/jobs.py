@@ -66,7 +66,7 @@ async def published_file(service: Service, job: Job, name: str) -> Path:
     path = published_path(service, job, name)
     if name == THUMBNAIL and job.result is not None and not job.result.has_thumbnail:
         raise NoPreview("This video has no thumbnail: it could not be made.")
-    if not path.is_file():
+    if not await run_in_threadpool(path.is_file):
         await service.volumes.check_now(anew=True)
         raise FileGone("The file is no longer on disk.", hint="Make the video again.")
     return path

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 
+from common.durable import fsync
+
 KEPT_OF_A_KEY = 1000
 """Of one key the oldest beyond that are forgotten: only whoever has that very key can do this."""
 _Stamp = tuple[int, int, int]
@@ -69,6 +71,7 @@ class EndedSessions:
             file.flush()
             os.fsync(file.fileno())  # a power cut must not bring a cookie back
         draft.replace(self.path)
+        fsync(self.path.parent)
 
 
 def _is_whole(parts: list[str]) -> bool:
