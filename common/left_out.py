@@ -6,7 +6,7 @@ from pydantic import BaseModel, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-_NULL = {"type": "null"}
+NULL = {"type": "null"}
 _OF_THE_FIELD = ("title", "description", "default")
 
 
@@ -42,11 +42,11 @@ def say_null(schema: JsonSchemaValue) -> None:
 
 def or_null(field: dict[str, Any]) -> dict[str, Any]:
     """The schema of one field, or null."""
-    if _NULL in field.get("anyOf", ()):
+    if NULL in field.get("anyOf", ()):
         return field
     about = {key: value for key, value in field.items() if key in _OF_THE_FIELD}
     value = {key: value for key, value in field.items() if key not in _OF_THE_FIELD}
-    return {"anyOf": [*value.pop("anyOf", ()), *([value] if value else []), _NULL], **about}
+    return {"anyOf": [*value.pop("anyOf", ()), *([value] if value else []), NULL], **about}
 
 
 def without_nulls(sent: Any) -> Any:

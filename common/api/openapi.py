@@ -8,11 +8,10 @@ from starlette.routing import compile_path
 
 from common.contract import ModelSpec
 from common.errors import StoreUnavailable
-from common.left_out import or_null, say_null
+from common.left_out import NULL, or_null, say_null
 
 OPTIONS = "Options"
 _BODIES = ("GenerateRequest", "CreateVideo")
-_NULL = {"type": "null"}
 _ASK_THE_STORE = ("/generate", "/jobs", "/batches", "/queue/", "/metrics", "/v1/videos")
 
 
@@ -51,7 +50,7 @@ def without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
-    choices = [choice for choice in schema.get("anyOf", ()) if choice != _NULL]
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != NULL]
     if len(choices) != 1:
         return schema
     rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
@@ -83,7 +82,7 @@ def _refer(part: Any) -> None:
             _refer(member)
     elif isinstance(part, dict):
         if part.get("title") in _BODIES and "options" in part.get("properties", {}):
-            null = _NULL in part["properties"]["options"].get("anyOf", ())
+            null = NULL in part["properties"]["options"].get("anyOf", ())
             options = {"$ref": f"#/components/schemas/{OPTIONS}"}
             part["properties"]["options"] = or_null(options) if null else options
         for member in part.values():
