@@ -213,6 +213,7 @@ def test_one_is_off(fleet: Fleet) -> None:
     assert fused(live, ids) == [None, None, None]
 
 
+@pytest.mark.slow
 def test_wavers_service_fuses_text_and_pictures(tmp_path: Path) -> None:
     tiny.build(tmp_path / "models")
     long = {**SMALL, "num_inference_steps": 100, "num_frames": 17}

@@ -76,6 +76,7 @@ def test_a_file_that_is_locked_altogether_costs_no_job(fleet: Fleet) -> None:
     wait_until(lambda: is_ready(service), what="it is ready again")
 
 
+@pytest.mark.slow
 def test_two_services_never_share_a_file(fleet: Fleet) -> None:
     """What a name is on PostgreSQL, the locks in the folders are here."""
     first = fleet.start()

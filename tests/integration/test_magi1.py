@@ -39,6 +39,7 @@ def test_two_chunks_of_a_story(models: Path, tmp_path: Path):
     assert dry["memory"]["load_bytes"] > 0
 
 
+@pytest.mark.slow
 def test_a_picture_with_the_base_model(models: Path, tmp_path: Path):
     fields = {name: str(value) for name, value in SMALL.items()} | {"num_frames": "48"}
     with serving("magi1", models, tmp_path, magi1_checkpoint="sand-ai/MAGI-1#4.5B_base") as service:

@@ -104,7 +104,15 @@ def test_an_odd_row_can_be_cancelled(service: LiveService) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("result", "{"), ("error", "1"), ("state", "archived"), ("progress", "")]
+    ("column", "value"),
+    [
+        ("result", "{"),
+        ("error", "1"),
+        *(
+            pytest.param(*one, marks=pytest.mark.slow)
+            for one in [("state", "archived"), ("progress", "")]
+        ),
+    ],
 )
 def test_an_ended_row_that_cannot_be_read_stops_no_start(
     fleet: Fleet, column: str, value: str

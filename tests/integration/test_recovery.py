@@ -57,7 +57,10 @@ def lose(service: LiveService, how: str) -> None:
         shutil.rmtree(service.state)
 
 
-@pytest.mark.parametrize("how", ["removed", "of zero bytes", "the whole state folder"])
+@pytest.mark.parametrize(
+    "how",
+    ["removed", "of zero bytes", pytest.param("the whole state folder", marks=pytest.mark.slow)],
+)
 def test_a_lost_database_is_made_again_from_the_videos(service: LiveService, how: str) -> None:
     before = contents(service)
     lose(service, how)
@@ -116,7 +119,9 @@ def test_a_video_of_a_version_that_kept_less_is_taken_back_too(service: LiveServ
     assert_all_there(service, before)
 
 
-@pytest.mark.parametrize("damage", ["{", '{"job_id": "?"}', None])
+@pytest.mark.parametrize(
+    "damage", [pytest.param("{", marks=pytest.mark.slow), '{"job_id": "?"}', None]
+)
 def test_a_video_without_a_manifest_is_set_aside_and_kept(
     service: LiveService, damage: str | None
 ) -> None:
@@ -211,6 +216,7 @@ def recover(service: LiveService, *arguments: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 def test_the_command_does_it_without_a_service(fleet: Fleet, service: LiveService) -> None:
     before = contents(service)
     other = fleet.start()

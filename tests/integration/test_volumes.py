@@ -88,13 +88,13 @@ def test_state_that_cannot_be_used_loses_nothing(service: LiveService, harm: Har
     ("harm", "moment"),
     [
         (read_only, "denoising"),
-        (moved_away, "decoding"),
         *(
             pytest.param(harm, moment, marks=pytest.mark.slow)
             for harm, moment in [
                 (under_a_mount, "denoising"),
                 (under_a_mount, "decoding"),
                 (moved_away, "denoising"),
+                (moved_away, "decoding"),
                 (read_only, "decoding"),
             ]
         ),

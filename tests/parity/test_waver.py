@@ -191,6 +191,7 @@ def test_tags_are_words_of_the_prompts(ti2v: Any, snapshots: list[Path]) -> None
     assert np.array_equal(frames_of(ti2v, request), bare_frames(snapshots[0], written))
 
 
+@pytest.mark.slow
 def test_tiled_decoding_is_bit_equal(snapshots: list[Path]) -> None:
     """Where a video does not fit in one piece. Afterwards the next one is whole again."""
     request = request_of(width=320, height=288, num_frames=5, guidance_scale=1.0)
