@@ -10,45 +10,46 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from common.api.app import create_app
-from common.api.auth import open_access
+from common.api.auth.access import open_access
+from common.api.auth.opening import check_exposure, open_authenticator
 from common.api.door.limits import Limits
-from common.api.door.server import open_server
-from common.api.forecasts import open_forecasts
-from common.api.heap import bound_heap
-from common.api.job_stories import JobStories
-from common.api.keeper import Keeper
-from common.api.listened_worker import Listener, listened
-from common.api.meters import Meters
-from common.api.report_watch import ReportWatch
-from common.api.rolling_backup import RollingBackup
+from common.api.life.heap import bound_heap
+from common.api.life.server import open_server
 from common.api.service import Service
-from common.api.supervisor import TICK_SECONDS, Supervisor
-from common.api.sweep import share_identity
-from common.api.take_back import files_of, when_well
-from common.api.tracing import check_installed, open_tracing
-from common.api.worker_environment import worker_environment
-from common.api.worker_process import ChildWorker
-from common.auth.opening import check_exposure, open_authenticator
+from common.base.errors import CheckpointError, VideosDGXError
+from common.base.keeper import Keeper
+from common.base.locks import held
+from common.base.logs import configure_logs, get_logger
+from common.base.privacy import close_to_others, keep_private
+from common.base.settings import Settings, load_settings
+from common.base.steady_clock import SteadyClock
 from common.contract import ModelSpec, Variant
-from common.errors import VideosDGXError
-from common.hub import choose_variant
+from common.contract.finding import load_spec
+from common.contract.hub import choose_variant, locate
+from common.contract.messages import ModelState
 from common.jobs.database import is_postgres
+from common.jobs.estimates.forecasts import Forecasts
 from common.jobs.opening import check_database, open_store
 from common.jobs.queue import JobQueue
-from common.locks import held
-from common.logs import configure_logs, get_logger
-from common.media.ownership import LOCK
-from common.media.storage import Storage
-from common.media.volumes import mark_volumes, open_volumes
+from common.jobs.rolling_backup import RollingBackup
+from common.jobs.webhooks.signing import open_signer
+from common.kinds.video.templates.folder import PACKAGED, TemplateFolder
 from common.memory.demand import Appraiser
 from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
-from common.privacy import close_to_others, keep_private
-from common.settings import Settings, load_settings
-from common.spec import load_spec
-from common.steady_clock import SteadyClock
-from common.templates.folder import PACKAGED, TemplateFolder
-from common.webhooks.signing import open_signer
+from common.publishing.ownership import LOCK
+from common.publishing.storage import Storage
+from common.publishing.sweep import share_identity
+from common.publishing.volumes import mark_volumes, open_volumes
+from common.telemetry.job_stories import JobStories
+from common.telemetry.meters import Meters
+from common.telemetry.report_watch import ReportWatch
+from common.telemetry.tracing import check_installed, open_tracing
+from common.worker.supervision.listened_worker import Listener, listened
+from common.worker.supervision.supervisor import TICK_SECONDS, Supervisor
+from common.worker.supervision.take_back import files_of, when_well
+from common.worker.supervision.worker_environment import worker_environment
+from common.worker.supervision.worker_process import ChildWorker
 
 if TYPE_CHECKING:
     from common.jobs.name_lock import NameLock
@@ -170,6 +171,16 @@ def build_service(
         traces = [] if tracing is None else [JobStories(queue, tracing)]
         return [ReportWatch(meters), *traces]
 
+    def makes_next() -> str:
+        """The checkpoint, as a job's result names it."""
+        try:
+            return locate(settings.models_dir, variant).id
+        except CheckpointError:
+            return variant.name
+
+    def loaded() -> bool:
+        return supervisor.model.state is ModelState.LOADED
+
     start = partial(ChildWorker.spawn, address, worker_environment(spec.id, os.environ))
     spawn = when_well(listened(start, listeners), volumes)
     supervisor = Supervisor(
@@ -192,7 +203,7 @@ def build_service(
         storage=storage,
         volumes=volumes,
         supervisor=supervisor,
-        forecasts=open_forecasts(queue, supervisor, spec, variant, settings.models_dir),
+        forecasts=Forecasts(queue, spec, makes_next, supervisor.live, loaded),
         pool=pool,
         keeper=Keeper(meters.restart, meters.begun),
         appraiser=Appraiser.of(spec, settings, pool.capacity_bytes, pool.probe.read().kind),

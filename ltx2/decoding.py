@@ -12,7 +12,7 @@ from diffusers import LTX2Pipeline
 from numpy.typing import NDArray
 
 from common.contract import AudioTrack, JobContext, Phase
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.acceleration import fit_decoder
 from common.runtime.available import available_bytes
 from common.runtime.devices import memory_errors

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common.compute_dtype import ComputeDtype
 from common.contract import Memory
-from common.requests import ResolvedRequest
+from common.contract.compute_dtype import ComputeDtype
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
 from ltx2.guidance import Guidance, resolve_guidance

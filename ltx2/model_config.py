@@ -16,8 +16,8 @@ from common.contract import (
     Variant,
     VideoClip,
 )
-from common.presets import presets, without_steps
-from common.requests import ResolvedRequest
+from common.kinds.video.presets import presets, without_steps
+from common.kinds.video.requests import ResolvedRequest
 from ltx2.estimates import estimate_flops, estimate_memory
 from ltx2.options import Ltx2Options
 from ltx2.precision import saved_bytes

@@ -13,9 +13,9 @@ from diffusers import LTX2Pipeline
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES, resolve_default_image_crf
 from numpy.typing import NDArray
 
+from common.base.errors import Unresolvable
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
-from common.errors import Unresolvable
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.latent_preview import LatentPreview

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.compute_dtype import ComputeDtype
 from common.contract import Memory
-from common.requests import ResolvedRequest
+from common.contract.compute_dtype import ComputeDtype
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.live_weights import Naming, count_elements
 from common.runtime.weights import damaged, missing
 from magi1.configuration import SCALES, find_config, weights_folder

@@ -21,8 +21,8 @@ from common.contract import (
     VideoClip,
     VideoInput,
 )
-from common.presets import presets
-from common.requests import ResolvedRequest
+from common.kinds.video.presets import presets
+from common.kinds.video.requests import ResolvedRequest
 from magi1.estimates import flops_of, memory_of
 from magi1.options import MAX_CHUNKS, Magi1Options
 from magi1.precision import saved_bytes

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from common.contract import ModelOptions
-from common.requests import MAX_PROMPT_CHARS
+from common.contract.fields import MAX_PROMPT_CHARS
 
 MAX_CHUNKS = 600
 """Ten minutes of chunks."""

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.acceleration import refuse_group_offload
 from common.runtime.devices import compute_dtype, memory_errors, pick_device
 from common.runtime.images import load_image

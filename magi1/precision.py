@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from common.compute_dtype import ComputeDtype
 from common.contract import Quantization
+from common.contract.compute_dtype import ComputeDtype
 from common.runtime.keep import Keep, KeepRules, component_scheme, rules_under
 from common.runtime.keep import saved_bytes as saved_of_shapes
 from common.runtime.live_weights import Naming, shapes_in

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from common.errors import InvalidRequest
+from common.base.errors import InvalidRequest
 from magi1.attention import ChunkLayout
 from magi1.configuration import SamplingConfig
 

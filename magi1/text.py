@@ -12,7 +12,7 @@ import torch
 from sentencepiece import SentencePieceProcessor
 from transformers import T5EncoderModel
 
-from common.errors import CheckpointError
+from common.base.errors import CheckpointError
 from common.runtime.components import Component
 from common.runtime.live_weights import Naming
 from common.runtime.weights import checkpoint_name, damaged, missing

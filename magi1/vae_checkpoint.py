@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from common.errors import CheckpointError
+from common.base.errors import CheckpointError
 from common.runtime.weights import damaged, missing
 from magi1.vae import AutoencoderKLMagi
 

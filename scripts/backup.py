@@ -13,11 +13,11 @@ import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
+from common.base.locks import held
+from common.base.settings import Settings
+from common.base.settings.backup import BACKUPS
 from common.jobs.backup import DATABASE, LOCK, write_backup
 from common.jobs.online_copy import connect
-from common.locks import held
-from common.settings import Settings
-from common.settings_backup import BACKUPS
 
 LEFT_OUT = {
     ".partial",

@@ -10,11 +10,11 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
+from common.base.errors import VideosDGXError
+from common.base.settings import Settings, load_settings
 from common.contract import Variant
-from common.errors import VideosDGXError
-from common.hub import choose_variant
-from common.settings import Settings, load_settings
-from common.spec import load_spec
+from common.contract.finding import load_spec
+from common.contract.hub import choose_variant
 from scripts.services import MODELS, spec_address
 
 

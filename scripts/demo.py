@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from common.spec import load_spec
+from common.contract.finding import load_spec
 from scripts.playback import Played, difference, play
 from scripts.progress import Display, ended, seconds_of
 from scripts.services import (

@@ -7,8 +7,8 @@ the standard output.
 import argparse
 import sys
 
-from common.auth.caller import Scope
-from common.auth.keys import line_for, new_key
+from common.api.auth.caller import Scope
+from common.api.auth.keys import line_for, new_key
 
 
 def main() -> None:

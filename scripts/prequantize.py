@@ -9,14 +9,14 @@ import sys
 import time
 from collections.abc import Sequence
 
+from common.base.errors import VideosDGXError
+from common.base.settings import GIB, load_settings
 from common.contract import LoadReport
-from common.errors import VideosDGXError
-from common.hub import choose_variant, locate
-from common.load_options import load_options
+from common.contract.finding import load_spec
+from common.contract.hub import choose_variant, locate
 from common.memory.demand import Appraiser
 from common.memory.opening import pool_size
-from common.settings import GIB, load_settings
-from common.spec import load_spec
+from common.worker.load_options import load_options
 from scripts.services import MODELS
 
 

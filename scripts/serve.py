@@ -12,8 +12,8 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import Sequence
 
-from common.settings import SettingsError, load_settings
-from common.spec import load_spec
+from common.base.settings import SettingsError, load_settings
+from common.contract.finding import load_spec
 from scripts.services import MODELS, spec_address
 
 

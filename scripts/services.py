@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from common.settings import Settings
+from common.base.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST = Path(__file__).with_name("services.txt")

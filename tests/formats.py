@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from common.compute_dtype import AUTO, choose_compute_dtype
 from common.contract import LoadOptions
+from common.contract.compute_dtype import AUTO, choose_compute_dtype
 
 COMPUTE_DTYPE = choose_compute_dtype(os.environ.get("COMPUTE_DTYPE") or AUTO, on_gpu=False).dtype
 

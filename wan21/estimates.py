@@ -6,9 +6,9 @@ Architecture: Wan-Video/Wan2.1, wan/configs/wan_t2v_14B.py and wan_t2v_1_3B.py.
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.compute_dtype import ComputeDtype
 from common.contract import Memory
-from common.requests import ResolvedRequest
+from common.contract.compute_dtype import ComputeDtype
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
 

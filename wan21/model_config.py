@@ -19,8 +19,8 @@ from common.contract import (
     Variant,
     VideoClip,
 )
-from common.presets import presets
-from common.requests import ResolvedRequest
+from common.kinds.video.presets import presets
+from common.kinds.video.requests import ResolvedRequest
 from wan21.estimates import flops_of, memory_of
 from wan21.options import Wan21Options
 from wan21.precision import saved_bytes

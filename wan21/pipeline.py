@@ -15,9 +15,9 @@ import torch
 from diffusers import SchedulerMixin, WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 
+from common.base.errors import InvalidRequest
 from common.contract import JobContext, LoadOptions, Phase, VideoClip
-from common.errors import InvalidRequest
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors

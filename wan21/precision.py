@@ -6,8 +6,8 @@ The image encoder (CLIP, 0.6 billion parameters, run once a job) and the VAE are
 from collections.abc import Mapping
 from pathlib import Path
 
-from common.compute_dtype import ComputeDtype
 from common.contract import Quantization
+from common.contract.compute_dtype import ComputeDtype
 from common.runtime.keep import Keep, KeepRules, edge_blocks
 from common.runtime.stored import saved_of_folders
 from common.runtime.weights import read_config

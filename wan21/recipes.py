@@ -16,7 +16,7 @@ guidance: with it "the video may become completely blurred".
 from dataclasses import replace
 
 from common.contract import Adapter, Defaults, Limits, Variant
-from common.presets import without_steps
+from common.kinds.video.presets import without_steps
 
 DISTILLED_SIGMAS = (1.0, 0.75, 0.5, 0.25)
 """``denoising_step_list`` [1000, 750, 500, 250] of 1000, before the shift. After it, in

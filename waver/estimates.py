@@ -8,9 +8,9 @@ the published configurations; no GPU has measured them yet.
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.compute_dtype import ComputeDtype
 from common.contract import Memory
-from common.requests import ResolvedRequest
+from common.contract.compute_dtype import ComputeDtype
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
 

@@ -23,8 +23,8 @@ from common.contract import (
     Variant,
     VideoClip,
 )
-from common.presets import presets
-from common.requests import ResolvedRequest
+from common.kinds.video.presets import presets
+from common.kinds.video.requests import ResolvedRequest
 from waver.estimates import WAN_2_2, flops_of, memory_of, num_tokens
 from waver.options import WaverOptions
 from waver.precision import saved_bytes

@@ -17,9 +17,9 @@ import torch
 from diffusers import WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 
+from common.base.errors import CheckpointError
 from common.contract import BatchContext, JobContext, LoadOptions, Phase, VideoClip
-from common.errors import CheckpointError
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors

@@ -9,53 +9,49 @@ from fastapi import FastAPI
 from starlette.types import Lifespan
 
 from common import __version__
-from common.api import (
-    auth,
-    auth_openapi,
-    auth_session,
-    error_handlers,
-    routes_events,
-    routes_generate,
-    routes_jobs,
-    routes_memory,
-    routes_presets,
-    routes_preview,
-    routes_service,
-    routes_webhooks,
-)
+from common.api.auth import access as auth
+from common.api.auth import openapi as auth_openapi
+from common.api.auth import routes as auth_session
 from common.api.batches import routes_create, routes_files, routes_follow
 from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE
 from common.api.batches.reading import WatchedBatches
-from common.api.chores import chore
-from common.api.door import headers
+from common.api.door import error_handlers, headers
+from common.api.door.head import HeadAsGet
+from common.api.door.http_meter import HttpMeter
 from common.api.door.limits import BodyLimit, Limits
-from common.api.feed import Feeds
-from common.api.guard import BLIND_SECONDS, keep_guard
-from common.api.head import HeadAsGet
-from common.api.heap import tidy_heap
-from common.api.http_meter import HttpMeter
-from common.api.machines import among_machines
-from common.api.openai import routes_content, routes_models, routes_sync, routes_videos
-from common.api.openapi import describe_options
-from common.api.orphans import end_orphan
-from common.api.owed import OWED, keep_owed, take_owed
-from common.api.places import Places
-from common.api.playground import install_page
-from common.api.reading import Watched
-from common.api.reaper import reap_orphans
-from common.api.reference_page import install_reference
-from common.api.request_spans import RequestSpans
-from common.api.service import Service
-from common.api.sweep import sweep_files
-from common.api.telling import telling
-from common.api.turns import (
+from common.api.door.openapi import describe_options
+from common.api.door.places import Places
+from common.api.door.request_spans import RequestSpans
+from common.api.door.turns import (
     LOOK_PATIENCE_SECONDS,
     LOOKS_AT_ONCE,
     SHEET_PATIENCE_SECONDS,
     Turns,
 )
+from common.api.life.guard import BLIND_SECONDS, keep_guard
+from common.api.life.heap import tidy_heap
+from common.api.life.machines import among_machines
+from common.api.life.reaper import reap_orphans
+from common.api.life.telling import telling
+from common.api.live import routes_events, routes_preview
+from common.api.live.feed import Feeds
+from common.api.routes import generate as routes_generate
+from common.api.routes import jobs as routes_jobs
+from common.api.routes import memory as routes_memory
+from common.api.routes import presets as routes_presets
+from common.api.routes import service as routes_service
+from common.api.routes import webhooks as routes_webhooks
+from common.api.routes.reading import Watched
+from common.api.service import Service
+from common.api.ui.playground import install_page
+from common.api.ui.reference_page import install_reference
+from common.base.chores import chore
 from common.contract import ModelSpec
+from common.kinds.video.openai import routes_content, routes_models, routes_sync, routes_videos
+from common.publishing.sweep import sweep_files
+from common.worker.supervision.orphans import end_orphan
+from common.worker.supervision.owed import OWED, keep_owed, take_owed
 
 _TAGS = [
     {"name": "Generate", "description": "Send a prompt; a video is queued."},
@@ -153,7 +149,8 @@ def _share(app: FastAPI, service: Service) -> None:
 async def _chores(service: Service) -> AsyncIterator[None]:
     """The long work on files that goes on beside the requests."""
     async with AsyncExitStack() as stack:
-        sweep = partial(sweep_files, service)
+        store, inputs = service.queue.store, service.inputs
+        sweep = partial(sweep_files, store, service.storage, inputs, service.arrivals)
         await stack.enter_async_context(chore(service.keeper, "sweep", sweep))
         if service.backups is not None:
             backups = chore(service.keeper, "backups", service.backups.run)

@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request
 
-from common.api.arrivals import Arrivals
-from common.api.auth import caller_of
-from common.api.forecasts import Forecasts
-from common.api.keeper import Keeper
-from common.api.meters import Meters
-from common.api.rolling_backup import RollingBackup
-from common.api.supervisor import Supervisor
-from common.api.tracing import Tracing
-from common.auth.caller import EVERYBODY, Caller
+from common.api.auth.access import caller_of
+from common.api.auth.caller import EVERYBODY, Caller
+from common.base.errors import CheckpointError
+from common.base.keeper import Keeper
+from common.base.settings import Settings
 from common.contract import ModelSpec, Variant
-from common.errors import CheckpointError
-from common.hub import locate
+from common.contract.hub import locate
+from common.jobs.estimates.forecasts import Forecasts
 from common.jobs.queue import JobQueue, OwnersQueue
-from common.media.storage import Storage
-from common.media.volumes import Volumes
+from common.jobs.rolling_backup import RollingBackup
+from common.kinds.video.templates.folder import TemplateFolder
 from common.memory.demand import Appraiser
 from common.memory.fitting import Fitting
 from common.memory.nvml import Gpu
 from common.memory.opening import Pool
-from common.settings import Settings
-from common.templates.folder import TemplateFolder
+from common.publishing.arrivals import Arrivals
+from common.publishing.storage import Storage
+from common.publishing.volumes import Volumes
+from common.telemetry.meters import Meters
+from common.telemetry.tracing import Tracing
+from common.worker.supervision.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from common.jobs.name_lock import NameLock

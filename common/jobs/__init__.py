@@ -1,0 +1,1 @@
+"""The job table: accepted, claimed, ended, and never lost."""

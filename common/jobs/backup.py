@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.durable import fsync
-from common.errors import VideosDGXError
+from common.base.durable import fsync
+from common.base.errors import VideosDGXError
+from common.base.settings import Settings
 from common.jobs.damage import check_copy
 from common.jobs.online_copy import copy_database
-from common.settings import Settings
 
 DATABASE = "jobs.db"
 LOCK = "backup.lock"

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from common.errors import ErrorBody
+from common.base.errors import ErrorBody
 from common.jobs.model import Progress
 from common.jobs.states import JobState
 

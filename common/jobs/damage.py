@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from common.errors import StoreUnavailable
-from common.errors_store import StoreDamaged
+from common.base.errors import StoreUnavailable
+from common.base.errors.store import StoreDamaged
+from common.base.logs import get_logger
 from common.jobs.online_copy import connect
-from common.logs import get_logger
 
 log = get_logger("store")
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
-from common.errors import StorageFull, StoreUnavailable
+from common.base.errors import StorageFull, StoreUnavailable
 from common.jobs.damage import damaged, is_damage
 from common.jobs.deadline import seconds_left, within
 from common.jobs.one_file import stay_with_file

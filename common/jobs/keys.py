@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Delete, Select, and_, delete, func, or_, select
 
-from common.errors import JobConflict
-from common.errors_queue import KeyReused
+from common.base.errors import JobConflict
+from common.base.errors.queue import KeyReused
 from common.jobs.model import KeyUse, NewJob
 from common.jobs.schema import idempotency_keys as keys
 

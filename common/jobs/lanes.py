@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from threading import Thread, current_thread
 from typing import Any, TypeVar
 
-from common.errors import StoreUnavailable
+from common.base.errors import StoreUnavailable
 from common.jobs.deadline import CALL_SECONDS, within
 
 R = TypeVar("R")

@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from common.errors import ErrorBody
+from common.base.errors import ErrorBody
+from common.contract.messages import Progress as Progress
 from common.jobs.states import ENDED, JobState
-from common.messages import Progress as Progress
-from common.requests import Adjustment, ResolvedRequest
+from common.kinds.video.requests import Adjustment, ResolvedRequest
 
 
 class _Record(BaseModel):

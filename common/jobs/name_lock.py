@@ -10,11 +10,11 @@ from secrets import token_hex
 
 from sqlalchemy import Connection, NullPool, text
 
-from common.errors import StoreUnavailable
+from common.base.errors import StoreUnavailable
+from common.base.locks import NameTaken
+from common.base.logs import get_logger
 from common.jobs.database import translated_errors
 from common.jobs.postgres import DEAD_AFTER_SECONDS, open_postgres
-from common.locks import NameTaken
-from common.logs import get_logger
 
 log = get_logger("api")
 

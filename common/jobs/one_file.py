@@ -16,7 +16,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
 
-from common.errors import StoreUnavailable
+from common.base.errors import StoreUnavailable
 
 _OPENED = "videosdgx_file"
 

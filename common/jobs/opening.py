@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from common.errors_store import StoreDamaged
+from common.base.errors.store import StoreDamaged
+from common.base.settings import Settings
 from common.jobs.backup import DATABASE, way_out
 from common.jobs.damage import find_damage
 from common.jobs.database import sqlite_url
 from common.jobs.sql import SqlJobStore
-from common.settings import Settings
 
 
 def open_store(settings: Settings, model_id: str) -> SqlJobStore:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
-from common.errors import ErrorBody
+from common.base.errors import ErrorBody
 from common.jobs.model import Job
 from common.jobs.states import JobState
 

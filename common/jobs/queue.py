@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from common.errors import StoreUnavailable
+from common.base.errors import StoreUnavailable
 from common.jobs.lanes import ANSWER_SECONDS, Lane
 from common.jobs.model import Job, NewJob
 from common.jobs.store import JobStore

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.errors_queue import QueueFull, TooManyJobs
+from common.base.errors.queue import QueueFull, TooManyJobs
 from common.jobs.model import NewJob
 
 RETRY_AFTER_SECONDS = 30

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import Row
 
-from common.errors import ErrorBody
+from common.base.errors import ErrorBody
 from common.jobs.model import Job, NewJob, Progress
 from common.jobs.states import JobState
-from common.requests import Adjustment, ResolvedRequest
+from common.kinds.video.requests import Adjustment, ResolvedRequest
 
 Record = TypeVar("Record", bound=BaseModel)
 

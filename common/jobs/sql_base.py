@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
 
-from common.errors import JobNotFound
+from common.base.errors import JobNotFound
 from common.jobs.damage import Soundness
 from common.jobs.database import open_database, reading, translated_errors
 from common.jobs.keys import Life, Now

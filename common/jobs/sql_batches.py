@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
-from common.errors import BatchConflict, BatchNotFound, VideosDGXError
+from common.base.errors import BatchConflict, BatchNotFound, VideosDGXError
 from common.jobs.batches import Batch, BatchPage, Glance, Member, NewBatch
 from common.jobs.model import Job, NewJob, Progress
 from common.jobs.rows import from_row, parsed, read

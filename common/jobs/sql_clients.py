@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select, tuple_
 
-from common.errors import JobConflict, JobNotFound, VideosDGXError
-from common.errors_queue import KeyReused
+from common.base.errors import JobConflict, JobNotFound, VideosDGXError
+from common.base.errors.queue import KeyReused
 from common.jobs.keys import check_fingerprint, expired_keys, job_was_deleted, kept_key, key_row
 from common.jobs.model import Job, JobPage, KeyUse, NewJob, Statistics
 from common.jobs.room import Room

@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from common.base.logs import get_logger
 from common.jobs.model import Job
 from common.jobs.rows import from_row, unreadable_record
 from common.jobs.schema import QUEUED, RANK, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import held
 from common.jobs.states import Event
-from common.logs import get_logger
 
 log = get_logger("jobs")
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import case, or_, select, update
 
-from common.errors import ErrorBody
+from common.base.errors import ErrorBody
 from common.jobs.model import Job, JobResult, Progress
 from common.jobs.rows import from_row
 from common.jobs.schema import QUEUED, RANK, jobs

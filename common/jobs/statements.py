@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, select, union_all, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from common.errors import ErrorBody, InvalidRequest
+from common.base.errors import ErrorBody, InvalidRequest
 from common.jobs.model import Job, Progress
 from common.jobs.schema import jobs
 from common.jobs.states import CLAIMED, ENDED, Event, JobState, moves

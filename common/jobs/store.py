@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from common.errors import ErrorBody, VideosDGXError
+from common.base.errors import ErrorBody, VideosDGXError
 from common.jobs.batch_store import BatchStore
 from common.jobs.custody import Custody
 from common.jobs.figures import Figured

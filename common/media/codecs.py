@@ -9,8 +9,8 @@ from typing import Literal
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from common.bounded_child import bare_environment
-from common.errors import EncodingFailed
+from common.base.bounded_child import bare_environment
+from common.base.errors import EncodingFailed
 
 logger = logging.getLogger("videosdgx.media")
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from common.bounded_child import bare_environment
-from common.errors import EncodingFailed, VideosDGXError
+from common.base.bounded_child import bare_environment
+from common.base.disk import storage_full
+from common.base.errors import EncodingFailed, VideosDGXError
+from common.base.threads import no_threads_left
 from common.media.codecs import GPU_NAMES
-from common.media.disk import storage_full
-from common.threads import no_threads_left
 
 if TYPE_CHECKING:
     import numpy as np

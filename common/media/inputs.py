@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from io import UnsupportedOperation
 from typing import BinaryIO
 
-from common.picture_reader import look_at_picture, refused_picture
+from common.media.picture_reader import look_at_picture, refused_picture
 
 _HEAD_CHARS = 1024
 _DATA_URL = re.compile(r"data:[^,]{0,256};base64", re.IGNORECASE)

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from common.pictures import kinds
-from common.pictures.refused import Refused
+from common.media.pictures import kinds
+from common.media.pictures.refused import Refused
 
 Kind = Literal["image", "video"]
 HEAD_BYTES = 512

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from common.base.errors import EncodingFailed
 from common.contract import AudioTrack
-from common.errors import EncodingFailed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import EncodingFailed, FileGone, StorageFull
-from common.media.disk import disk_named, storage_full
+from common.base.disk import disk_named, storage_full
+from common.base.errors import EncodingFailed, FileGone, StorageFull
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import EncodingFailed, VideosDGXError
-from common.media.disk import disk_named
+from common.base.disk import disk_named
+from common.base.errors import EncodingFailed, VideosDGXError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from common.variants import VideoInput
-from common.video_chain import Take
-from common.video_header import Header, Track
-from common.video_reader import CODECS, CONTAINERS, damaged, read_frames, read_header, refused
+from common.contract.variants import VideoInput
+from common.media.video.chain import Take
+from common.media.video.header import Header, Track
+from common.media.video.reader import CODECS, CONTAINERS, damaged, read_frames, read_header, refused
 
 _SIDE = 64
 """The frames are looked at in this size, which costs the least."""

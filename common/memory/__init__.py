@@ -1,0 +1,1 @@
+"""The memory pool that all services of a machine share."""

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from common.errors import JobReleased
-from common.logs import get_logger
+from common.base.errors import JobReleased
+from common.base.logs import get_logger
 from common.memory.asks import Ask, OnWait, refuse_the_impossible, unbounded
 from common.memory.ledger import Ledger
 from common.memory.policy import Evict, Grant, Wait, decide, evictable, take_turn

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common.errors import NotEnoughMemory
+from common.base.errors import NotEnoughMemory
 from common.memory.pool import Ticket
 from common.memory.words import in_gb
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common.contract import Capability, Preset, Quantization, Variant
+from common.contract.schemes import BY_ACCURACY, Choice, missing_package
+from common.kinds.video.requests import ResolvedRequest
 from common.memory.words import in_gb
-from common.requests import ResolvedRequest
-from common.schemes import BY_ACCURACY, Choice, missing_package
 
 _PLAIN = Preset()
 

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from common.compute_dtype import ComputeDtype, choose_compute_dtype
+from common.base.settings import Settings
 from common.contract import Memory, ModelSpec, Preset, Quantization, Variant
-from common.hub import Checkpoint, choose_variant
+from common.contract.compute_dtype import ComputeDtype, choose_compute_dtype
+from common.contract.hub import Checkpoint, choose_variant
+from common.contract.schemes import Choice
+from common.kinds.video.requests import ResolvedRequest
 from common.memory.choice import choose, usual_request
 from common.memory.experience import Experience, shape_of
 from common.memory.probe import MemoryKind
-from common.requests import ResolvedRequest
-from common.schemes import Choice
-from common.settings import Settings
 
 BESIDE_TENSORS = 32 * 2**20
 """Frames on their way to the encoder, and what Python itself takes while a job runs."""

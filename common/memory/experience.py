@@ -16,7 +16,7 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.contract import Memory
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 
 HEADROOM = 1.05
 """On measured bytes: allocators do not repeat themselves exactly."""

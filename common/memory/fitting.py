@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from common.compute_dtype import ComputeDtype
+from common.base.errors import NotEnoughMemory
 from common.contract import Quantization, Variant
-from common.errors import NotEnoughMemory
-from common.hub import Checkpoint
+from common.contract.compute_dtype import ComputeDtype
+from common.contract.hub import Checkpoint
+from common.kinds.video.requests import ResolvedRequest
 from common.memory.demand import Appraiser
 from common.memory.words import in_gb
-from common.requests import ResolvedRequest
 
 _SMALLER = (0.75, 0.5, 0.25)
 

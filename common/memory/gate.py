@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
-from common.steady_clock import SteadyClock
+from common.base.steady_clock import SteadyClock
 
 POLL_SECONDS = 0.002
 MOST_SECONDS_A_LOOK = 0.5

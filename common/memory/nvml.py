@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from common.logs import get_logger
+from common.base.logs import get_logger
 from common.memory.meminfo import Unreadable
 
 log = get_logger("memory")

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from common.base.settings import GIB, Settings
 from common.memory.ledger import Ledger
 from common.memory.pool import Rules, capacity_bytes
 from common.memory.probe import MemoryKind, Probe, detect, floor_bytes
-from common.settings import GIB, Settings
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from logging import INFO, WARNING
 from pathlib import Path
 from typing import Any
 
-from common.logs import get_logger
+from common.base.logs import get_logger
+from common.base.settings import GIB, MIB, SettingsError
 from common.memory.meminfo import KIB, Unreadable, find_cgroups, read_text
 from common.memory.nvml import NvmlLike, open_gpu
 from common.memory.probe_sources import (
@@ -25,7 +26,6 @@ from common.memory.probe_sources import (
     UnifiedProbe,
     read_meminfo,
 )
-from common.settings import GIB, MIB, SettingsError
 
 __all__ = ["MemoryKind", "PeakMeter", "Probe", "Reading", "detect", "floor_bytes", "process_bytes"]
 

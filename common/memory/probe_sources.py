@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, Field, ValidationError
 
-from common.logs import get_logger
+from common.base.logs import get_logger
 from common.memory.meminfo import Cgroup, Meminfo, Unreadable, parse_meminfo, read_text
 from common.memory.nvml import Gpu
 

@@ -15,10 +15,10 @@ from common.runtime.libraries import compiler
 
 import torch
 
+from common.base.settings import SettingsError
 from common.contract import LoadOptions
 from common.runtime.attention import use_attention
 from common.runtime.available import is_integrated
-from common.settings import SettingsError
 
 log = logging.getLogger(__name__)
 

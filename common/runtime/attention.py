@@ -24,7 +24,7 @@ from diffusers.models.attention_dispatch import (
     dispatch_attention_fn,
 )
 
-from common.settings import SettingsError
+from common.base.settings import SettingsError
 
 SETTING = "ATTENTION_BACKEND"
 

@@ -16,8 +16,8 @@ import torch
 import xxhash
 from torch import nn
 
+from common.base.errors import CheckpointError
 from common.contract import Quantization
-from common.errors import CheckpointError
 from common.runtime.blank_model import BlankModel
 from common.runtime.loading import OnBytes, complete, place, replace
 from common.runtime.quantization import restore_linear

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from common.base.errors import CheckpointError
 from common.contract import LoadOptions
-from common.errors import CheckpointError
 from common.runtime.acceleration import accelerate, check_group_offload
 from common.runtime.components import Component, torch_components
 from common.runtime.devices import memory_errors, pick_device

@@ -11,8 +11,8 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from common.base.errors import CheckpointError
 from common.contract import Quantization
-from common.errors import CheckpointError
 from common.runtime.blank_model import BlankModel
 from common.runtime.cache import WeightCache
 from common.runtime.cache_entry import BadEntry

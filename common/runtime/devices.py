@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
-from common.compute_dtype import AUTO, ComputeDtype, choose_compute_dtype
-from common.errors import InvalidRequest, OutOfMemory
+from common.base.errors import InvalidRequest, OutOfMemory
+from common.contract.compute_dtype import AUTO, ComputeDtype, choose_compute_dtype
 from common.runtime.out_of_memory import is_out_of_memory
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.picture_reader import read_picture
+from common.media.picture_reader import read_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

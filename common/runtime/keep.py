@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from common.compute_dtype import ComputeDtype
 from common.contract import Quantization
+from common.contract.compute_dtype import ComputeDtype
 
 TRANSFORMER = "transformer"
 """What diffusers calls the component that denoises."""

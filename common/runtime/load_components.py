@@ -15,8 +15,8 @@ from diffusers.utils.logging import disable_progress_bar as disable_diffusers_ba
 from torch import nn
 from transformers.utils.logging import disable_progress_bar as disable_transformers_bar
 
-from common.compute_dtype import Choice, choose_compute_dtype
 from common.contract import LoadOptions, LoadReport, Quantization
+from common.contract.compute_dtype import Choice, choose_compute_dtype
 from common.runtime.available import bound_bytes
 from common.runtime.cache import WeightCache
 from common.runtime.components import Component, PendingComponent, Treatment

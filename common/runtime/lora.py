@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from common.errors import CheckpointError
-from common.hub import OTHER_CHECKPOINT
+from common.base.errors import CheckpointError
+from common.contract.hub import OTHER_CHECKPOINT
 
 PREFIX = "diffusion_model."
 

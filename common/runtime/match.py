@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from common.errors import CheckpointError
+from common.base.errors import CheckpointError
 from common.runtime.blank_model import BlankModel, Matched
 from common.runtime.conversion import Conversion, Weight, as_stored
 from common.runtime.safetensors_format import DamagedFile

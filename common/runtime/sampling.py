@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from common.base.errors import GenerationFailed
 from common.contract import JobContext, Phase
-from common.errors import GenerationFailed
 
 StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 """diffusers' ``callback_on_step_end``: (pipeline, step index, timestep, tensors) -> tensors."""

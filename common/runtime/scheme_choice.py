@@ -2,10 +2,10 @@
 
 import torch
 
+from common.base.errors import InvalidRequest
 from common.contract import Quantization
-from common.errors import InvalidRequest
+from common.contract.schemes import missing_package
 from common.runtime.fp8_trial import why_not_products
-from common.schemes import missing_package
 
 _FP8_UNITS = (8, 9)
 """Compute capability of Ada, the first with float8 matrix units (CUDA C++ Programming Guide,

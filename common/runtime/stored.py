@@ -6,8 +6,8 @@ No torch here.
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from common.compute_dtype import ComputeDtype
 from common.contract import Quantization
+from common.contract.compute_dtype import ComputeDtype
 from common.runtime.keep import KeepRules, component_scheme, rules_under, saved_bytes
 from common.runtime.live_weights import parameter_count, stored_shapes
 

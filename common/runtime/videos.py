@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.errors import InvalidRequest
-from common.video_chain import Take
-from common.video_reader import read_frames, read_header
+from common.base.errors import InvalidRequest
+from common.media.video.chain import Take
+from common.media.video.reader import read_frames, read_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

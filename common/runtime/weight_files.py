@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from common.errors import CheckpointError
+from common.base.errors import CheckpointError
 from common.runtime.live_weights import Naming, live_weights
 from common.runtime.safetensors_format import DamagedFile, Entry, read_header
 from common.runtime.weights import damaged, missing

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common.errors import CheckpointError
-from common.hub import OTHER_CHECKPOINT, download_command
+from common.base.errors import CheckpointError
+from common.contract.hub import OTHER_CHECKPOINT, download_command
 
 
 def checkpoint_name(checkpoint: Path) -> str:

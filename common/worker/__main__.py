@@ -6,15 +6,15 @@ import logging
 import os
 from pathlib import Path
 
-from common.errors import INFRASTRUCTURE, VideosDGXError
+from common.base.errors import INFRASTRUCTURE, VideosDGXError
+from common.base.locks import held
+from common.base.logs import configure_logs, get_logger
+from common.base.privacy import keep_private
+from common.base.settings import load_settings
+from common.contract.finding import load_spec
+from common.contract.messages import EXIT_RESTART
 from common.jobs.opening import open_store
-from common.locks import held
-from common.logs import configure_logs, get_logger
-from common.media.volumes import open_volumes
-from common.messages import EXIT_RESTART
-from common.privacy import keep_private
-from common.settings import load_settings
-from common.spec import load_spec
+from common.publishing.volumes import open_volumes
 from common.worker.control import Control, open_pipe
 from common.worker.loop import Worker
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from common.errors import INFRASTRUCTURE, ErrorBody, StorageUnavailable
+from common.base.errors import INFRASTRUCTURE, ErrorBody, StorageUnavailable
+from common.base.logs import get_logger
 from common.jobs.model import JobResult
 from common.jobs.states import Event, JobState
 from common.jobs.store import JobStore
-from common.logs import get_logger
 from common.worker.context import RunningJob
 
 log = get_logger("worker")

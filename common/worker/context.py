@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from common.base.errors import JobCancelled, JobReleased
 from common.contract import Phase
-from common.errors import JobCancelled, JobReleased
 from common.jobs.model import Job, Progress
 from common.worker.previews import Previews
 

@@ -8,8 +8,16 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ValidationError
 
-from common.logs import get_logger
-from common.messages import Cancel, Command, Leave, Load, Unload, parse_command, to_line
+from common.base.logs import get_logger
+from common.contract.messages import (
+    Cancel,
+    Command,
+    Leave,
+    Load,
+    Unload,
+    parse_command,
+    to_line,
+)
 
 log = get_logger("worker")
 

@@ -3,15 +3,15 @@
 import errno
 from collections.abc import Callable
 
-from common.errors import (
+from common.base.errors import (
     GenerationFailed,
     OutOfMemory,
     StorageFull,
     StorageUnavailable,
     VideosDGXError,
 )
+from common.base.threads import no_threads_left
 from common.runtime.out_of_memory import is_out_of_memory
-from common.threads import no_threads_left
 
 
 def as_error(

@@ -4,13 +4,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from common.errors import StoreUnavailable, VideosDGXError
+from common.base.errors import StoreUnavailable, VideosDGXError
+from common.base.logs import get_logger
+from common.contract.messages import JobLeft, JobProgress
 from common.jobs.deadline import within
 from common.jobs.model import Job, Progress
 from common.jobs.store import JobStore
-from common.logs import get_logger
-from common.media.volumes import Volumes
-from common.messages import JobLeft, JobProgress
+from common.publishing.volumes import Volumes
 from common.worker.context import RunningJob
 from common.worker.control import Control
 from common.worker.previews import Previews

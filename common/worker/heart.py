@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 
 import psutil
 
-from common.errors import VideosDGXError
+from common.base.errors import VideosDGXError
+from common.contract.messages import Beat
 from common.jobs.model import Progress
 from common.jobs.states import JobState
 from common.jobs.store import JobStore
-from common.messages import Beat
 from common.worker.context import RunningJob
 from common.worker.control import Control
 

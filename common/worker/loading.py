@@ -3,16 +3,16 @@
 import time
 from collections.abc import Callable
 
+from common.base.logs import get_logger
+from common.base.settings import Settings
 from common.contract import LoadReport, ModelSpec, Phase
-from common.hub import Checkpoint
-from common.load_options import load_options
-from common.logs import get_logger
+from common.contract.hub import Checkpoint
+from common.contract.messages import GpuPulse, ModelState, ModelStatus
 from common.memory.gpu_figures import GpuFigures, read_gpu
 from common.memory.nvml import open_gpu
-from common.messages import GpuPulse, ModelState, ModelStatus
-from common.settings import Settings
 from common.worker.context import RunningJob
 from common.worker.control import Control
+from common.worker.load_options import load_options
 from common.worker.run_job import LoadedModel
 from common.worker.seat import Seat
 

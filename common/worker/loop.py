@@ -7,26 +7,26 @@ import time
 from functools import partial
 from types import FrameType
 
+from common.base.disk import disk_named
+from common.base.errors import JobReleased, VideosDGXError
+from common.base.logs import get_logger
+from common.base.settings import Settings
 from common.contract import ModelSpec
-from common.errors import JobReleased, VideosDGXError
-from common.fusing import most_together
+from common.contract.messages import EXIT_CLEAN, EXIT_RESTART, ModelState
 from common.jobs.states import ENDED
 from common.jobs.store import JobStore
-from common.logs import get_logger
+from common.kinds.video.fusing import most_together
 from common.media.codecs import EncoderSettings, resolve_codec
-from common.media.disk import disk_named
-from common.media.storage import Storage
-from common.media.volumes import Volumes
 from common.memory.choice import usual_request
-from common.messages import EXIT_CLEAN, EXIT_RESTART, ModelState
-from common.model_loader import ModelLoader
-from common.settings import Settings
+from common.publishing.storage import Storage
+from common.publishing.volumes import Volumes
 from common.worker.books import Books
 from common.worker.context import RunningJob
 from common.worker.control import Control
 from common.worker.hands import Hands
 from common.worker.heart import Heart
 from common.worker.loading import Loading
+from common.worker.model_loader import ModelLoader
 from common.worker.previews import Previews
 from common.worker.run_batch import BatchRunner
 from common.worker.seat import open_seat

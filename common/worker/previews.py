@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from common.logs import get_logger
-from common.media.previews import PreviewFiles
+from common.base.logs import get_logger
+from common.publishing.previews import PreviewFiles
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,12 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from common.base.errors import (
+    INFRASTRUCTURE,
+    JobCancelled,
+    JobReleased,
+    OutOfMemory,
+    VideosDGXError,
+)
+from common.base.logs import get_logger
 from common.contract import VideoClip
-from common.errors import INFRASTRUCTURE, JobCancelled, JobReleased, OutOfMemory, VideosDGXError
+from common.contract.messages import ModelState
 from common.jobs.model import JobResult
 from common.jobs.states import Event
-from common.logs import get_logger
-from common.messages import ModelState
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
 from common.worker.hands import Hands

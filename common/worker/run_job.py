@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.contract import ModelSpec, Phase, VideoClip
-from common.errors import (
+from common.base.errors import (
     INFRASTRUCTURE,
     FileGone,
     JobCancelled,
@@ -15,24 +14,25 @@ from common.errors import (
     StorageUnavailable,
     VideosDGXError,
 )
-from common.hub import Checkpoint
+from common.base.logs import get_logger
+from common.base.threads import no_threads_left
+from common.contract import ModelSpec, Phase, VideoClip
+from common.contract.hub import Checkpoint
+from common.contract.messages import ModelState
 from common.jobs.manifest import manifest_of
 from common.jobs.model import Job, JobResult
 from common.jobs.states import Event, JobState
-from common.logs import get_logger
+from common.kinds.video.requests import ResolvedRequest
 from common.media.codecs import EncoderSettings
-from common.media.draft import Draft
 from common.media.encoder import EncodedVideo, encode
-from common.media.storage import Storage
 from common.media.thumbnail import try_thumbnail
-from common.media.volumes import Volumes
-from common.messages import ModelState
-from common.model_loader import ModelLoader
-from common.requests import ResolvedRequest
-from common.threads import no_threads_left
+from common.publishing.draft import Draft
+from common.publishing.storage import Storage
+from common.publishing.volumes import Volumes
 from common.worker.books import Books
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
+from common.worker.model_loader import ModelLoader
 from common.worker.seat import EndTurn, Seat
 from common.worker.tags import tags_of
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from common.base.settings import Settings
 from common.contract import ModelSpec
-from common.hub import Checkpoint, choose_variant, locate
+from common.contract.hub import Checkpoint, choose_variant, locate
 from common.jobs.model import Job
+from common.kinds.video.requests import ResolvedRequest
 from common.memory.arbiter import Arbiter
 from common.memory.asks import Ask, OnWait
 from common.memory.bound import allocator_settings, bound_cuda, cuda_bytes
 from common.memory.demand import Appraiser, Demand
 from common.memory.opening import open_pool
 from common.memory.probe import MemoryKind, PeakMeter, process_bytes
-from common.requests import ResolvedRequest
-from common.settings import Settings
 
 
 class EndTurn(Protocol):

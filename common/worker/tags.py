@@ -1,6 +1,6 @@
 """What is written into a video about itself."""
 
-from common.hub import Checkpoint
+from common.contract.hub import Checkpoint
 from common.jobs.model import Job
 
 

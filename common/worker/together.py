@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from common.base.errors import JobReleased
 from common.contract import JobContext, Phase
-from common.errors import JobReleased
 from common.worker.context import RunningJob
 
 if TYPE_CHECKING:

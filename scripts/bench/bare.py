@@ -18,10 +18,10 @@ import torch
 from imageio_ffmpeg import get_ffmpeg_exe
 from numpy.typing import NDArray
 
-from common.compute_dtype import AUTO
+from common.base.settings import Settings
+from common.contract.compute_dtype import AUTO
 from common.media.codecs import COLOUR_FILTER, EncoderSettings, codec_arguments
 from common.runtime.devices import compute_dtype
-from common.settings import Settings
 
 Frames = NDArray[np.uint8]
 
@@ -74,7 +74,7 @@ def _generate(model: str, pipeline: Any, resolved: dict[str, Any]) -> Frames:
 
 def _ltx2_guidance(pipeline: Any, resolved: dict[str, Any]) -> dict[str, Any]:
     """The passes that the service makes for this request, so that the work is the same."""
-    from common.requests import ResolvedRequest
+    from common.kinds.video.requests import ResolvedRequest
     from ltx2.pipeline import sampling_arguments
     from ltx2.traits import traits_of
 

@@ -21,7 +21,7 @@ from common.jobs.rows import to_row
 from common.jobs.schema import jobs
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from tests.toy.model_config import SPEC
 
 MODEL = SPEC.id

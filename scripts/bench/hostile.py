@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from common.media.draft import VIDEO
+from common.publishing.draft import VIDEO
 from scripts.bench import honest
 from scripts.bench.client import POLL_SECONDS, Client, running
 from scripts.bench.hostile_crowd import Crowd

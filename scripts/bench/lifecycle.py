@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from common.settings import MIB
+from common.base.settings import MIB
 from scripts.bench.client import Client, Json, running
 from scripts.bench.report import Goal, Report, median
 from scripts.services import ServiceProcess

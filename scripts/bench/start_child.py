@@ -57,13 +57,13 @@ def _pipeline(model: str) -> None:
 
 def _worker(model: str) -> None:
     """What ``python -m common.worker`` does until weights come in, but for waiting for its turn."""
-    from common.hub import choose_variant, locate
+    from common.base.settings import load_settings
+    from common.contract.finding import load_spec
+    from common.contract.hub import choose_variant, locate
     from common.jobs.opening import open_store
-    from common.load_options import load_options
     from common.memory.demand import Appraiser
     from common.memory.opening import pool_size
-    from common.settings import load_settings
-    from common.spec import load_spec
+    from common.worker.load_options import load_options
     from scripts.services import spec_address
 
     import_module("common.worker.__main__")

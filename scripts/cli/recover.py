@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from common.api.sweep import Swept, sweep_outputs
-from common.errors import VideosDGXError
+from common.base.errors import VideosDGXError
+from common.base.privacy import keep_private
+from common.base.settings import load_settings
 from common.jobs.opening import open_store
-from common.media.storage import Storage
-from common.privacy import keep_private
+from common.publishing.storage import Storage
+from common.publishing.sweep import Swept, sweep_outputs
 from common.service import join_outputs, locked
-from common.settings import load_settings
 from scripts.cli.errors import REFUSED, CliError
 from scripts.services import MODELS
 

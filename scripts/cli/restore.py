@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from common.errors import VideosDGXError
+from common.base.errors import VideosDGXError
+from common.base.privacy import keep_private
+from common.base.settings import load_settings
 from common.jobs.backup import DATABASE, BackupFailed, backups_in, put_back
-from common.privacy import keep_private
 from common.service import locked
-from common.settings import load_settings
 from scripts.cli.errors import REFUSED, CliError
 
 

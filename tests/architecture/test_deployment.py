@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from common.api.door.server import CONNECTIONS_GRACE_SECONDS
-from common.settings import Settings
-from common.spec import load_spec
+from common.api.life.server import CONNECTIONS_GRACE_SECONDS
+from common.base.settings import Settings
+from common.contract.finding import load_spec
 from scripts.services import MODELS, spec_address
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from common.contract import Defaults, JobContext, ModelOptions, Phase, VideoClip
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from common.service import serve
 from tests.toy import model_config as toy
 

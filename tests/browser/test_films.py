@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
+from common.contract.variants import VideoInput
 from common.media.videos import VideoLimits, inspect_video
 from common.runtime.videos import load_video
-from common.variants import VideoInput
 from tests.patches import KINDS, Kind, made, seen
 
 LIMITS = VideoLimits(max_pixels=4_000_000, max_seconds=10)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-KNOWN = ("common.errors.StoreUnavailable:", "common.errors.StorageFull:")
+KNOWN = ("common.base.errors.tree.StoreUnavailable:", "common.base.errors.tree.StorageFull:")
 """What an operator is told, with the place, when a database or a volume fails."""
 _BEGINS = re.compile(r"^\d{4}-\d\d-\d\d \d\d:")
 _RAISED = re.compile(r"^[ |+-]*((?:\w+\.)*\w*(?:Error|Unavailable|Full|Exit|Group|Exception)\b.*)")

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from common.contract import ModelSpec, Variant
-from common.requests import GenerateRequest, ResolvedRequest
-from common.resolver import Picture, resolve
+from common.contract.finding import load_spec
+from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.resolver import Picture, resolve
 from common.runtime.checkpoints import read_index
 from common.runtime.components import Component, Treatment, torch_components
 from common.runtime.load_components import KeepRules
-from common.spec import load_spec
 from scripts.services import MODELS, spec_address
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common.contract import Variant
-from common.hub import is_commit
+from common.contract.hub import is_commit
 from common.runtime.live_weights import is_component
 from common.runtime.safetensors_format import LENGTH_BYTES, make_header
 from tests.checkpoints.keys import Tensor, library_tensors, tensors_of

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub.utils import filter_repo_objects
 
 from common.contract import Variant
-from common.hub import is_commit
+from common.contract.hub import is_commit
 from common.runtime.live_weights import Naming, is_component, naming_of
 from scripts.checkpoints import patterns_of
 from tests.checkpoints.cases import Case, cases

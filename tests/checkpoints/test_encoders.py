@@ -15,7 +15,7 @@ from transformers import (
     UMT5EncoderModel,
 )
 
-from common.errors import CheckpointError
+from common.base.errors import CheckpointError
 from common.runtime.checkpoints import read_index
 from common.runtime.components import Component, PendingComponent, Treatment, torch_components
 from scripts.tiny import gemma

@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import WanPipeline
 
-from common.errors import CheckpointError
+from common.base.errors import CheckpointError
 from common.runtime.checkpoints import read_index
 from common.runtime.components import PendingComponent, Treatment, torch_components
 from common.runtime.lora import PARTS

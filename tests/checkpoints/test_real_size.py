@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.hub import locate
+from common.contract.hub import locate
 from common.runtime.components import PendingComponent
 from common.runtime.live_weights import parameter_count
 from magi1.vae_checkpoint import load_official_vae

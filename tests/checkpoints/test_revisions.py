@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from common.base.errors import CheckpointError
 from common.contract import Variant
-from common.errors import CheckpointError
-from common.hub import locate, revision_notes
+from common.contract.hub import locate, revision_notes
 from common.runtime.weights import damaged, missing, refused
 from ltx2.model_config import DISTILLED, LTX_2_0
 from magi1.model_config import VARIANTS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import CheckpointError
+from common.base.errors import CheckpointError
 from common.runtime.live_weights import (
     Naming,
     count_elements,

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from common.spec import load_spec
+from common.contract.finding import load_spec
 from scripts.services import MODELS, spec_address
 from tests.live import ENDED, wait_until
 

@@ -4,8 +4,8 @@ from secrets import token_hex
 
 import pytest
 
-from common.errors import BatchConflict, BatchNotFound, ErrorBody, InvalidRequest, JobNotFound
-from common.errors_queue import QueueFull
+from common.base.errors import BatchConflict, BatchNotFound, ErrorBody, InvalidRequest, JobNotFound
+from common.base.errors.queue import QueueFull
 from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import NewJob, Progress
 from common.jobs.sql import SqlJobStore

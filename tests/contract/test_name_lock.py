@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from common.base.locks import NameTaken
 from common.jobs.name_lock import NameLock
-from common.locks import NameTaken
 from tests.contract.conftest import POSTGRES, Clock
 from tests.live import wait_until
 

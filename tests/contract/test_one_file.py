@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import StoreUnavailable
+from common.base.errors import StoreUnavailable
 from common.jobs.database import sqlite_url
 from common.jobs.sql import SqlJobStore
 from tests.contract.test_store import submit

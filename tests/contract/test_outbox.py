@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import create_engine
 
-from common.errors import ErrorBody, StoreUnavailable
+from common.base.errors import ErrorBody, StoreUnavailable
 from common.jobs.outbox import Attempt, DeliveryState
 from common.jobs.schema import webhook_deliveries
 from common.jobs.sql import SqlJobStore

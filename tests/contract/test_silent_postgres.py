@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from common.errors import StoreUnavailable
+from common.base.errors import StoreUnavailable
 from common.jobs.sql import SqlJobStore
 from tests.contract.test_store import submit
 from tests.postgres import started

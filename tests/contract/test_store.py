@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from common.errors import ErrorBody, InvalidRequest, JobConflict, JobNotFound
-from common.errors_queue import QueueFull
+from common.base.errors import ErrorBody, InvalidRequest, JobConflict, JobNotFound
+from common.base.errors.queue import QueueFull
 from common.jobs.model import Job, JobResult, NewJob, Progress
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
-from common.requests import Adjustment, ResolvedRequest
+from common.kinds.video.requests import Adjustment, ResolvedRequest
 from tests.contract.conftest import Clock
 
 RESOLVED = ResolvedRequest(

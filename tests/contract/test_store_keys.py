@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from common.errors import JobConflict, StoreUnavailable, VideosDGXError
-from common.errors_queue import KeyReused, QueueFull
+from common.base.errors import JobConflict, StoreUnavailable, VideosDGXError
+from common.base.errors.queue import KeyReused, QueueFull
 from common.jobs.model import Job, KeyUse
 from common.jobs.sql import SqlJobStore
 from tests.contract.conftest import Clock

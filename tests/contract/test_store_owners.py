@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from common.errors import JobNotFound
-from common.errors_queue import QueueFull, TooManyJobs
+from common.base.errors import JobNotFound
+from common.base.errors.queue import QueueFull, TooManyJobs
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
 from tests.contract.test_store import ERROR, new_job, submit

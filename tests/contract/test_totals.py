@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, func, insert, select, update
 
-from common.errors import ErrorBody, VideosDGXError
+from common.base.errors import ErrorBody, VideosDGXError
 from common.jobs.batches import Member, NewBatch
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.model import Progress

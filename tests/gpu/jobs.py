@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.contract import ModelSpec, Phase
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 
 
 class Context:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from common.base.errors import OutOfMemory
 from common.contract import LoadOptions
-from common.errors import OutOfMemory
 from common.memory.gpu_figures import GpuFigures, read_gpu
 from common.memory.nvml import open_gpu
 from common.runtime.available import available_bytes, bound_bytes, is_integrated

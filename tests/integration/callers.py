@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from common.auth.caller import Scope
-from common.auth.keys import line_for, new_key
+from common.api.auth.caller import Scope
+from common.api.auth.keys import line_for, new_key
 from tests.live import LiveService
 
 

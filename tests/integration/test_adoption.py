@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from common.media.storage import Storage
+from common.publishing.storage import Storage
 from tests.integration.fleet import Fleet
 from tests.live import LiveService
 

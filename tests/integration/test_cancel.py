@@ -134,7 +134,7 @@ def test_a_video_published_while_its_job_was_cancelled_goes_with_it(
 
 def publish_for(service: LiveService, job_id: str) -> Path:
     """The folder that the job's worker would publish, under its present claim."""
-    from common.media.storage import Storage
+    from common.publishing.storage import Storage
 
     [(token,)] = service.query("SELECT token FROM jobs WHERE id = ?", job_id)
     draft = Storage(service.outputs).begin(job_id, token)

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from common.auth.caller import Scope
-from common.auth.keys import line_for
+from common.api.auth.caller import Scope
+from common.api.auth.keys import line_for
 from tests.integration import pictures
 from tests.integration.fleet import Fleet
 from tests.live import LiveService, wait_until

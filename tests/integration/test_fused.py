@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.compute_dtype import ComputeDtype
+from common.contract.compute_dtype import ComputeDtype
 from scripts.tiny import waver as tiny
 from tests.formats import COMPUTE_DTYPE
 from tests.integration import pictures

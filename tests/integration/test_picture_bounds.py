@@ -34,7 +34,7 @@ def halted(service: LiveService) -> Iterator[psutil.Process]:
 
     def decoder() -> psutil.Process | None:
         for child in psutil.Process(service.process.pid).children():
-            if "common.pictures.child" in child.cmdline():
+            if "common.media.pictures.child" in child.cmdline():
                 child.send_signal(signal.SIGSTOP)
                 return child
         return None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.settings import SettingsError, load_settings
+from common.base.settings import SettingsError, load_settings
 from tests.live import ROOT, LiveService
 
 FILES = sorted((ROOT / "common" / "api" / "ui").iterdir())

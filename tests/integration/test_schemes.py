@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from common.contract import LoadOptions, LoadReport, Phase, Quantization
-from common.requests import GenerateRequest
-from common.resolver import resolve
+from common.contract.finding import load_spec
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolver import resolve
 from common.runtime.scheme_choice import runnable_schemes
-from common.spec import load_spec
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import magi1 as tiny_magi1
 from scripts.tiny import wan21 as tiny_wan21

@@ -3,9 +3,9 @@
 from base64 import b64encode
 from pathlib import Path
 
-from common.api.worker_environment import worker_environment
-from common.auth.caller import Scope
-from common.auth.keys import line_for
+from common.api.auth.caller import Scope
+from common.api.auth.keys import line_for
+from common.worker.supervision.worker_environment import worker_environment
 from tests.integration.fleet import Fleet
 
 WORD = "walrus"

@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from common.contract import Phase
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from tests.parity.official import Case
 from wan21.image_to_video import WholePicturePipeline
 

@@ -25,10 +25,10 @@ from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
 from PIL import Image
 from torch import nn
 
-from common.compute_dtype import ComputeDtype
+from common.base.errors import CheckpointError, JobCancelled, Unresolvable
 from common.contract import Phase, VideoClip
-from common.errors import CheckpointError, JobCancelled, Unresolvable
-from common.requests import ResolvedRequest
+from common.contract.compute_dtype import ComputeDtype
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.devices import as_torch
 from common.runtime.sampling import generator_for
 from ltx2.decoding import decode_video

@@ -16,7 +16,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from common.contract import Phase
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from ltx2.decoding import Latents
 from ltx2.fidelity import TRANSFORMER_CONFIG
 from ltx2.guidance import resolve_guidance

@@ -16,9 +16,9 @@ from diffusers import WanPipeline
 from numpy.typing import NDArray
 from PIL import Image
 
+from common.base.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.contract import Phase
-from common.errors import CheckpointError, InvalidRequest, JobCancelled
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from common.base.errors import JobCancelled
 from common.contract import Phase
-from common.errors import JobCancelled
-from common.fusing import shape_of_batch
-from common.requests import ResolvedRequest
+from common.kinds.video.fusing import shape_of_batch
+from common.kinds.video.requests import ResolvedRequest
 from scripts.tiny import waver as tiny
 from tests.formats import on_cpu
 from tests.parity.test_waver import Context, frames_of, request_of

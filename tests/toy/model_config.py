@@ -18,7 +18,7 @@ import psutil
 from numpy.typing import NDArray
 from pydantic import Field
 
-from common.compute_dtype import ComputeDtype
+from common.base.errors import CheckpointError, JobReleased
 from common.contract import (
     AudioTrack,
     BatchContext,
@@ -36,9 +36,9 @@ from common.contract import (
     Variant,
     VideoClip,
 )
-from common.errors import CheckpointError, JobReleased
-from common.presets import presets
-from common.requests import ResolvedRequest
+from common.contract.compute_dtype import ComputeDtype
+from common.kinds.video.presets import presets
+from common.kinds.video.requests import ResolvedRequest
 
 MIB = 1024**2
 Moment = Literal["encoding_prompt", "denoising", "decoding"]

@@ -17,8 +17,9 @@ from diffusers.models.attention_dispatch import (
 )
 from torch.utils.flop_counter import FlopCounterMode
 
+from common.base.errors import VideosDGXError
+from common.base.settings import SettingsError
 from common.contract import LoadOptions, Quantization
-from common.errors import VideosDGXError
 from common.runtime.acceleration import (
     accelerate,
     check_group_offload,
@@ -27,7 +28,6 @@ from common.runtime.acceleration import (
 )
 from common.runtime.attention import head_dims, running_backends, takes_masks, worst_error
 from common.runtime.available import available_bytes, cgroup_available, mem_available
-from common.settings import SettingsError
 from ltx2.estimates import decoding_bytes, whole_decoding_bytes
 from scripts.bench.gpu_models import subjects
 from scripts.bench.gpu_step import Setup, measure

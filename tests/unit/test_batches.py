@@ -9,10 +9,10 @@ import pytest
 from common.api.batches.body import BATCH, BatchRequest, check_count
 from common.api.batches.feed import BatchFeeds, News
 from common.api.batches.views import BatchState, BatchView, batch_view, state_of
-from common.errors import InvalidRequest, StoreUnavailable
+from common.base.errors import InvalidRequest, StoreUnavailable
+from common.contract.messages import Progress
 from common.jobs.batches import Batch, Glance, Member
 from common.jobs.states import JobState
-from common.messages import Progress
 
 
 def wishes(**body: Any) -> list[tuple[Any, str]]:

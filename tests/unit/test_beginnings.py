@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from common.beginnings import Clip, limits_after
+from common.base.errors import Unresolvable
 from common.contract import Capability
-from common.errors import Unresolvable
-from common.frame_size import Picture
-from common.requests import GenerateRequest
-from common.resolver import Resolution, resolve
-from common.variants import VideoInput
+from common.contract.variants import VideoInput
+from common.kinds.video.beginnings import Clip, limits_after
+from common.kinds.video.frame_size import Picture
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolver import Resolution, resolve
 from magi1.model_config import SPEC
 from tests.toy.model_config import SPEC as TOY
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.errors import INFRASTRUCTURE, StorageFull, StoreUnavailable, VideosDGXError
+from common.base.errors import INFRASTRUCTURE, StorageFull, StoreUnavailable, VideosDGXError
 from common.jobs.database import sqlite_url
 from common.jobs.model import Job
 from common.jobs.sql import SqlJobStore

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.bounded_child import Bounds, Children, Ended, Ending, Stopping, bare_environment
+from common.base.bounded_child import Bounds, Children, Ended, Ending, Stopping, bare_environment
 from tests.unit.media.clips import children as processes
 
 MIB = 1024**2

@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch import nn
 
+from common.base.errors import JobCancelled
 from common.contract import LoadReport, Phase, Quantization
-from common.errors import JobCancelled
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.cache import WeightCache
 from common.runtime.cache_recipe import Recipe, recipe_for
 from common.runtime.cache_writer import plain_tensors

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.requests import GenerateRequest
+from common.kinds.video.requests import GenerateRequest
 from scripts.cli.client import address_of
 from scripts.cli.errors import CliError
 from scripts.cli.events import Event, events_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.compute_dtype import ComputeDtype, choose_compute_dtype
+from common.contract.compute_dtype import ComputeDtype, choose_compute_dtype
 
 GENOA = "flags\t\t: fpu sse2 avx2 fma avx512f avx512bw avx512_bf16 avx512_vnni"
 SAPPHIRE_RAPIDS = "flags\t\t: avx512f avx512_bf16 amx_bf16 amx_tile amx_int8"
@@ -67,7 +67,7 @@ def test_bytes():
 
 def test_it_is_told_without_torch():
     code = (
-        "import sys, common.compute_dtype as c, common.memory.demand;"
+        "import sys, common.contract.compute_dtype as c, common.memory.demand;"
         "c.choose_compute_dtype('auto', on_gpu=False); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,14 +14,14 @@ from diffusers import WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from common.base.errors import CheckpointError, Unresolvable
+from common.base.settings import SettingsError
 from common.contract import LoadReport, Phase, Quantization, Variant
-from common.errors import CheckpointError, Unresolvable
-from common.hub import choose_variant, locate
-from common.requests import GenerateRequest, ResolvedRequest
-from common.resolver import Picture, resolve
+from common.contract.hub import choose_variant, locate
+from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.resolver import Picture, resolve
 from common.runtime.devices import as_torch
 from common.runtime.lora import Lora
-from common.settings import SettingsError
 from ltx2.model_config import DISTILLED as LTX2_DISTILLED
 from scripts.tiny import wan21 as tiny
 from scripts.tiny.wan21_lora import original_name, save_lora

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.settings import Settings
+from common.base.settings import Settings
 from scripts.services import PORTS
 from tests.live import ROOT
 

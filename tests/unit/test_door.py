@@ -5,13 +5,13 @@ import logging
 
 import pytest
 
-from common.api.door import json_bounds
-from common.api.door.json_bounds import MOST_DEPTH, MOST_VALUES, check_json
+from common.api.bodies import json_bounds
+from common.api.bodies.json_bounds import MOST_DEPTH, MOST_VALUES, check_json
 from common.api.door.process import Seldom, connections_within
 from common.api.door.purse import Purse
-from common.errors import InvalidRequest
-from common.errors_access import BodiesUnderWay
-from common.settings import MIB
+from common.base.errors import InvalidRequest
+from common.base.errors.access import BodiesUnderWay
+from common.base.settings import MIB
 
 SLICE = json_bounds._SLICE
 

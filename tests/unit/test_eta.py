@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.api.eta import Estimate, Run, Work, estimate, relative_error, weighted_median
-from common.api.eta_line import Line, Place, line_up, settled
 from common.contract import Phase
+from common.contract.messages import Progress
+from common.jobs.estimates.eta import Estimate, Run, Work, estimate, relative_error, weighted_median
+from common.jobs.estimates.line import Line, Place, line_up, settled
 from common.jobs.states import JobState
-from common.messages import Progress
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from tests.eta_machine import LOADING, OVERHEAD, STEP_SECONDS, Machine, random_request
 
 JOBS = 60

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Collection
 
 import pytest
 
-from common.api.feed import Feeds, Happening, Sight
-from common.errors import StoreUnavailable
+from common.api.live.feed import Feeds, Happening, Sight
+from common.base.errors import StoreUnavailable
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 
 RESOLVED = ResolvedRequest(
     prompt="a bar",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.api.file_names import name_of, plain_words, real_words
+from common.api.routes.file_names import name_of, plain_words, real_words
 from scripts.cli.saving import name_in
 
 

@@ -10,9 +10,9 @@ from secrets import token_hex
 
 import pytest
 
-from common.api.eta_views import EtaErrors, EtaView
-from common.api.forecasts import LOOK_SECONDS, Forecasts
 from common.jobs.database import sqlite_url
+from common.jobs.estimates.forecasts import LOOK_SECONDS, Forecasts
+from common.jobs.estimates.views import EtaErrors, EtaView
 from common.jobs.model import Job, NewJob, Progress, Standing
 from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from common.contract import Phase
-from common.fusing import OWN, most_together, shape_of_batch
-from common.requests import ResolvedRequest
+from common.kinds.video.fusing import OWN, most_together, shape_of_batch
+from common.kinds.video.requests import ResolvedRequest
 from tests.contract.test_store import RESOLVED
 from tests.toy.model_config import SPEC
 from tests.unit.test_worker_context import start

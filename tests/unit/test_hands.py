@@ -3,13 +3,13 @@
 from functools import partial
 from pathlib import Path
 
-from common.errors import StoreUnavailable
+from common.base.errors import StoreUnavailable
 from common.jobs.database import sqlite_url
 from common.jobs.model import Job
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
-from common.media.storage import Storage
-from common.media.volumes import Volumes
+from common.publishing.storage import Storage
+from common.publishing.volumes import Volumes
 from common.worker.control import Control
 from common.worker.hands import Hands
 from common.worker.previews import Previews

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from common.api.head import HeadAsGet
+from common.api.door.head import HeadAsGet
 
 
 class Endless:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from common.api.keeper import LONGEST_PAUSE_SECONDS, SOUND_SECONDS, Keeper
+from common.base.keeper import LONGEST_PAUSE_SECONDS, SOUND_SECONDS, Keeper
 
 
 class Times:

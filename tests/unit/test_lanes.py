@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from common.errors import StoreUnavailable
+from common.base.errors import StoreUnavailable
 from common.jobs.deadline import CALL_SECONDS, seconds_left, within
 from common.jobs.lanes import ANSWER_SECONDS, Lane
 

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from common.base.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.contract import LoadReport, Quantization
-from common.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.runtime.cache_writer import plain_tensors
 from common.runtime.keep import rules_under
 from common.runtime.loading import load_model, quantizable

@@ -10,7 +10,7 @@ import torch
 import xxhash
 from safetensors.torch import save_file
 
-from common.errors import CheckpointError
+from common.base.errors import CheckpointError
 from common.runtime.live_weights import Naming
 from common.runtime.safetensors_format import make_header
 from common.runtime.safetensors_reader import CHUNK_BYTES, DTYPES, TensorReader

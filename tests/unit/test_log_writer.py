@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from common.log_writer import LogStream, LogWriter
+from common.base.log_writer import LogStream, LogWriter
 from tests.live import wait_until
 
 

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
+from common.base.errors import InvalidRequest, Unresolvable
 from common.contract import Variant
-from common.errors import InvalidRequest, Unresolvable
-from common.requests import GenerateRequest, ResolvedRequest
-from common.resolver import Picture, resolve
+from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.resolver import Picture, resolve
 from ltx2.estimates import estimate_flops, forward_flops
 from ltx2.guidance import PUBLISHED, Guidance, resolve_guidance
 from ltx2.model_config import DISTILLED, LTX_2_0, LTX_2_3, SPEC

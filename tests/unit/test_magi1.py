@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from common.compute_dtype import ComputeDtype
+from common.base.errors import CheckpointError, InvalidRequest, Unresolvable
+from common.base.settings import SettingsError
 from common.contract import Variant
-from common.errors import CheckpointError, InvalidRequest, Unresolvable
-from common.hub import choose_variant, locate
-from common.requests import GenerateRequest, ResolvedRequest
-from common.resolver import Picture, resolve
+from common.contract.compute_dtype import ComputeDtype
+from common.contract.hub import choose_variant, locate
+from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.resolver import Picture, resolve
 from common.runtime.weights import checkpoint_name, download_hint
-from common.settings import SettingsError
 from magi1.captions import clean_caption
 from magi1.configuration import OFFICIAL
 from magi1.estimates import MAGI_4_5B, MAGI_24B, chunk_flops, chunk_tokens, flops_of, memory_of

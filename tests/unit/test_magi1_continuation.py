@@ -8,9 +8,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from common.base.errors import InvalidRequest
 from common.contract import Phase, VideoClip
-from common.errors import InvalidRequest
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
 from common.runtime.sampling import to_uint8
 from common.runtime.videos import load_video
 from magi1 import pipeline as magi1

@@ -15,8 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import T5EncoderModel
 
+from common.base.errors import CheckpointError
 from common.contract import LoadReport, Quantization
-from common.errors import CheckpointError
 from common.runtime import safetensors_reader
 from common.runtime.cache_writer import plain_tensors
 from common.runtime.components import PendingComponent, Treatment

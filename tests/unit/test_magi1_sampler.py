@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from common.errors import CheckpointError, InvalidRequest
+from common.base.errors import CheckpointError, InvalidRequest
 from magi1 import checkpoint
 from magi1.configuration import OFFICIAL, MagiConfig, SamplingConfig
 from magi1.guidance import Call

@@ -8,12 +8,12 @@ import pynvml
 import pytest
 from prometheus_client import CollectorRegistry
 
-from common.api.meters import Meters
-from common.api.report_watch import ReportWatch
 from common.contract import Phase
+from common.contract.messages import JobLeft, JobProgress, ModelState, ModelStatus, Progress
 from common.memory.gpu_figures import GpuFigures, read_gpu
 from common.memory.nvml import Gpu
-from common.messages import JobLeft, JobProgress, ModelState, ModelStatus, Progress
+from common.telemetry.meters import Meters
+from common.telemetry.report_watch import ReportWatch
 
 
 class Clock:

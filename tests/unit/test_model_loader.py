@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from common.errors import ModelBusy
-from common.messages import ModelState
-from common.model_loader import ModelLoader
+from common.base.errors import ModelBusy
+from common.contract.messages import ModelState
+from common.worker.model_loader import ModelLoader
 
 
 class Clock:

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from fastapi import Response
 
-from common.api.body import Body, Upload
-from common.api.once import Once, checked_key, fingerprint_of
-from common.api.openai.errors import openai_answer
-from common.errors import InvalidRequest
-from common.errors_queue import KeyInUse
-from common.frame_size import Picture
+from common.api.bodies.body import Body, Upload
+from common.api.bodies.once import Once, checked_key, fingerprint_of
+from common.base.errors import InvalidRequest
+from common.base.errors.queue import KeyInUse
 from common.jobs.database import sqlite_url
 from common.jobs.model import Job, KeyUse
 from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore
-from common.requests import GenerateRequest
+from common.kinds.video.frame_size import Picture
+from common.kinds.video.openai.errors import openai_answer
+from common.kinds.video.requests import GenerateRequest
 from tests.contract.test_store import new_job
 
 

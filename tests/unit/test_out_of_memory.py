@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from common.errors import GenerationFailed, OutOfMemory
+from common.base.errors import GenerationFailed, OutOfMemory
 from common.runtime.devices import memory_errors
 from common.runtime.out_of_memory import is_out_of_memory
 from common.worker.failure import as_error

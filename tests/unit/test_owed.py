@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from common.api.owed import keep_owed, take_owed
-from common.api.watch import Verdict
+from common.worker.supervision.owed import keep_owed, take_owed
+from common.worker.supervision.watch import Verdict
 
 
 def test_a_verdict_is_kept_for_the_next_start_and_for_no_other(tmp_path: Path):

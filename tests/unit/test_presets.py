@@ -2,13 +2,13 @@
 
 import pytest
 
+from common.base.errors import Unresolvable
 from common.contract import Capability, ModelSpec, Preset, Variant
-from common.errors import Unresolvable
-from common.frame_size import Picture
-from common.presets import chosen_preset, values_of
-from common.requests import GenerateRequest
-from common.resolver import resolve
-from common.spec import load_spec
+from common.contract.finding import load_spec
+from common.kinds.video.frame_size import Picture
+from common.kinds.video.presets import chosen_preset, values_of
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolver import resolve
 from scripts.services import MODELS, spec_address
 from tests.toy.model_config import SPEC as TOY
 

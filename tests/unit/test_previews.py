@@ -13,8 +13,8 @@ from PIL import Image
 from common.contract import Phase
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
-from common.media.previews import PreviewFiles
-from common.media.storage import Storage
+from common.publishing.previews import PreviewFiles
+from common.publishing.storage import Storage
 from common.worker.context import RunningJob
 from common.worker.previews import Previews
 from tests.contract.test_store import new_job

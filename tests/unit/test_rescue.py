@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from common.api.rescue import Rescue
-from common.api.take_back import Files
+from common.base.settings import Settings
 from common.contract import Phase
 from common.jobs.database import sqlite_url
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
-from common.settings import Settings
+from common.worker.supervision.rescue import Rescue
+from common.worker.supervision.take_back import Files
 from tests.contract.test_store import submit
 
 SETTINGS = Settings(_env_file=None, lease_seconds=30, worker_name="me")  # type: ignore[call-arg]

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from prometheus_client.core import Metric
 
-from common.api.chores import Stopped
-from common.api.rolling_backup import RollingBackup
+from common.base.chores import Stopped
+from common.base.locks import held
+from common.base.settings import Settings
 from common.jobs.backup import LOCK, BackupFailed, backups_in, write_backup
 from common.jobs.damage import Soundness, check_copy
 from common.jobs.database import sqlite_url
 from common.jobs.online_copy import connect
+from common.jobs.rolling_backup import RollingBackup
 from common.jobs.sql import SqlJobStore
-from common.locks import held
-from common.settings import Settings
 from tests.contract.test_store import submit
 
 

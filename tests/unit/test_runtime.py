@@ -10,14 +10,14 @@ import torch
 from diffusers import WanPipeline
 from diffusers.video_processor import VideoProcessor
 
-from common.contract import LoadReport, Phase
-from common.errors import (
+from common.base.errors import (
     CheckpointError,
     GenerationFailed,
     InvalidRequest,
     JobCancelled,
     OutOfMemory,
 )
+from common.contract import LoadReport, Phase
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import compute_dtype, memory_errors, pick_device
 from common.runtime.live_weights import parameter_count

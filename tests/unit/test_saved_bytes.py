@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from common.compute_dtype import ComputeDtype
 from common.contract import LoadReport, Quantization
+from common.contract.compute_dtype import ComputeDtype
+from common.contract.finding import load_spec
 from common.runtime.devices import as_torch
 from common.runtime.keep import Keep, saved_bytes
 from common.runtime.quantization import quantize_linear, weight_bytes
-from common.spec import load_spec
 from magi1.model_config import SPEC as MAGI1
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import magi1 as tiny_magi1

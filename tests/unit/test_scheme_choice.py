@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from common.base.errors import InvalidRequest
 from common.contract import LoadOptions, Quantization
-from common.errors import InvalidRequest
 from common.runtime.fp8_trial import why_not_products
 from common.runtime.keep import Keep, component_scheme
 from common.runtime.linear_torchao import quantize_fp8_compute

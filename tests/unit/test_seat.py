@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from common.base.settings import Settings
 from common.contract import Quantization
-from common.hub import Checkpoint
-from common.load_options import load_options
+from common.contract.hub import Checkpoint
+from common.contract.schemes import Choice
 from common.memory.bound import ALLOCATOR_SETTINGS
 from common.memory.pool import Rules
-from common.schemes import Choice
-from common.settings import Settings
+from common.worker.load_options import load_options
 from common.worker.seat import open_seat
 from tests.toy.model_config import SPEC
 from tests.unit.memory.pools import GB

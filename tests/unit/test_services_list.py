@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from common.spec import load_spec
+from common.contract.finding import load_spec
 from scripts.health_ask import urls_on
 from scripts.services import MODELS, PORTS, spec_address
 from tests.live import ROOT

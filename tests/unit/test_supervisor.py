@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from common.api.supervisor import Supervisor
+from common.base.settings import Settings
 from common.contract import Phase
-from common.jobs.database import sqlite_url
-from common.jobs.model import Job
-from common.jobs.queue import JobQueue
-from common.jobs.sql import SqlJobStore
-from common.jobs.states import Event, JobState
-from common.messages import (
+from common.contract.messages import (
     EXIT_RESTART,
     Cancel,
     JobLeft,
@@ -26,7 +21,12 @@ from common.messages import (
     Progress,
     Report,
 )
-from common.settings import Settings
+from common.jobs.database import sqlite_url
+from common.jobs.model import Job
+from common.jobs.queue import JobQueue
+from common.jobs.sql import SqlJobStore
+from common.jobs.states import Event, JobState
+from common.worker.supervision.supervisor import Supervisor
 from tests.contract.test_store import RESULT, new_job, submit
 
 SETTINGS = Settings(

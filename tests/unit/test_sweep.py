@@ -8,17 +8,17 @@ from secrets import token_hex
 
 import pytest
 
-from common.api.arrivals import Arrivals
-from common.api.chores import AT_ONCE, Stopped, chore, in_steps
-from common.api.keeper import Keeper
-from common.api.sweep import OutputSweep, sweep_outputs
-from common.api.sweep_uploads import sweep_uploads
-from common.errors import ErrorBody
+from common.base.chores import AT_ONCE, Stopped, chore, in_steps
+from common.base.errors import ErrorBody
+from common.base.keeper import Keeper
 from common.jobs.database import sqlite_url
 from common.jobs.manifest import manifest_of
 from common.jobs.model import Job
 from common.jobs.sql import SqlJobStore
-from common.media.storage import Storage
+from common.publishing.arrivals import Arrivals
+from common.publishing.storage import Storage
+from common.publishing.sweep import OutputSweep, sweep_outputs
+from common.publishing.sweep_uploads import sweep_uploads
 from tests.contract.test_store import RESULT, submit
 
 FAILURE = ErrorBody(code="generation_failed", message="It failed.")

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.errors import InvalidRequest
-from common.requests import MAX_PROMPT_CHARS
-from common.templates.folder import MAX_FILE_BYTES, PACKAGED, TemplateFolder
-from common.templates.template import Template
+from common.base.errors import InvalidRequest
+from common.contract.fields import MAX_PROMPT_CHARS
+from common.kinds.video.templates.folder import MAX_FILE_BYTES, PACKAGED, TemplateFolder
+from common.kinds.video.templates.template import Template
 
 GOOD = {
     "name": "film",

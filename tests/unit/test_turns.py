@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from common.api.turns import Turns
-from common.errors_queue import Busy
+from common.api.door.turns import Turns
+from common.base.errors.queue import Busy
 
 LONG = 60.0
 

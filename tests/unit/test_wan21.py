@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from common.compute_dtype import ComputeDtype
+from common.base.errors import CheckpointError, InvalidRequest, Unresolvable
 from common.contract import Capability, Variant
-from common.errors import CheckpointError, InvalidRequest, Unresolvable
-from common.requests import GenerateRequest, ResolvedRequest
-from common.resolver import Picture, resolve
+from common.contract.compute_dtype import ComputeDtype
+from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.resolver import Picture, resolve
 from wan21.estimates import WAN_1_3B, WAN_14B, flops_of, forward_flops, memory_of, num_tokens
 from wan21.flow_shift import flow_shift_for
 from wan21.model_config import I2V_480P, I2V_720P, SPEC, T2V_1_3B, T2V_14B

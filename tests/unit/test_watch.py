@@ -2,10 +2,10 @@
 
 import pytest
 
-from common.api.watch import Stalls, Watch
+from common.base.settings import Settings
+from common.base.steady_clock import SteadyClock
 from common.contract import Phase
-from common.settings import Settings
-from common.steady_clock import SteadyClock
+from common.worker.supervision.watch import Stalls, Watch
 from tests.contract.conftest import Clock
 
 SETTINGS = Settings(

@@ -8,13 +8,13 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
 
-from common.compute_dtype import ComputeDtype
+from common.base.errors import CheckpointError, InvalidRequest, Unresolvable
+from common.base.settings import SettingsError
 from common.contract import Capability, Variant
-from common.errors import CheckpointError, InvalidRequest, Unresolvable
-from common.hub import choose_variant
-from common.requests import GenerateRequest
-from common.resolver import Picture, Resolution, resolve
-from common.settings import SettingsError
+from common.contract.compute_dtype import ComputeDtype
+from common.contract.hub import choose_variant
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolver import Picture, Resolution, resolve
 from waver.estimates import (
     TEXT_TOKENS,
     WAN_2_1,

@@ -8,16 +8,16 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from common.api.auth_session import LoginBody
+from common.api.auth.routes import LoginBody
 from common.api.batches.body import BatchRequest
-from common.api.openai.requests import CreateVideo, ImageReference, RemixVideo
-from common.api.routes_memory import UnloadBody
-from common.api.validated import as_invalid_request
+from common.api.bodies.validated import as_invalid_request
+from common.api.routes.memory import UnloadBody
+from common.base.errors import InvalidRequest
 from common.contract import ModelOptions
-from common.errors import InvalidRequest
-from common.requests import GenerateRequest
-from common.resolver import resolve
-from common.words_of_errors import words_of
+from common.contract.words_of_errors import words_of
+from common.kinds.video.openai.requests import CreateVideo, ImageReference, RemixVideo
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolver import resolve
 from ltx2.options import Ltx2Options
 from magi1.options import Magi1Options
 from tests.toy.model_config import SPEC, ToyOptions

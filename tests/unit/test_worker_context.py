@@ -2,8 +2,8 @@
 
 import pytest
 
+from common.base.errors import JobCancelled, JobReleased
 from common.contract import Phase
-from common.errors import JobCancelled, JobReleased
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
 from common.worker.context import RunningJob

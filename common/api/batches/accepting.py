@@ -7,18 +7,18 @@ from secrets import token_hex
 
 from fastapi.concurrency import run_in_threadpool
 
-from common.api.arrivals import remove_all
 from common.api.batches.body import BatchRequest
 from common.api.batches.planning import Candidate, Planned
-from common.api.body import Upload
-from common.api.routes_generate import new_job, write_upload
+from common.api.bodies.body import Upload
+from common.api.routes.generate import new_job, write_upload
 from common.api.service import Service
-from common.durable import fsync
-from common.errors import BatchConflict, FileGone, InvalidRequest
+from common.base.disk import disk_named
+from common.base.durable import fsync
+from common.base.errors import BatchConflict, FileGone, InvalidRequest
 from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import Job, KeyUse, NewJob
 from common.jobs.states import JobState
-from common.media.disk import disk_named
+from common.publishing.arrivals import remove_all
 
 
 async def accept_batch(

@@ -8,13 +8,14 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from starlette.datastructures import FormData, UploadFile
 
-from common.api.body import UPLOADS, Reader
-from common.api.forms import form_of
-from common.api.json_text import json_of
-from common.api.validated import validated
-from common.errors import InvalidRequest, Unresolvable
-from common.left_out import MayBeLeftOut
-from common.requests import GenerateRequest, contradiction
+from common.api.bodies.body import UPLOADS, Reader
+from common.api.bodies.forms import form_of
+from common.api.bodies.json_text import json_of
+from common.api.bodies.validated import validated
+from common.base.errors import InvalidRequest, Unresolvable
+from common.contract.fields import contradiction
+from common.contract.left_out import MayBeLeftOut
+from common.kinds.video.requests import GenerateRequest
 
 _REQUEST = GenerateRequest.model_json_schema()
 Requests = Annotated[list[Any], WithJsonSchema({"type": "array", "items": _REQUEST})]

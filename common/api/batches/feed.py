@@ -1,7 +1,7 @@
 """Batches as they happen, for those who watch: one look at the store for all of them.
 
-Simpler than the feed of a job (``common.api.feed``): every event is the whole batch, so a client
-that comes back needs the last one only, and none are kept.
+Simpler than the feed of a job (``common.api.live.feed``): every event is the whole batch, so a
+client that comes back needs the last one only, and none are kept.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from common.api.batches.views import BatchView, ended
-from common.api.event_ids import Series
-from common.api.rounds import Pause, Rounds
+from common.api.door.event_ids import Series
+from common.api.live.rounds import Pause, Rounds
 
 LOOK_SECONDS = 0.5
 """Between looks at the batches; what changes within one is seen as its last state."""

@@ -13,15 +13,15 @@ from pydantic import BaseModel, Field
 from zipstream import ZipStream
 
 from common.api.batches.views import BatchState, BatchView, MemberState, batch_view
-from common.api.file_names import FileName, name_of, video_name
+from common.api.routes.file_names import FileName, name_of, video_name
 from common.api.service import Service
-from common.errors import BatchConflict, ErrorBody, FileGone
+from common.base.errors import BatchConflict, ErrorBody, FileGone
 from common.jobs.batches import Batch, Glance
 from common.jobs.model import Job
 from common.jobs.states import JobState
 from common.jobs.store import JobStore
-from common.media.draft import VIDEO
-from common.requests import ResolvedRequest
+from common.kinds.video.requests import ResolvedRequest
+from common.publishing.draft import VIDEO
 
 ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE = 8, 2
 """In all, and of each caller. Each has all of its clips open, 200 at most, as long as it takes."""

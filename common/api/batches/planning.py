@@ -9,11 +9,11 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from common.api.batches.body import BatchBody, Wish
-from common.api.body import Body, Parsed, Upload, checked_body
-from common.api.routes_generate import resolved
+from common.api.bodies.body import Body, Parsed, Upload, checked_body
+from common.api.bodies.validated import validated
+from common.api.routes.generate import resolved
 from common.api.service import Service
-from common.api.validated import validated
-from common.errors import (
+from common.base.errors import (
     CheckpointError,
     ErrorBody,
     InvalidRequest,
@@ -21,10 +21,10 @@ from common.errors import (
     VideosDGXError,
 )
 from common.jobs.batches import LABEL_CHARS
+from common.jobs.webhooks.target import check_webhook
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolver import Resolution
 from common.memory.fitting import Fitting
-from common.requests import GenerateRequest
-from common.resolver import Resolution
-from common.webhooks.target import check_webhook
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from common.api.batches.views import (
     PlannedView,
     RefusedView,
 )
-from common.api.body import read_body
-from common.api.estimate import estimate_memory
-from common.api.once import Once, OnceParam
+from common.api.bodies.body import read_body
+from common.api.bodies.once import Once, OnceParam
+from common.api.routes.estimate import estimate_memory
+from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
-from common.api.views import ErrorView
-from common.errors import BatchRefused
+from common.base.errors import BatchRefused
 from common.jobs.batches import Batch
 
 router = APIRouter(tags=["Batches"])

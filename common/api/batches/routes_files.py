@@ -18,9 +18,9 @@ from common.api.batches.files import (
 )
 from common.api.batches.routes_follow import CONFLICT, UNKNOWN
 from common.api.door.callers import who
-from common.api.places import Places
+from common.api.door.places import Places
+from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
-from common.api.views import ErrorView
 
 router = APIRouter(prefix="/batches", tags=["Batches"])
 ServiceParam = Annotated[Service, Depends(service_of)]

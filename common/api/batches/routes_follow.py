@@ -12,10 +12,10 @@ from common.api.batches.feed import BatchFeeds, News
 from common.api.batches.files import batch_with_jobs
 from common.api.batches.reading import list_batches, read_batch
 from common.api.batches.views import BatchListView, BatchView, ended
-from common.api.event_ids import check_more
-from common.api.jobs import check_removable, remove_files
+from common.api.door.event_ids import check_more
+from common.api.routes.acting import check_removable, remove_files
+from common.api.routes.views import ERROR_CONTENT, ErrorView
 from common.api.service import Service, service_of
-from common.api.views import ERROR_CONTENT, ErrorView
 from common.jobs.model import Job
 from common.jobs.store import CURSOR_PATTERN
 

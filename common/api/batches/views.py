@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from common.api.views import MemoryEstimate
-from common.errors import ErrorBody
+from common.api.routes.views import MemoryEstimate
+from common.base.errors import ErrorBody
+from common.contract.messages import Progress
 from common.jobs.batches import Batch, Glance, Member
 from common.jobs.states import ENDED, JobState
-from common.messages import Progress
-from common.requests import Adjustment, ResolvedRequest
+from common.kinds.video.requests import Adjustment, ResolvedRequest
 
 MemberState = JobState | Literal["refused", "removed"]
 """``refused`` has never been a job; ``removed`` was one that somebody deleted."""

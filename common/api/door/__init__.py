@@ -1,1 +1,1 @@
-"""What stands between the socket and a route: connections, bytes, deadlines, and what is parsed."""
+"""What stands between the socket and a route: connections, bytes, deadlines, turns, errors."""

@@ -2,7 +2,7 @@
 
 from starlette.types import Scope
 
-from common.auth.caller import Caller
+from common.api.auth.caller import Caller
 
 
 def who(scope: Scope) -> str:

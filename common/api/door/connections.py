@@ -18,7 +18,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from common.errors import ErrorBody
+from common.base.errors import ErrorBody
 
 READ_BYTES = 64 * 1024
 """Taken from a socket at a time: what one step of the event loop has to parse."""

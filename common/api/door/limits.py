@@ -19,9 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.api.door.callers import who
 from common.api.door.purse import FREE_BYTES, Purse
-from common.errors import BodyTooLarge, UnsupportedMediaType
-from common.errors_access import SlowBody
-from common.settings import MIB, Settings
+from common.base.errors import BodyTooLarge, UnsupportedMediaType
+from common.base.errors.access import SlowBody
+from common.base.settings import MIB, Settings
 
 SMALL_BYTES = 16 * 1024
 """Of a body that holds a few short fields: a key, a flag."""

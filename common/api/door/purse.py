@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from common.errors_access import BodiesUnderWay
-from common.settings import MIB
+from common.base.errors.access import BodiesUnderWay
+from common.base.settings import MIB
 
 FREE_BYTES = 64 * 1024
 """Of each body: a plain request is taken while uploads fill everything. Connections bound these."""

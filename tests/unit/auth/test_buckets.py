@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.auth.buckets import MAX_BUCKETS, Buckets
-from common.errors_access import RateLimited
+from common.api.auth.buckets import MAX_BUCKETS, Buckets
+from common.base.errors.access import RateLimited
 
 
 class Clock:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from common.api.door import failures
-from common.api.door.failures import ADDRESSES, FREE, LINES, MOST_SECONDS, Failures
+from common.api.auth import failures
+from common.api.auth.failures import ADDRESSES, FREE, LINES, MOST_SECONDS, Failures
 
 
 class World:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from common.auth.caller import Scope
-from common.auth.key_file import KeyFile
-from common.auth.keys import digest_of, line_for, new_key, parse_keys
-from common.settings import SettingsError
+from common.api.auth.caller import Scope
+from common.api.auth.key_file import KeyFile
+from common.api.auth.keys import digest_of, line_for, new_key, parse_keys
+from common.base.settings import SettingsError
 from tests.live import ROOT
 
 

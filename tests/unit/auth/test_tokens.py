@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from common.auth.caller import Scope
-from common.auth.ended_sessions import KEPT_OF_A_KEY, EndedSessions
-from common.auth.keys import Entry, KeyRing, line_for, new_key, parse_keys
-from common.auth.opening import check_exposure, is_loopback, open_authenticator
-from common.auth.sessions import Sessions, secret_in
-from common.auth.tokens import LEEWAY_SECONDS, TokenRules, hs256, rs256
-from common.errors_access import Forbidden, TokenExpired, Unauthenticated
-from common.settings import Settings, SettingsError
+from common.api.auth.caller import Scope
+from common.api.auth.ended_sessions import KEPT_OF_A_KEY, EndedSessions
+from common.api.auth.keys import Entry, KeyRing, line_for, new_key, parse_keys
+from common.api.auth.opening import check_exposure, is_loopback, open_authenticator
+from common.api.auth.sessions import Sessions, secret_in
+from common.api.auth.tokens import LEEWAY_SECONDS, TokenRules, hs256, rs256
+from common.base.errors.access import Forbidden, TokenExpired, Unauthenticated
+from common.base.settings import Settings, SettingsError
 
 SECRET = b"a secret that is long enough for HS256"
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from common.errors import InvalidRequest
+from common.base.errors import InvalidRequest
 from common.media.inputs import decode_base64_image
 
 DATA = b"\x89PNG any bytes \x00\xff\xfb\xef\xbe"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from common.base.errors import EncodingFailed, JobCancelled, StorageFull
 from common.contract import VideoClip
-from common.errors import EncodingFailed, JobCancelled, StorageFull
 from common.media.codecs import EncoderSettings
 from common.media.encoder import Mp4Encoder, encode
 from tests.unit.media.clips import HEIGHT, WIDTH, children, clip_of, noise, only_child

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import StorageFull
+from common.base.errors import StorageFull
 from common.media.thumbnail import write_thumbnail
 from common.runtime.images import load_image
 from tests.unit.media.disks import fill

@@ -5,7 +5,7 @@ import sys
 
 HEAVY = """
 import sys
-import common.media.inputs, common.media.storage, common.media.videos
+import common.media.inputs, common.publishing.storage, common.media.videos
 print(sorted({"av", "numpy", "PIL", "cv2", "imageio_ffmpeg", "torch"} & set(sys.modules)))
 """
 

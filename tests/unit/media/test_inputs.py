@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.bounded_child import Ended, Ending
-from common.errors import InvalidRequest
+from common.base.bounded_child import Ended, Ending
+from common.base.errors import InvalidRequest
 from common.media.inputs import ImageInfo, inspect_image
-from common.picture_reader import answer_of
+from common.media.picture_reader import answer_of
 from tests import photos
 
 LIMIT = 1_000_000
@@ -107,7 +107,7 @@ def test_bombs_are_refused_by_their_header(data: bytes):
 
 @pytest.mark.parametrize("data", BOMBS.values(), ids=BOMBS.keys())
 def test_bombs_cost_no_memory(data: bytes):
-    code = "from common.pictures.child import main; main('look', 50_000_000)"
+    code = "from common.media.pictures.child import main; main('look', 50_000_000)"
     code += "; print(open('/proc/self/status').read())"
     command = [sys.executable, "-c", code]
     said = subprocess.run(command, input=data, capture_output=True, check=True).stdout.decode()

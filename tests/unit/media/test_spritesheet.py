@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.errors import EncodingFailed, FileGone, StorageFull
+from common.base.errors import EncodingFailed, FileGone, StorageFull
 from common.media.codecs import EncoderSettings
 from common.media.encoder import encode
 from common.media.spritesheet import CELLS, frame_indices, make_spritesheet, tiled

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import EncodingFailed
-from common.media.draft import Draft
-from common.media.storage import Storage
+from common.base.errors import EncodingFailed
+from common.publishing.draft import Draft
+from common.publishing.storage import Storage
 
 JOB, OTHER = "a" * 32, "b" * 32
 FIRST, SECOND, THIRD = "1" * 32, "2" * 32, "3" * 32
@@ -60,7 +60,7 @@ def test_nothing_is_visible_before_everything_is(storage: Storage, root: Path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from common.media.storage import Storage
+from common.publishing.storage import Storage
 draft = Storage(Path(sys.argv[1])).begin(sys.argv[2], sys.argv[3])
 draft.video.write_bytes(b"v")
 calls = 0

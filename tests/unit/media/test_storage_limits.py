@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import StorageFull
-from common.media.storage import Storage
+from common.base.errors import StorageFull
+from common.publishing.storage import Storage
 from tests.unit.media.disks import FILLER, fill
 
 JOB, FIRST = "a" * 32, "1" * 32

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import InvalidRequest
+from common.base.errors import InvalidRequest
+from common.contract.variants import VideoInput
 from common.media.videos import VideoLimits, inspect_video
-from common.variants import VideoInput
 from tests import boxes, films
 
 LIMITS = VideoLimits(max_pixels=10_000_000, max_seconds=60)
@@ -16,9 +16,9 @@ WANTED = VideoInput(fps=24, min_frames=4, max_frames=32, frames_step=4)
 
 LOOK = """
 import resource, sys
-from common.errors import InvalidRequest
+from common.base.errors import InvalidRequest
 from common.media.videos import VideoLimits, inspect_video
-from common.variants import VideoInput
+from common.contract.variants import VideoInput
 with open(sys.argv[1], "rb") as file:
     try:
         wanted = VideoInput(fps=24, min_frames=4, max_frames=32, frames_step=4)

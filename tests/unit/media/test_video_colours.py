@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from common.contract.variants import VideoInput
 from common.media.videos import VideoInfo, VideoLimits, inspect_video
 from common.runtime.videos import load_video
-from common.variants import VideoInput
 from tests.films import ffmpeg
 from tests.patches import KINDS, Kind, made, picture, seen
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.contract.variants import VideoInput
 from common.media.videos import VideoInfo, VideoLimits, inspect_video
 from common.runtime.videos import load_video
-from common.variants import VideoInput
 from tests import films
 from tests.films import ffmpeg, film
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.errors import InvalidRequest
+from common.base.errors import InvalidRequest
+from common.contract.variants import VideoInput
 from common.media.videos import VideoInfo, VideoLimits, inspect_video
 from common.runtime.videos import load_video
-from common.variants import VideoInput
 from tests import films
 from tests.films import film
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import StorageFull, StorageUnavailable
-from common.media.disk import disk_error, disk_named
-from common.media.ownership import write_identity
-from common.media.storage import Storage
-from common.media.volumes import FRESH_SECONDS, PATIENCE_SECONDS, Volume, Volumes, look_at
+from common.base.disk import disk_error, disk_named
+from common.base.errors import StorageFull, StorageUnavailable
+from common.publishing.ownership import write_identity
+from common.publishing.storage import Storage
+from common.publishing.volumes import FRESH_SECONDS, PATIENCE_SECONDS, Volume, Volumes, look_at
 from tests.disks import moved_away, read_only
 from tests.live import wait_until
 

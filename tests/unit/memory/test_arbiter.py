@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import JobReleased, NotEnoughMemory
+from common.base.errors import JobReleased, NotEnoughMemory
 from common.memory.asks import Ask, OnWait
 from common.memory.ledger import Ledger
 from common.memory.pool import Rules, Stage

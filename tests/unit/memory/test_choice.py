@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from common.compute_dtype import ComputeDtype
+from common.base.settings import Settings
 from common.contract import Capability, Memory, Preset, Quantization
-from common.hub import Checkpoint
-from common.load_options import load_options
+from common.contract.compute_dtype import ComputeDtype
+from common.contract.hub import Checkpoint
+from common.kinds.video.requests import ResolvedRequest
 from common.memory.choice import choose, usual_request
 from common.memory.demand import BESIDE_TENSORS, LOADING_SHARE, WORKER_BYTES, Appraiser
 from common.memory.experience import Experience
-from common.requests import ResolvedRequest
-from common.settings import Settings
+from common.worker.load_options import load_options
 from tests.toy.model_config import MIB, SPEC, VARIANT
 
 NEEDED = {Quantization.NONE: 400, Quantization.FP8: 230, Quantization.NF4: 130}

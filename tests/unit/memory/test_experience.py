@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from common.compute_dtype import ComputeDtype
+from common.base.errors import NotEnoughMemory
+from common.base.settings import Settings
 from common.contract import Memory, Quantization
-from common.errors import NotEnoughMemory
-from common.hub import Checkpoint
+from common.contract.compute_dtype import ComputeDtype
+from common.contract.hub import Checkpoint
+from common.kinds.video.requests import ResolvedRequest
 from common.memory.demand import BESIDE_TENSORS, Appraiser, runs_on_gpu
 from common.memory.experience import HEADROOM, Experience
 from common.memory.fitting import Fitting
 from common.memory.probe import MemoryKind
-from common.requests import ResolvedRequest
-from common.settings import Settings
 from tests.toy.model_config import MIB, SPEC, VARIANT, make_checkpoint
 
 ESTIMATE = Memory(load_bytes=1000 * MIB, run_bytes=100 * MIB)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pynvml
 import pytest
 
+from common.base.settings import SettingsError
 from common.memory.meminfo import Unreadable, parse_meminfo
 from common.memory.probe import MemoryKind, detect, floor_bytes
-from common.settings import SettingsError
 from tests.unit.memory.probe_machines import (
     GIB,
     SPARK_BYTES,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.pictures.reading import look_at, show
-from common.pictures.refused import Refused, Why
+from common.media.pictures.reading import look_at, show
+from common.media.pictures.refused import Refused, Why
 from tests import photos, profiles
 from tests.photos import card, saved, with_chunk, with_segment
 

@@ -16,14 +16,14 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from common.base.settings import Settings
 from common.jobs.database import sqlite_url
 from common.jobs.outbox import Delivery, DeliveryState
 from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore
-from common.settings import Settings
-from common.webhooks.courier import MAX_FOR_ONE_HOST, Courier
-from common.webhooks.post import Postman
-from common.webhooks.signing import open_signer
+from common.jobs.webhooks.courier import MAX_FOR_ONE_HOST, Courier
+from common.jobs.webhooks.post import Postman
+from common.jobs.webhooks.signing import open_signer
 from tests.contract.test_outbox import ended
 from tests.receivers import OTHER_SECRET, SECRET, Receiver, Reply, receiver
 

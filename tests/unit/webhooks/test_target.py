@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl, SecretStr
 
-from common.errors import InvalidRequest
-from common.settings import Settings, SettingsError
-from common.webhooks.signing import open_signer
-from common.webhooks.target import allowed, check_webhook
+from common.base.errors import InvalidRequest
+from common.base.settings import Settings, SettingsError
+from common.jobs.webhooks.signing import open_signer
+from common.jobs.webhooks.target import allowed, check_webhook
 from tests.receivers import OTHER_SECRET, SECRET
 
 PUBLIC = [

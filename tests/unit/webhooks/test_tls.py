@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from common.base.settings import Settings
 from common.jobs.outbox import Attempt, Delivery, DeliveryState
-from common.settings import Settings
-from common.webhooks.post import Postman
-from common.webhooks.signing import open_signer
+from common.jobs.webhooks.post import Postman
+from common.jobs.webhooks.signing import open_signer
 from tests.receivers import SECRET
 
 OPENSSL = shutil.which("openssl")

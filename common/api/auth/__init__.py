@@ -1,0 +1,1 @@
+"""Who asks: keys, tokens, cookies, limits for each caller."""

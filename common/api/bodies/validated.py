@@ -1,0 +1,44 @@
+"""A body in the shape that it must have, or the first thing that is wrong with it."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from common.base.errors import InvalidRequest, Unresolvable
+from common.contract.fields import SEVERAL_FIELDS
+from common.contract.words_of_errors import first_of, path_of, words_of
+from common.kinds.video.requests import GenerateRequest
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(body: type[M], fields: Any) -> M:
+    """The body that ``fields`` are. Raises InvalidRequest, naming the first wrong one."""
+    try:
+        return body.model_validate(fields)
+    except ValidationError as exc:
+        raise as_invalid_request(exc, body) from exc
+
+
+def as_invalid_request(
+    exc: ValidationError, body: type[BaseModel] = GenerateRequest
+) -> InvalidRequest:
+    """The first thing that is wrong with a ``body``, in words for the client."""
+    first = first_of(exc)
+    param = path_of(first) or None
+    words = words_of(first)
+    if first["type"] == "extra_forbidden" and body is GenerateRequest and param == "video":
+        words = "can only be uploaded"
+    message = f"{param}: {words}." if param else f"The request: {words}."
+    error = Unresolvable if first["type"] == SEVERAL_FIELDS else InvalidRequest
+    return error(message, param=param, hint=_hint(first["type"], param, body))
+
+
+def _hint(kind: str, param: str | None, body: type[BaseModel]) -> str:
+    if param == "video" and body is GenerateRequest:
+        return "Send multipart/form-data, with the video's file as the field video."
+    if kind == "extra_forbidden":
+        return f"The fields are: {', '.join(body.model_fields)}."
+    if param in ("resolution", "size"):
+        return 'Width x height in pixels, as in "1024x576".'
+    return "See /docs for every field and its range."

@@ -1,0 +1,1 @@
+"""What happens, as it happens: streams of events, and looks at what is being made."""

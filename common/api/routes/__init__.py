@@ -1,0 +1,1 @@
+"""The routes of jobs and of the service, and what they answer."""

@@ -1,0 +1,98 @@
+"""What every vocabulary of routes does with a job: find, cancel, remove, open its files."""
+
+from pathlib import Path
+
+from fastapi.concurrency import run_in_threadpool
+
+from common.api.service import Service
+from common.base.errors import FileGone, JobConflict, NoPreview, StorageFull, StorageUnavailable
+from common.base.logs import get_logger
+from common.jobs.model import Job
+from common.publishing.draft import THUMBNAIL
+
+log = get_logger("api")
+
+
+async def find(service: Service, job_id: str) -> Job:
+    """Read a job. Raises JobNotFound."""
+    return await service.queue.read(service.queue.store.get, job_id)
+
+
+async def cancel(service: Service, job_id: str) -> Job:
+    """Cancel a job: at once while it is queued, else as soon as its worker lets go.
+
+    Raises:
+        JobNotFound, JobConflict: unknown, or ended otherwise.
+    """
+    job = await service.queue.call(service.queue.store.cancel, job_id)
+    service.supervisor.cancel(job)
+    if job.ended:
+        await run_in_threadpool(remove_files, service, job)
+    return job
+
+
+async def remove(service: Service, job_id: str) -> None:
+    """Forget an ended job and delete its files.
+
+    Raises:
+        JobNotFound, JobConflict: unknown, or not ended.
+        StorageUnavailable: its files could not go now; nothing was done.
+    """
+    await check_removable(service)
+    job = await service.queue.call(service.queue.store.delete, job_id)
+    await run_in_threadpool(remove_files, service, job)
+
+
+async def check_removable(service: Service) -> None:
+    """Files can go from a disk that is full; from one that is read-only or gone they cannot.
+
+    Raises:
+        StorageUnavailable: naming the volume.
+    """
+    error = await service.volumes.now_unwell(anew=True)
+    if error is not None and not isinstance(error, StorageFull):
+        raise error
+
+
+async def published_file(service: Service, job: Job, name: str) -> Path:
+    """The path of a file of a completed job.
+
+    Raises:
+        JobConflict: it is not completed.
+        FileGone: somebody removed the file.
+        NoPreview: there never was a thumbnail.
+        StorageUnavailable: the whole volume has gone.
+    """
+    path = published_path(service, job, name)
+    if name == THUMBNAIL and job.result is not None and not job.result.has_thumbnail:
+        raise NoPreview("This video has no thumbnail: it could not be made.")
+    if not await run_in_threadpool(path.is_file):
+        await service.volumes.check_now(anew=True)
+        raise FileGone("The file is no longer on disk.", hint="Make the video again.")
+    return path
+
+
+def published_path(service: Service, job: Job, name: str) -> Path:
+    """Where a file of a completed job belongs, whether it is there or not.
+
+    Raises:
+        JobConflict: it is not completed.
+    """
+    if job.result is None:
+        reason = job.error.message if job.error else "There is no video yet."
+        hint = f"Poll GET /jobs/{job.id} until it is completed." if not job.ended else None
+        raise JobConflict(f"The job is {job.state}. {reason}", hint=hint)
+    return service.storage.path(job.result.folder, name)
+
+
+def remove_files(service: Service, job: Job) -> None:
+    """Whatever of it is on disk: an attempt that died may have left something, too.
+
+    What a disk does not let go of is noted as removed, and goes at the next start.
+    """
+    try:
+        service.storage.remove(job.id)
+        for name in job.resolved.uploads.values():
+            (service.inputs / name).unlink(missing_ok=True)
+    except (OSError, StorageUnavailable) as exc:
+        log.warning("files stay for now", extra={"job_id": job.id, "reason": str(exc)})

@@ -1,0 +1,195 @@
+"""``POST /generate``: validate, resolve, accept."""
+
+import os
+import shutil
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated, Any, BinaryIO
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from common.api.bodies.body import GENERATE, Body, checked_body, read_body
+from common.api.bodies.once import OnceParam
+from common.api.door.openapi import without_null
+from common.api.routes.estimate import estimate_memory
+from common.api.routes.reading import views_of
+from common.api.routes.views import DryRunView, ErrorView, JobView
+from common.api.service import Service, service_of
+from common.base.disk import disk_named
+from common.base.durable import fsync
+from common.base.errors import CheckpointError
+from common.contract.fields import PRIORITIES
+from common.jobs.model import Job, KeyUse, NewJob
+from common.kinds.video.fusing import shape_of_batch
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolver import Resolution, resolve
+
+router = APIRouter(tags=["Generate"])
+
+_SCHEMA = GenerateRequest.model_json_schema()
+_FORM = without_null(_SCHEMA)
+_MULTIPART: dict[str, Any] = {
+    **_FORM,
+    "properties": {
+        **_FORM["properties"],
+        "image": {
+            "type": "string",
+            "format": "binary",
+            "description": "PNG, JPEG, WebP, GIF, AVIF, HEIC or BMP; an animation's first frame.",
+        },
+        "video": {
+            "type": "string",
+            "format": "binary",
+            "description": "MP4, MOV, MKV or WebM: goes on from its first frames, on models that"
+            " list `video_continuation`. `duration` and `num_frames` count what is new.",
+        },
+    },
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": _SCHEMA},
+            "multipart/form-data": {"schema": _MULTIPART},
+        },
+    }
+}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorView, "description": text}
+    for status, text in {
+        409: "`Idempotency-Key`: its first request is under way, or its job was deleted.",
+        413: "The body is over the limit.",
+        415: "Neither JSON nor multipart.",
+        422: "A field is wrong, or the model cannot make that; `param` names it.",
+        429: "The queue is full; try again after `Retry-After` seconds.",
+        503: "The job database or a volume does not answer, or too many files are being looked at.",
+        507: "Too little disk space is left.",
+    }.items()
+}
+
+
+@router.post(
+    "/generate",
+    status_code=202,
+    response_model=JobView,
+    responses={200: {"model": DryRunView, "description": "`dry_run`: no job."}, **_ERRORS},
+    openapi_extra=_BODY,
+    summary="Make a video",
+)
+async def generate(
+    request: Request,
+    response: Response,
+    service: Annotated[Service, Depends(service_of)],
+    once: OnceParam,
+) -> Any:
+    """Queue a video. The answer comes at once; poll `GET /jobs/{id}` until it is `completed`.
+
+    Values inside the model's range are snapped to the nearest that it can make, and listed under
+    `adjustments`; others are refused with the limit and the nearest legal value. A 202 means that
+    the job is on disk: it survives crashes and restarts.
+    """
+    job_id = token_hex(16)
+    async with read_body(request, GENERATE) as parsed:
+        body = await checked_body(request, parsed, service, job_id)
+        if body.request.dry_run:
+            dry_run = await _dry_run(service, body, await resolved(service, body))
+            return Response(dry_run.model_dump_json(), media_type="application/json")
+        job = await once.job(job_id, body, partial(make, service, job_id, body))
+    response.headers["Location"] = f"/jobs/{job.id}"
+    return (await views_of(service, [job]))[0]
+
+
+async def make(service: Service, job_id: str, body: Body, key: KeyUse | None = None) -> Job:
+    """Resolve and accept. The job has another id where ``key`` has made one before."""
+    return await accept(service, job_id, body, await resolved(service, body), key)
+
+
+async def resolved(service: Service, body: Body) -> Resolution:
+    """What the model makes of a body, its template filled in. Raises InvalidRequest."""
+    wish = body.request
+    if wish.template is not None:
+        wish = await run_in_threadpool(service.templates.filled, wish)
+    return resolve(wish, service.spec, service.variant, body.media)
+
+
+async def accept(
+    service: Service, job_id: str, body: Body, resolution: Resolution, key: KeyUse | None = None
+) -> Job:
+    """Store the job and its upload, and wake the worker."""
+    await service.volumes.check_now()
+    await run_in_threadpool(check_memory, service, resolution)
+    estimated = await service.forecasts.working_seconds(resolution.request)
+    new = new_job(service, job_id, body, resolution, estimated, key=key)
+    if body.upload is None:
+        job = await service.queue.submit(new)
+    else:
+        path = service.inputs / body.upload.media.name
+        with service.arrivals.of([path]):
+            await run_in_threadpool(write_upload, path, body.upload.file)
+            job = await service.queue.submit(new)
+        if job.id != job_id:  # another process made it with the same key
+            path.unlink(missing_ok=True)
+    if job.id == job_id:
+        service.forecasts.joined(job)
+    service.supervisor.wake()
+    return job
+
+
+def new_job(
+    service: Service,
+    job_id: str,
+    body: Body,
+    resolution: Resolution,
+    estimated: float | None,
+    batch: str | None = None,
+    key: KeyUse | None = None,
+) -> NewJob:
+    """The job that a request becomes."""
+    return NewJob(
+        id=job_id,
+        model=service.spec.id,
+        requested=body.as_requested(),
+        resolved=resolution.request,
+        adjustments=resolution.adjustments,
+        owner=service.queue.owner,
+        priority=PRIORITIES[body.request.priority],
+        batch=batch,
+        shape=shape_of_batch(service.spec, resolution.request),
+        estimated=estimated,
+        key=key,
+        trace=service.tracing.traceparent() if service.tracing else None,
+        webhook=str(url) if (url := body.request.webhook_url) else None,
+    )
+
+
+def check_memory(service: Service, resolution: Resolution) -> None:
+    """Refuse what could never fit; what cannot be judged for want of a checkpoint fails later."""
+    fitting = service.fitting()
+    if fitting is not None:
+        with suppress(CheckpointError):
+            fitting.check(resolution.request)
+
+
+async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryRunView:
+    forecasts, wanted = service.forecasts, resolution.request
+    return DryRunView(
+        requested=body.as_requested(),
+        resolved=resolution.request,
+        adjustments=resolution.adjustments,
+        memory=await estimate_memory(service, wanted),
+        seconds=await forecasts.working_seconds(wanted),
+        eta=await forecasts.of_request(wanted),
+    )
+
+
+def write_upload(path: Path, upload: BinaryIO) -> None:
+    """The upload is on disk before the job that needs it. Raises StorageUnavailable."""
+    upload.seek(0)
+    with disk_named("uploads"), path.open("wb") as file:
+        shutil.copyfileobj(upload, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fsync(path.parent)

@@ -1,0 +1,158 @@
+"""What clients read: the JSON of every answer, with a word on each field."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from common.base.errors import ErrorBody
+from common.contract.fields import PRIORITIES, Priority
+from common.jobs.estimates.views import EtaView
+from common.jobs.model import Job, Progress
+from common.jobs.states import JobState
+from common.kinds.video.requests import Adjustment, ResolvedRequest
+
+_PRIORITY_NAMES = {steps: name for name, steps in PRIORITIES.items()}
+
+
+class ErrorView(BaseModel):
+    """Every error has this shape."""
+
+    error: ErrorBody
+
+
+ERROR_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}}
+"""For routes that answer a stream: a ``model`` would be described as one, as the answer is."""
+
+
+class ResultView(BaseModel):
+    """The finished video."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+    duration_seconds: float
+    size_bytes: int
+    has_audio: bool
+    checkpoint: str = Field(description="The checkpoint that really made it.")
+    revision: str
+    stands_in_for: str | None = Field(None, description="The model that this checkpoint is not.")
+    timings: dict[str, float] = Field(description="Seconds spent in each phase.")
+    fused: int = Field(1, description="Jobs denoised together; `timings` has this one's part.")
+
+
+class Links(BaseModel):
+    """Where to go from a job."""
+
+    self: str
+    cancel: str
+    download: str
+    thumbnail: str | None = Field(description="Null where the video has none.")
+
+
+class JobView(BaseModel):
+    """A job: what was asked, what it became, how far it is, and how it ended."""
+
+    id: str
+    model: str
+    batch: str | None = Field(None, description="The batch that it is a part of.")
+    state: JobState
+    progress: Progress
+    priority: Priority = Field("normal", description="As it was asked for.")
+    queue_position: int | None = Field(None, description="Jobs ahead of it, while queued.")
+    eta: EtaView | None = Field(None, description="When it will be done; null once it has ended.")
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    requested: dict[str, Any] = Field(description="The request as it was sent.")
+    resolved: ResolvedRequest = Field(description="Exactly what the model makes.")
+    adjustments: tuple[Adjustment, ...] = Field(description="What was changed, and why.")
+    attempts: int
+    result: ResultView | None = None
+    error: ErrorBody | None = None
+    links: Links
+
+
+class JobListView(BaseModel):
+    """One page of jobs, newest first."""
+
+    jobs: list[JobView]
+    next_cursor: str | None = Field(None, description="Pass as `cursor` for the next page.")
+
+
+class MemoryEstimate(BaseModel):
+    """Bytes: for the weights, and on top of them while the job runs."""
+
+    load_bytes: int
+    run_bytes: int
+    total_bytes: int = Field(description="Asked of the pool at once.")
+    capacity_bytes: int = Field(description="The most that one job can get on this machine.")
+    measured: bool = Field(description="This shape has run here before; else it is an estimate.")
+
+
+class DryRunView(BaseModel):
+    """What a request would become, and cost; nothing was queued."""
+
+    dry_run: bool = True
+    requested: dict[str, Any]
+    resolved: ResolvedRequest
+    adjustments: tuple[Adjustment, ...]
+    memory: MemoryEstimate | None = Field(description="Null until the checkpoint is on disk.")
+    seconds: float | None = Field(description="Null until a job has been measured here.")
+    eta: EtaView = Field(description="When it would be done, were it sent now.")
+
+
+def job_view(
+    job: Job,
+    live: Progress | None = None,
+    position: int | None = None,
+    eta: EtaView | None = None,
+) -> JobView:
+    """A job as clients see it; ``live`` is newer than the row."""
+    base = f"/jobs/{job.id}"
+    return JobView(
+        id=job.id,
+        model=job.model,
+        batch=job.batch,
+        state=job.state,
+        progress=_with_eta(progress_of(job, live), eta),
+        priority=_PRIORITY_NAMES.get(job.priority, "normal"),
+        queue_position=position,
+        eta=eta,
+        created_at=_moment(job.created_at),
+        started_at=_moment(job.started_at),
+        finished_at=_moment(job.finished_at),
+        requested=job.requested,
+        resolved=job.resolved,
+        adjustments=job.adjustments,
+        attempts=job.attempts,
+        result=ResultView.model_validate(job.result.model_dump()) if job.result else None,
+        error=job.error,
+        links=Links(
+            self=base,
+            cancel=f"{base}/cancel",
+            download=f"{base}/download",
+            thumbnail=f"{base}/thumbnail" if _may_be_seen(job) else None,
+        ),
+    )
+
+
+def _may_be_seen(job: Job) -> bool:
+    return job.result is None or job.result.has_thumbnail
+
+
+def progress_of(job: Job, live: Progress | None) -> Progress:
+    """How far a job is: what its worker said last, or at its end what was recorded."""
+    return live if live and not job.ended else job.progress
+
+
+def _with_eta(progress: Progress, eta: EtaView | None) -> Progress:
+    """The worker knows what is left of its phase; the estimate, what is left of the job."""
+    if progress.phase is None or eta is None or eta.seconds_left is None:
+        return progress
+    return progress.model_copy(update={"seconds_left": eta.seconds_left})
+
+
+def _moment(seconds: float | None) -> Any:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

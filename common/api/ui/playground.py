@@ -1,0 +1,79 @@
+"""``/ui``: the page for people. Its files lie in ``ui/`` and are served as they are."""
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
+from starlette.middleware.gzip import GZipMiddleware
+
+from common.api.service import Service, service_of
+from common.api.ui.pages import Files, policy_of
+from common.base.settings import MIB, Settings
+from common.base.settings.page import siblings_of
+
+FILES = Path(__file__).parent / "page"
+PAGE = "/ui/"
+
+_POLICY = policy_of(
+    img_src="'self' blob:",  # blob: a picture that was dropped on the page
+    media_src="'self' blob:",
+    require_trusted_types_for="'script'",  # no text of a job can become HTML
+)
+
+router = APIRouter(include_in_schema=False)
+
+
+class SiblingView(BaseModel):
+    """Another service of the same stack."""
+
+    name: str
+    url: str = Field(description="A web address, or `:port` on the page's own host.")
+
+
+class UploadLimits(BaseModel):
+    """Checked in the page already, before megabytes travel."""
+
+    max_body_bytes: int
+    max_video_bytes: int
+    max_image_pixels: int
+
+
+class ConfigView(BaseModel):
+    """What the page must know before it asks anything else."""
+
+    model: str
+    siblings: list[SiblingView]
+    uploads: UploadLimits
+
+
+@router.get("/ui")
+async def page() -> RedirectResponse:
+    """The slash matters: the page's files are named relative to it."""
+    return RedirectResponse(PAGE)
+
+
+@router.get("/ui/config")
+async def config(service: Annotated[Service, Depends(service_of)]) -> ConfigView:
+    """The model, the stack's other services, and limits."""
+    siblings = siblings_of(service.settings.siblings)
+    return ConfigView(
+        model=service.spec.id,
+        siblings=[SiblingView(name=name, url=url) for name, url in siblings],
+        uploads=_upload_limits(service.settings),
+    )
+
+
+def _upload_limits(settings: Settings) -> UploadLimits:
+    return UploadLimits(
+        max_body_bytes=int(settings.max_body_mb * MIB),
+        max_video_bytes=int(settings.max_input_video_mb * MIB),
+        max_image_pixels=settings.max_image_pixels,
+    )
+
+
+def install_page(app: FastAPI) -> None:
+    """Serve the page and its configuration."""
+    app.include_router(router)
+    app.mount("/ui", GZipMiddleware(Files(FILES, _POLICY)), name="ui")

@@ -1,0 +1,31 @@
+"""Every error that a client or an operator may see."""
+
+from common.base.errors.tree import INFRASTRUCTURE as INFRASTRUCTURE
+from common.base.errors.tree import BatchConflict as BatchConflict
+from common.base.errors.tree import BatchNotFound as BatchNotFound
+from common.base.errors.tree import BatchRefused as BatchRefused
+from common.base.errors.tree import BodyTooLarge as BodyTooLarge
+from common.base.errors.tree import CheckpointError as CheckpointError
+from common.base.errors.tree import EncodingFailed as EncodingFailed
+from common.base.errors.tree import ErrorBody as ErrorBody
+from common.base.errors.tree import FileGone as FileGone
+from common.base.errors.tree import GenerationFailed as GenerationFailed
+from common.base.errors.tree import InvalidRequest as InvalidRequest
+from common.base.errors.tree import JobCancelled as JobCancelled
+from common.base.errors.tree import JobConflict as JobConflict
+from common.base.errors.tree import JobNotFound as JobNotFound
+from common.base.errors.tree import JobReleased as JobReleased
+from common.base.errors.tree import ModelBusy as ModelBusy
+from common.base.errors.tree import ModelNotFound as ModelNotFound
+from common.base.errors.tree import NoPreview as NoPreview
+from common.base.errors.tree import NotEnoughMemory as NotEnoughMemory
+from common.base.errors.tree import OutOfMemory as OutOfMemory
+from common.base.errors.tree import OutputsMismatch as OutputsMismatch
+from common.base.errors.tree import RangeNotSatisfiable as RangeNotSatisfiable
+from common.base.errors.tree import StorageFull as StorageFull
+from common.base.errors.tree import StorageUnavailable as StorageUnavailable
+from common.base.errors.tree import StoreUnavailable as StoreUnavailable
+from common.base.errors.tree import Unresolvable as Unresolvable
+from common.base.errors.tree import UnsupportedMediaType as UnsupportedMediaType
+from common.base.errors.tree import VideosDGXError as VideosDGXError
+from common.base.errors.tree import WebhookNotFound as WebhookNotFound

@@ -1,0 +1,67 @@
+"""Fields of requests, with their limits: the words that every kind of work has in common."""
+
+from typing import Annotated, Any, Literal, LiteralString
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from common.contract.left_out import without_nulls
+
+SEVERAL_FIELDS: LiteralString = "several_fields"
+"""Type of a validation error that lies in no field alone."""
+MAX_PROMPT_CHARS = 5000
+"""Longer than any text encoder here reads (512 to 1024 tokens), short enough to store."""
+
+SAYS_SOMETHING = r"^[^\x00]*[^\x00\s][^\x00]*$"
+"""For the description of the API only: our own words name what is wrong."""
+
+
+def _line_ends(text: Any) -> Any:
+    """Forms end a line by CR LF, whatever was typed; the same words are the same request."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
+
+
+Prompt = Annotated[
+    str,
+    Field(max_length=MAX_PROMPT_CHARS, json_schema_extra={"pattern": r"^[^\x00]*$"}),
+    BeforeValidator(_line_ends),
+]
+SaidPrompt = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_PROMPT_CHARS, json_schema_extra={"pattern": SAYS_SOMETHING}),
+    BeforeValidator(_line_ends),
+]
+"""One that makes a video."""
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+FrameCount = Annotated[int, Field(gt=0, le=100_000)]
+FrameRate = Annotated[float, Field(gt=0, le=240)]
+SIZE = r"^[1-9]\d{0,4}x[1-9]\d{0,4}$"
+Size = Annotated[str, Field(pattern=SIZE)]
+"""Width x height in pixels."""
+Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""Up to where JSON numbers are exact in every client, a browser too."""
+Steps = Annotated[int, Field(ge=1)]
+GuidanceScale = Annotated[float, Field(ge=0)]
+Priority = Literal["low", "normal", "high"]
+PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
+"""What the job store calls them."""
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+VARIABLE_NAME = r"^[a-z][a-z0-9_]{0,31}$"
+VariableName = Annotated[str, Field(pattern=VARIABLE_NAME)]
+MAX_VARIABLES = 32
+MAX_VARIABLE_CHARS = 1000
+Variables = Annotated[
+    dict[
+        VariableName,
+        Annotated[str, Field(max_length=MAX_VARIABLE_CHARS), BeforeValidator(_line_ends)],
+    ],
+    Field(max_length=MAX_VARIABLES, json_schema_extra={"additionalProperties": False}),
+    BeforeValidator(without_nulls),
+]
+
+Options = Annotated[dict[str, Any], BeforeValidator(without_nulls)]
+
+
+def contradiction(words: LiteralString) -> PydanticCustomError:
+    """Each field is fine by itself."""
+    return PydanticCustomError(SEVERAL_FIELDS, words)

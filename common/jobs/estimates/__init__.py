@@ -1,0 +1,1 @@
+"""When jobs will be done, learnt from those before them."""

@@ -1,0 +1,1 @@
+"""Videos from words, pictures and videos."""

@@ -1,0 +1,1 @@
+"""The OpenAI Videos API: the same jobs below ``/v1``."""

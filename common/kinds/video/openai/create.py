@@ -1,0 +1,88 @@
+"""From a body of OpenAI's Videos API to a job in the queue."""
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from secrets import token_hex
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from common.api.bodies.body import Body, Parsed, checked_body, read_body
+from common.api.bodies.once import Once
+from common.api.bodies.validated import validated
+from common.api.routes.generate import make
+from common.api.service import Service
+from common.base.errors import FileGone, JobConflict
+from common.jobs.model import Job
+from common.kinds.video.openai.errors import in_their_names
+from common.kinds.video.openai.requests import reader_for
+from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+
+
+async def create_job(request: Request, service: Service, once: Once) -> Job:
+    """Queue the video that the body of ``request`` asks for.
+
+    Raises:
+        VideosDGXError: as ``POST /generate`` does, with OpenAI's names for the fields.
+    """
+    job_id = token_hex(16)
+    async with read_body(request, reader_for(service)) as parsed:
+        with in_their_names():
+            body = await checked_body(request, parsed, service, job_id)
+            return await once.job(job_id, body, partial(make, service, job_id, body))
+
+
+async def remix_job(
+    request: Request, service: Service, once: Once, source: Job, prompt: str
+) -> Job:
+    """Queue ``source`` again under another prompt: same size, length, seed, and beginning.
+
+    Raises:
+        JobConflict: it is not completed.
+        FileGone: what it began with is no longer on disk.
+        VideosDGXError: as above; the service may have got another checkpoint since.
+    """
+    if source.result is None:
+        raise JobConflict(
+            f"The video is {source.state}; only a completed one can be remixed.",
+            hint="Make a new one: POST /v1/videos.",
+        )
+    job_id = token_hex(16)
+    wish = _same_again(source.resolved, prompt)
+    with ExitStack() as stack, in_their_names():
+        files = await run_in_threadpool(_open_uploads, service.inputs, source, stack)
+        body = await checked_body(request, Parsed(wish, files), service, job_id)
+        body = Body(body.request, body.upload, source.id)
+        return await once.job(job_id, body, partial(make, service, job_id, body))
+
+
+def _same_again(made: ResolvedRequest, prompt: str) -> GenerateRequest:
+    fields = {
+        "prompt": prompt,
+        "negative_prompt": made.negative_prompt,
+        "num_frames": made.num_frames,
+        "resolution": f"{made.width}x{made.height}",
+        "fps": made.fps,
+        "seed": made.seed,
+        "num_inference_steps": made.num_inference_steps,
+        "guidance_scale": made.guidance_scale,
+        "generate_audio": made.generate_audio,
+        "options": made.options,
+    }
+    return validated(GenerateRequest, fields)
+
+
+def _open_uploads(inputs: Path, source: Job, stack: ExitStack) -> dict[str, UploadFile]:
+    """The files that a job began with, open as long as ``stack``."""
+    try:
+        paths = {field: inputs / name for field, name in source.resolved.uploads.items()}
+        return {
+            field: UploadFile(stack.enter_context(path.open("rb")), size=path.stat().st_size)
+            for field, path in paths.items()
+        }
+    except FileNotFoundError as exc:
+        raise FileGone(
+            "What the video began with is no longer on disk.", hint="Make a new one."
+        ) from exc

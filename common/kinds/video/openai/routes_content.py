@@ -1,0 +1,79 @@
+"""``/v1/videos/{id}/content``: the MP4, its thumbnail, or many of its frames on one sheet."""
+
+import asyncio
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from common.api.door.callers import who
+from common.api.door.turns import Turns
+from common.api.routes.acting import find, published_file, published_path
+from common.api.routes.file_names import video_name
+from common.api.routes.kept_files import kept_file
+from common.api.service import Service, service_of
+from common.jobs.model import Job
+from common.kinds.video.openai.errors import PREFIX, described
+from common.kinds.video.openai.routes_videos import CONFLICT, UNKNOWN
+from common.media.spritesheet import make_spritesheet
+from common.publishing.draft import THUMBNAIL, VIDEO
+from common.publishing.storage import SPRITESHEET
+
+router = APIRouter(prefix=f"{PREFIX}/videos", tags=["OpenAI"])
+
+
+class Asset(StrEnum):
+    """What of a video is wanted."""
+
+    VIDEO = "video"
+    THUMBNAIL = "thumbnail"
+    SPRITESHEET = "spritesheet"
+
+
+@router.get(
+    "/{video_id}/content",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "The file."},
+        206: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "A part, by `Range`."},
+        304: {"description": "It is what `If-None-Match` or `If-Modified-Since` says."},
+        **UNKNOWN,
+        **CONFLICT,
+        **described(
+            _400="There is no such variant.",
+            _410="The file is no longer on disk.",
+            _416="It has no such part.",
+        ),
+    },
+    summary="Download a video",
+)
+async def content(
+    video_id: str,
+    request: Request,
+    service: Annotated[Service, Depends(service_of)],
+    variant: Annotated[Asset, Query(description="A spritesheet is a grid of frames.")] = (
+        Asset.VIDEO
+    ),
+) -> Response:
+    """The MP4, or a JPEG of it. `Range` works, so players can seek and downloads can go on."""
+    job = await find(service, video_id)
+    if variant is Asset.VIDEO:
+        video = await published_file(service, job, VIDEO)
+        return await kept_file(request, video, "video/mp4", video_name(job))
+    if variant is Asset.SPRITESHEET:
+        await _make_once(request, service, job)
+    name = THUMBNAIL if variant is Asset.THUMBNAIL else SPRITESHEET
+    return await kept_file(request, await published_file(service, job, name), "image/jpeg")
+
+
+async def _make_once(request: Request, service: Service, job: Job) -> None:
+    sheet = published_path(service, job, SPRITESHEET)
+    if await asyncio.to_thread(sheet.is_file):
+        return
+    turns = request.app.state.sheet_turns
+    assert isinstance(turns, Turns)  # noqa: S101  # set by create_app
+    async with turns.turn(who(request.scope)):  # whoever waited here finds it made
+        if not await asyncio.to_thread(sheet.is_file):
+            video = await published_file(service, job, VIDEO)
+            await asyncio.to_thread(make_spritesheet, video, sheet)

@@ -1,0 +1,138 @@
+"""What clients of OpenAI's Videos API read: jobs as videos, and the model."""
+
+from typing import Literal
+
+import psutil
+from pydantic import BaseModel, Field
+
+from common.api.routes.views import progress_of
+from common.api.service import Service
+from common.base.errors import ErrorBody
+from common.jobs.model import Job, Progress
+from common.jobs.states import JobState
+from common.kinds.video.requests import Adjustment
+
+Status = Literal["queued", "in_progress", "completed", "failed"]
+
+_STATUS: dict[JobState, Status] = {
+    JobState.QUEUED: "queued",
+    JobState.WAITING: "queued",
+    JobState.LOADING: "in_progress",
+    JobState.RUNNING: "in_progress",
+    JobState.CANCELLING: "in_progress",
+    JobState.COMPLETED: "completed",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "failed",
+}
+"""Theirs has no cancelled: their client would stop polling at a word that it does not know."""
+
+_CANCELLED = ErrorBody(code="cancelled", message="The job was cancelled.")
+
+
+class VideoErrorView(BaseModel):
+    """Why there is no video. A cancelled job has the code ``cancelled``."""
+
+    code: str
+    message: str
+
+
+class VideoView(BaseModel):
+    """A job, as a video that is or will be."""
+
+    id: str = Field(description="The id of the job, also below `/jobs`.")
+    object: Literal["video"] = "video"
+    model: str
+    status: Status
+    progress: int = Field(description="Percent.")
+    created_at: int = Field(description="Seconds since 1970.")
+    completed_at: int | None = Field(description="When it ended, well or not.")
+    expires_at: int | None = Field(None, description="Always null: videos stay until deleted.")
+    prompt: str
+    size: str = Field(description="What is really made, as in `1280x720`.")
+    seconds: str = Field(description="What is really made.")
+    remixed_from_video_id: str | None
+    error: VideoErrorView | None
+    adjustments: tuple[Adjustment, ...] = Field(
+        description="Where the video is not what was asked for, and why."
+    )
+
+
+class VideoListView(BaseModel):
+    """One page."""
+
+    object: Literal["list"] = "list"
+    data: list[VideoView]
+    first_id: str | None
+    last_id: str | None = Field(description="Pass as `after` for the next page.")
+    has_more: bool
+
+
+class DeletedView(BaseModel):
+    """The video and its files are gone."""
+
+    id: str
+    object: Literal["video.deleted"] = "video.deleted"
+    deleted: Literal[True] = True
+
+
+class ModelView(BaseModel):
+    """A model that can be asked for."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(description="When this service started, in seconds since 1970.")
+    owned_by: str = Field(description="Who published the checkpoint.")
+    root: str = Field(description="The checkpoint; taken as a model's name, too.")
+    stands_in_for: str | None = Field(description="The model that this checkpoint is not.")
+
+
+class ModelListView(BaseModel):
+    """The one model of this service."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelView]
+
+
+def video_view(job: Job, live: Progress | None = None) -> VideoView:
+    """A job in their words; ``live`` is newer than the row."""
+    made = job.resolved
+    percent = int(progress_of(job, live).percent)
+    seconds = job.result.duration_seconds if job.result else made.duration
+    return VideoView(
+        id=job.id,
+        model=job.model,
+        status=_STATUS[job.state],
+        progress=100 if job.state is JobState.COMPLETED else min(percent, 99),
+        created_at=int(job.created_at),
+        completed_at=None if job.finished_at is None else int(job.finished_at),
+        prompt=made.prompt,
+        size=f"{made.width}x{made.height}",
+        seconds=f"{seconds:g}",
+        remixed_from_video_id=job.requested.get("remix_of"),
+        error=_error(job),
+        adjustments=job.adjustments,
+    )
+
+
+def reason_of(job: Job) -> ErrorBody | None:
+    """Why an ended job has no video."""
+    return _CANCELLED if job.state is JobState.CANCELLED else job.error
+
+
+def model_view(service: Service) -> ModelView:
+    """The model of this service."""
+    return ModelView(
+        id=service.spec.id,
+        created=int(psutil.Process().create_time()),
+        owned_by=service.variant.checkpoint.partition("/")[0],
+        root=service.variant.name,
+        stands_in_for=service.variant.stands_in_for,
+    )
+
+
+def _error(job: Job) -> VideoErrorView | None:
+    reason = reason_of(job)
+    if reason is None:
+        return None
+    message = f"{reason.message} {reason.hint or ''}".strip()
+    return VideoErrorView(code=reason.code, message=message)

@@ -1,0 +1,195 @@
+"""What a client asks for, and what it becomes: the request vocabulary of every service."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from common.contract.fields import (
+    FrameCount,
+    FrameRate,
+    GuidanceScale,
+    Name,
+    Options,
+    Priority,
+    Prompt,
+    SaidPrompt,
+    Seconds,
+    Seed,
+    Size,
+    Steps,
+    Variables,
+    contradiction,
+)
+from common.contract.left_out import MayBeLeftOut
+
+
+class GenerateRequest(MayBeLeftOut):
+    """The body of ``POST /generate``. Everything but ``prompt`` or ``template`` may be left out."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "prompt": "A cat walking on a beach at sunset",
+                    "duration": 5,
+                    "resolution": "1024x576",
+                    "fps": 24,
+                    "seed": 42,
+                }
+            ]
+        },
+    )
+
+    # Before the prompt, whose check looks at it.
+    template: Name | None = Field(
+        None, description="Makes the prompt, in place of `prompt`. `GET /presets` lists them."
+    )
+    variables: Variables = Field(
+        default_factory=dict, description="What the template leaves open, by name."
+    )
+    prompt: SaidPrompt | None = Field(
+        None, validate_default=True, description="What the video shows, in plain words."
+    )
+    negative_prompt: Prompt | None = Field(
+        None, description="What it should not show. Left out: the model's own default."
+    )
+    duration: Seconds | None = Field(
+        None,
+        description="Length in seconds. Give this or `num_frames`, not both. "
+        "Where a video is continued, the length of what is new.",
+    )
+    num_frames: FrameCount | None = Field(
+        None, description="Length in frames. The nearest count that the model can make is taken."
+    )
+    resolution: Size | None = Field(None, description="Width x height in pixels, as in `1024x576`.")
+    fps: FrameRate | None = Field(
+        None, description="Frames a second. Models with one native rate take that, and say so."
+    )
+    seed: Seed | None = Field(
+        None, description="Same seed, same parameters, same video. Drawn and recorded when absent."
+    )
+    num_inference_steps: Steps | None = Field(
+        None, description="Denoising steps: more is slower and finer."
+    )
+    guidance_scale: GuidanceScale | None = Field(
+        None, description="How strictly the prompt is followed. 1 is off and twice as fast."
+    )
+    image: str | None = Field(
+        None,
+        description="First frame for image-to-video, base64 (a `data:` URL is fine). "
+        "Or upload it as the multipart field `image`.",
+    )
+    generate_audio: bool | None = Field(
+        None, description="Sound with the picture, on models that make it."
+    )
+    options: Options = Field(
+        default_factory=dict, description="The model's own options, listed by `GET /info`."
+    )
+    webhook_url: HttpUrl | None = Field(
+        None, description="Called when the job has ended, where the service allows it."
+    )
+    preset: Name | None = Field(
+        None,
+        description="`draft`, `standard` or `high`: size, steps and guidance in one word, for what "
+        "is not given here. `GET /presets` lists their values.",
+    )
+    priority: Priority = Field(
+        "normal",
+        description="Place in the queue: a step is worth 50 places, so that nobody waits for ever.",
+    )
+    dry_run: bool = Field(
+        False, description="Answer what would be made and what it would cost; make nothing."
+    )
+
+    @field_validator("prompt", "negative_prompt")
+    @classmethod
+    def _printable(cls, value: str | None) -> str | None:
+        if value is not None and "\x00" in value:
+            raise ValueError("must not contain NUL characters")
+        return value
+
+    @field_validator("variables")
+    @classmethod
+    def _of_a_template(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if value and info.data.get("template", "") is None:
+            raise contradiction("there is no template that they could go into")
+        return value
+
+    @field_validator("prompt")
+    @classmethod
+    def _one_prompt(cls, value: str | None, info: ValidationInfo) -> str | None:
+        template = info.data.get("template")
+        if value is None and template is None:
+            raise contradiction("must be given, or a template in its place")
+        if value is not None and template is not None:
+            raise contradiction("the template makes it; give one of them")
+        if value is not None and not value.strip():
+            raise ValueError("must say something: it is empty")
+        return value
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.duration is not None and self.num_frames is not None:
+            raise contradiction("give duration or num_frames, not both")
+        return self
+
+
+class ResolvedRequest(BaseModel):
+    """Exactly what the model makes: every value is set and legal for the checkpoint."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    num_frames: int
+    """Frames that are made; the file has ``video_frames`` more in front."""
+    fps: float
+    seed: int
+    num_inference_steps: int
+    guidance_scale: float
+    generate_audio: bool = False
+    image: Path | None = None
+    """The input picture; in the job's record the file's name, in the worker its full path."""
+    video: Path | None = None
+    """The video that is continued; like ``image``."""
+    video_frames: int = 0
+    """How many frames of it, from its beginning, at ``fps``."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Already validated by the model's options class: ``SPEC.options(**request.options)``."""
+    preset: str | None = None
+    """Which one gave the values that the client did not."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the file plays."""
+        return (self.video_frames + self.num_frames) / self.fps
+
+    @property
+    def uploads(self) -> dict[str, Path]:
+        """The input files, by the names of their fields."""
+        named = {"image": self.image, "video": self.video}
+        return {field: path for field, path in named.items() if path is not None}
+
+
+class Adjustment(BaseModel):
+    """One value that was not taken as asked, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    requested: str | float
+    resolved: str | float
+    reason: str

@@ -1,0 +1,249 @@
+"""Turns what a client asked for into what the model can make. Pure, and never silent.
+
+Inside the checkpoint's range values are snapped to the nearest legal ones and reported as
+adjustments. Outside it, or where the aspect would change by more than 5 %, the request is
+refused with the field, the limit and the nearest legal value.
+"""
+
+import math
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from common.base.errors import InvalidRequest, Unresolvable
+from common.contract import (
+    Capability,
+    Defaults,
+    Limits,
+    ModelOptions,
+    ModelSpec,
+    Preset,
+    Variant,
+)
+from common.contract.words_of_errors import first_of, path_of, words_of
+from common.kinds.video.beginnings import Beginning, Clip, changes_of, check_beginning, limits_after
+from common.kinds.video.frame_size import Picture, default_size, legal_size
+from common.kinds.video.presets import chosen_preset
+from common.kinds.video.requests import Adjustment, GenerateRequest, ResolvedRequest
+
+_T = TypeVar("_T")
+_N = TypeVar("_N", int, float)
+
+SEED_RANGE = 2**32
+"""Drawn seeds stay below 32 bits: easy to read, and exact in every JSON reader."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A resolved request, and what had to be changed to get there."""
+
+    request: ResolvedRequest
+    adjustments: tuple[Adjustment, ...]
+
+
+@dataclass
+class _Report:
+    adjustments: list[Adjustment] = field(default_factory=list)
+
+    def note(self, name: str, asked: str | float, got: str | float, reason: str) -> None:
+        if asked != got:
+            change = Adjustment(field=name, requested=asked, resolved=got, reason=reason)
+            self.adjustments.append(change)
+
+
+def resolve(
+    request: GenerateRequest,
+    spec: ModelSpec,
+    variant: Variant,
+    beginning: Beginning = None,
+) -> Resolution:
+    """Answer what ``variant`` makes of ``request``.
+
+    Raises:
+        Unresolvable: a field is outside what the checkpoint can do.
+        InvalidRequest: ``options`` do not fit the model's own options.
+    """
+    preset = chosen_preset(request.preset, variant)
+    options, limits, report = _options(request, spec, preset), variant.limits, _Report()
+    defaults = options.adjusted(preset.applied(variant.defaults))
+    _note_stand_in(variant, report)
+    check_beginning(variant, beginning)
+    _check_negative_prompt(request, variant)
+    width, height = _size(request, limits, defaults, beginning, report)
+    fps = _fps(request, limits, defaults, report)
+    report.adjustments += changes_of(beginning, (width, height), fps)
+    limits = limits_after(beginning, limits)
+    clip = beginning if isinstance(beginning, Clip) else None
+    resolved = ResolvedRequest(
+        prompt=request.prompt or "",
+        negative_prompt=_or(request.negative_prompt, defaults.negative_prompt),
+        width=width,
+        height=height,
+        num_frames=_num_frames(request, limits, defaults, fps, report),
+        fps=fps,
+        seed=_or(request.seed, secrets.randbelow(SEED_RANGE)),
+        num_inference_steps=_steps(request, limits, defaults),
+        guidance_scale=_within(
+            "guidance_scale",
+            request.guidance_scale,
+            defaults.guidance_scale,
+            0.0,
+            limits.max_guidance_scale,
+        ),
+        generate_audio=_generate_audio(request, variant),
+        image=Path(beginning.name) if beginning and not clip else None,
+        video=Path(clip.name) if clip else None,
+        video_frames=clip.num_frames if clip else 0,
+        options=options.model_dump(mode="json"),
+        preset=request.preset,
+    )
+    return Resolution(resolved, tuple(report.adjustments))
+
+
+def _or(value: _T | None, default: _T) -> _T:
+    return default if value is None else value
+
+
+def _check_negative_prompt(request: GenerateRequest, variant: Variant) -> None:
+    if request.negative_prompt and not variant.limits.takes_negative_prompt:
+        raise Unresolvable(
+            f"{variant.name} has no use for a negative prompt.",
+            param="negative_prompt",
+            hint="Leave it out, and say in the prompt what the video shall show.",
+        )
+
+
+def _size(
+    request: GenerateRequest,
+    limits: Limits,
+    defaults: Defaults,
+    picture: Picture | None,
+    report: _Report,
+) -> tuple[int, int]:
+    if request.resolution is None:
+        return default_size(limits, defaults, picture)
+    width, height = legal_size(request.resolution, limits)
+    reason = f"sides are multiples of {limits.size_multiple}"
+    report.note("resolution", request.resolution, f"{width}x{height}", reason)
+    return width, height
+
+
+def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: _Report) -> float:
+    asked = _or(request.fps, defaults.fps)
+    if not limits.min_fps <= asked <= limits.max_fps:
+        raise Unresolvable(
+            f"fps {asked:g} is out of range: {limits.min_fps:g} to {limits.max_fps:g}.",
+            param="fps",
+            hint=f"Ask for {min(max(asked, limits.min_fps), limits.max_fps):g}.",
+        )
+    fps = _or(limits.fixed_fps, asked)
+    if request.fps is not None:
+        report.note("fps", asked, fps, f"this model always makes {fps:g} frames a second")
+    return fps
+
+
+def _num_frames(
+    request: GenerateRequest, limits: Limits, defaults: Defaults, fps: float, report: _Report
+) -> int:
+    if request.duration is None and request.num_frames is None:
+        wanted = max(_nearest_frames(defaults.num_frames, limits), limits.min_frames)
+        return min(wanted, _max_frames(limits, fps))
+    asked = _or(request.num_frames, round(_or(request.duration, 0.0) * fps))
+    name = "num_frames" if request.duration is None else "duration"
+    step, low, high = limits.frames_step, limits.min_frames, _max_frames(limits, fps)
+    # Half a step beyond either end still rounds to a legal count: that is inside the range.
+    if not low - step / 2 <= asked <= high + step / 2:
+        raise _length_refused(name, low if asked < low else high, (low, high), fps)
+    num_frames = min(max(_nearest_frames(asked, limits), low), high)
+    offset = f"{step}n+{limits.frames_offset}"
+    reason = f"frame counts are {offset if limits.frames_offset else f'multiples of {step}'}"
+    if request.duration is None:
+        report.note(name, asked, num_frames, reason)
+    else:
+        seconds = round(num_frames / fps, 3)
+        report.note(name, request.duration, seconds, f"{reason} at {fps:g} fps")
+    return num_frames
+
+
+def _nearest_frames(asked: float, limits: Limits) -> int:
+    step, offset = limits.frames_step, limits.frames_offset
+    return math.floor((asked - offset) / step + 0.5) * step + offset
+
+
+def _max_frames(limits: Limits, fps: float) -> int:
+    """The longest legal count; slow rates reach the limit in seconds first."""
+    if limits.max_seconds is None:
+        return limits.max_frames
+    within = _nearest_frames(limits.max_seconds * fps, limits)
+    return min(limits.max_frames, max(within, limits.min_frames))
+
+
+def _length_refused(name: str, nearest: int, legal: tuple[int, int], fps: float) -> Unresolvable:
+    low, high = legal
+    value = f"{nearest / fps:.2f}" if name == "duration" else f"{nearest}"
+    return Unresolvable(
+        f"{name} is out of range: {low} to {high} frames, "
+        f"{low / fps:.2f} to {high / fps:.2f} seconds at {fps:g} fps.",
+        param=name,
+        hint=f"Ask for {value}.",
+    )
+
+
+def _steps(request: GenerateRequest, limits: Limits, defaults: Defaults) -> int:
+    name, low, high = "num_inference_steps", limits.min_steps, limits.max_steps
+    steps = _within(name, request.num_inference_steps, defaults.num_inference_steps, low, high)
+    if limits.legal_steps and steps not in limits.legal_steps:
+        nearest = min(limits.legal_steps, key=lambda legal: abs(legal - steps))
+        known = ", ".join(map(str, limits.legal_steps))
+        raise Unresolvable(
+            f"{name} {steps} is none that this model can take: {known}.",
+            param=name,
+            hint=f"Ask for {nearest}; {defaults.num_inference_steps} is the default.",
+        )
+    return steps
+
+
+def _within(name: str, asked: _N | None, default: _N, low: _N, high: _N) -> _N:
+    value = _or(asked, default)
+    if not low <= value <= high:
+        raise Unresolvable(
+            f"{name} {value:g} is out of range: {low:g} to {high:g}.",
+            param=name,
+            hint=f"Ask for {min(max(value, low), high):g}; {default:g} is the default.",
+        )
+    return value
+
+
+def _generate_audio(request: GenerateRequest, variant: Variant) -> bool:
+    can = Capability.AUDIO in variant.capabilities
+    if request.generate_audio and not can:
+        raise Unresolvable(
+            f"{variant.name} makes no sound.",
+            param="generate_audio",
+            hint="Leave generate_audio out, or use a service whose /info lists audio.",
+        )
+    return _or(request.generate_audio, can)
+
+
+def _note_stand_in(variant: Variant, report: _Report) -> None:
+    """Whoever asks a service for its model is told where another one makes the video."""
+    if variant.stands_in_for:
+        reason = (
+            f"it stands in for {variant.stands_in_for}, whose weights this service does not have"
+        )
+        report.note("checkpoint", variant.stands_in_for, variant.name, reason)
+
+
+def _options(request: GenerateRequest, spec: ModelSpec, preset: Preset) -> ModelOptions:
+    try:
+        return spec.options(**{**preset.options, **request.options})
+    except ValidationError as exc:
+        first = first_of(exc)
+        path = ".".join(filter(None, ("options", path_of(first))))
+        hint = f"The options of {spec.id}: {', '.join(spec.options.model_fields) or 'none'}."
+        if first["type"] == "extra_forbidden":
+            raise Unresolvable(f"{path}: there is no such option.", param=path, hint=hint) from exc
+        raise InvalidRequest(f"{path}: {words_of(first)}.", param=path, hint=hint) from exc

@@ -1,0 +1,1 @@
+"""Files and their life: drafts, published folders, uploads, volumes."""

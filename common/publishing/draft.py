@@ -1,0 +1,76 @@
+"""One attempt's folder, until it is published: whole and safely on disk, by one rename."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.base.disk import disk_named
+from common.base.durable import fsync
+from common.base.errors import EncodingFailed
+
+VIDEO = "video.mp4"
+THUMBNAIL = "thumbnail.jpg"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One attempt's folder before anyone can see it."""
+
+    job_id: str
+    token: str
+    folder: Path
+    root: Path
+
+    @property
+    def video(self) -> Path:
+        """Where the MP4 is to be written."""
+        return self.folder / VIDEO
+
+    @property
+    def thumbnail(self) -> Path:
+        """Where the JPEG is to be written; it may be left out."""
+        return self.folder / THUMBNAIL
+
+    def publish(self, manifest: Mapping[str, Any]) -> str:
+        """Make the folder visible under the name returned, after it is safely on disk.
+
+        Job id and token are added to ``manifest``.
+
+        Raises:
+            EncodingFailed: there is no video in it.
+            StorageFull, StorageUnavailable: see ``disk_named``.
+        """
+        if not has_video(self.folder):
+            raise EncodingFailed("The video is missing.")
+        whole = {**manifest, "job_id": self.job_id, "token": self.token}
+        with disk_named():
+            (self.folder / MANIFEST).write_text(json.dumps(whole, indent=2), encoding="utf-8")
+            for file in self.folder.iterdir():
+                fsync(file)
+            fsync(self.folder)
+            self.folder.rename(self.root / self.folder.name)
+            fsync(self.root)
+        return self.folder.name
+
+    def discard(self) -> None:
+        """Remove what was written. Does nothing after `publish`, nor on a disk that fails."""
+        with contextlib.suppress(OSError):  # the next attempt removes it, or the next start
+            delete(self.folder)
+
+
+def has_video(folder: Path) -> bool:
+    """Whether there is a video in it that is not empty."""
+    video = folder / VIDEO
+    return video.is_file() and video.stat().st_size > 0
+
+
+def delete(folder: Path) -> None:
+    """Remove a folder, if it is there."""
+    while folder.exists():
+        with contextlib.suppress(FileNotFoundError):  # somebody else deletes it too
+            shutil.rmtree(folder)

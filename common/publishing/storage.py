@@ -1,0 +1,235 @@
+"""Finished videos on disk. A job's files appear all at once, or not at all.
+
+The unit is a folder, ``<root>/<job id>-<token>/``, with the video, its thumbnail and a manifest.
+It is filled below ``.partial`` and renamed into place, so that a crash at any moment leaves either
+the whole folder or something that the sweep of the next start takes away.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from common.base.disk import disk_named
+from common.base.durable import fsync
+from common.publishing.draft import MANIFEST, THUMBNAIL, VIDEO, Draft, delete, has_video
+from common.publishing.ownership import read_identity, write_identity
+from common.publishing.previews import PreviewFiles
+
+SPRITESHEET = "spritesheet.jpg"
+"""Made when somebody first asks for it."""
+UNCLAIMED = ".unclaimed"
+"""Finished videos that belong to no job and could not be taken back: nothing deletes them."""
+_PARTIAL = ".partial"
+_PREVIEWS = ".previews"
+GONE = ".gone"
+"""The end of an unfinished name that is being removed."""
+_ID = re.compile(r"[0-9a-f]{32}")
+_FOLDER = re.compile(r"([0-9a-f]{32})-([0-9a-f]{32})")
+
+Manifest = dict[str, Any]
+
+
+class Storage:
+    """The outputs folder of one service.
+
+    Calls block on the disk. Ids and tokens are 32 lowercase hexadecimal digits; anything else is
+    a ValueError, so that no name from outside becomes a path.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._partial = root / _PARTIAL
+        self.previews = PreviewFiles(root / _PREVIEWS)
+        with disk_named():
+            self._partial.mkdir(parents=True, exist_ok=True)
+
+    def begin(self, job_id: str, token: str) -> Draft:
+        """An empty folder for one attempt; what earlier attempts left unfinished is removed.
+
+        Raises:
+            StorageFull, StorageUnavailable: see ``disk_named``.
+        """
+        name = _folder_name(job_id, token)
+        folder = self._partial / name
+        with disk_named():
+            for stale in self._partial.glob(f"{job_id}-*"):
+                delete(stale)
+            folder.mkdir()  # no parents: where they are missing, this is another disk
+        return Draft(job_id, token, folder, self._root)
+
+    def adopt(self, job_id: str, token: str) -> tuple[str, Manifest] | None:
+        """Give a folder that an earlier attempt published to the attempt ``token``.
+
+        It is there when that attempt ended between its rename and its record. The manifest is
+        returned as it was written, with the token of the attempt that made the video. Folders
+        without a readable manifest or without a video are removed.
+
+        Raises:
+            StorageFull, StorageUnavailable: see ``disk_named``.
+        """
+        name = _folder_name(job_id, token)
+        with disk_named():
+            newest = self._newest(job_id)
+            if newest is None:
+                return None
+            newest[0].rename(self._root / name)
+            fsync(self._root)
+        return name, newest[1]
+
+    def _newest(self, job_id: str) -> tuple[Path, Manifest] | None:
+        newest: tuple[Path, Manifest] | None = None
+        for folder in self._published(job_id):
+            manifest = _read_manifest(folder, job_id)
+            if newest is None and manifest is not None:
+                newest = (folder, manifest)
+            else:
+                self._take_away(folder)
+        return newest
+
+    def is_finished(self, job_id: str) -> bool:
+        """Whether an attempt has published this job's video, and only its record is missing."""
+        with disk_named():
+            found = self._published(job_id)
+            return any(_read_manifest(folder, job_id) is not None for folder in found)
+
+    def withdraw(self, job_id: str, token: str) -> None:
+        """Remove what one attempt published, when its record was refused."""
+        self._take_away(self._root / _folder_name(job_id, token))
+
+    def remove(self, job_id: str) -> None:
+        """Remove everything of a job, finished and unfinished.
+
+        Raises:
+            StorageFull, StorageUnavailable: see ``disk_named``.
+        """
+        if not _ID.fullmatch(job_id):
+            raise ValueError("a job id is 32 hexadecimal digits")
+        with disk_named():
+            for folder in self._published(job_id):
+                self._take_away(folder)
+            for partial in self._partial.glob(f"{job_id}-*"):
+                delete(partial)
+        self.previews.remove(job_id)
+
+    def folders(self) -> Iterator[str]:
+        """The names of all published folders, read from the disk as they are asked for.
+
+        In no order. One that is published or removed meanwhile may come or not. Other names in
+        there are not ours.
+        """
+        return (name for name in names_in(self._root) if _FOLDER.fullmatch(name))
+
+    def is_published(self, folder: str) -> bool:
+        """Whether there is a folder of this name now."""
+        return (self._root / folder).is_dir()
+
+    def manifest(self, folder: str) -> Manifest | None:
+        """What is written of a published folder; None unless it is whole."""
+        return _read_manifest(self._root / folder, job_of(folder))
+
+    def published_at(self, folder: str) -> float:
+        """When a folder was published, in seconds since the epoch."""
+        return _modified(self._root / folder) / 1e9
+
+    def identity(self) -> str | None:
+        """The name that the job database of these outputs bears too."""
+        return read_identity(self._root)
+
+    def set_identity(self, identity: str) -> None:
+        """Belong to a job database. Raises StorageFull."""
+        write_identity(self._root, identity)
+
+    @property
+    def unclaimed(self) -> Path:
+        """Where `set_aside` puts folders."""
+        return self._root / UNCLAIMED
+
+    def take_away(self, folder: str) -> None:
+        """Remove one published folder."""
+        self._take_away(self._root / folder)
+
+    def set_aside(self, folder: str) -> bool:
+        """Put a published folder where nothing looks, and nothing is deleted: `UNCLAIMED`.
+
+        One without a video is removed. Answers whether there was one.
+        """
+        if not has_video(self._root / folder):
+            self.take_away(folder)
+            return False
+        self.unclaimed.mkdir(exist_ok=True)
+        (self._root / folder).rename(self.unclaimed / folder)
+        return True
+
+    def unfinished(self) -> Iterator[str]:
+        """The names of what attempts and removals have left unfinished, or still work on."""
+        return names_in(self._partial)
+
+    def clear_unfinished(self, name: str) -> None:
+        """Remove one of those."""
+        delete(self._partial / name)
+
+    def path(self, folder: str, name: str) -> Path:
+        """The path of one published file, which may be missing.
+
+        Raises:
+            ValueError: not the name of a folder of ours, or not one of its files.
+        """
+        if not _FOLDER.fullmatch(folder) or name not in (VIDEO, THUMBNAIL, SPRITESHEET, MANIFEST):
+            raise ValueError("no such file in the outputs folder")
+        return self._root / folder / name
+
+    def free_bytes(self) -> int:
+        """Bytes that may still be written to the volume."""
+        return shutil.disk_usage(self._root).free
+
+    def _published(self, job_id: str) -> list[Path]:
+        """A job's published folders, newest first."""
+        mine = (self._root / name for name in self.folders() if name.startswith(job_id))
+        return sorted(mine, key=_modified, reverse=True)
+
+    def _take_away(self, folder: Path) -> None:
+        """Out of sight in one step, then deleted: nobody sees half a folder."""
+        hidden = self._partial / f"{folder.name}{GONE}"
+        delete(hidden)
+        with contextlib.suppress(FileNotFoundError):  # somebody else was faster
+            folder.rename(hidden)
+        delete(hidden)
+
+
+def _folder_name(job_id: str, token: str) -> str:
+    name = f"{job_id}-{token}"
+    if not (_ID.fullmatch(job_id) and _ID.fullmatch(token)):
+        raise ValueError("a job id and a token are 32 hexadecimal digits each")
+    return name
+
+
+def job_of(name: str) -> str:
+    """The id of the job whose published or unfinished folder has this name."""
+    return name.partition("-")[0]
+
+
+def names_in(folder: Path) -> Iterator[str]:
+    """What is in a folder, as it is read; nothing where there is none."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            yield entry.name
+
+
+def _modified(folder: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return folder.stat().st_mtime_ns
+    return 0
+
+
+def _read_manifest(folder: Path, job_id: str) -> Manifest | None:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a disk that fails tells nothing
+        return None
+    ours = isinstance(manifest, dict) and manifest.get("job_id") == job_id
+    return manifest if ours and has_video(folder) else None

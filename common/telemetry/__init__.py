@@ -1,0 +1,1 @@
+"""What monitoring sees: metrics and traces."""

@@ -1,0 +1,1 @@
+"""The API process's side of a worker: starts, wakes, watches and ends it."""

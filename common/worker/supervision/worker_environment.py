@@ -1,0 +1,59 @@
+"""What a worker finds in its environment: what it reads, and no secret of the door.
+
+It runs the model's libraries on what clients send, and anybody of the same user reads its
+environment in ``/proc``. A list of what may pass, since nobody knows what else is set here.
+"""
+
+import re
+from collections.abc import Mapping
+
+from common.base.settings import Settings
+from common.base.settings.auth import AuthSettings
+from common.base.settings.page import UiSettings
+from common.base.settings.tracing import TracingSettings
+from common.base.settings.webhooks import WebhookSettings
+
+_OF_THE_API = (AuthSettings, TracingSettings, UiSettings, WebhookSettings)
+"""Keys, tokens, signatures, collectors: the worker speaks with nobody but the job store."""
+SETTINGS = frozenset(Settings.model_fields) - {
+    name for part in _OF_THE_API for name in part.model_fields
+}
+"""Those that a worker reads."""
+
+_NAMES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE"),
+        *(
+            "CC",
+            "CXX",
+            "VENV",
+            "VIRTUAL_ENV",
+            "IMAGEIO_FFMPEG_EXE",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+        ),
+    }
+)
+_PREFIXES = (
+    *("LC_", "LD_", "PYTHON", "MALLOC_", "XDG_"),
+    "PG",  # libpq reads what DATABASE_URL leaves out
+    *("CUDA", "NVIDIA_", "CUBLAS", "CUDNN", "NCCL_", "TORCH", "PYTORCH_", "TRITON_"),
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "ONEDNN_", "DNNL_", "ATEN_"),
+    *("HF_", "TRANSFORMERS_", "DIFFUSERS_", "TOKENIZERS_", "SAFETENSORS_", "ACCELERATE_", "BNB_"),
+)
+_SECRET = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|KEY)(_|$)")
+"""Nor, among those, the hub's token: a worker loads what is on disk. PGPASSWORD is needed."""
+
+
+def worker_environment(model_id: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of a service's environment that the worker of one model gets."""
+    return {name: value for name, value in environment.items() if _passes(name.upper(), model_id)}
+
+
+def _passes(name: str, model_id: str) -> bool:
+    own = f"{model_id.upper()}_"
+    setting = name.removeprefix(own).lower()
+    if setting in Settings.model_fields:
+        return setting in SETTINGS
+    listed = name in _NAMES or name.startswith((*_PREFIXES, own))
+    return listed and not _SECRET.search(name)
