@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from common.base.errors import CheckpointError
 from common.base.settings import SettingsError
-from common.contract.model import Adapter, ModelSpec, Variant
+from common.contract.model import ModelSpec
+from common.contract.variants import Adapter, Checkpoint, Variant
 
 OTHER_CHECKPOINT = (
     "Fetching it again cannot help. Leave CHECKPOINT unset: the default is what was tested here."
@@ -16,21 +17,6 @@ OTHER_CHECKPOINT = (
 """The way out where files are whole, and another model's."""
 
 _COMMIT = re.compile("[0-9a-f]{40}")
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A checkpoint on disk. ``revision`` is the commit that the cache says it is.
-
-    With an adapter, ``id`` and ``revision`` name both: they are what a job says made it.
-    """
-
-    id: str
-    revision: str
-    path: Path
-    adapter: Path | None = None
-    """The adapter's file."""
-    stands_in_for: str | None = None
 
 
 def download_command(repository: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from common.contract.model import Phase
+from common.contract.context import Phase
 
 EXIT_CLEAN = 0
 EXIT_RESTART = 75

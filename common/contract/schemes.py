@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from common.contract.model import Quantization
+from common.contract.loading import Quantization
 
 PACKAGES = {
     Quantization.NF4: "bitsandbytes",

@@ -29,10 +29,10 @@ from common.contract.fields import (
     Variables,
     contradiction,
 )
-from common.contract.left_out import MayBeLeftOut
+from common.contract.work import Resolved, WorkRequest
 
 
-class GenerateRequest(MayBeLeftOut):
+class GenerateRequest(WorkRequest):
     """The body of ``POST /generate``. Everything but ``prompt`` or ``template`` may be left out."""
 
     model_config = ConfigDict(
@@ -145,10 +145,8 @@ class GenerateRequest(MayBeLeftOut):
         return self
 
 
-class ResolvedRequest(BaseModel):
+class ResolvedRequest(Resolved):
     """Exactly what the model makes: every value is set and legal for the checkpoint."""
-
-    model_config = ConfigDict(frozen=True)
 
     prompt: str
     negative_prompt: str
@@ -183,13 +181,7 @@ class ResolvedRequest(BaseModel):
         named = {"image": self.image, "video": self.video}
         return {field: path for field, path in named.items() if path is not None}
 
-
-class Adjustment(BaseModel):
-    """One value that was not taken as asked, and why."""
-
-    model_config = ConfigDict(frozen=True)
-
-    field: str
-    requested: str | float
-    resolved: str | float
-    reason: str
+    @property
+    def title(self) -> str:
+        """The prompt."""
+        return self.prompt

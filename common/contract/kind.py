@@ -1,0 +1,159 @@
+"""A kind of work: what a client may ask, what that becomes, and what is published.
+
+The job table, the worker, the memory pool, the routes and the rest of the core know this protocol
+and no kind. A model's SPEC names its kind. Parts that only one process needs are imported when they
+are asked for: the worker never reads requests, the API process never encodes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from common.base.settings import Settings
+from common.contract.context import Phase
+from common.contract.variants import Checkpoint, Variant
+from common.contract.work import JobResult, Medias, Resolution, Resolved, SentFile, Upload, Work
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file of a finished job's folder. The first of a kind's files is what the job was for."""
+
+    name: str
+    media_type: str
+    route: str | None = None
+    """Below ``/jobs/{id}/``; None where no route of the core answers it."""
+    summary: str = ""
+    """Of the route, in the description of the API."""
+    description: str = ""
+    optional: bool = False
+    """It may be missing: the result says so by ``has_<route>``, and the link is null."""
+    missing: str = ""
+    """What is said of it then."""
+
+    def made(self, result: JobResult | None) -> bool:
+        """Whether a job has it; one without a result may get it."""
+        return result is None or bool(getattr(result, f"has_{self.route}", True))
+
+
+@dataclass(frozen=True)
+class Making:
+    """One job between the model's product and its files, in the worker."""
+
+    job_id: str
+    model: str
+    request: Any
+    """The kind's ``Resolved``, with full paths to the uploads."""
+    checkpoint: Checkpoint
+    folder: Path
+    """Where the files go; nobody sees them before all are there."""
+    look: Callable[[], None]
+    """Call it often. Raises JobCancelled, JobReleased."""
+    model_done: Callable[[], None]
+    """Call it once nothing more is drawn from the model: the GPU is another's from then on."""
+    progress: Callable[[Phase], None]
+
+
+class Intake(Protocol):
+    """What one service takes in: its kind, for its checkpoint, under its operator's settings."""
+
+    def look(
+        self, request: Any, files: Mapping[str, SentFile], job_id: str
+    ) -> Callable[[], tuple[Upload, ...]] | None:
+        """How to look at the uploads of a request; None where it has none. Blocks when called.
+
+        Raises:
+            InvalidRequest: they do not go together; when called, one is not what it should be.
+        """
+
+    async def resolve(self, request: Any, uploads: Medias) -> Resolution:
+        """What the model makes of a request.
+
+        Raises:
+            InvalidRequest: naming the field, the limit and the way out.
+        """
+
+
+class Publisher(Protocol):
+    """Turns the model's products into files. One for each worker."""
+
+    def publish(self, product: Any, making: Making) -> JobResult:
+        """Consume the product, write the kind's files, say what was made.
+
+        Timings, and how many were made together, are added to the answer.
+
+        Raises:
+            EncodingFailed: the product is not what it should be.
+            JobCancelled, JobReleased: from ``making.look``.
+        """
+
+
+class Kind(Protocol):
+    """See above. Everything here is one object without state, shared by all jobs."""
+
+    name: str
+    """Is stored with each job."""
+    noun: str
+    """What a job makes, for people: "video"."""
+
+    request: type[BaseModel]
+    """A ``WorkRequest``: the body of ``POST /generate``."""
+    inline: frozenset[str]
+    """Fields of it that hold a whole file, which no record repeats."""
+    uploads: Mapping[str, str]
+    """Files that a form may bring beside the fields, and what they are, for the description."""
+    batch_examples: Mapping[str, Any]
+    """Of bodies of ``POST /generate/batch``, for the description."""
+
+    resolved: type[Resolved]
+    nothing: Resolved
+    """Stands for one that cannot be read."""
+    result: type[JobResult]
+    result_view: type[BaseModel]
+    """What clients read of a result, by the same names."""
+    clip_view: type[BaseModel]
+    """What a batch's manifest says of a finished job: fields of the job, its request, its result."""
+
+    files: tuple[PublishedFile, ...]
+    routers: tuple[str, ...]
+    """Addresses, ``module:NAME``, of FastAPI routers of its own, in the order of matching."""
+    tags: tuple[Mapping[str, str], ...]
+    """Of those routers, for the description of the API."""
+
+    def bounded(self, variant: Any, settings: Settings) -> Any:
+        """The checkpoint with the operator's own limits, where those are narrower."""
+
+    def intake(
+        self, model: str, options: type[BaseModel], variant: Any, settings: Settings
+    ) -> Intake:
+        """For the API process. ``options``: the model's own ones."""
+
+    def publisher(self, settings: Settings) -> Publisher:
+        """For the worker."""
+
+    def usual(self, variant: Any) -> Sequence[Any]:
+        """Jobs that say nothing, the plain one first: what a service must have memory for."""
+
+    def shape(self, request: Any) -> str:
+        """All that decides a job's peak of memory; words and seeds do not."""
+
+    def smaller(self, variant: Any, request: Any) -> Iterator[Iterator[tuple[str, Any]]]:
+        """Ways to ask for less: along each, how to say it, and the request, the largest first."""
+
+    def work(self, request: Any, cost: float) -> Work:
+        """What there is to do, for the estimates; ``cost`` by the model's own formula."""
+
+    def together(self, request: Any) -> str | None:
+        """Names what must be equal in a fused batch; None where a job is made alone."""
+
+
+def main_file(kind: Kind) -> PublishedFile:
+    """What a job of this kind is for."""
+    return kind.files[0]
+
+
+def plain(kind: Kind, variant: Variant) -> Any:
+    """The job that says nothing at all."""
+    return kind.usual(variant)[0]

@@ -1,0 +1,123 @@
+"""What a request becomes, and what came of it: the parts that every kind of work has.
+
+A kind's own classes add its fields. They are read back from a job's row as the kind's classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict, HttpUrl
+
+from common.contract.fields import Priority
+from common.contract.left_out import MayBeLeftOut
+
+
+class WorkRequest(MayBeLeftOut):
+    """The body of ``POST /generate``. A kind declares all of its fields, these among them."""
+
+    if TYPE_CHECKING:  # declared here they would come first, in the description and in errors
+        webhook_url: HttpUrl | None
+        priority: Priority
+        dry_run: bool
+
+
+class Resolved(BaseModel):
+    """Exactly what the model makes: every value is set and legal for the checkpoint."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @property
+    def uploads(self) -> dict[str, Path]:
+        """The input files, by the names of their fields."""
+        return {}
+
+    @property
+    def title(self) -> str:
+        """Words that people know it by: of its file's name, and in lists."""
+        return ""
+
+
+class Adjustment(BaseModel):
+    """One value that was not taken as asked, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    requested: str | float
+    resolved: str | float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A resolved request, and what had to be changed to get there."""
+
+    request: Any
+    """A ``Resolved`` of the kind."""
+    adjustments: tuple[Adjustment, ...]
+
+
+class JobResult(BaseModel):
+    """What was made, as it is recorded. ``folder`` holds the kind's files and manifest.json."""
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: str
+    size_bytes: int
+    """Of the first of the kind's files."""
+    checkpoint: str
+    revision: str
+    stands_in_for: str | None = None
+    timings: dict[str, float] = {}
+    """Seconds by phase; its part of those that were shared."""
+    fused: int = 1
+    """How many jobs were denoised together, this one included."""
+
+
+class SentFile(Protocol):
+    """A file that a client sent, whole and on disk or in memory."""
+
+    @property
+    def file(self) -> BinaryIO: ...
+    @property
+    def size(self) -> int | None: ...
+
+
+class Media(Protocol):
+    """What is known of an upload before the job."""
+
+    field: ClassVar[str]
+    """Of the request: where it came in."""
+
+    @property
+    def name(self) -> str:
+        """Of the stored file: named after the job, never by the client."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A checked upload: as sent, and what it is."""
+
+    file: BinaryIO
+    media: Any
+    """A ``Media`` of the kind."""
+    summary: str
+    """Its format and size, for the record of what was asked."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job has to do, for the estimates."""
+
+    cost: float
+    """Operations, by the model's own formula."""
+    size: int
+    """Of all that is made, in the kind's own unit; of videos, pixels of all frames."""
+    steps: int
+    """Denoising steps; 1 where a kind has none."""
+
+
+Medias = Sequence[Any]
+"""``Media`` of the kind, in the order of its upload fields."""

@@ -1,0 +1,120 @@
+"""Videos, as the core sees them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from common.base.settings import Settings
+from common.contract import Intake, ModelOptions, Publisher, Work
+from common.kinds.video import files, fusing, sizing
+from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.result import ClipView, ResultView, VideoResult
+from common.kinds.video.variants import VideoVariant
+
+_OPENAI = "common.kinds.video.openai"
+
+
+class VideoKind:
+    """Videos from words, pictures and videos, with sound where the model makes it."""
+
+    name = "video"
+    noun = "video"
+
+    request = GenerateRequest
+    inline = frozenset({"image"})
+    uploads: Mapping[str, str] = {
+        "image": "PNG, JPEG, WebP, GIF, AVIF, HEIC or BMP; an animation's first frame.",
+        "video": "MP4, MOV, MKV or WebM: goes on from its first frames, on models that"
+        " list `video_continuation`. `duration` and `num_frames` count what is new.",
+    }
+    batch_examples: Mapping[str, Any] = {
+        "requests": {
+            "summary": "Whole requests",
+            "value": {
+                "name": "animals",
+                "requests": [
+                    {"prompt": "A cat walking on a beach", "seed": 1},
+                    {"prompt": "A dog in the snow", "duration": 3},
+                ],
+            },
+        },
+        "varied": {
+            "summary": "One request with two prompts and three seeds: six videos",
+            "value": {
+                "request": {"duration": 3, "resolution": "1024x576"},
+                "prompts": ["A cat walking on a beach", "A dog in the snow"],
+                "seeds": [1, 2, 3],
+            },
+        },
+    }
+
+    resolved = ResolvedRequest
+    nothing = ResolvedRequest(
+        prompt="",
+        negative_prompt="",
+        width=1,
+        height=1,
+        num_frames=1,
+        fps=1,
+        seed=0,
+        num_inference_steps=1,
+        guidance_scale=1,
+    )
+    result = VideoResult
+    result_view = ResultView
+    clip_view = ClipView
+
+    files = (files.VIDEO, files.THUMBNAIL, files.SPRITESHEET)
+    routers = (
+        "common.kinds.video.routes_presets:router",
+        *(f"{_OPENAI}.{name}:router" for name in ("routes_sync", "routes_videos")),
+        *(f"{_OPENAI}.{name}:router" for name in ("routes_content", "routes_models")),
+    )
+    """/v1/videos/sync is no video's id."""
+    tags: tuple[Mapping[str, str], ...] = (
+        {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
+    )
+
+    def bounded(self, variant: VideoVariant, settings: Settings) -> VideoVariant:
+        """The variant with the operator's longest video, where that is shorter."""
+        most = settings.max_duration_seconds
+        if most is None:
+            return variant
+        seconds = min(most, variant.limits.max_seconds or most)
+        return replace(variant, limits=replace(variant.limits, max_seconds=seconds))
+
+    def intake(
+        self, model: str, options: type[ModelOptions], variant: VideoVariant, settings: Settings
+    ) -> Intake:
+        """Reads what a video may begin with, and resolves."""
+        from common.kinds.video.intake import VideoIntake
+
+        return VideoIntake.of(model, options, variant, settings)
+
+    def publisher(self, settings: Settings) -> Publisher:
+        """Encodes."""
+        from common.kinds.video.publisher import VideoPublisher
+
+        return VideoPublisher.of(settings)
+
+    def usual(self, variant: VideoVariant) -> Sequence[ResolvedRequest]:
+        return sizing.usual(variant)
+
+    def shape(self, request: ResolvedRequest) -> str:
+        return sizing.shape(request)
+
+    def smaller(
+        self, variant: VideoVariant, request: ResolvedRequest
+    ) -> Iterator[Iterator[tuple[str, ResolvedRequest]]]:
+        return sizing.smaller(variant, request)
+
+    def work(self, request: ResolvedRequest, cost: float) -> Work:
+        return sizing.work(request, cost)
+
+    def together(self, request: ResolvedRequest) -> str | None:
+        return fusing.together(request)
+
+
+VIDEO_KIND = VideoKind()

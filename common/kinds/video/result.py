@@ -1,0 +1,52 @@
+"""What is recorded and told of a finished video."""
+
+from pydantic import BaseModel, Field
+
+from common.contract.work import JobResult
+from common.kinds.video.requests import ResolvedRequest
+
+
+class VideoResult(JobResult):
+    """What was made. ``folder`` holds video.mp4, manifest.json and mostly thumbnail.jpg."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+    duration_seconds: float
+    has_audio: bool
+    has_thumbnail: bool = True
+
+
+class ResultView(BaseModel):
+    """The finished video."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+    duration_seconds: float
+    size_bytes: int
+    has_audio: bool
+    checkpoint: str = Field(description="The checkpoint that really made it.")
+    revision: str
+    stands_in_for: str | None = Field(None, description="The model that this checkpoint is not.")
+    timings: dict[str, float] = Field(description="Seconds spent in each phase.")
+    fused: int = Field(1, description="Jobs denoised together; `timings` has this one's part.")
+
+
+class ClipView(BaseModel):
+    """One finished video, and how to make it again."""
+
+    index: int = Field(description="Its place in the batch, from 0.")
+    file: str = Field(description="Its name in the ZIP.")
+    job_id: str
+    prompt: str
+    seed: int
+    resolved: ResolvedRequest = Field(description="Exactly what the model made.")
+    model: str
+    checkpoint: str = Field(description="The checkpoint that really made it.")
+    revision: str
+    stands_in_for: str | None = Field(description="The model that this checkpoint is not.")
+    duration_seconds: float
+    size_bytes: int

@@ -1,0 +1,84 @@
+"""What decides how much memory and time a video takes, and how to ask for less."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from common.contract.work import Work
+from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.variants import Capability, Limits, Preset, VideoVariant
+
+_SMALLER = (0.75, 0.5, 0.25)
+_PLAIN = Preset()
+
+
+def usual(variant: VideoVariant) -> tuple[ResolvedRequest, ...]:
+    """The job that says nothing, and those that say a preset only."""
+    return tuple(usual_request(variant, preset) for preset in (_PLAIN, *variant.presets))
+
+
+def usual_request(variant: VideoVariant, preset: Preset = _PLAIN) -> ResolvedRequest:
+    """A job that says nothing but its preset; from a picture where the checkpoint takes one."""
+    defaults = preset.applied(variant.defaults)
+    pictures = Capability.IMAGE_TO_VIDEO in variant.capabilities
+    return ResolvedRequest(
+        prompt="",
+        negative_prompt=defaults.negative_prompt,
+        width=defaults.width,
+        height=defaults.height,
+        num_frames=defaults.num_frames,
+        fps=defaults.fps,
+        seed=0,
+        num_inference_steps=defaults.num_inference_steps,
+        guidance_scale=defaults.guidance_scale,
+        image=Path("picture") if pictures else None,
+        options=dict(preset.options),
+    )
+
+
+def shape(request: ResolvedRequest) -> str:
+    """All that decides a job's peak; prompts and seeds do not."""
+    options = json.dumps(request.options, sort_keys=True, default=str)
+    flags = [
+        "image" if request.image else "",
+        "audio" if request.generate_audio else "",
+        "guided" if request.guidance_scale > 1 else "",
+        hashlib.sha256(options.encode()).hexdigest()[:8],
+    ]
+    size = f"{request.width}x{request.height}x{request.num_frames}"
+    return " ".join([size, *filter(None, flags)])
+
+
+def work(request: ResolvedRequest, cost: float) -> Work:
+    """Its size is in pixels of all frames."""
+    pixels = request.width * request.height * (request.num_frames + request.video_frames)
+    return Work(cost, pixels, request.num_inference_steps)
+
+
+def smaller(
+    variant: VideoVariant, request: ResolvedRequest
+) -> Iterator[Iterator[tuple[str, ResolvedRequest]]]:
+    """By its picture, then by its length."""
+    ways: tuple[Callable[[Limits, ResolvedRequest], Iterator[tuple[str, ResolvedRequest]]], ...]
+    ways = (_by_size, _by_length)
+    for way in ways:
+        yield way(variant.limits, request)
+
+
+def _by_size(limits: Limits, request: ResolvedRequest) -> Iterator[tuple[str, ResolvedRequest]]:
+    multiple = limits.size_multiple
+    for share in _SMALLER:
+        width, height = (
+            max(limits.min_side, int(side * share) // multiple * multiple)
+            for side in (request.width, request.height)
+        )
+        fewer = request.model_copy(update={"width": width, "height": height})
+        yield f"resolution {width}x{height}", fewer
+
+
+def _by_length(limits: Limits, request: ResolvedRequest) -> Iterator[tuple[str, ResolvedRequest]]:
+    for share in _SMALLER:
+        steps = int((request.num_frames - limits.frames_offset) * share) // limits.frames_step
+        count = max(limits.min_frames, steps * limits.frames_step + limits.frames_offset)
+        yield f"num_frames {count}", request.model_copy(update={"num_frames": count})

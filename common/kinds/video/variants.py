@@ -1,0 +1,121 @@
+"""What a checkpoint can do: its capabilities, its limits, and what a request gets by default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from common.contract.variants import Variant
+
+
+class Capability(StrEnum):
+    """What a checkpoint can do."""
+
+    TEXT_TO_VIDEO = "text_to_video"
+    IMAGE_TO_VIDEO = "image_to_video"
+    VIDEO_CONTINUATION = "video_continuation"
+    AUDIO = "audio"
+
+
+@dataclass(frozen=True)
+class VideoInput:
+    """What a checkpoint takes of a video that it continues: the first frames of it, at ``fps``.
+
+    Of ``max_frames`` at most; what is over a multiple of ``frames_step`` is left out.
+    """
+
+    fps: float
+    min_frames: int
+    max_frames: int
+    frames_step: int
+
+    def taken(self, num_frames: int) -> int:
+        """How many frames of so many at ``fps`` are continued."""
+        return min(num_frames, self.max_frames) // self.frames_step * self.frames_step
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The range a checkpoint can make. Inside it requests are snapped, outside it refused.
+
+    Sides are in pixels and multiples of ``size_multiple``; legal frame counts are
+    ``frames_step * n + frames_offset``; ``fixed_fps`` set means that every accepted fps becomes
+    this one. ``max_seconds`` bounds the length where a model knows time rather than frames.
+    ``legal_steps`` are the only numbers of denoising steps; empty is every one in the range.
+    """
+
+    size_multiple: int
+    min_side: int
+    max_side: int
+    max_pixels: int
+    frames_step: int
+    min_frames: int
+    max_frames: int
+    frames_offset: int = 1
+    min_fps: float = 8
+    max_fps: float = 60
+    fixed_fps: float | None = None
+    max_seconds: float | None = None
+    min_steps: int = 1
+    max_steps: int = 100
+    legal_steps: tuple[int, ...] = ()
+    max_guidance_scale: float = 20
+    takes_negative_prompt: bool = True
+    video_input: VideoInput | None = None
+    """Set where a checkpoint continues videos."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a request gets that does not say."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+    num_inference_steps: int
+    guidance_scale: float
+    negative_prompt: str = ""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A level of quality, by one word: what it changes of a checkpoint's defaults.
+
+    What is None stays the default; what a request says itself always wins.
+    """
+
+    size: tuple[int, int] | None = None
+    """Width and height in pixels; of a picture's video, the area only."""
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Of the model's own ones."""
+    name: str = ""
+    description: str = ""
+
+    def applied(self, defaults: Defaults) -> Defaults:
+        """What a request under this preset gets that does not say."""
+        width, height = self.size or (defaults.width, defaults.height)
+        return replace(
+            defaults,
+            width=width,
+            height=height,
+            num_inference_steps=self.num_inference_steps or defaults.num_inference_steps,
+            guidance_scale=_or(self.guidance_scale, defaults.guidance_scale),
+        )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+@dataclass(frozen=True)
+class VideoVariant(Variant):
+    """One checkpoint that makes videos, and what it can do."""
+
+    capabilities: frozenset[Capability]
+    limits: Limits
+    defaults: Defaults
+    presets: tuple[Preset, ...] = ()
+    """All legal for this checkpoint."""
