@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,6 @@ from common.jobs.opening import check_database, open_store
 from common.jobs.queue import JobQueue
 from common.jobs.rolling_backup import RollingBackup
 from common.jobs.webhooks.signing import open_signer
-from common.kinds.video.templates.folder import PACKAGED, TemplateFolder
 from common.memory.demand import Appraiser
 from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
@@ -85,7 +83,7 @@ def _serve(address: str) -> None:
     if settings.otel_exporter_otlp_endpoint:
         check_installed()
     with locked(settings, spec.id), named(settings, spec.id) as name:
-        join_outputs(settings, spec.id)
+        join_outputs(settings, spec)
         close_to_others(*settings.folders_of(spec.id))
         mark_volumes(settings, spec.id)
         make_service = partial(build_service, address, spec, settings, name=name)
@@ -132,37 +130,30 @@ def named(settings: Settings, model_id: str) -> Iterator["NameLock | None"]:
         lock.close()
 
 
-def join_outputs(settings: Settings, model_id: str, *, adopt: bool = False) -> None:
+def join_outputs(settings: Settings, spec: ModelSpec, *, adopt: bool = False) -> None:
     """See that job database and outputs belong together.
 
     Raises:
         OutputsMismatch, StoreDamaged, StoreUnavailable.
     """
-    check_database(settings, model_id)
-    store = open_store(settings, model_id)
+    check_database(settings, spec.id)
+    store = open_store(settings, spec)
     try:
-        share_identity(store, Storage(settings.outputs_of(model_id)), adopt=adopt)
+        storage = Storage(settings.outputs_of(spec.id), spec.kind.files)
+        share_identity(store, storage, adopt=adopt)
     finally:
         store.close()
-
-
-def _within(variant: Variant, max_seconds: float | None) -> Variant:
-    """The variant with the operator's own limit, where that is shorter."""
-    if max_seconds is None:
-        return variant
-    seconds = min(max_seconds, variant.limits.max_seconds or max_seconds)
-    return replace(variant, limits=replace(variant.limits, max_seconds=seconds))
 
 
 def build_service(
     address: str, spec: ModelSpec, settings: Settings, *, name: "NameLock | None" = None
 ) -> Service:
     """Put the parts together."""
-    variant = _within(choose_variant(spec, settings.checkpoint), settings.max_duration_seconds)
+    variant: Variant = spec.kind.bounded(choose_variant(spec, settings.checkpoint), settings)
     pool = open_pool(settings)
-    store = open_store(settings, spec.id)
+    store = open_store(settings, spec)
     queue = JobQueue(store, settings.max_queue, settings.max_jobs_per_key)
-    storage = Storage(settings.outputs_of(spec.id))
+    storage = Storage(settings.outputs_of(spec.id), spec.kind.files)
     volumes = open_volumes(settings, spec.id)
     meters = Meters(spec.id)
     tracing = open_tracing(settings, spec.id)
@@ -208,7 +199,7 @@ def build_service(
         keeper=Keeper(meters.restart, meters.begun),
         appraiser=Appraiser.of(spec, settings, pool.capacity_bytes, pool.probe.read().kind),
         meters=meters,
-        templates=TemplateFolder(settings.templates_dir or PACKAGED),
+        intake=spec.kind.intake(spec.id, spec.options, variant, settings),
         name=name,
         gpu=open_gpu(),
         tracing=tracing,

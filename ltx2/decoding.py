@@ -11,7 +11,8 @@ import torch
 from diffusers import LTX2Pipeline
 from numpy.typing import NDArray
 
-from common.contract import AudioTrack, JobContext, Phase
+from common.contract import JobContext, Phase
+from common.kinds.video import AudioTrack
 from common.kinds.video.requests import ResolvedRequest
 from common.runtime.acceleration import fit_decoder
 from common.runtime.available import available_bytes

@@ -3,18 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
-from common.contract import (
+from common.contract import JobContext, LoadOptions, ModelSpec, Pipeline, Quantization
+from common.kinds.video import (
+    VIDEO_KIND,
     Capability,
     Defaults,
-    JobContext,
     Limits,
-    LoadOptions,
-    ModelSpec,
-    Pipeline,
     Preset,
-    Quantization,
-    Variant,
     VideoClip,
+    VideoVariant,
 )
 from common.kinds.video.presets import presets, without_steps
 from common.kinds.video.requests import ResolvedRequest
@@ -89,7 +86,7 @@ UNUSED_FILES = ("text_encoder/diffusion_pytorch_model*", "latent_upsampler/*")
 """Of the 19B's repositories: an older copy of the text encoder beside the live one, 51.6 GB, and
 what would double a finished video's sides, 1 GB."""
 
-LTX_2_0 = Variant(
+LTX_2_0 = VideoVariant(
     "Lightricks/LTX-2",
     "47da56e2ad66ce4125a9922b4a8826bf407f9d0a",
     CAPABILITIES,
@@ -99,7 +96,7 @@ LTX_2_0 = Variant(
     presets=PRESETS,
 )
 
-LTX_2_3 = Variant(
+LTX_2_3 = VideoVariant(
     "diffusers/LTX-2.3-Diffusers",
     "8eee8edcf067e838b843f926ec4d4cc9b2be1aaf",
     CAPABILITIES,
@@ -108,7 +105,7 @@ LTX_2_3 = Variant(
     presets=PRESETS_2_3,
 )
 
-DISTILLED = Variant(
+DISTILLED = VideoVariant(
     # A third party's conversion of Lightricks' distilled 19B weights to the diffusers layout.
     "rootonchair/LTX-2-19b-distilled",
     "main",
@@ -135,6 +132,7 @@ def generate(pipeline: Pipeline, request: ResolvedRequest, context: JobContext) 
 
 
 SPEC = ModelSpec(
+    kind=VIDEO_KIND,
     id="ltx2",
     title="LTX-2",
     licence="LTX-2.x Community License Agreement: not Apache; entities with an annual revenue of "

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from common.contract import ModelOptions
+from common.kinds.video import VideoOptions
 
 Scale = Annotated[float, Field(ge=0, le=20)] | None
 Fraction = Annotated[float, Field(ge=0, le=1)] | None
 
 
-class Ltx2Options(ModelOptions):
+class Ltx2Options(VideoOptions):
     """What is left out follows ``guidance_scale``.
 
     Above 1 that is the model's published values; at 1 or below no guidance of any kind, which is

@@ -14,7 +14,8 @@ from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES, resolve_defau
 from numpy.typing import NDArray
 
 from common.base.errors import Unresolvable
-from common.contract import JobContext, LoadOptions, Phase, VideoClip
+from common.contract import JobContext, LoadOptions, Phase
+from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors

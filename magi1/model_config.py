@@ -8,18 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.contract import (
+from common.contract import JobContext, LoadOptions, ModelSpec, Quantization, Variant
+from common.kinds.video import (
+    VIDEO_KIND,
     Capability,
     Defaults,
-    JobContext,
     Limits,
-    LoadOptions,
-    ModelSpec,
     Preset,
-    Quantization,
-    Variant,
     VideoClip,
     VideoInput,
+    VideoVariant,
 )
 from common.kinds.video.presets import presets
 from common.kinds.video.requests import ResolvedRequest
@@ -92,7 +90,7 @@ PRESETS_24B_BASE = _presets((848, 480), 16, 64)
 def _variant(
     folder: str, limits: Limits, defaults: Defaults, levels: tuple[Preset, ...]
 ) -> Variant:
-    return Variant(
+    return VideoVariant(
         "sand-ai/MAGI-1",
         "main",
         _ALL,
@@ -139,6 +137,7 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
 
 
 SPEC = ModelSpec(
+    kind=VIDEO_KIND,
     id="magi1",
     title="MAGI-1",
     licence="Apache-2.0",

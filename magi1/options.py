@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from common.contract import ModelOptions
 from common.contract.fields import MAX_PROMPT_CHARS
+from common.kinds.video import VideoOptions
 
 MAX_CHUNKS = 600
 """Ten minutes of chunks."""
@@ -13,7 +13,7 @@ MAX_CHUNKS = 600
 ChunkPrompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS)]
 
 
-class Magi1Options(ModelOptions):
+class Magi1Options(VideoOptions):
     """What only MAGI-1 has. Most of it are the special tokens that it was trained with."""
 
     chunk_prompts: list[ChunkPrompt] = Field(

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.contract import JobContext, LoadOptions, Phase, VideoClip
+from common.contract import JobContext, LoadOptions, Phase
+from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
 from common.runtime.acceleration import refuse_group_offload
 from common.runtime.devices import compute_dtype, memory_errors, pick_device

@@ -7,17 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.contract import (
+from common.contract import JobContext, LoadOptions, ModelSpec, Quantization
+from common.kinds.video import (
+    VIDEO_KIND,
     Capability,
     Defaults,
-    JobContext,
     Limits,
-    LoadOptions,
-    ModelSpec,
     Preset,
-    Quantization,
-    Variant,
     VideoClip,
+    VideoVariant,
 )
 from common.kinds.video.presets import presets
 from common.kinds.video.requests import ResolvedRequest
@@ -67,7 +65,7 @@ a draft's 20 steps at a smaller size, are ours: they have not been compared on a
 _TEXT = frozenset({Capability.TEXT_TO_VIDEO})
 _IMAGE = frozenset({Capability.IMAGE_TO_VIDEO})
 
-T2V_14B = Variant(
+T2V_14B = VideoVariant(
     "Wan-AI/Wan2.1-T2V-14B-Diffusers",
     "38ec498cb3208fb688890f8cc7e94ede2cbd7f68",
     _TEXT,
@@ -76,7 +74,7 @@ T2V_14B = Variant(
     presets=PRESETS,
 )
 
-T2V_1_3B = Variant(
+T2V_1_3B = VideoVariant(
     "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
     "0fad780a534b6463e45facd96134c9f345acfa5b",
     _TEXT,
@@ -85,7 +83,7 @@ T2V_1_3B = Variant(
     presets=PRESETS_480P,
 )
 
-I2V_480P = Variant(
+I2V_480P = VideoVariant(
     "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
     "b184e23a8a16b20f108f727c902e769e873ffc73",
     _IMAGE,
@@ -94,7 +92,7 @@ I2V_480P = Variant(
     presets=PRESETS_480P,
 )
 
-I2V_720P = Variant(
+I2V_720P = VideoVariant(
     "Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
     "main",
     _IMAGE,
@@ -126,6 +124,7 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
 
 
 SPEC = ModelSpec(
+    kind=VIDEO_KIND,
     id="wan21",
     title="Wan2.1",
     licence="Apache-2.0",

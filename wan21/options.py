@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from common.contract import ModelOptions
+from common.kinds.video import VideoOptions
 
 
-class Wan21Options(ModelOptions):
+class Wan21Options(VideoOptions):
     """What only Wan2.1 has."""
 
     flow_shift: float | None = Field(

@@ -15,7 +15,8 @@ guidance: with it "the video may become completely blurred".
 
 from dataclasses import replace
 
-from common.contract import Adapter, Defaults, Limits, Variant
+from common.contract import Adapter
+from common.kinds.video import Defaults, Limits, VideoVariant
 from common.kinds.video.presets import without_steps
 
 DISTILLED_SIGMAS = (1.0, 0.75, 0.5, 0.25)
@@ -42,7 +43,7 @@ DISTILLED_I2V = Adapter(
 )
 
 
-def distilled(base: Variant, adapter: Adapter) -> Variant:
+def distilled(base: VideoVariant, adapter: Adapter) -> VideoVariant:
     """The few-step form of a variant: its size and frames, the recipe's steps and guidance."""
     return replace(
         base,

@@ -10,18 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.contract import (
-    BatchContext,
+from common.contract import BatchContext, JobContext, LoadOptions, ModelSpec, Quantization
+from common.kinds.video import (
+    VIDEO_KIND,
     Capability,
     Defaults,
-    JobContext,
     Limits,
-    LoadOptions,
-    ModelSpec,
     Preset,
-    Quantization,
-    Variant,
     VideoClip,
+    VideoVariant,
 )
 from common.kinds.video.presets import presets
 from common.kinds.video.requests import ResolvedRequest
@@ -47,7 +44,7 @@ PRESETS_480P = presets(
 """The sizes of the defaults are the largest that the stand-ins are meant for, so ``high`` has more
 steps, and the words for quality. Both, like a draft's numbers, are ours and not measured."""
 
-TI2V_5B = Variant(
+TI2V_5B = VideoVariant(
     checkpoint="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
     revision="b8fff7315c768468a5333511427288870b2e9635",
     capabilities=_BOTH,
@@ -75,7 +72,7 @@ TI2V_5B = Variant(
 )
 """Numbers: Wan-Video/Wan2.2, wan/configs/wan_ti2v_5B.py; sizes: its model card."""
 
-T2V_1_3B = Variant(
+T2V_1_3B = VideoVariant(
     checkpoint="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
     revision="0fad780a534b6463e45facd96134c9f345acfa5b",
     capabilities=_TEXT,
@@ -147,6 +144,7 @@ def worth_fusing(request: ResolvedRequest) -> bool:
 
 
 SPEC = ModelSpec(
+    kind=VIDEO_KIND,
     id="waver",
     title="Waver 1.0, or what stands in for it",
     licence="Apache-2.0, of the Wan checkpoints that stand in for Waver 1.0",

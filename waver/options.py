@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from common.contract import Defaults, ModelOptions
+from common.kinds.video import Defaults, VideoOptions
 from waver.prompts import Quality, Style
 
 APG_SCALE = 8.0
@@ -22,7 +22,7 @@ class Guidance(StrEnum):
     """Adaptive projected guidance."""
 
 
-class WaverOptions(ModelOptions):
+class WaverOptions(VideoOptions):
     """What only this service has."""
 
     guidance: Guidance = Field(

@@ -18,7 +18,8 @@ from diffusers import WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 
 from common.base.errors import CheckpointError
-from common.contract import BatchContext, JobContext, LoadOptions, Phase, VideoClip
+from common.contract import BatchContext, JobContext, LoadOptions, Phase
+from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline

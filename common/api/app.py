@@ -1,11 +1,11 @@
 """The FastAPI application of one service."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.types import Lifespan
 
 from common import __version__
@@ -16,6 +16,7 @@ from common.api.batches import routes_create, routes_files, routes_follow
 from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE
 from common.api.batches.reading import WatchedBatches
+from common.api.description import describe_kind
 from common.api.door import error_handlers, headers
 from common.api.door.head import HeadAsGet
 from common.api.door.http_meter import HttpMeter
@@ -26,7 +27,6 @@ from common.api.door.request_spans import RequestSpans
 from common.api.door.turns import (
     LOOK_PATIENCE_SECONDS,
     LOOKS_AT_ONCE,
-    SHEET_PATIENCE_SECONDS,
     Turns,
 )
 from common.api.life.guard import BLIND_SECONDS, keep_guard
@@ -36,40 +36,36 @@ from common.api.life.reaper import reap_orphans
 from common.api.life.telling import telling
 from common.api.live import routes_events, routes_preview
 from common.api.live.feed import Feeds
-from common.api.routes import generate as routes_generate
-from common.api.routes import jobs as routes_jobs
-from common.api.routes import memory as routes_memory
-from common.api.routes import presets as routes_presets
-from common.api.routes import service as routes_service
-from common.api.routes import webhooks as routes_webhooks
+from common.api.routes import generate, jobs, memory, webhooks
+from common.api.routes import service as service_routes
+from common.api.routes.files import file_routes
 from common.api.routes.reading import Watched
 from common.api.service import Service
 from common.api.ui.playground import install_page
 from common.api.ui.reference_page import install_reference
 from common.base.chores import chore
-from common.contract import ModelSpec
-from common.kinds.video.openai import routes_content, routes_models, routes_sync, routes_videos
+from common.contract import Kind, ModelSpec
+from common.contract.finding import found
 from common.publishing.sweep import sweep_files
 from common.worker.supervision.orphans import end_orphan
 from common.worker.supervision.owed import OWED, keep_owed, take_owed
 
-_TAGS = [
-    {"name": "Generate", "description": "Send a prompt; a video is queued."},
+_TAGS: tuple[Mapping[str, str], ...] = (
+    {"name": "Generate", "description": "Send a request; a job is queued."},
     {"name": "Jobs", "description": "Follow, cancel, download and remove jobs."},
-    {"name": "Batches", "description": "Many videos with one request, followed as one."},
-    {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
+    {"name": "Batches", "description": "Many jobs with one request, followed as one."},
+)
+_SERVICE_TAGS: tuple[Mapping[str, str], ...] = (
     {"name": "Memory", "description": "Bring the model into memory, or free it."},
     {"name": "Session", "description": "A browser's key for a cookie."},
     {"name": "Service", "description": "What this service is, how it is and what it did."},
-]
+)
 
 _ROUTES = (
-    *(routes_generate, routes_jobs, routes_preview, routes_events, routes_webhooks),
+    *(generate, jobs, routes_preview, routes_events, webhooks),
     *(routes_create, routes_follow, routes_files),
-    *(routes_presets, routes_service, routes_memory, auth_session),
-    *(routes_sync, routes_videos, routes_content, routes_models),
+    *(service_routes, memory, auth_session),
 )
-"""In the order in which paths are matched: /v1/videos/sync is no video's id."""
 
 
 def create_app(
@@ -105,6 +101,7 @@ def create_app(
     app = _bare(spec, lifespan)
     app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, limits=limits)
+    describe_kind(app, spec.kind)
     describe_options(app, spec)
     auth.install(app, access)
     auth_openapi.install(app, access)
@@ -112,7 +109,7 @@ def create_app(
     app.add_middleware(RequestSpans)
     error_handlers.install(app)
     headers.install(app)
-    _add_routes(app)
+    _add_routes(app, spec.kind)
     return app
 
 
@@ -121,16 +118,19 @@ def _bare(spec: ModelSpec, lifespan: Lifespan[FastAPI]) -> FastAPI:
         title=f"VideosDGX: {spec.title}",
         version=__version__,
         description=_description(spec),
-        openapi_tags=_TAGS,
+        openapi_tags=[dict(tag) for tag in (*_TAGS, *spec.kind.tags, *_SERVICE_TAGS)],
         lifespan=lifespan,
         docs_url=None,  # FastAPI's own take their scripts from another site
         redoc_url=None,
     )
 
 
-def _add_routes(app: FastAPI) -> None:
+def _add_routes(app: FastAPI, kind: Kind) -> None:
     for routes in _ROUTES:
         app.include_router(routes.router)
+    app.include_router(file_routes(kind))
+    for address in kind.routers:
+        app.include_router(found(address, APIRouter))
     install_page(app)
     install_reference(app)
 
@@ -141,7 +141,6 @@ def _share(app: FastAPI, service: Service) -> None:
     app.state.batch_feeds = BatchFeeds(WatchedBatches(service).look)
     app.state.archives = Places("ZIPs", ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE)
     app.state.look_turns = Turns("looks at files", LOOKS_AT_ONCE, LOOK_PATIENCE_SECONDS)
-    app.state.sheet_turns = Turns("spritesheets", 1, SHEET_PATIENCE_SECONDS)
     app.state.keys_under_way = set()
 
 

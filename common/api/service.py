@@ -12,12 +12,11 @@ from common.api.auth.caller import EVERYBODY, Caller
 from common.base.errors import CheckpointError
 from common.base.keeper import Keeper
 from common.base.settings import Settings
-from common.contract import ModelSpec, Variant
+from common.contract import Intake, Kind, ModelSpec, Variant
 from common.contract.hub import locate
 from common.jobs.estimates.forecasts import Forecasts
 from common.jobs.queue import JobQueue, OwnersQueue
 from common.jobs.rolling_backup import RollingBackup
-from common.kinds.video.templates.folder import TemplateFolder
 from common.memory.demand import Appraiser
 from common.memory.fitting import Fitting
 from common.memory.nvml import Gpu
@@ -47,7 +46,7 @@ class Service:
     pool: Pool
     appraiser: Appraiser
     meters: Meters
-    templates: TemplateFolder
+    intake: Intake
     forecasts: Forecasts
     keeper: Keeper
     name: "NameLock | None" = None
@@ -63,6 +62,11 @@ class Service:
         if caller == EVERYBODY:
             return self
         return replace(self, queue=OwnersQueue(self.queue, caller.name, sees_all=caller.admin))
+
+    @property
+    def kind(self) -> Kind:
+        """What is asked of the model, and made."""
+        return self.spec.kind
 
     @property
     def inputs(self) -> Path:

@@ -1,8 +1,11 @@
-"""Finds a model's SPEC by its address, which is all that crosses between processes."""
+"""Finds what is named by an address, ``module:NAME``: all that crosses between processes."""
 
 from importlib import import_module
+from typing import TypeVar
 
 from common.contract.model import ModelSpec
+
+T = TypeVar("T")
 
 
 def load_spec(address: str) -> ModelSpec:
@@ -11,8 +14,13 @@ def load_spec(address: str) -> ModelSpec:
     Raises:
         TypeError: something else is there.
     """
+    return found(address, ModelSpec)
+
+
+def found(address: str, wanted: type[T]) -> T:
+    """Import what is at ``module:NAME``. Raises TypeError: it is no ``wanted``."""
     module, _, name = address.partition(":")
-    spec = getattr(import_module(module), name)
-    if not isinstance(spec, ModelSpec):
-        raise TypeError(f"{address} is no ModelSpec")
-    return spec
+    thing = getattr(import_module(module), name)
+    if not isinstance(thing, wanted):
+        raise TypeError(f"{address} is no {wanted.__name__}")
+    return thing

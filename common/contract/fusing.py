@@ -13,7 +13,7 @@ def shape_of_batch(spec: ModelSpec, request: Any) -> str | None:
 
 
 def most_together(spec: ModelSpec, fused_batch: int | None) -> int:
-    """Products of a fused batch at most: the model's own limit, or the setting where it is lower."""
+    """Jobs of a fused batch at most: the model's own limit, or the setting where it is lower."""
     if spec.generate_batch is None:
         return 1
     return min(spec.max_batch, fused_batch or spec.max_batch)

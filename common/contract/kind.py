@@ -10,12 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel
-
 from common.base.settings import Settings
 from common.contract.context import Phase
 from common.contract.variants import Checkpoint, Variant
-from common.contract.work import JobResult, Medias, Resolution, Resolved, SentFile, Upload, Work
+from common.contract.work import (
+    ClipShown,
+    JobResult,
+    Medias,
+    Resolution,
+    Resolved,
+    ResultShown,
+    SentFile,
+    Upload,
+    Work,
+    WorkRequest,
+)
+
 
 @dataclass(frozen=True)
 class PublishedFile:
@@ -98,12 +108,14 @@ class Kind(Protocol):
     noun: str
     """What a job makes, for people: "video"."""
 
-    request: type[BaseModel]
-    """A ``WorkRequest``: the body of ``POST /generate``."""
+    request: type[WorkRequest]
+    """The body of ``POST /generate``."""
     inline: frozenset[str]
     """Fields of it that hold a whole file, which no record repeats."""
     uploads: Mapping[str, str]
     """Files that a form may bring beside the fields, and what they are, for the description."""
+    option_bodies: frozenset[str]
+    """Titles of bodies, its routers' too, whose ``options`` are the model's own."""
     batch_examples: Mapping[str, Any]
     """Of bodies of ``POST /generate/batch``, for the description."""
 
@@ -111,10 +123,10 @@ class Kind(Protocol):
     nothing: Resolved
     """Stands for one that cannot be read."""
     result: type[JobResult]
-    result_view: type[BaseModel]
+    result_view: type[ResultShown]
     """What clients read of a result, by the same names."""
-    clip_view: type[BaseModel]
-    """What a batch's manifest says of a finished job: fields of the job, its request, its result."""
+    clip_view: type[ClipShown]
+    """What a batch's manifest says of a finished job: fields of it, its request, its result."""
 
     files: tuple[PublishedFile, ...]
     routers: tuple[str, ...]
@@ -125,10 +137,8 @@ class Kind(Protocol):
     def bounded(self, variant: Any, settings: Settings) -> Any:
         """The checkpoint with the operator's own limits, where those are narrower."""
 
-    def intake(
-        self, model: str, options: type[BaseModel], variant: Any, settings: Settings
-    ) -> Intake:
-        """For the API process. ``options``: the model's own ones."""
+    def intake(self, model: str, options: Any, variant: Any, settings: Settings) -> Intake:
+        """For the API process. ``options``: the class of the model's own ones."""
 
     def publisher(self, settings: Settings) -> Publisher:
         """For the worker."""

@@ -1,6 +1,7 @@
 """What a client may leave out, it may also send as ``null``: many programs write every field."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -12,6 +13,11 @@ _OF_THE_FIELD = ("title", "description", "default")
 
 class MayBeLeftOut(BaseModel):
     """A body whose fields count as not sent where they are ``null``, in every record of it too."""
+
+    hints: ClassVar[Mapping[str, str]] = {}
+    """The way out where one of these fields is wrong."""
+    only_uploaded: ClassVar[frozenset[str]] = frozenset()
+    """Names that people take for fields, and that are files of a form."""
 
     @model_validator(mode="before")
     @classmethod

@@ -19,7 +19,7 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Variant:
-    """One checkpoint that a service can serve. A kind's own class says what that checkpoint can do."""
+    """One checkpoint that a service can serve. A kind's own class says what it can do."""
 
     checkpoint: str
     """Hub id, ``org/name``; of one not yet published, a shell pattern for the id it may get."""

@@ -34,6 +34,11 @@ class Resolved(BaseModel):
         return {}
 
     @property
+    def duration(self) -> float:
+        """Seconds that the product plays; 0 for one that does not."""
+        return 0.0
+
+    @property
     def title(self) -> str:
         """Words that people know it by: of its file's name, and in lists."""
         return ""
@@ -74,6 +79,14 @@ class JobResult(BaseModel):
     """Seconds by phase; its part of those that were shared."""
     fused: int = 1
     """How many jobs were denoised together, this one included."""
+
+
+class ResultShown(BaseModel):
+    """What clients read of a result; a kind's own class has the fields."""
+
+
+class ClipShown(BaseModel):
+    """What the manifest of a batch says of a finished job; likewise."""
 
 
 class SentFile(Protocol):

@@ -32,6 +32,10 @@ class Custody(Protocol):
     def model(self) -> str:
         """Whose jobs these are."""
 
+    @property
+    def record(self) -> type[Job]:
+        """A job as this store reads it: of the service's kind."""
+
     def identity(self) -> str | None:
         """The name that this model's outputs bear too; None for a database that never had any."""
 

@@ -2,37 +2,16 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
 from common.base.errors import ErrorBody
 from common.contract.messages import Progress as Progress
+from common.contract.work import Adjustment, JobResult, Resolved
 from common.jobs.states import ENDED, JobState
-from common.kinds.video.requests import Adjustment, ResolvedRequest
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
-
-
-class JobResult(_Record):
-    """What was made. ``folder`` holds video.mp4, manifest.json and mostly thumbnail.jpg."""
-
-    folder: str
-    size_bytes: int
-    width: int
-    height: int
-    num_frames: int
-    fps: float
-    duration_seconds: float
-    has_audio: bool
-    has_thumbnail: bool = True
-    checkpoint: str
-    revision: str
-    stands_in_for: str | None = None
-    timings: dict[str, float] = {}
-    """Seconds by phase; its part of those that were shared."""
-    fused: int = 1
-    """How many jobs were denoised together, this one included."""
 
 
 class KeyUse(_Record):
@@ -51,7 +30,8 @@ class NewJob(_Record):
     id: str
     model: str
     requested: dict[str, Any]
-    resolved: ResolvedRequest
+    resolved: SerializeAsAny[Resolved]
+    """Of the kind's own class, as ``result`` is."""
     adjustments: tuple[Adjustment, ...] = ()
     owner: str = ""
     priority: int = 0
@@ -88,7 +68,7 @@ class Job(NewJob):
     worker: str | None = None
     beats: int = 0
     """Grows with every sign of life of the worker that holds the job."""
-    result: JobResult | None = None
+    result: SerializeAsAny[JobResult] | None = None
     error: ErrorBody | None = None
     fused: int | None = None
     """How many jobs its last claim took to make together; None where it was alone."""

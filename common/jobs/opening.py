@@ -4,17 +4,18 @@ from functools import partial
 
 from common.base.errors.store import StoreDamaged
 from common.base.settings import Settings
+from common.contract import ModelSpec
 from common.jobs.backup import DATABASE, way_out
 from common.jobs.damage import find_damage
 from common.jobs.database import sqlite_url
 from common.jobs.sql import SqlJobStore
 
 
-def open_store(settings: Settings, model_id: str) -> SqlJobStore:
+def open_store(settings: Settings, spec: ModelSpec) -> SqlJobStore:
     """The store of one service: PostgreSQL by ``DATABASE_URL``, else SQLite in its state folder."""
-    url = settings.database_url or sqlite_url(settings.state_of(model_id) / DATABASE)
-    store = SqlJobStore(url, model_id)
-    store.soundness.way_out = partial(way_out, settings, model_id)
+    url = settings.database_url or sqlite_url(settings.state_of(spec.id) / DATABASE)
+    store = SqlJobStore(url, spec.id, spec.kind)
+    store.soundness.way_out = partial(way_out, settings, spec.id)
     return store
 
 

@@ -8,33 +8,22 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 from sqlalchemy import Row
 
 from common.base.errors import ErrorBody
+from common.contract.kind import Kind
+from common.contract.work import Adjustment
 from common.jobs.model import Job, NewJob, Progress
 from common.jobs.states import JobState
-from common.kinds.video.requests import Adjustment, ResolvedRequest
 
 Record = TypeVar("Record", bound=BaseModel)
 
 _ADJUSTMENTS = TypeAdapter(tuple[Adjustment, ...])
-_NOTHING = ResolvedRequest(
-    prompt="",
-    negative_prompt="",
-    width=1,
-    height=1,
-    num_frames=1,
-    fps=1,
-    seed=0,
-    num_inference_steps=1,
-    guidance_scale=1,
-)
 _IN_PLACE: dict[str, Any] = {
     "id": "",
     "model": "",
     "requested": {},
-    "resolved": _NOTHING,
     "number": 0,
     "state": JobState.FAILED,
     "created_at": 0.0,
@@ -47,11 +36,12 @@ UNREADABLE = "unreadable_record"
 _JSON_COLUMNS = ("requested", "resolved", "adjustments", "progress", "result", "error")
 
 
-def to_row(job: NewJob) -> dict[str, Any]:
+def to_row(job: NewJob, kind: str) -> dict[str, Any]:
     """The columns of a job that has just been accepted."""
     return {
         "id": job.id,
         "model": job.model,
+        "kind": kind,
         "owner": job.owner,
         "priority": job.priority,
         "batch": job.batch,
@@ -69,13 +59,27 @@ def to_row(job: NewJob) -> dict[str, Any]:
     }
 
 
-def from_row(row: Row[Any]) -> Job:
-    """The job that a row holds. Never fails: see above."""
-    columns = dict(row._mapping)
-    for name in _JSON_COLUMNS:
-        columns[name] = parsed(columns[name])
-    job, odd = read(Job, columns, _IN_PLACE)
-    return _marked(job, odd) if odd else job
+class JobRows:
+    """Rows to jobs of one kind of work."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind.name
+        fields: dict[str, Any] = {
+            "resolved": (kind.resolved, ...),
+            "result": (kind.result | None, None),
+        }
+        self.record: type[Job] = create_model("Job", __base__=Job, **fields)
+        self._in_place = _IN_PLACE | {"resolved": kind.nothing}
+
+    def job(self, row: Row[Any]) -> Job:
+        """The job that a row holds. Never fails: see above."""
+        columns = dict(row._mapping)
+        for name in _JSON_COLUMNS:
+            columns[name] = parsed(columns[name])
+        if columns["kind"] not in (None, self.kind):  # None: of a version that knew one kind
+            columns["resolved"] = columns["result"] = "of another kind"
+        job, odd = read(self.record, columns, self._in_place)
+        return _marked(job, odd) if odd else job
 
 
 def read(

@@ -27,6 +27,7 @@ jobs = Table(
     Column("number", Integer, primary_key=True, autoincrement=True),
     Column("id", String(32), nullable=False, unique=True),
     Column("model", String(64), nullable=False),
+    Column("kind", String(16)),
     Column("owner", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("priority", Integer, nullable=False, server_default="0"),

@@ -11,12 +11,13 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
 
 from common.base.errors import JobNotFound
+from common.contract.kind import Kind
 from common.jobs.damage import Soundness
 from common.jobs.database import open_database, reading, translated_errors
 from common.jobs.keys import Life, Now
 from common.jobs.model import Job, Progress
 from common.jobs.one_file import still_there
-from common.jobs.rows import from_row
+from common.jobs.rows import JobRows
 from common.jobs.schema import deleted_jobs, jobs
 from common.jobs.statements import ended_after, held, move
 from common.jobs.states import Event, JobState
@@ -35,6 +36,7 @@ class SqlBase:
         self,
         url: str,
         model: str,
+        kind: Kind,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -44,6 +46,7 @@ class SqlBase:
         self._stopwatch = stopwatch
         self._claimed_at: dict[str, float] = {}
         """The claims that were made here, by token, on the stopwatch."""
+        self._rows = JobRows(kind)
         self._life = Life(model, stopwatch)
         self._owner: str | None = None
         self.soundness = Soundness()
@@ -88,7 +91,14 @@ class SqlBase:
         row = connection.execute(query).one_or_none()
         if row is None:
             raise JobNotFound("No such job.", param="id", hint="GET /jobs lists them.")
-        return from_row(row)
+        return self._job(row)
+
+    @property
+    def record(self) -> type[Job]:
+        return self._rows.record
+
+    def _job(self, row: Row[Any]) -> Job:
+        return self._rows.job(row)
 
     def _note_deleted(self, connection: Connection, ids: Sequence[str]) -> None:
         """In the transaction that forgets the jobs: what is left of their files may go."""

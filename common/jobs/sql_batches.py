@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 from common.base.errors import BatchConflict, BatchNotFound, VideosDGXError
 from common.jobs.batches import Batch, BatchPage, Glance, Member, NewBatch
 from common.jobs.model import Job, NewJob, Progress
-from common.jobs.rows import from_row, parsed, read
+from common.jobs.rows import parsed, read
 from common.jobs.schema import batches, jobs
 from common.jobs.sql_base import chunks, not_indexed
 from common.jobs.sql_clients import SqlClients
@@ -76,7 +76,7 @@ class SqlBatches(SqlClients):
     def batch_jobs(self, batch_id: str) -> list[Job]:
         query = select(jobs).where(self._in_batch(batch_id)).order_by(jobs.c.number)
         with self._reading() as connection:
-            return [from_row(row) for row in connection.execute(query)]
+            return [self._job(row) for row in connection.execute(query)]
 
     def cancel_batch(self, batch_id: str) -> list[Job]:
         query = select(jobs.c.id).where(self._in_batch(batch_id), jobs.c.state.in_(UNFINISHED))
@@ -84,7 +84,7 @@ class SqlBatches(SqlClients):
             self._batch(connection, batch_id)
             ids = connection.execute(query.order_by(jobs.c.number)).scalars().all()
             moved = [self._move(connection, Event.CANCEL, jobs.c.id == one) for one in ids]
-            cancelled = [from_row(row) for row in moved if row is not None]
+            cancelled = [self._job(row) for row in moved if row is not None]
         if not cancelled:
             raise BatchConflict(
                 "Every job of the batch has ended already.",
@@ -124,7 +124,7 @@ class SqlBatches(SqlClients):
                     hint=f"Cancel them first: POST /batches/{batch_id}/cancel.",
                 )
             gone = delete(jobs).where(self._in_batch(batch_id)).returning(jobs)
-            removed = _in_order(connection.execute(gone))
+            removed = self._in_order(connection.execute(gone))
             self._note_deleted(connection, [job.id for job in removed])
             connection.execute(delete(batches).where(batches.c.id == batch_id))
         return removed
@@ -157,6 +157,10 @@ class SqlBatches(SqlClients):
         )
         return set(connection.execute(query).scalars())
 
+    def _in_order(self, rows: Iterable[Row[Any]]) -> list[Job]:
+        """RETURNING promises no order."""
+        return sorted(map(self._job, rows), key=lambda job: job.number)
+
     def _insert_all(
         self,
         connection: Connection,
@@ -171,11 +175,6 @@ class SqlBatches(SqlClients):
             if refusal := room.refusal(job):
                 raise refusal
             self._insert(connection, job)
-
-
-def _in_order(rows: Iterable[Row[Any]]) -> list[Job]:
-    """RETURNING promises no order."""
-    return sorted((from_row(row) for row in rows), key=lambda job: job.number)
 
 
 def _retried(member: Member, replacements: Mapping[str, NewJob]) -> Member:

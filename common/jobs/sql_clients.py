@@ -10,7 +10,7 @@ from common.base.errors.queue import KeyReused
 from common.jobs.keys import check_fingerprint, expired_keys, job_was_deleted, kept_key, key_row
 from common.jobs.model import Job, JobPage, KeyUse, NewJob, Statistics
 from common.jobs.room import Room
-from common.jobs.rows import from_row, state_of, to_row
+from common.jobs.rows import state_of, to_row
 from common.jobs.schema import PLACES, QUEUED, RANK, idempotency_keys, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import by_number, in_page
@@ -57,7 +57,7 @@ class SqlClients(SqlBase):
             states = ()
         query = by_number(select(jobs), where, set(states), limit + 1, oldest_first=oldest_first)
         with self._reading() as connection:
-            found = [from_row(row) for row in connection.execute(query)]
+            found = [self._job(row) for row in connection.execute(query)]
         more = len(found) > limit
         return JobPage(
             jobs=tuple(found[:limit]), next_cursor=str(found[limit - 1].number) if more else None
@@ -67,7 +67,7 @@ class SqlClients(SqlBase):
         with self._writing() as connection:
             row = self._move(connection, Event.CANCEL, jobs.c.id == job_id)
             if row is not None:
-                return from_row(row)
+                return self._job(row)
             job = self._one(connection, job_id)
         raise JobConflict(
             f"The job is {job.state} already.", hint="Only unfinished jobs can be cancelled."
@@ -79,7 +79,7 @@ class SqlClients(SqlBase):
             row = connection.execute(statement.returning(jobs)).one_or_none()
             if row is not None:
                 self._note_deleted(connection, [row.id])
-                return from_row(row)
+                return self._job(row)
             job = self._one(connection, job_id)
         raise JobConflict(
             f"The job is {job.state}.", hint=f"Cancel it first: POST /jobs/{job_id}/cancel."
@@ -107,7 +107,7 @@ class SqlClients(SqlBase):
             avg_duration_seconds=done and done.seconds / done.timed,
             min_duration_seconds=done and done.shortest,
             max_duration_seconds=done and done.longest,
-            last_10=tuple(from_row(row) for row in rows),
+            last_10=tuple(self._job(row) for row in rows),
         )
 
     def _room(
@@ -132,12 +132,13 @@ class SqlClients(SqlBase):
 
     def _insert(self, connection: Connection, job: NewJob) -> Job:
         """In one transaction: the job, and the key that no second one may be made with."""
-        row = connection.execute(_INSERT, to_row(job) | {"created_at": self._clock()}).one()
+        columns = to_row(job, self._rows.kind) | {"created_at": self._clock()}
+        row = connection.execute(_INSERT, columns).one()
         if job.key is not None:
             now = self._now(connection)
             connection.execute(expired_keys(self.model, job.key, now))
             connection.execute(insert(idempotency_keys), key_row(job, job.key, now))
-        return from_row(row)
+        return self._job(row)
 
     def _known(self, connection: Connection, job: NewJob) -> Job | VideosDGXError | None:
         """What the client of a job gets whose key was used before."""

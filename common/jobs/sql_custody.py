@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, select
 from common.jobs.custody import Files
 from common.jobs.deadline import within
 from common.jobs.model import Job
-from common.jobs.rows import UNREADABLE, from_row, parsed, to_row
+from common.jobs.rows import UNREADABLE, parsed, to_row
 from common.jobs.schema import deleted_jobs, identities, jobs
 from common.jobs.sql_base import SqlBase, chunks
 from common.jobs.statements import DONE
@@ -39,7 +39,7 @@ class SqlCustody(SqlBase):
         with self._reading() as connection:
             for some in chunks(job_ids):
                 rows = connection.execute(select(jobs).where(self._ours_among(some)))
-                found |= {row.id: from_row(row) for row in rows}
+                found |= {row.id: self._job(row) for row in rows}
         return found
 
     def files_of(self, job_ids: Collection[str]) -> dict[str, Files]:
@@ -84,7 +84,7 @@ class SqlCustody(SqlBase):
                     select(jobs.c.id).where(jobs.c.id.in_(some))
                 ).scalars()
             }
-            rows = [_restored(job) for job in lost if job.id not in there]
+            rows = [_restored(job, self._rows.kind) for job in lost if job.id not in there]
             if rows:
                 connection.execute(insert(jobs), rows)
         return len(rows)
@@ -110,9 +110,9 @@ def _told(record: str | None, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _restored(job: Job) -> dict[str, object]:
+def _restored(job: Job, kind: str) -> dict[str, object]:
     assert job.result is not None  # noqa: S101  # only completed jobs are restored
-    return to_row(job) | {
+    return to_row(job, kind) | {
         "state": JobState.COMPLETED.value,
         "created_at": job.created_at,
         "started_at": job.started_at,

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from common.base.logs import get_logger
 from common.jobs.model import Job
-from common.jobs.rows import from_row, unreadable_record
+from common.jobs.rows import unreadable_record
 from common.jobs.schema import QUEUED, RANK, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import held
@@ -54,7 +54,7 @@ class SqlFusing(SqlBase):
 
     def _readable(self, connection: Connection, row: Row[Any]) -> Job | None:
         """The job of a row just claimed; None where it cannot be read: that one has failed then."""
-        job = from_row(row)
+        job = self._job(row)
         if not job.unreadable:
             return job
         reason = unreadable_record(job)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from common.jobs.outbox import Delivery, DeliveryState, event_of, receiver_of
-from common.jobs.rows import from_row, parsed, read
+from common.jobs.rows import parsed, read
 from common.jobs.schema import jobs, webhook_deliveries
 from common.jobs.sql_base import SqlBase, chunks
 from common.jobs.states import ENDED, Event, JobState
@@ -129,7 +129,7 @@ class SqlOutbox(SqlBase):
             "model": self.model,
             "url": row.webhook,
             "host": receiver_of(row.webhook),
-            "body": event_of(from_row(row)).model_dump_json(),
+            "body": event_of(self._job(row)).model_dump_json(),
             "state": DeliveryState.PENDING.value,
             "next_at": self._clock(),
             "wait": 0.0,

@@ -3,8 +3,8 @@
 from sqlalchemy import case, or_, select, update
 
 from common.base.errors import ErrorBody
-from common.jobs.model import Job, JobResult, Progress
-from common.jobs.rows import from_row
+from common.contract import JobResult
+from common.jobs.model import Job, Progress
 from common.jobs.schema import QUEUED, RANK, jobs
 from common.jobs.sql_fusing import SqlFusing
 from common.jobs.statements import DONE, by_number, held, kept, worker_died
@@ -72,7 +72,7 @@ class SqlWorkers(SqlFusing):
         own = [] if worker is None else [jobs.c.worker == worker]
         query = by_number(select(jobs), [self._mine(), *own], CLAIMED)
         with self._reading() as connection:
-            return [from_row(row) for row in connection.execute(query)]
+            return [self._job(row) for row in connection.execute(query)]
 
     def expel(self, job: Job, reason: str, max_attempts: int) -> JobState | None:
         if job.fused is not None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from common.base.errors import ErrorBody, VideosDGXError
+from common.contract import JobResult
 from common.jobs.batch_store import BatchStore
 from common.jobs.custody import Custody
 from common.jobs.figures import Figured
-from common.jobs.model import Job, JobPage, JobResult, KeyUse, NewJob, Progress, Statistics
+from common.jobs.model import Job, JobPage, KeyUse, NewJob, Progress, Statistics
 from common.jobs.outbox import Outbox
 from common.jobs.states import Event, JobState
 

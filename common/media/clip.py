@@ -1,4 +1,4 @@
-"""A video as it comes into being, between the model that makes it and the encoder."""
+"""Videos between the models and their files: as one comes into being, and what one continues."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,3 +32,20 @@ class VideoClip:
     height: int
     fps: float
     audio: AudioTrack | None = None
+
+
+@dataclass(frozen=True)
+class VideoInput:
+    """What a checkpoint takes of a video that it continues: the first frames of it, at ``fps``.
+
+    Of ``max_frames`` at most; what is over a multiple of ``frames_step`` is left out.
+    """
+
+    fps: float
+    min_frames: int
+    max_frames: int
+    frames_step: int
+
+    def taken(self, num_frames: int) -> int:
+        """How many frames of so many at ``fps`` are continued."""
+        return min(num_frames, self.max_frames) // self.frames_step * self.frames_step

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from common.base.errors import EncodingFailed, VideosDGXError
-from common.contract import VideoClip
+from common.media.clip import VideoClip
 from common.media.codecs import COLOUR_FILTER, EncoderSettings, codec_arguments, frame_rate
 from common.media.ffmpeg import FfmpegChild, FrameWriter
 from common.media.side_inputs import SideInputs, audio_arguments, metadata_arguments

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from common.base.errors import EncodingFailed
-from common.contract import AudioTrack
+from common.media.clip import AudioTrack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

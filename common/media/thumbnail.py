@@ -1,4 +1,4 @@
-"""Small pictures of a video: its thumbnail, and JPEGs of any size."""
+"""The small picture of a video."""
 
 import contextlib
 import logging
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.base.disk import disk_named
-from common.base.errors import EncodingFailed, VideosDGXError
+from common.base.errors import VideosDGXError
+from common.media.jpeg import as_jpeg
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,23 +42,3 @@ def try_thumbnail(frame: "NDArray[np.uint8]", path: Path, job_id: str) -> None:
         logger.warning("no thumbnail", exc_info=None if told else exc, extra=reason)
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-
-
-def as_jpeg(frame: "NDArray[np.uint8]", scale: float, quality: int) -> bytes:
-    """RGB ``frame`` [height, width, 3], made ``scale`` times as large, as a JPEG.
-
-    Raises:
-        EncodingFailed: the frame cannot be made into a JPEG.
-    """
-    import cv2  # tens of MB: the API process imports this package too
-
-    height, width = frame.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    small = frame if scale == 1 else cv2.resize(frame, size, interpolation=how)
-    picture = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-    # Encoded in memory and written by us: cv2.imwrite says False for a full disk, not why.
-    done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise EncodingFailed("The picture could not be made into a JPEG.")
-    return bytes(jpeg.tobytes())

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.contract.variants import VideoInput
+from common.media.clip import VideoInput
 from common.media.video.chain import Take
 from common.media.video.header import Header, Track
 from common.media.video.reader import CODECS, CONTAINERS, damaged, read_frames, read_header, refused

@@ -6,14 +6,10 @@ so that a model is not loaded in another scheme from one time to the next
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
-from common.contract import Capability, Preset, Quantization, Variant
+from common.contract import Quantization
 from common.contract.schemes import BY_ACCURACY, Choice, missing_package
-from common.kinds.video.requests import ResolvedRequest
 from common.memory.words import in_gb
-
-_PLAIN = Preset()
 
 
 def choose(
@@ -50,22 +46,3 @@ def _sizes(needed: dict[Quantization, int], last: Quantization) -> str:
     schemes = list(needed)
     looked_at = schemes[: schemes.index(last) + 1]
     return ", ".join(f"{scheme} takes {in_gb(needed[scheme])}" for scheme in looked_at)
-
-
-def usual_request(variant: Variant, preset: Preset = _PLAIN) -> ResolvedRequest:
-    """A job that says nothing but its preset; from a picture where the checkpoint takes one."""
-    defaults = preset.applied(variant.defaults)
-    pictures = Capability.IMAGE_TO_VIDEO in variant.capabilities
-    return ResolvedRequest(
-        prompt="",
-        negative_prompt=defaults.negative_prompt,
-        width=defaults.width,
-        height=defaults.height,
-        num_frames=defaults.num_frames,
-        fps=defaults.fps,
-        seed=0,
-        num_inference_steps=defaults.num_inference_steps,
-        guidance_scale=defaults.guidance_scale,
-        image=Path("picture") if pictures else None,
-        options=dict(preset.options),
-    )

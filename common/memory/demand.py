@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 
 from common.base.settings import Settings
-from common.contract import Memory, ModelSpec, Preset, Quantization, Variant
+from common.contract import Memory, ModelSpec, Quantization, Resolved, Variant
 from common.contract.compute_dtype import ComputeDtype, choose_compute_dtype
-from common.contract.hub import Checkpoint, choose_variant
+from common.contract.hub import choose_variant
+from common.contract.kind import plain
 from common.contract.schemes import Choice
-from common.kinds.video.requests import ResolvedRequest
-from common.memory.choice import choose, usual_request
-from common.memory.experience import Experience, shape_of
+from common.contract.variants import Checkpoint
+from common.memory.choice import choose
+from common.memory.experience import Experience
 from common.memory.probe import MemoryKind
 
 BESIDE_TENSORS = 32 * 2**20
@@ -84,9 +85,8 @@ class Appraiser:
 
         def needed_bytes(scheme: Quantization) -> int:
             load_bytes = self._load_bytes(checkpoint, scheme)
-            presets = self.variant.presets or (Preset(),)
-            requests = [usual_request(self.variant, preset) for preset in presets]
-            run_bytes = max(self._plain(checkpoint, request).run_bytes for request in requests)
+            usual = self.spec.kind.usual(self.variant)
+            run_bytes = max(self._plain(checkpoint, request).run_bytes for request in usual)
             demand = Demand(load_bytes, run_bytes + BESIDE_TENSORS)
             return WORKER_BYTES + demand.total_bytes
 
@@ -103,7 +103,7 @@ class Appraiser:
         load_bytes = self._load_bytes(checkpoint, scheme)
         return f"{checkpoint.id}@{scheme}{wide}:{load_bytes}".replace(" ", "")
 
-    def estimate(self, checkpoint: Checkpoint, request: ResolvedRequest, batch: int = 1) -> Memory:
+    def estimate(self, checkpoint: Checkpoint, request: Resolved, batch: int = 1) -> Memory:
         """By geometry alone; every job of a fused batch counts in full, as far as that is known.
 
         Raises:
@@ -117,12 +117,12 @@ class Appraiser:
         name = f"{checkpoint.path} {scheme} {self.dtype}"
         if name not in self._saved:  # reads headers too
             self._saved[name] = self.spec.saved_bytes(checkpoint.path, scheme, self.dtype)
-        plain = self._plain(checkpoint, usual_request(self.variant))
-        return plain.load_bytes - self._saved[name]
+        whole = self._plain(checkpoint, plain(self.spec.kind, self.variant))
+        return whole.load_bytes - self._saved[name]
 
-    def _plain(self, checkpoint: Checkpoint, request: ResolvedRequest) -> Memory:
+    def _plain(self, checkpoint: Checkpoint, request: Resolved) -> Memory:
         """Without quantization. Every header of the checkpoint is read, once for each shape."""
-        shape = f"{checkpoint.path} {self.dtype} {shape_of('', request)}"
+        shape = f"{checkpoint.path} {self.dtype} {self.spec.kind.shape(request)}"
         if shape not in self._known:
             self._known[shape] = self.spec.memory(checkpoint.path, request, self.dtype)
         return self._known[shape]
@@ -130,7 +130,7 @@ class Appraiser:
     def outgrew(
         self,
         checkpoint: Checkpoint,
-        request: ResolvedRequest,
+        request: Resolved,
         held: int,
         loaded: bool,
         batch: int = 1,
@@ -140,18 +140,20 @@ class Appraiser:
         if not loaded:
             self.experience.loaded(weights, max(held, estimate.load_bytes) * 5 // 4)
             return
-        known = self.experience.corrected(weights, request, estimate, batch).memory
+        shape = self.spec.kind.shape(request)
+        known = self.experience.corrected(weights, shape, estimate, batch).memory
         running = max(0, held - known.load_bytes)
-        self.experience.outgrew(weights, request, known.run_bytes, running, batch)
+        self.experience.outgrew(weights, shape, known.run_bytes, running, batch)
 
-    def demand(self, checkpoint: Checkpoint, request: ResolvedRequest, batch: int = 1) -> Demand:
+    def demand(self, checkpoint: Checkpoint, request: Resolved, batch: int = 1) -> Demand:
         """By geometry and experience, of ``batch`` such jobs that are made together.
 
         Raises:
             CheckpointError: a configuration or a weights file is damaged.
         """
         estimate = self.estimate(checkpoint, request, batch)
-        known = self.experience.corrected(self.weights(checkpoint), request, estimate, batch)
+        shape = self.spec.kind.shape(request)
+        known = self.experience.corrected(self.weights(checkpoint), shape, estimate, batch)
         return Demand(
             load_bytes=known.memory.load_bytes,
             run_bytes=known.memory.run_bytes,

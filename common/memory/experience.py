@@ -6,8 +6,6 @@ shapes scale it.
 """
 
 import contextlib
-import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,6 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.contract import Memory
-from common.kinds.video.requests import ResolvedRequest
 
 HEADROOM = 1.05
 """On measured bytes: allocators do not repeat themselves exactly."""
@@ -60,24 +57,24 @@ class Experience:
         self._path = path
         self._seen: tuple[tuple[int, int], _Record] | None = None
 
-    def corrected(
-        self, weights: str, request: ResolvedRequest, estimate: Memory, batch: int = 1
-    ) -> Corrected:
+    def corrected(self, weights: str, shape: str, estimate: Memory, batch: int = 1) -> Corrected:
         """The estimate, corrected; ``weights`` names the checkpoint and its scheme.
+
+        ``shape`` is all of the request that decides its peak.
 
         What fused batches took says nothing of single jobs, nor the other way round.
         """
-        record, shape = self._read(), shape_of(weights, request, batch)
+        record, key = self._read(), shape_of(weights, shape, batch)
         load = record.loads.get(weights, estimate.load_bytes)
-        run = record.runs.get(shape)
+        run = record.runs.get(key)
         if run is not None:
             return Corrected(Memory(load, int(run.measured * HEADROOM)), weights in record.loads)
-        known = [
+        others = [
             run
-            for key, run in record.runs.items()
-            if key.startswith(f"{weights} ") and (FUSED in key) == (batch > 1)
+            for known, run in record.runs.items()
+            if known.startswith(f"{weights} ") and (FUSED in known) == (batch > 1)
         ]
-        ratios = [r.measured / max(1, r.estimated) for r in known]
+        ratios = [r.measured / max(1, r.estimated) for r in others]
         factor = min(max(median(ratios), LEAST_FACTOR), MOST_FACTOR) if ratios else 1.0
         return Corrected(Memory(load, int(estimate.run_bytes * factor)), False)
 
@@ -95,28 +92,26 @@ class Experience:
     def ran(
         self,
         weights: str,
-        request: ResolvedRequest,
+        shape: str,
         estimated: int,
         measured: int,
         pace: float,
         batch: int = 1,
     ) -> None:
         """Note a job's peak above what was held before it, and its seconds a unit of cost."""
-        record, shape = self._read(), shape_of(weights, request, batch)
+        record, key = self._read(), shape_of(weights, shape, batch)
         runs = dict(record.runs)
-        runs.pop(shape, None)  # the latest comes last, the oldest goes first
-        runs[shape] = _Run(estimated=estimated, measured=measured)
+        runs.pop(key, None)  # the latest comes last, the oldest goes first
+        runs[key] = _Run(estimated=estimated, measured=measured)
         kept = dict(list(runs.items())[-SHAPES_KEPT:])
         paces = (*record.paces, pace)[-10:]
         self._write(record.model_copy(update={"runs": kept, "paces": paces}))
 
-    def outgrew(
-        self, weights: str, request: ResolvedRequest, asked: int, held: int, batch: int = 1
-    ) -> None:
+    def outgrew(self, weights: str, shape: str, asked: int, held: int, batch: int = 1) -> None:
         """A job was stopped by the watchdog: next time it asks for a quarter more than it had."""
-        record, shape = self._read(), shape_of(weights, request, batch)
+        record, key = self._read(), shape_of(weights, shape, batch)
         more = _Run(estimated=asked, measured=max(asked, held) * 5 // 4)
-        runs = {**record.runs, shape: more}
+        runs = {**record.runs, key: more}
         self._write(record.model_copy(update={"runs": runs}))
 
     def _read(self) -> _Record:
@@ -139,15 +134,6 @@ class Experience:
             draft.replace(self._path)
 
 
-def shape_of(weights: str, request: ResolvedRequest, batch: int = 1) -> str:
-    """All that decides a job's peak; prompts and seeds do not. ``batch``: jobs made together."""
-    options = json.dumps(request.options, sort_keys=True, default=str)
-    flags = [
-        "image" if request.image else "",
-        "audio" if request.generate_audio else "",
-        "guided" if request.guidance_scale > 1 else "",
-        hashlib.sha256(options.encode()).hexdigest()[:8],
-        f"{FUSED.strip()}{batch}" if batch > 1 else "",
-    ]
-    size = f"{request.width}x{request.height}x{request.num_frames}"
-    return " ".join([weights, size, *filter(None, flags)])
+def shape_of(weights: str, shape: str, batch: int = 1) -> str:
+    """All that decides a job's peak. ``batch``: jobs made together."""
+    return f"{weights} {shape}" + (f"{FUSED}{batch}" if batch > 1 else "")

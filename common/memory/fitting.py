@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from common.base.errors import NotEnoughMemory
-from common.contract import Quantization, Variant
+from common.contract import Quantization, Resolved, Variant
 from common.contract.compute_dtype import ComputeDtype
-from common.contract.hub import Checkpoint
-from common.kinds.video.requests import ResolvedRequest
+from common.contract.variants import Checkpoint
 from common.memory.demand import Appraiser
 from common.memory.words import in_gb
-
-_SMALLER = (0.75, 0.5, 0.25)
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Fitting:
     variant: Variant
     capacity_bytes: int
 
-    def check(self, request: ResolvedRequest) -> None:
+    def check(self, request: Resolved) -> None:
         """Refuse what no waiting would help.
 
         Raises:
@@ -40,42 +38,24 @@ class Fitting:
             hint=self._hint(request),
         )
 
-    def _hint(self, request: ResolvedRequest) -> str:
-        ways = [*self._sizes(request), *self._lengths(request), *self._schemes(request)]
+    def _hint(self, request: Resolved) -> str:
+        ways = [*self._smaller(request), *self._schemes(request)]
         ways += self._narrower(request)
         if not ways:
             return "Run the service with a smaller checkpoint, or on a machine with more memory."
         return f"These would fit: {'; '.join(ways)}."
 
-    def _fits(self, request: ResolvedRequest, appraiser: Appraiser | None = None) -> bool:
+    def _fits(self, request: Resolved, appraiser: Appraiser | None = None) -> bool:
         demand = (appraiser or self.appraiser).demand(self.checkpoint, request)
         return demand.total_bytes <= self.capacity_bytes
 
-    def _sizes(self, request: ResolvedRequest) -> Iterator[str]:
-        limits = self.variant.limits
-        for share in _SMALLER:
-            size = [
-                max(
-                    limits.min_side,
-                    int(side * share) // limits.size_multiple * limits.size_multiple,
-                )
-                for side in (request.width, request.height)
-            ]
-            smaller = request.model_copy(update={"width": size[0], "height": size[1]})
-            if self._fits(smaller):
-                yield f"resolution {size[0]}x{size[1]}"
-                return
+    def _smaller(self, request: Resolved) -> Iterator[str]:
+        """Along each way to ask for less, the first that fits."""
+        for way in self.appraiser.spec.kind.smaller(self.variant, request):
+            fitting = (words for words, smaller in way if self._fits(smaller))
+            yield from islice(fitting, 1)
 
-    def _lengths(self, request: ResolvedRequest) -> Iterator[str]:
-        limits = self.variant.limits
-        for share in _SMALLER:
-            steps = int((request.num_frames - limits.frames_offset) * share) // limits.frames_step
-            count = max(limits.min_frames, steps * limits.frames_step + limits.frames_offset)
-            if self._fits(request.model_copy(update={"num_frames": count})):
-                yield f"num_frames {count}"
-                return
-
-    def _schemes(self, request: ResolvedRequest) -> Iterator[str]:
+    def _schemes(self, request: Resolved) -> Iterator[str]:
         for scheme in (Quantization.FP8, Quantization.NF4):
             if scheme is not self.appraiser.choice(self.checkpoint).scheme:
                 other = replace(self.appraiser, asked=scheme)
@@ -83,7 +63,7 @@ class Fitting:
                     yield f"QUANTIZATION={scheme.value} for the service"
                     return
 
-    def _narrower(self, request: ResolvedRequest) -> Iterator[str]:
+    def _narrower(self, request: Resolved) -> Iterator[str]:
         """Half the bytes; on a CPU without units for it, for many times the seconds."""
         narrow = ComputeDtype.BFLOAT16
         other = replace(self.appraiser, dtype=narrow)

@@ -12,8 +12,6 @@ from common.base.disk import disk_named
 from common.base.durable import fsync
 from common.base.errors import EncodingFailed
 
-VIDEO = "video.mp4"
-THUMBNAIL = "thumbnail.jpg"
 MANIFEST = "manifest.json"
 
 
@@ -25,16 +23,8 @@ class Draft:
     token: str
     folder: Path
     root: Path
-
-    @property
-    def video(self) -> Path:
-        """Where the MP4 is to be written."""
-        return self.folder / VIDEO
-
-    @property
-    def thumbnail(self) -> Path:
-        """Where the JPEG is to be written; it may be left out."""
-        return self.folder / THUMBNAIL
+    main: str
+    """The file without which the folder is nothing."""
 
     def publish(self, manifest: Mapping[str, Any]) -> str:
         """Make the folder visible under the name returned, after it is safely on disk.
@@ -42,11 +32,11 @@ class Draft:
         Job id and token are added to ``manifest``.
 
         Raises:
-            EncodingFailed: there is no video in it.
+            EncodingFailed: its main file is not in it.
             StorageFull, StorageUnavailable: see ``disk_named``.
         """
-        if not has_video(self.folder):
-            raise EncodingFailed("The video is missing.")
+        if not is_whole(self.folder, self.main):
+            raise EncodingFailed(f"{self.main} is missing.")
         whole = {**manifest, "job_id": self.job_id, "token": self.token}
         with disk_named():
             (self.folder / MANIFEST).write_text(json.dumps(whole, indent=2), encoding="utf-8")
@@ -63,10 +53,10 @@ class Draft:
             delete(self.folder)
 
 
-def has_video(folder: Path) -> bool:
-    """Whether there is a video in it that is not empty."""
-    video = folder / VIDEO
-    return video.is_file() and video.stat().st_size > 0
+def is_whole(folder: Path, main: str) -> bool:
+    """Whether the main file is in it, and is not empty."""
+    file = folder / main
+    return file.is_file() and file.stat().st_size > 0
 
 
 def delete(folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.media.thumbnail import as_jpeg
+from common.media.jpeg import as_jpeg
 
 if TYPE_CHECKING:
     import numpy as np

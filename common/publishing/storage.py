@@ -1,6 +1,7 @@
-"""Finished videos on disk. A job's files appear all at once, or not at all.
+"""Finished work on disk. A job's files appear all at once, or not at all.
 
-The unit is a folder, ``<root>/<job id>-<token>/``, with the video, its thumbnail and a manifest.
+The unit is a folder, ``<root>/<job id>-<token>/``, with what its kind of work
+publishes and a manifest.
 It is filled below ``.partial`` and renamed into place, so that a crash at any moment leaves either
 the whole folder or something that the sweep of the next start takes away.
 """
@@ -10,20 +11,19 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from common.base.disk import disk_named
 from common.base.durable import fsync
-from common.publishing.draft import MANIFEST, THUMBNAIL, VIDEO, Draft, delete, has_video
+from common.contract import PublishedFile
+from common.publishing.draft import MANIFEST, Draft, delete, is_whole
 from common.publishing.ownership import read_identity, write_identity
 from common.publishing.previews import PreviewFiles
 
-SPRITESHEET = "spritesheet.jpg"
-"""Made when somebody first asks for it."""
 UNCLAIMED = ".unclaimed"
-"""Finished videos that belong to no job and could not be taken back: nothing deletes them."""
+"""Finished work that belongs to no job and could not be taken back: nothing deletes them."""
 _PARTIAL = ".partial"
 _PREVIEWS = ".previews"
 GONE = ".gone"
@@ -41,8 +41,11 @@ class Storage:
     a ValueError, so that no name from outside becomes a path.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files: Sequence[PublishedFile]) -> None:
+        """``files``: what a kind of work publishes, its main file first."""
         self._root = root
+        self._main = files[0].name
+        self._names = {MANIFEST, *(file.name for file in files)}
         self._partial = root / _PARTIAL
         self.previews = PreviewFiles(root / _PREVIEWS)
         with disk_named():
@@ -60,14 +63,14 @@ class Storage:
             for stale in self._partial.glob(f"{job_id}-*"):
                 delete(stale)
             folder.mkdir()  # no parents: where they are missing, this is another disk
-        return Draft(job_id, token, folder, self._root)
+        return Draft(job_id, token, folder, self._root, self._main)
 
     def adopt(self, job_id: str, token: str) -> tuple[str, Manifest] | None:
         """Give a folder that an earlier attempt published to the attempt ``token``.
 
         It is there when that attempt ended between its rename and its record. The manifest is
-        returned as it was written, with the token of the attempt that made the video. Folders
-        without a readable manifest or without a video are removed.
+        returned as it was written, with the token of the attempt that made it. Folders
+        without a readable manifest or without the main file are removed.
 
         Raises:
             StorageFull, StorageUnavailable: see ``disk_named``.
@@ -84,7 +87,7 @@ class Storage:
     def _newest(self, job_id: str) -> tuple[Path, Manifest] | None:
         newest: tuple[Path, Manifest] | None = None
         for folder in self._published(job_id):
-            manifest = _read_manifest(folder, job_id)
+            manifest = self._manifest_in(folder, job_id)
             if newest is None and manifest is not None:
                 newest = (folder, manifest)
             else:
@@ -92,10 +95,10 @@ class Storage:
         return newest
 
     def is_finished(self, job_id: str) -> bool:
-        """Whether an attempt has published this job's video, and only its record is missing."""
+        """Whether an attempt has published this job's files, and only its record is missing."""
         with disk_named():
             found = self._published(job_id)
-            return any(_read_manifest(folder, job_id) is not None for folder in found)
+            return any(self._manifest_in(folder, job_id) is not None for folder in found)
 
     def withdraw(self, job_id: str, token: str) -> None:
         """Remove what one attempt published, when its record was refused."""
@@ -130,7 +133,7 @@ class Storage:
 
     def manifest(self, folder: str) -> Manifest | None:
         """What is written of a published folder; None unless it is whole."""
-        return _read_manifest(self._root / folder, job_of(folder))
+        return self._manifest_in(self._root / folder, job_of(folder))
 
     def published_at(self, folder: str) -> float:
         """When a folder was published, in seconds since the epoch."""
@@ -156,9 +159,9 @@ class Storage:
     def set_aside(self, folder: str) -> bool:
         """Put a published folder where nothing looks, and nothing is deleted: `UNCLAIMED`.
 
-        One without a video is removed. Answers whether there was one.
+        One that is not whole is removed. Answers whether it was.
         """
-        if not has_video(self._root / folder):
+        if not is_whole(self._root / folder, self._main):
             self.take_away(folder)
             return False
         self.unclaimed.mkdir(exist_ok=True)
@@ -179,7 +182,7 @@ class Storage:
         Raises:
             ValueError: not the name of a folder of ours, or not one of its files.
         """
-        if not _FOLDER.fullmatch(folder) or name not in (VIDEO, THUMBNAIL, SPRITESHEET, MANIFEST):
+        if not _FOLDER.fullmatch(folder) or name not in self._names:
             raise ValueError("no such file in the outputs folder")
         return self._root / folder / name
 
@@ -191,6 +194,18 @@ class Storage:
         """A job's published folders, newest first."""
         mine = (self._root / name for name in self.folders() if name.startswith(job_id))
         return sorted(mine, key=_modified, reverse=True)
+
+    def _manifest_in(self, folder: Path, job_id: str) -> Manifest | None:
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        except (
+            FileNotFoundError,
+            NotADirectoryError,
+            ValueError,
+        ):  # a disk that fails tells nothing
+            return None
+        ours = isinstance(manifest, dict) and manifest.get("job_id") == job_id
+        return manifest if ours and is_whole(folder, self._main) else None
 
     def _take_away(self, folder: Path) -> None:
         """Out of sight in one step, then deleted: nobody sees half a folder."""
@@ -224,12 +239,3 @@ def _modified(folder: Path) -> int:
     with contextlib.suppress(FileNotFoundError):
         return folder.stat().st_mtime_ns
     return 0
-
-
-def _read_manifest(folder: Path, job_id: str) -> Manifest | None:
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # a disk that fails tells nothing
-        return None
-    ours = isinstance(manifest, dict) and manifest.get("job_id") == job_id
-    return manifest if ours and has_video(folder) else None

@@ -207,7 +207,7 @@ class OutputSweep:
         manifest = self.storage.manifest(folder)
         if manifest is None or manifest.get("model") != self.store.model:
             return None
-        return job_from(manifest, folder, self.storage.published_at(folder))
+        return job_from(self.store.record, manifest, folder, self.storage.published_at(folder))
 
     def _do(self, act: Callable[[str], T], name: str) -> T | None:
         """One folder that cannot be moved holds up no other."""

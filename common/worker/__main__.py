@@ -41,7 +41,7 @@ def main() -> int:
     volumes = open_volumes(settings, spec.id)
     volumes.check()  # what is missing must not be made anew by opening it
     with held(settings.state_of(spec.id) / "worker.lock", LOCK_PATIENCE_SECONDS):
-        store = open_store(settings, spec.id)
+        store = open_store(settings, spec)
         return Worker(spec, settings, store, control, volumes).run()
 
 

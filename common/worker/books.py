@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from common.base.errors import INFRASTRUCTURE, ErrorBody, StorageUnavailable
 from common.base.logs import get_logger
-from common.jobs.model import JobResult
+from common.contract import JobResult
 from common.jobs.states import Event, JobState
 from common.jobs.store import JobStore
 from common.worker.context import RunningJob

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from common.base.settings import GIB, Settings
 from common.contract import LoadOptions, LoadReport
-from common.contract.hub import Checkpoint
 from common.contract.schemes import Choice
+from common.contract.variants import Checkpoint
 
 
 def load_options(

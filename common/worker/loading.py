@@ -6,8 +6,8 @@ from collections.abc import Callable
 from common.base.logs import get_logger
 from common.base.settings import Settings
 from common.contract import LoadReport, ModelSpec, Phase
-from common.contract.hub import Checkpoint
 from common.contract.messages import GpuPulse, ModelState, ModelStatus
+from common.contract.variants import Checkpoint
 from common.memory.gpu_figures import GpuFigures, read_gpu
 from common.memory.nvml import open_gpu
 from common.worker.context import RunningJob

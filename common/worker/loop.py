@@ -12,12 +12,11 @@ from common.base.errors import JobReleased, VideosDGXError
 from common.base.logs import get_logger
 from common.base.settings import Settings
 from common.contract import ModelSpec
+from common.contract.fusing import most_together
+from common.contract.kind import plain
 from common.contract.messages import EXIT_CLEAN, EXIT_RESTART, ModelState
 from common.jobs.states import ENDED
 from common.jobs.store import JobStore
-from common.kinds.video.fusing import most_together
-from common.media.codecs import EncoderSettings, resolve_codec
-from common.memory.choice import usual_request
 from common.publishing.storage import Storage
 from common.publishing.volumes import Volumes
 from common.worker.books import Books
@@ -57,7 +56,7 @@ class Worker:
         self._store = store
         self._control = control
         self._interruptible = False
-        storage = Storage(settings.outputs_of(spec.id))
+        storage = Storage(settings.outputs_of(spec.id), spec.kind.files)
         previews = partial(Previews, every=settings.preview_every, files=storage.previews)
         self._hands = hands = Hands(store, settings.worker_id(), control, previews, volumes)
         with disk_named("memory"):
@@ -76,9 +75,7 @@ class Worker:
             loader=self._loader,
             seat=self._seat,
             inputs=settings.inputs_of(spec.id),
-            encoder=EncoderSettings(
-                codec=resolve_codec(settings.video_encoder), crf=settings.video_crf
-            ),
+            publisher=spec.kind.publisher(settings),
             hands=hands,
             most=most_together(spec, settings.fused_batch),
         )
@@ -144,7 +141,7 @@ class Worker:
 
     def _warm(self) -> None:
         self._control.load_wanted = False
-        request = usual_request(self._seat.appraiser.variant)
+        request = plain(self._spec.kind, self._seat.appraiser.variant)
         try:
             with self._seat.warmth(request, self._while_warming), self._loader.use():
                 pass

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from common.base.errors import (
     INFRASTRUCTURE,
@@ -13,9 +14,8 @@ from common.base.errors import (
     VideosDGXError,
 )
 from common.base.logs import get_logger
-from common.contract import VideoClip
+from common.contract import JobResult
 from common.contract.messages import ModelState
-from common.jobs.model import JobResult
 from common.jobs.states import Event
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
@@ -81,39 +81,39 @@ class BatchRunner(JobRunner):
         together.raise_if_cancelled()
         present = together.present
         together = self._context(present)
-        clips = generate(model.pipeline, [self._request(m.job) for m in present], together)
+        products = generate(model.pipeline, [self._request(m.job) for m in present], together)
         for member in present:
             member.share()
-        for member, clip in zip(present, clips, strict=True):
+        for member, product in zip(present, products, strict=True):
             end: EndTurn = partial(end_turn, size) if member is present[-1] else _go_on
-            self._finish(member, clip, model, end)
+            self._finish(member, product, model, end)
 
     def _context(self, members: Sequence[RunningJob]) -> Together:
         return Together(members, lambda: self.hands.running, self._sweep)
 
     def _enter(self, member: RunningJob) -> None:
-        """Begin with a job that joined; one whose video is there already is recorded."""
+        """Begin with a job that joined; one whose files are there already is recorded."""
         if (adopted := self._adopted(member)) is not None:
             self._end(member, adopted)
         elif not self.books.advance(member, Event.RUN):
             self._leave(member)
 
     def _finish(
-        self, member: RunningJob, clip: VideoClip, model: LoadedModel, end_turn: EndTurn
+        self, member: RunningJob, product: Any, model: LoadedModel, end_turn: EndTurn
     ) -> None:
-        """Draw one clip's frames and publish it. What is wrong with it alone ends it alone."""
+        """Publish one of them. What is wrong with it alone ends it alone."""
         if member not in self.hands.running:
             return
         member.resume()
         try:
-            self._end(member, self._film(member, clip, model, end_turn))
+            self._end(member, self._publish(member, product, model, end_turn))
         except JobCancelled:
             self._leave(member)
         except JobReleased:
             if not member.must_stop:  # the worker must, and all with it
                 raise
             self._leave(member)
-        except (*INFRASTRUCTURE, OutOfMemory):  # none is this clip's own
+        except (*INFRASTRUCTURE, OutOfMemory):  # none is this job's own
             raise
         except VideosDGXError as exc:
             super()._blame(member, exc)
@@ -169,4 +169,4 @@ class BatchRunner(JobRunner):
 
 
 def _go_on(batch: int = 1) -> None:  # an ``EndTurn``
-    """The GPU is still needed: other clips are waiting to be decoded."""
+    """The GPU is still needed: others are waiting to be decoded."""

@@ -1,10 +1,11 @@
-"""One job from claim to record: load, generate, encode, publish, complete."""
+"""One job from claim to record: load, generate, publish, complete."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from common.base.errors import (
     INFRASTRUCTURE,
@@ -16,16 +17,12 @@ from common.base.errors import (
 )
 from common.base.logs import get_logger
 from common.base.threads import no_threads_left
-from common.contract import ModelSpec, Phase, VideoClip
-from common.contract.hub import Checkpoint
+from common.contract import JobResult, Making, ModelSpec, Phase, Publisher
 from common.contract.messages import ModelState
+from common.contract.variants import Checkpoint
 from common.jobs.manifest import manifest_of
-from common.jobs.model import Job, JobResult
+from common.jobs.model import Job
 from common.jobs.states import Event, JobState
-from common.kinds.video.requests import ResolvedRequest
-from common.media.codecs import EncoderSettings
-from common.media.encoder import EncodedVideo, encode
-from common.media.thumbnail import try_thumbnail
 from common.publishing.draft import Draft
 from common.publishing.storage import Storage
 from common.publishing.volumes import Volumes
@@ -34,11 +31,6 @@ from common.worker.context import RunningJob
 from common.worker.failure import as_error
 from common.worker.model_loader import ModelLoader
 from common.worker.seat import EndTurn, Seat
-from common.worker.tags import tags_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 log = get_logger("worker")
 
@@ -62,7 +54,7 @@ class JobRunner:
     loader: ModelLoader[LoadedModel]
     seat: Seat
     inputs: Path
-    encoder: EncoderSettings
+    publisher: Publisher
 
     def run(self, running: RunningJob) -> bool:
         """Bring the job to its end, or back to the queue.
@@ -107,7 +99,7 @@ class JobRunner:
         if adopted is None:
             return None
         folder, manifest = adopted
-        return JobResult(**{**manifest["result"], "folder": folder})
+        return self.spec.kind.result(**{**manifest["result"], "folder": folder})
 
     def _generate(self, running: RunningJob, model: LoadedModel) -> JobResult | None:
         def wait(reason: str) -> None:
@@ -125,21 +117,17 @@ class JobRunner:
         self, running: RunningJob, model: LoadedModel, end_turn: EndTurn
     ) -> JobResult | None:
         """What came of it; None where that is recorded already."""
-        clip = self.spec.generate(model.pipeline, self._request(running.job), running)
-        return self._film(running, clip, model, end_turn)
+        product = self.spec.generate(model.pipeline, self._request(running.job), running)
+        return self._publish(running, product, model, end_turn)
 
-    def _film(
-        self, running: RunningJob, clip: VideoClip, model: LoadedModel, end_turn: EndTurn
-    ) -> JobResult:
-        with self._draft(running) as draft:
-            encoded = self._encode(running, clip, draft, model.checkpoint, end_turn)
-            return self._publish(running, clip, draft, encoded, model.checkpoint)
-
-    def _request(self, job: Job) -> ResolvedRequest:
-        """With full paths to the input files. Raises FileGone."""
+    def _request(self, job: Job) -> Any:
+        """The resolved request, with full paths to the input files. Raises FileGone."""
         paths = {field: self.inputs / name for field, name in job.resolved.uploads.items()}
         if not all(path.is_file() for path in paths.values()):
-            raise FileGone("What the video begins with is no longer on disk.", hint="Send it anew.")
+            noun = self.spec.kind.noun
+            raise FileGone(
+                f"What the {noun} begins with is no longer on disk.", hint="Send it anew."
+            )
         return job.resolved.model_copy(update=paths)
 
     def _advance(self, running: RunningJob, event: Event) -> None:
@@ -157,61 +145,37 @@ class JobRunner:
             draft.discard()
             raise
 
-    def _encode(
-        self,
-        running: RunningJob,
-        clip: VideoClip,
-        draft: Draft,
-        checkpoint: Checkpoint,
-        end_turn: EndTurn,
-    ) -> EncodedVideo:
-        def frames_done(poster: "NDArray[np.uint8]") -> None:
-            end_turn()
-            running.progress(Phase.ENCODING_VIDEO)
-            try_thumbnail(poster, draft.thumbnail, running.job.id)
+    def _publish(
+        self, running: RunningJob, product: Any, model: LoadedModel, end_turn: EndTurn
+    ) -> JobResult:
+        """Whole, or not at all."""
+        with self._draft(running) as draft:
+            making = self._making(running, draft, model.checkpoint, end_turn)
+            made = self.publisher.publish(product, making)
+            running.raise_if_cancelled()
+            running.finish()
+            shared = {"timings": running.timings, "fused": running.batch_size}
+            result = made.model_copy(update=shared)
+            draft.publish(manifest_of(running.job, result, self.spec.kind.name))
+            return result
 
-        return encode(
-            clip,
-            draft.video,
-            self.encoder,
-            tags_of(running.job, checkpoint),
-            on_chunk=lambda _frames: self._look(running),
-            on_frames_done=frames_done,
-            on_wait=lambda: self._look(running),
+    def _making(
+        self, running: RunningJob, draft: Draft, checkpoint: Checkpoint, end_turn: EndTurn
+    ) -> Making:
+        return Making(
+            job_id=running.job.id,
+            model=running.job.model,
+            request=running.job.resolved,
+            checkpoint=checkpoint,
+            folder=draft.folder,
+            look=partial(self._look, running),
+            model_done=end_turn,
+            progress=running.progress,
         )
 
     def _look(self, running: RunningJob) -> None:
-        """At every chunk, and while the encoder is behind."""
+        """At every piece, and while what writes it is behind."""
         running.raise_if_cancelled()
-
-    def _publish(
-        self,
-        running: RunningJob,
-        clip: VideoClip,
-        draft: Draft,
-        encoded: EncodedVideo,
-        checkpoint: Checkpoint,
-    ) -> JobResult:
-        running.raise_if_cancelled()
-        running.finish()
-        result = JobResult(
-            folder=draft.folder.name,
-            size_bytes=encoded.size_bytes,
-            width=clip.width,
-            height=clip.height,
-            num_frames=encoded.num_frames,
-            fps=clip.fps,
-            duration_seconds=round(encoded.num_frames / clip.fps, 3),
-            has_audio=encoded.has_audio,
-            has_thumbnail=draft.thumbnail.is_file(),
-            checkpoint=checkpoint.id,
-            revision=checkpoint.revision,
-            stands_in_for=checkpoint.stands_in_for,
-            timings=running.timings,
-            fused=running.batch_size,
-        )
-        draft.publish(manifest_of(running.job, result))
-        return result
 
     def _complete(self, running: RunningJob, result: JobResult) -> None:
         if self.books.complete(running, result):

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Protocol
 
 from common.base.settings import Settings
-from common.contract import ModelSpec
-from common.contract.hub import Checkpoint, choose_variant, locate
+from common.contract import ModelSpec, Resolved
+from common.contract.hub import choose_variant, locate
+from common.contract.variants import Checkpoint
 from common.jobs.model import Job
-from common.kinds.video.requests import ResolvedRequest
 from common.memory.arbiter import Arbiter
 from common.memory.asks import Ask, OnWait
 from common.memory.bound import allocator_settings, bound_cuda, cuda_bytes
@@ -62,7 +62,7 @@ class Seat:
             yield demand
 
     @contextmanager
-    def warmth(self, request: ResolvedRequest, on_wait: OnWait) -> Iterator[None]:
+    def warmth(self, request: Resolved, on_wait: OnWait) -> Iterator[None]:
         """Hold the memory that loading takes, without a job. Raises like ``memory``."""
         demand = self.appraiser.demand(self.locate(), request)
         with self._asked(Ask(time.time(), 0, None, demand.loading_bytes), on_wait):
@@ -139,13 +139,14 @@ class Seat:
             self.arbiter.finish()
 
     def _learn(
-        self, checkpoint: Checkpoint, request: ResolvedRequest, peak: int, spent: float, batch: int
+        self, checkpoint: Checkpoint, request: Resolved, peak: int, spent: float, batch: int
     ) -> None:
         appraiser = self.appraiser
         estimated = appraiser.estimate(checkpoint, request, batch).run_bytes
         pace = spent / (appraiser.spec.cost(request) * batch)
         weights = appraiser.weights(checkpoint)
-        appraiser.experience.ran(weights, request, estimated, peak, pace, batch)
+        shape = appraiser.spec.kind.shape(request)
+        appraiser.experience.ran(weights, shape, estimated, peak, pace, batch)
 
 
 def open_seat(settings: Settings, spec: ModelSpec) -> Seat:

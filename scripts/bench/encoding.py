@@ -10,7 +10,7 @@ import numpy as np
 from imageio_ffmpeg import get_ffmpeg_exe
 from numpy.typing import NDArray
 
-from common.contract import VideoClip
+from common.kinds.video import VideoClip
 from common.media.codecs import COLOUR_FILTER, EncoderSettings, codec_arguments, frame_rate
 from common.media.encoder import encode
 from scripts.bench.report import Goal, Report, median

@@ -15,6 +15,7 @@ from pathlib import Path
 from common.jobs.backup import DATABASE
 from common.jobs.database import sqlite_url
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from scripts.bench.client import POLL_SECONDS, Client, running
 from scripts.bench.connection import Connection, get
 from scripts.bench.growth_data import MODEL, make_database, make_folders, result
@@ -171,7 +172,7 @@ def _latency(blows: Blows) -> str:
 
 def _claims(report: Report, folder: Path, size: str) -> None:
     """What a worker does to the store for a job, as fast as it goes: claims, and completions."""
-    store = SqlJobStore(sqlite_url(_database(folder)), MODEL)
+    store = SqlJobStore(sqlite_url(_database(folder)), MODEL, VIDEO_KIND)
     made = result("f")
     seconds = []
     for _ in range(CLAIMS):

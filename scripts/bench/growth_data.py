@@ -16,12 +16,14 @@ from sqlalchemy import create_engine
 from sqlalchemy.schema import CreateTable
 
 from common.jobs.database import sqlite_url
-from common.jobs.model import JobResult, NewJob, Progress
+from common.jobs.model import NewJob, Progress
 from common.jobs.rows import to_row
 from common.jobs.schema import jobs
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
+from common.kinds.video import VIDEO_KIND
 from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.result import VideoResult
 from tests.toy.model_config import SPEC
 
 MODEL = SPEC.id
@@ -44,7 +46,7 @@ def make_database(path: Path, ended: int, queued: int) -> float:
         database.commit()
     engine.dispose()
     started = time.perf_counter()
-    SqlJobStore(sqlite_url(path), MODEL).close()
+    SqlJobStore(sqlite_url(path), MODEL, VIDEO_KIND).close()
     return time.perf_counter() - started
 
 
@@ -95,12 +97,12 @@ def _new() -> dict[str, Any]:
     asked = {"prompt": PROMPT * 3, "seed": 42}
     new = NewJob(id=token_hex(16), model=MODEL, requested=asked, resolved=resolved)
     times = {"created_at": None, "started_at": None, "finished_at": None}
-    return to_row(new) | times | {"result": None}
+    return to_row(new, VIDEO_KIND.name) | times | {"result": None}
 
 
-def result(folder: str) -> JobResult:
+def result(folder: str) -> VideoResult:
     """What a job of the toy model has made."""
-    return JobResult(
+    return VideoResult(
         folder=folder,
         size_bytes=123_456,
         width=64,

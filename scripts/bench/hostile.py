@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from common.publishing.draft import VIDEO
+from common.kinds.video.files import VIDEO
 from scripts.bench import honest
 from scripts.bench.client import POLL_SECONDS, Client, running
 from scripts.bench.hostile_crowd import Crowd
@@ -131,7 +131,7 @@ def _grown(client: Client, folder: Path, batch: str) -> list[str]:
     """Make the videos of a batch large; the paths of the ZIP, and of one of them."""
     jobs = [member["job_id"] for member in client.get(f"/batches/{batch}")["members"]]
     for job in jobs:
-        (video,) = folder.glob(f"outputs/toy/{job}*/{VIDEO}")
+        (video,) = folder.glob(f"outputs/toy/{job}*/{VIDEO.name}")
         os.truncate(video, CLIP_MIB * MIB)
     return [f"/batches/{batch}/download", f"/v1/videos/{jobs[0]}/content"]
 

@@ -69,7 +69,7 @@ def _worker(model: str) -> None:
     import_module("common.worker.__main__")
     spec = load_spec(spec_address(model))
     settings = load_settings(spec.id)
-    open_store(settings, spec.id)
+    open_store(settings, spec)
     checkpoint = locate(settings.models_dir, choose_variant(spec, settings.checkpoint))
     choice = Appraiser.of(spec, settings, *pool_size(settings)).choice(checkpoint)
     options = load_options(

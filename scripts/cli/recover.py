@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from common.base.errors import VideosDGXError
 from common.base.privacy import keep_private
 from common.base.settings import load_settings
+from common.contract.finding import load_spec
 from common.jobs.opening import open_store
 from common.publishing.storage import Storage
 from common.publishing.sweep import Swept, sweep_outputs
 from common.service import join_outputs, locked
 from scripts.cli.errors import REFUSED, CliError
-from scripts.services import MODELS
+from scripts.services import MODELS, spec_address
 
 
 def recover_all(models: Sequence[str], *, adopt: bool) -> dict[str, Swept]:
@@ -28,12 +29,13 @@ def recover_all(models: Sequence[str], *, adopt: bool) -> dict[str, Swept]:
 
 
 def _recover(model_id: str, *, adopt: bool) -> Swept:
+    spec = load_spec(spec_address(model_id))
     settings = load_settings(model_id)
     keep_private()
     with locked(settings, model_id):
-        join_outputs(settings, model_id, adopt=adopt)
-        store = open_store(settings, model_id)
+        join_outputs(settings, spec, adopt=adopt)
+        store = open_store(settings, spec)
         try:
-            return sweep_outputs(store, Storage(settings.outputs_of(model_id)))
+            return sweep_outputs(store, Storage(settings.outputs_of(model_id), spec.kind.files))
         finally:
             store.close()

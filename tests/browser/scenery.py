@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from common.contract import Defaults, JobContext, ModelOptions, Phase, VideoClip
+from common.contract import JobContext, Phase
+from common.kinds.video import Defaults, VideoClip, VideoOptions
 from common.kinds.video.requests import ResolvedRequest
 from common.service import serve
 from tests.toy import model_config as toy
@@ -22,7 +23,7 @@ SKIES = (
 """Colours of the sky above, of the horizon and of the sun."""
 
 
-class SceneryOptions(ModelOptions):
+class SceneryOptions(VideoOptions):
     """How long it takes."""
 
     step_seconds: float = Field(0, ge=0, le=10, description="Seconds of each denoising step.")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from common.contract.variants import VideoInput
+from common.kinds.video import VideoInput
 from common.media.videos import VideoLimits, inspect_video
 from common.runtime.videos import load_video
 from tests.patches import KINDS, Kind, made, seen

@@ -8,6 +8,7 @@ from itertools import count
 from sqlalchemy import Engine, event
 
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from tests.contract.test_batches import planned
 
 JOBS = 3
@@ -24,6 +25,6 @@ def kill_at(last: int) -> None:
 
 
 if __name__ == "__main__":
-    store = SqlJobStore(sys.argv[1], "toy")
+    store = SqlJobStore(sys.argv[1], "toy", VIDEO_KIND)
     kill_at(int(sys.argv[2]))
     print(store.submit_batch(*planned(JOBS), 100).id, flush=True)

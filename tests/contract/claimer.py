@@ -3,9 +3,10 @@
 import sys
 
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 
 if __name__ == "__main__":
-    store = SqlJobStore(sys.argv[1], "toy")
+    store = SqlJobStore(sys.argv[1], "toy", VIDEO_KIND)
     while job := store.claim("racer"):
         print(job.id)
     store.close()

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from common.jobs.database import sqlite_url
 from common.jobs.schema import metadata
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 
 POSTGRES = os.environ.get("TEST_DATABASE_URL")
 """A PostgreSQL whose tables these tests may drop; `.ci/run` starts one where it is installed."""
@@ -66,6 +67,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str, clock: Clock, stopwatch: Clock) -> Iterator[SqlJobStore]:
-    opened = SqlJobStore(url, "toy", clock, stopwatch)
+    opened = SqlJobStore(url, "toy", VIDEO_KIND, clock, stopwatch)
     yield opened
     opened.close()

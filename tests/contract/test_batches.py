@@ -10,6 +10,7 @@ from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import NewJob, Progress
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
+from common.kinds.video import VIDEO_KIND
 from tests.contract.conftest import Clock
 from tests.contract.test_store import ERROR, RESULT, claimed, new_job, run_together, submit
 
@@ -59,7 +60,7 @@ def test_an_unknown_batch_is_not_found(store: SqlJobStore):
 
 
 def test_another_models_batches_are_not_seen(store: SqlJobStore, url: str):
-    other = SqlJobStore(url, "other")
+    other = SqlJobStore(url, "other", VIDEO_KIND)
     foreign = submitted(other)
     assert store.batch_page().batches == ()
     assert store.glances([foreign.id]) == store.batch_jobs(foreign.id) == []

@@ -10,6 +10,7 @@ import pytest
 from common.base.errors import StoreUnavailable
 from common.jobs.database import sqlite_url
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from tests.contract.test_store import submit
 from tests.disks import moved_away
 
@@ -21,7 +22,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(state: Path) -> Iterator[SqlJobStore]:
-    opened = SqlJobStore(sqlite_url(state / "jobs.db"), "toy")
+    opened = SqlJobStore(sqlite_url(state / "jobs.db"), "toy", VIDEO_KIND)
     yield opened
     opened.close()
 

@@ -10,6 +10,7 @@ from common.jobs.outbox import Attempt, DeliveryState
 from common.jobs.schema import webhook_deliveries
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
+from common.kinds.video import VIDEO_KIND
 from tests.contract.conftest import Clock
 from tests.contract.test_store import RESULT, claimed, submit
 
@@ -132,7 +133,7 @@ def test_what_was_told_of_a_job_goes_with_it(store: SqlJobStore):
 
 
 def test_other_models_deliveries_are_not_touched(store: SqlJobStore, url: str, clock: Clock):
-    other = SqlJobStore(url, "other", clock)
+    other = SqlJobStore(url, "other", VIDEO_KIND, clock)
     ended(other)
     assert store.claim_delivery(15) is None
     assert store.count_deliveries() == {}

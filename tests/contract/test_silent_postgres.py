@@ -7,6 +7,7 @@ import pytest
 
 from common.base.errors import StoreUnavailable
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from tests.contract.test_store import submit
 from tests.postgres import started
 
@@ -31,7 +32,7 @@ def in_time(work: Callable[[], object]) -> None:
 
 def test_silence_ends_every_call_and_nothing_is_lost_by_it():
     with started() as server:
-        store = SqlJobStore(server.url, "toy")
+        store = SqlJobStore(server.url, "toy", VIDEO_KIND)
         job = submit(store)
         server.freeze()
         in_time(lambda: store.get(job.id))
@@ -49,5 +50,5 @@ def test_silence_ends_every_call_and_nothing_is_lost_by_it():
 def test_a_silent_server_is_not_waited_for_at_a_start():
     with started() as server:
         server.freeze()
-        in_time(lambda: SqlJobStore(server.url, "toy"))
+        in_time(lambda: SqlJobStore(server.url, "toy", VIDEO_KIND))
         server.thaw()

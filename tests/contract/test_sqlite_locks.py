@@ -12,6 +12,7 @@ from common.jobs.database import sqlite_url
 from common.jobs.deadline import CALL_SECONDS, within
 from common.jobs.lanes import ANSWER_SECONDS
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from tests.contract.test_store import submit
 
 
@@ -22,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[SqlJobStore]:
-    opened = SqlJobStore(sqlite_url(path), "toy")
+    opened = SqlJobStore(sqlite_url(path), "toy", VIDEO_KIND)
     yield opened
     opened.close()
 

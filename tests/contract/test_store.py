@@ -13,10 +13,13 @@ import pytest
 
 from common.base.errors import ErrorBody, InvalidRequest, JobConflict, JobNotFound
 from common.base.errors.queue import QueueFull
-from common.jobs.model import Job, JobResult, NewJob, Progress
+from common.contract.work import Adjustment
+from common.jobs.model import Job, NewJob, Progress
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
-from common.kinds.video.requests import Adjustment, ResolvedRequest
+from common.kinds.video import VIDEO_KIND
+from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.result import VideoResult
 from tests.contract.conftest import Clock
 
 RESOLVED = ResolvedRequest(
@@ -30,7 +33,7 @@ RESOLVED = ResolvedRequest(
     num_inference_steps=3,
     guidance_scale=1,
 )
-RESULT = JobResult(
+RESULT = VideoResult(
     folder="f",
     size_bytes=1,
     width=64,
@@ -95,7 +98,7 @@ def test_an_unknown_job_is_not_found(store: SqlJobStore):
 
 
 def test_another_models_jobs_are_not_seen(store: SqlJobStore, url: str):
-    other = SqlJobStore(url, "other")
+    other = SqlJobStore(url, "other", VIDEO_KIND)
     foreign = submit(other)
     assert store.claim("w") is None
     assert not store.has_work("w")
@@ -381,7 +384,7 @@ def test_statistics_are_of_the_whole_table(store: SqlJobStore, stopwatch: Clock)
 def test_jobs_survive_the_store_being_closed(store: SqlJobStore, url: str):
     job = submit(store)
     store.close()
-    again = SqlJobStore(url, "toy")
+    again = SqlJobStore(url, "toy", VIDEO_KIND)
     assert again.get(job.id).state is JobState.QUEUED
     again.close()
 

@@ -8,6 +8,7 @@ from common.jobs.model import Job, Progress
 from common.jobs.schema import PLACES
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
+from common.kinds.video import VIDEO_KIND
 from tests.contract.conftest import Clock
 from tests.contract.test_store import RESULT, submit
 
@@ -149,7 +150,7 @@ def test_no_job_is_claimed_twice(store: SqlJobStore, url: str, workers: int):
     claims: list[str] = []
 
     def work(name: str) -> None:
-        own = SqlJobStore(url, "toy")
+        own = SqlJobStore(url, "toy", VIDEO_KIND)
         while head := own.claim(name):
             claims.extend(job.id for job in (head, *own.claim_more(name, head, 3)))
         own.close()

@@ -6,6 +6,7 @@ from sqlalchemy import create_engine, update
 from common.jobs.schema import idempotency_keys, webhook_deliveries
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
+from common.kinds.video import VIDEO_KIND
 from tests.contract.conftest import Clock
 from tests.contract.test_outbox import ended
 from tests.contract.test_store import ERROR, RESULT, claimed, running
@@ -20,7 +21,7 @@ class Again:
     def __init__(self, url: str, clock: Clock) -> None:
         self.stopwatch = Clock()
         self.stopwatch.now = 0.0
-        self.store = SqlJobStore(url, "toy", clock, self.stopwatch)
+        self.store = SqlJobStore(url, "toy", VIDEO_KIND, clock, self.stopwatch)
 
     def __enter__(self) -> "Again":
         return self
@@ -67,7 +68,7 @@ def test_what_nobody_measured_is_told_by_the_wall_and_is_never_negative(
 ):
     job_id, token = running(store)
     clock.now += jump
-    other = SqlJobStore(url, "toy", clock)  # its claim was not made here
+    other = SqlJobStore(url, "toy", VIDEO_KIND, clock)  # its claim was not made here
     other.complete(job_id, token, RESULT)
     other.close()
     assert store.get(job_id).seconds is None

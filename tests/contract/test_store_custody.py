@@ -11,6 +11,7 @@ from common.jobs.model import Job
 from common.jobs.schema import jobs
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
+from common.kinds.video import VIDEO_KIND
 from tests.contract.conftest import Clock
 from tests.contract.test_store import RESULT, claimed, submit
 
@@ -40,7 +41,7 @@ def test_a_database_has_no_name_until_it_gets_one(store: SqlJobStore):
 
 def test_each_model_of_a_shared_database_has_a_name_of_its_own(store: SqlJobStore, url: str):
     store.set_identity("toy's")
-    other = SqlJobStore(url, "other")
+    other = SqlJobStore(url, "other", VIDEO_KIND)
     assert other.identity() is None
     other.close()
 

@@ -13,6 +13,7 @@ from common.base.errors import JobConflict, StoreUnavailable, VideosDGXError
 from common.base.errors.queue import KeyReused, QueueFull
 from common.jobs.model import Job, KeyUse
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from tests.contract.conftest import Clock
 from tests.contract.test_store import claimed, new_job, run_together, submit
 
@@ -67,7 +68,7 @@ def test_a_key_with_another_request_is_refused(store: SqlJobStore):
 
 
 def test_keys_are_each_owners_and_each_models_own(store: SqlJobStore, url: str):
-    neighbour = SqlJobStore(url, "other")
+    neighbour = SqlJobStore(url, "other", VIDEO_KIND)
     made = [
         send(store, key=use()),
         send(store, key=use(), owner="ann"),
@@ -175,11 +176,11 @@ def test_where_the_key_cannot_be_written_there_is_no_job(store: SqlJobStore, url
 
 
 def test_an_older_database_gets_the_table(url: str, clock: Clock):
-    SqlJobStore(url, "toy", clock).close()
+    SqlJobStore(url, "toy", VIDEO_KIND, clock).close()
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE idempotency_keys")
     engine.dispose()
-    store = SqlJobStore(url, "toy", clock)
+    store = SqlJobStore(url, "toy", VIDEO_KIND, clock)
     assert send(store, key=use(token_hex(8))) is not None
     store.close()

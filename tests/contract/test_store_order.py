@@ -6,6 +6,7 @@ from common.jobs.model import Progress
 from common.jobs.schema import PLACES, jobs
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import UNFINISHED, JobState
+from common.kinds.video import VIDEO_KIND
 from tests.contract.conftest import Clock
 from tests.contract.old import make_it_old
 from tests.contract.test_store import ERROR, claimed, submit
@@ -21,7 +22,7 @@ def test_priority_is_worth_a_number_of_places_and_no_more(store: SqlJobStore):
 
 
 def test_a_database_of_an_earlier_version_is_brought_up_to_date(url: str, clock: Clock):
-    store = SqlJobStore(url, "toy", clock)
+    store = SqlJobStore(url, "toy", VIDEO_KIND, clock)
     old = submit(store)
     store.close()
     engine = create_engine(url)
@@ -31,7 +32,7 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date(url: str, clock:
         for column in ("priority", "batch", "shape"):
             connection.exec_driver_sql(f"ALTER TABLE jobs DROP COLUMN {column}")
     engine.dispose()
-    store = SqlJobStore(url, "toy", clock)
+    store = SqlJobStore(url, "toy", VIDEO_KIND, clock)
     assert store.get(old.id) == old
     assert submit(store, batch="b").batch == "b"
     store.close()

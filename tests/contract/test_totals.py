@@ -20,6 +20,7 @@ from common.jobs.rows import to_row
 from common.jobs.schema import jobs, totals, webhook_deliveries
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import ENDED, UNFINISHED, Event, JobState
+from common.kinds.video import VIDEO_KIND
 from tests.contract.conftest import Clock
 from tests.contract.old import made_by_this_version, make_it_old
 from tests.contract.test_store import RESULT, claimed, new_job, submit
@@ -177,7 +178,7 @@ def test_totals_are_what_one_would_count_whatever_happens(
     store: SqlJobStore, clock: Clock, url: str, seed: int
 ):
     history = History(store, clock, random.Random(seed))
-    other = SqlJobStore(url, "other", clock)
+    other = SqlJobStore(url, "other", VIDEO_KIND, clock)
     for _ in range(150):
         history.step()
         submit(other, 10**6)
@@ -195,14 +196,14 @@ def check_one_model(store: SqlJobStore, history: History) -> None:
 
 
 def test_an_earlier_versions_database_is_counted_once(url: str, clock: Clock):
-    store = SqlJobStore(url, "toy", clock)
+    store = SqlJobStore(url, "toy", VIDEO_KIND, clock)
     history = History(store, clock, random.Random(9))
     for _ in range(100):
         history.step()
     store.close()
     engine = create_engine(url)
     make_it_old(engine)
-    store = SqlJobStore(url, "toy", clock)
+    store = SqlJobStore(url, "toy", VIDEO_KIND, clock)
     check(store)
     assert "jobs_queue" in made_by_this_version(engine)
     engine.dispose()
@@ -224,7 +225,7 @@ def test_another_program_beside_this_one_is_counted(store: SqlJobStore, url: str
 
 def test_opening_again_changes_no_total(url: str, clock: Clock):
     for round_ in range(3):
-        store = SqlJobStore(url, "toy", clock)
+        store = SqlJobStore(url, "toy", VIDEO_KIND, clock)
         submit(store)
         assert store.statistics().by_state == {JobState.QUEUED: round_ + 1}
         store.close()
@@ -237,7 +238,7 @@ def test_what_many_count_together_is_right(store: SqlJobStore, url: str):
         submit(store, 10**6)
 
     def work() -> None:
-        own = SqlJobStore(url, "toy")
+        own = SqlJobStore(url, "toy", VIDEO_KIND)
         for _ in range(each):
             job_id, token = claimed(own)
             assert own.complete(job_id, token, RESULT)
@@ -255,6 +256,6 @@ def test_what_many_count_together_is_right(store: SqlJobStore, url: str):
 
 def backends_after_an_opening(store: SqlJobStore, url: str) -> int:
     """This store's, the one that is opened, and those that were put together."""
-    SqlJobStore(url, "toy").close()
+    SqlJobStore(url, "toy", VIDEO_KIND).close()
     with store._reading() as connection:
         return connection.execute(select(func.count(totals.c.backend.distinct()))).scalar_one()

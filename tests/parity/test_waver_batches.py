@@ -14,7 +14,7 @@ from PIL import Image
 
 from common.base.errors import JobCancelled
 from common.contract import Phase
-from common.kinds.video.fusing import shape_of_batch
+from common.contract.fusing import shape_of_batch
 from common.kinds.video.requests import ResolvedRequest
 from scripts.tiny import waver as tiny
 from tests.formats import on_cpu

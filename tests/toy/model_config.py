@@ -20,23 +20,26 @@ from pydantic import Field
 
 from common.base.errors import CheckpointError, JobReleased
 from common.contract import (
-    AudioTrack,
     BatchContext,
-    Capability,
-    Defaults,
     JobContext,
-    Limits,
     LoadOptions,
     Memory,
-    ModelOptions,
     ModelSpec,
     Phase,
-    Preset,
     Quantization,
-    Variant,
-    VideoClip,
 )
 from common.contract.compute_dtype import ComputeDtype
+from common.kinds.video import (
+    VIDEO_KIND,
+    AudioTrack,
+    Capability,
+    Defaults,
+    Limits,
+    Preset,
+    VideoClip,
+    VideoOptions,
+    VideoVariant,
+)
 from common.kinds.video.presets import presets
 from common.kinds.video.requests import ResolvedRequest
 
@@ -44,7 +47,7 @@ MIB = 1024**2
 Moment = Literal["encoding_prompt", "denoising", "decoding"]
 
 
-class ToyOptions(ModelOptions):
+class ToyOptions(VideoOptions):
     """How long things take, and where they go wrong."""
 
     step_seconds: float = Field(0, ge=0, le=60, description="Seconds of each denoising step.")
@@ -224,7 +227,7 @@ def cost(request: ResolvedRequest) -> float:
     return float(pixels * request.num_inference_steps)
 
 
-VARIANT = Variant(
+VARIANT = VideoVariant(
     checkpoint="videosdgx/toy",
     revision="main",
     capabilities=frozenset({Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.AUDIO}),
@@ -253,6 +256,7 @@ VARIANT = Variant(
 )
 
 SPEC = ModelSpec(
+    kind=VIDEO_KIND,
     id="toy",
     title="Toy",
     licence="Apache-2.0",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.jobs.database import sqlite_url
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from scripts.backup import add
 
 INSERT = "INSERT INTO pair VALUES (?), (?)"
@@ -26,7 +27,7 @@ def test_a_database_is_copied_between_two_writes(tmp_path: Path):
     state = tmp_path / "state"
     (state / "toy").mkdir(parents=True)
     database = state / "toy" / "jobs.db"
-    SqlJobStore(sqlite_url(database), "toy").close()
+    SqlJobStore(sqlite_url(database), "toy", VIDEO_KIND).close()
     with closing(sqlite3.connect(database)) as setup:
         setup.execute("CREATE TABLE pair (number INTEGER)")
         setup.executemany(INSERT, [(number, number) for number in range(1000)])

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from common.base.errors import Unresolvable
-from common.contract import Capability
-from common.contract.variants import VideoInput
+from common.contract import Resolution
+from common.kinds.video import Capability, VideoInput
 from common.kinds.video.beginnings import Clip, limits_after
 from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import Resolution, resolve
+from common.kinds.video.resolver import resolve
 from magi1.model_config import SPEC
 from tests.toy.model_config import SPEC as TOY
 

@@ -11,6 +11,7 @@ from common.jobs.database import sqlite_url
 from common.jobs.model import Job
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
+from common.kinds.video import VIDEO_KIND
 from common.worker.books import Books
 from common.worker.context import RunningJob
 from tests.contract.test_store import RESULT, submit
@@ -40,7 +41,7 @@ class Ailing:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlJobStore]:
-    opened = SqlJobStore(sqlite_url(tmp_path / "jobs.db"), "toy")
+    opened = SqlJobStore(sqlite_url(tmp_path / "jobs.db"), "toy", VIDEO_KIND)
     yield opened
     opened.close()
 

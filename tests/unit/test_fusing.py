@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from common.contract import Phase
-from common.kinds.video.fusing import OWN, most_together, shape_of_batch
+from common.contract.fusing import most_together, shape_of_batch
+from common.kinds.video.fusing import OWN
 from common.kinds.video.requests import ResolvedRequest
 from tests.contract.test_store import RESOLVED
 from tests.toy.model_config import SPEC

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from common.base.errors import InvalidRequest
-from common.contract import Phase, VideoClip
+from common.contract import Phase
+from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
 from common.runtime.sampling import to_uint8
 from common.runtime.videos import load_video

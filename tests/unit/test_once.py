@@ -11,14 +11,15 @@ from fastapi import Response
 
 from common.api.bodies.body import Body, Upload
 from common.api.bodies.once import Once, checked_key, fingerprint_of
+from common.api.door.openai_errors import openai_answer
 from common.base.errors import InvalidRequest
 from common.base.errors.queue import KeyInUse
 from common.jobs.database import sqlite_url
 from common.jobs.model import Job, KeyUse
 from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from common.kinds.video.frame_size import Picture
-from common.kinds.video.openai.errors import openai_answer
 from common.kinds.video.requests import GenerateRequest
 from tests.contract.test_store import new_job
 
@@ -29,7 +30,9 @@ def body(content: bytes | None = None, remix_of: str | None = None, **fields: An
 
 
 def test_while_one_is_answered_the_other_is_told_to_come_back(tmp_path: Path):
-    asyncio.run(_one_and_the_other(JobQueue(SqlJobStore(sqlite_url(tmp_path / "db"), "toy"), 9)))
+    asyncio.run(
+        _one_and_the_other(JobQueue(SqlJobStore(sqlite_url(tmp_path / "db"), "toy", VIDEO_KIND), 9))
+    )
 
 
 async def _one_and_the_other(queue: JobQueue) -> None:

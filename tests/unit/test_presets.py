@@ -3,8 +3,9 @@
 import pytest
 
 from common.base.errors import Unresolvable
-from common.contract import Capability, ModelSpec, Preset, Variant
+from common.contract import ModelSpec, Variant
 from common.contract.finding import load_spec
+from common.kinds.video import Capability, Preset
 from common.kinds.video.frame_size import Picture
 from common.kinds.video.presets import chosen_preset, values_of
 from common.kinds.video.requests import GenerateRequest

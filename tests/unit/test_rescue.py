@@ -11,6 +11,7 @@ from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
+from common.kinds.video import VIDEO_KIND
 from common.worker.supervision.rescue import Rescue
 from common.worker.supervision.take_back import Files
 from tests.contract.test_store import submit
@@ -25,7 +26,7 @@ class Stage:
         self.now = 100.0
         self.woken = 0
         self.discarded: list[str] = []
-        self.store = SqlJobStore(sqlite_url(folder / "jobs.db"), "toy")
+        self.store = SqlJobStore(sqlite_url(folder / "jobs.db"), "toy", VIDEO_KIND)
         self.queue = JobQueue(self.store, 100)
         parts = (self.queue, SETTINGS, self._wake, Files(discard=self.discarded.append))
         self.rescue = Rescue(*parts, clock=lambda: self.now)

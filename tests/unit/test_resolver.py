@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from common.base.errors import InvalidRequest, Unresolvable
-from common.contract import Capability, Limits
+from common.contract import Resolution
+from common.kinds.video import Capability, Limits
 from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import Resolution, resolve
+from common.kinds.video.resolver import resolve
 from tests.toy.model_config import SPEC, VARIANT
 
 LTX_LIKE = replace(

@@ -18,6 +18,7 @@ from common.jobs.database import sqlite_url
 from common.jobs.online_copy import connect
 from common.jobs.rolling_backup import RollingBackup
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from tests.contract.test_store import submit
 
 
@@ -53,7 +54,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[SqlJobStore]:
-    store = SqlJobStore(sqlite_url(settings.state_of("toy") / "jobs.db"), "toy")
+    store = SqlJobStore(sqlite_url(settings.state_of("toy") / "jobs.db"), "toy", VIDEO_KIND)
     yield store
     store.close()
 
@@ -82,7 +83,7 @@ def test_a_copy_is_a_whole_database(store: SqlJobStore, settings: Settings, fold
     run(settings, 1)
     (backup,) = backups_in(folder)
     assert check_copy(backup.path) is None
-    copy = SqlJobStore(sqlite_url(backup.path), "toy")
+    copy = SqlJobStore(sqlite_url(backup.path), "toy", VIDEO_KIND)
     assert copy.get(job.id) == job
     copy.close()
 

@@ -7,8 +7,8 @@ import pytest
 
 from common.base.settings import Settings
 from common.contract import Quantization
-from common.contract.hub import Checkpoint
 from common.contract.schemes import Choice
+from common.contract.variants import Checkpoint
 from common.memory.bound import ALLOCATOR_SETTINGS
 from common.memory.pool import Rules
 from common.worker.load_options import load_options

@@ -26,6 +26,7 @@ from common.jobs.model import Job
 from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
+from common.kinds.video import VIDEO_KIND
 from common.worker.supervision.supervisor import Supervisor
 from tests.contract.test_store import RESULT, new_job, submit
 
@@ -91,7 +92,7 @@ class Stage:
         self.clock = Clock()
         self.conceived, self.born = asyncio.Event(), asyncio.Event()
         self.born.set()
-        self.store = SqlJobStore(sqlite_url(folder / "jobs.db"), "toy")
+        self.store = SqlJobStore(sqlite_url(folder / "jobs.db"), "toy", VIDEO_KIND)
         self.queue = JobQueue(self.store, 100)
         self.workers: list[PlayedWorker] = []
         self._stubborn = stubborn
@@ -165,7 +166,7 @@ def test_work_starts_a_worker_and_more_work_wakes_it(tmp_path: Path):
 
 
 def test_work_that_was_left_by_an_earlier_process_starts_a_worker(tmp_path: Path):
-    store = SqlJobStore(sqlite_url(tmp_path / "jobs.db"), "toy")
+    store = SqlJobStore(sqlite_url(tmp_path / "jobs.db"), "toy", VIDEO_KIND)
     job = submit(store)
     store.claim("local")
     store.close()

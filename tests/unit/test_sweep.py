@@ -15,6 +15,7 @@ from common.jobs.database import sqlite_url
 from common.jobs.manifest import manifest_of
 from common.jobs.model import Job
 from common.jobs.sql import SqlJobStore
+from common.kinds.video import VIDEO_KIND
 from common.publishing.arrivals import Arrivals
 from common.publishing.storage import Storage
 from common.publishing.sweep import OutputSweep, sweep_outputs
@@ -26,7 +27,7 @@ FAILURE = ErrorBody(code="generation_failed", message="It failed.")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlJobStore]:
-    store = SqlJobStore(sqlite_url(tmp_path / "state" / "jobs.db"), "toy")
+    store = SqlJobStore(sqlite_url(tmp_path / "state" / "jobs.db"), "toy", VIDEO_KIND)
     yield store
     store.close()
 
@@ -128,7 +129,7 @@ def test_many_lost_videos_come_back_in_their_order(store: SqlJobStore, storage: 
         folder = publish(storage, job)
         complete(store, job, folder)
         made.append(job.id)
-    other = SqlJobStore(store._engine.url.render_as_string() + ".new", "toy")
+    other = SqlJobStore(store._engine.url.render_as_string() + ".new", "toy", VIDEO_KIND)
     try:
         assert sweep_outputs(other, storage).taken_back == len(made)
         found: list[str] = []
@@ -176,7 +177,7 @@ def test_a_stop_comes_between_two_steps(store: SqlJobStore, storage: Storage) ->
         next(steps)
     folder = publish(storage, claim(store))
     with pytest.raises(Stopped):
-        sweep_outputs(SqlJobStore("sqlite://", "toy"), storage, stop)
+        sweep_outputs(SqlJobStore("sqlite://", "toy", VIDEO_KIND), storage, stop)
     assert storage.is_published(folder)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from common.base.errors import CheckpointError, InvalidRequest, Unresolvable
-from common.contract import Capability, Variant
+from common.contract import Variant
 from common.contract.compute_dtype import ComputeDtype
+from common.kinds.video import Capability
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
 from common.kinds.video.resolver import Picture, resolve
 from wan21.estimates import WAN_1_3B, WAN_14B, flops_of, forward_flops, memory_of, num_tokens

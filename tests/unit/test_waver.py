@@ -10,11 +10,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from common.base.errors import CheckpointError, InvalidRequest, Unresolvable
 from common.base.settings import SettingsError
-from common.contract import Capability, Variant
+from common.contract import Resolution, Variant
 from common.contract.compute_dtype import ComputeDtype
 from common.contract.hub import choose_variant
+from common.kinds.video import Capability
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import Picture, Resolution, resolve
+from common.kinds.video.resolver import Picture, resolve
 from waver.estimates import (
     TEXT_TOKENS,
     WAN_2_1,

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from common.api.auth.access import COOKIE, Access
-from common.kinds.video.openai.errors import speaks_openai
+from common.api.door.openai_errors import speaks_openai
 
 _SCHEMES: dict[str, dict[str, str]] = {
     "bearer": {

@@ -9,12 +9,12 @@ from fastapi.concurrency import run_in_threadpool
 
 from common.api.batches.body import BatchRequest
 from common.api.batches.planning import Candidate, Planned
-from common.api.bodies.body import Upload
 from common.api.routes.generate import new_job, write_upload
 from common.api.service import Service
 from common.base.disk import disk_named
 from common.base.durable import fsync
 from common.base.errors import BatchConflict, FileGone, InvalidRequest
+from common.contract import Upload
 from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import Job, KeyUse, NewJob
 from common.jobs.states import JobState
@@ -45,7 +45,7 @@ async def accept_batch(
     )
     first, *others = [await _job(service, candidate, new.id) for candidate in candidates]
     jobs = [first.model_copy(update={"key": key}), *others]
-    uploads = [candidate.body.upload for candidate in candidates if candidate.body.upload]
+    uploads = [upload for candidate in candidates for upload in candidate.body.uploads]
     paths = [service.inputs / upload.media.name for upload in uploads]
     with service.arrivals.of(paths):
         await run_in_threadpool(_write_all, service.inputs, uploads)
@@ -152,6 +152,6 @@ def _link_all(folder: Path, links: Sequence[tuple[Path, Path]]) -> None:
                 os.link(old, new)
     except FileNotFoundError as exc:
         raise FileGone(
-            "What a video begins with is no longer on disk.", hint="Send it anew."
+            "What a job begins with is no longer on disk.", hint="Send it anew."
         ) from exc
     fsync(folder)

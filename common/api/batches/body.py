@@ -3,22 +3,22 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from starlette.datastructures import FormData, UploadFile
 
-from common.api.bodies.body import UPLOADS, Reader
+from common.api.bodies.body import Reader
 from common.api.bodies.forms import form_of
 from common.api.bodies.json_text import json_of
 from common.api.bodies.validated import validated
 from common.base.errors import InvalidRequest, Unresolvable
+from common.contract import Kind
 from common.contract.fields import contradiction
 from common.contract.left_out import MayBeLeftOut
-from common.kinds.video.requests import GenerateRequest
 
-_REQUEST = GenerateRequest.model_json_schema()
-Requests = Annotated[list[Any], WithJsonSchema({"type": "array", "items": _REQUEST})]
+Requests = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "object"}})]
 Prompts = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "string"}})]
 Seeds = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "integer"}})]
 """Loose, all three: one that is wrong is refused by itself, and the others are made."""
@@ -119,18 +119,24 @@ def check_count(batch: BatchRequest, most: int) -> None:
         )
 
 
+def batch_reader_of(kind: Kind) -> Reader[BatchBody]:
+    """The bodies of ``POST /generate/batch``."""
+    return Reader(_from_json, partial(_from_form, tuple(kind.uploads)))
+
+
 def _from_json(text: str | bytes) -> BatchBody:
     return BatchBody(validated(BatchRequest, json_of(text)), {})
 
 
-def _from_form(form: FormData) -> BatchBody:
-    sent = form_of(form, ("batch", *UPLOADS).__contains__)
+def _from_form(uploads: tuple[str, ...], form: FormData) -> BatchBody:
+    sent = form_of(form, ("batch", *uploads).__contains__)
     for name in (*sent.texts, *sent.files):
-        if name not in (UPLOADS if name in sent.files else ("batch",)):
+        if name not in (uploads if name in sent.files else ("batch",)):
+            files = f", and {' or '.join(uploads)}" if uploads else ""
             raise InvalidRequest(
                 f"{name}: there is no such field.",
                 param=name,
-                hint="Send batch, the same JSON object as without a form, and image or video.",
+                hint=f"Send batch, the same JSON object as without a form{files}.",
             )
     if "batch" not in sent.texts:
         raise InvalidRequest(
@@ -138,7 +144,3 @@ def _from_form(form: FormData) -> BatchBody:
         )
     batch = validated(BatchRequest, json_of(sent.texts["batch"], "batch"))
     return BatchBody(batch, sent.files)
-
-
-BATCH = Reader(_from_json, _from_form)
-"""The bodies of ``POST /generate/batch``."""

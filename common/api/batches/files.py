@@ -9,41 +9,25 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SerializeAsAny
 from zipstream import ZipStream
 
 from common.api.batches.views import BatchState, BatchView, MemberState, batch_view
-from common.api.routes.file_names import FileName, name_of, video_name
+from common.api.routes.file_names import FileName, file_name, name_of
 from common.api.service import Service
 from common.base.errors import BatchConflict, ErrorBody, FileGone
+from common.contract import Kind
+from common.contract.kind import main_file
+from common.contract.work import ClipShown
 from common.jobs.batches import Batch, Glance
 from common.jobs.model import Job
 from common.jobs.states import JobState
 from common.jobs.store import JobStore
-from common.kinds.video.requests import ResolvedRequest
-from common.publishing.draft import VIDEO
 
 ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE = 8, 2
 """In all, and of each caller. Each has all of its clips open, 200 at most, as long as it takes."""
 CHUNK_BYTES = 256 * 1024
 MANIFEST_NAME = "manifest.json"
-
-
-class ClipView(BaseModel):
-    """One finished video, and how to make it again."""
-
-    index: int = Field(description="Its place in the batch, from 0.")
-    file: str = Field(description="Its name in the ZIP.")
-    job_id: str
-    prompt: str
-    seed: int
-    resolved: ResolvedRequest = Field(description="Exactly what the model made.")
-    model: str
-    checkpoint: str = Field(description="The checkpoint that really made it.")
-    revision: str
-    stands_in_for: str | None = Field(description="The model that this checkpoint is not.")
-    duration_seconds: float
-    size_bytes: int
 
 
 class MissingView(BaseModel):
@@ -64,15 +48,18 @@ class ManifestView(BaseModel):
     model: str
     state: BatchState
     created_at: datetime
-    clips: list[ClipView]
+    clips: list[SerializeAsAny[ClipShown]]
     missing: list[MissingView]
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A finished video on disk."""
+    """A finished job's file on disk."""
 
-    view: ClipView
+    index: int
+    name: str
+    """In the ZIP."""
+    view: ClipShown
     path: Path
 
 
@@ -124,7 +111,7 @@ def check_finished(contents: Contents) -> None:
 
 def manifest_of(contents: Contents, clips: Sequence[Clip]) -> ManifestView:
     """The manifest of a batch, with these of its videos."""
-    view, present = contents.view, {clip.view.index for clip in clips}
+    view, present = contents.view, {clip.index for clip in clips}
     missing = [
         MissingView.model_validate(member.model_dump(include=set(MissingView.model_fields)))
         for member in view.members
@@ -157,27 +144,18 @@ def _clips(service: Service, batch: Batch, jobs: dict[str, Job]) -> Iterator[Cli
         job = jobs.get(member.job or "")
         if job is None or job.result is None:
             continue
-        path = service.storage.path(job.result.folder, VIDEO)
+        path = service.storage.path(job.result.folder, main_file(service.kind).name)
         if path.is_file():
-            yield Clip(_clip_view(index, job), path)
+            name = f"{index:03d}_{file_name(service.kind, job).real}"
+            yield Clip(index, name, _clip_view(service.kind, job, index, name), path)
 
 
-def _clip_view(index: int, job: Job) -> ClipView:
-    assert job.result is not None  # noqa: S101  # the caller looked
-    return ClipView(
-        index=index,
-        file=f"{index:03d}_{video_name(job).real}",
-        job_id=job.id,
-        prompt=job.resolved.prompt,
-        seed=job.resolved.seed,
-        resolved=job.resolved,
-        model=job.model,
-        checkpoint=job.result.checkpoint,
-        revision=job.result.revision,
-        stands_in_for=job.result.stands_in_for,
-        duration_seconds=job.result.duration_seconds,
-        size_bytes=job.result.size_bytes,
-    )
+def _clip_view(kind: Kind, job: Job, index: int, name: str) -> ClipShown:
+    """Whatever the kind's view names, of the job, its result and its request."""
+    made = job.result.model_dump() if job.result else {}
+    own = {"index": index, "file": name, "job_id": job.id, "model": job.model}
+    about = job.resolved.model_dump() | made | own | {"resolved": job.resolved}
+    return kind.clip_view.model_validate(about)
 
 
 def archive_of(contents: Contents, opened: ExitStack) -> ZipStream:
@@ -191,7 +169,7 @@ def archive_of(contents: Contents, opened: ExitStack) -> ZipStream:
         with suppress(FileNotFoundError):
             file = opened.enter_context(clip.path.open("rb"))
             size = os.fstat(file.fileno()).st_size
-            archive.add(_chunks(file), clip.view.file, size=size)
+            archive.add(_chunks(file), clip.name, size=size)
             present.append(clip)
     archive.add(manifest_of(contents, present).model_dump_json(indent=2), MANIFEST_NAME)
     return archive

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from secrets import token_hex
+from typing import Any
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from common.api.batches.body import BatchBody, Wish
-from common.api.bodies.body import Body, Parsed, Upload, checked_body
+from common.api.bodies.body import Body, Parsed, checked_body
 from common.api.bodies.validated import validated
-from common.api.routes.generate import resolved
 from common.api.service import Service
 from common.base.errors import (
     CheckpointError,
@@ -20,10 +20,9 @@ from common.base.errors import (
     NotEnoughMemory,
     VideosDGXError,
 )
+from common.contract import Kind, Resolution, Upload
 from common.jobs.batches import LABEL_CHARS
 from common.jobs.webhooks.target import check_webhook
-from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import Resolution
 from common.memory.fitting import Fitting
 
 
@@ -51,7 +50,7 @@ async def plan(request: Request, service: Service, body: BatchBody) -> list[Plan
     Raises:
         InvalidRequest: the picture or video that all share is wrong.
     """
-    shared = await _shared_upload(request, service, body)
+    shared = await _shared_uploads(request, service, body)
     fitting = await run_in_threadpool(service.fitting)
     planned = []
     for wish in body.batch.wishes():
@@ -64,35 +63,43 @@ async def plan(request: Request, service: Service, body: BatchBody) -> list[Plan
     return planned
 
 
-async def _shared_upload(request: Request, service: Service, body: BatchBody) -> Upload | None:
+async def _shared_uploads(
+    request: Request, service: Service, body: BatchBody
+) -> tuple[Upload, ...]:
     """Look at it once, not once for each video."""
     if not body.files:
-        return None
-    anything = Parsed(GenerateRequest(prompt="any"), body.files)
-    return (await checked_body(request, anything, service, token_hex(16))).upload
+        return ()
+    anything = Parsed(service.kind.request.model_validate({"prompt": "any"}), body.files)
+    return (await checked_body(request, anything, service, token_hex(16))).uploads
 
 
 async def _candidate(
-    request: Request, service: Service, wish: Wish, shared: Upload | None
+    request: Request, service: Service, wish: Wish, shared: tuple[Upload, ...]
 ) -> Candidate:
-    job_id = token_hex(16)
-    wanted = _validated(wish)
-    if shared is None:
+    job_id, kind = token_hex(16), service.kind
+    wanted = _validated(kind, wish)
+    if not shared:
         body = await checked_body(request, Parsed(wanted), service, job_id)
-    elif wanted.image is None:
-        check_webhook(wanted.webhook_url, service.settings)
-        body = Body(wanted, _named(shared, job_id))
     else:
-        raise InvalidRequest(
-            "image: the batch has an upload for all of its videos already.",
-            param="image",
-            hint="Leave one of them out.",
-        )
-    return Candidate(job_id, body, await resolved(service, body))
+        _check_alone(kind, wanted)
+        check_webhook(wanted.webhook_url, service.settings)
+        body = Body(wanted, tuple(_named(one, job_id) for one in shared), kind.inline)
+    return Candidate(job_id, body, await service.intake.resolve(wanted, body.media))
 
 
-def _validated(wish: Wish) -> GenerateRequest:
-    wanted = validated(GenerateRequest, wish.fields)
+def _check_alone(kind: Kind, wanted: Any) -> None:
+    """Whether a request leaves its beginning to the batch. Raises InvalidRequest."""
+    for name in sorted(kind.inline):
+        if getattr(wanted, name) is not None:
+            raise InvalidRequest(
+                f"{name}: the batch has an upload for all of its {kind.noun}s already.",
+                param=name,
+                hint="Leave one of them out.",
+            )
+
+
+def _validated(kind: Kind, wish: Wish) -> Any:
+    wanted: Any = validated(kind.request, wish.fields)
     if wanted.dry_run:
         raise InvalidRequest(
             "dry_run: it holds for the whole batch only.",

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from common.api.batches.accepting import accept_batch
-from common.api.batches.body import BATCH, BatchRequest, check_count
+from common.api.batches.body import BatchRequest, batch_reader_of, check_count
 from common.api.batches.planning import Planned, errors_of, plan
 from common.api.batches.reading import read_batch
-from common.api.batches.schema import batch_schema
 from common.api.batches.views import (
     BatchDryRunView,
     BatchRefusedView,
@@ -48,7 +47,6 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     status_code=202,
     response_model=BatchView,
     responses=_RESPONSES,
-    openapi_extra={"requestBody": batch_schema()},
     summary="Make many videos",
 )
 async def generate_batch(
@@ -64,7 +62,7 @@ async def generate_batch(
     with an error and without a job, and the others are made; `strict` refuses the whole instead.
     A 202 means that the batch and all its jobs are on disk; else nothing was made.
     """
-    async with read_body(request, BATCH) as body:
+    async with read_body(request, batch_reader_of(service.kind)) as body:
         check_count(body.batch, service.settings.max_batch_jobs)
         planned = await plan(request, service, body)
         if body.batch.dry_run:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SerializeAsAny
 
 from common.api.routes.views import MemoryEstimate
 from common.base.errors import ErrorBody
 from common.contract.messages import Progress
+from common.contract.work import Adjustment, Resolved
 from common.jobs.batches import Batch, Glance, Member
 from common.jobs.states import ENDED, JobState
-from common.kinds.video.requests import Adjustment, ResolvedRequest
 
 MemberState = JobState | Literal["refused", "removed"]
 """``refused`` has never been a job; ``removed`` was one that somebody deleted."""
@@ -116,7 +116,7 @@ class PlannedView(BaseModel):
     """What one request would become and cost, or why it cannot be made."""
 
     index: int
-    resolved: ResolvedRequest | None = None
+    resolved: SerializeAsAny[Resolved] | None = None
     adjustments: tuple[Adjustment, ...] = ()
     memory: MemoryEstimate | None = None
     seconds: float | None = None

@@ -1,14 +1,14 @@
-"""Reads the body that asks for a video: JSON, or multipart with an image or a video."""
+"""Reads the body that asks for a job: JSON, or multipart with its uploads."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from io import BytesIO
-from typing import Any, BinaryIO, Generic, TypeVar
+from functools import cache, partial
+from typing import Any, Generic, TypeVar
 
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 
 from common.api.bodies.aside import aside
@@ -16,56 +16,38 @@ from common.api.bodies.forms import check_files, form_of, json_object
 from common.api.bodies.json_text import json_of
 from common.api.bodies.multipart import read_form
 from common.api.bodies.validated import validated
+from common.api.door import limits
 from common.api.door.callers import who
-from common.api.door.limits import Kind, incoming_of
+from common.api.door.limits import incoming_of
 from common.api.door.turns import Turns
 from common.api.service import Service
-from common.base.errors import InvalidRequest, UnsupportedMediaType
-from common.base.settings import MIB, Settings
-from common.contract.variants import VideoInput
+from common.base.errors import UnsupportedMediaType
+from common.contract import Kind, Upload, WorkRequest
 from common.jobs.webhooks.target import check_webhook
-from common.kinds.video.beginnings import Clip, video_input_of
-from common.kinds.video.frame_size import Picture
-from common.kinds.video.requests import GenerateRequest
-from common.media.inputs import decode_base64_image, inspect_image
-from common.media.videos import VideoLimits, inspect_video
 
 T = TypeVar("T")
-
-_OBJECTS = ("options", "variables")
-"""Fields that are JSON text in a form."""
-UPLOADS = ("image", "video")
-"""Files of a form that a video may begin with."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A checked picture or video: as sent, and what it is."""
-
-    file: BinaryIO
-    media: Picture | Clip
-    summary: str
 
 
 @dataclass(frozen=True)
 class Body:
-    """A request and what it begins with, both valid in themselves."""
+    """A request and its uploads, both valid in themselves."""
 
-    request: GenerateRequest
-    upload: Upload | None
+    request: WorkRequest
+    uploads: tuple[Upload, ...] = ()
+    inline: frozenset[str] = frozenset()
+    """Fields that hold a whole file."""
     remix_of: str | None = None
     """The job whose prompt was changed to make this one."""
 
     @property
-    def media(self) -> Picture | Clip | None:
-        """What the video begins with."""
-        return self.upload.media if self.upload else None
+    def media(self) -> list[Any]:
+        """What is known of the uploads."""
+        return [upload.media for upload in self.uploads]
 
     def as_requested(self) -> dict[str, Any]:
         """What was sent, for the record; an upload by its size and format only."""
-        sent = self.request.model_dump(mode="json", exclude_unset=True, exclude={"image"})
-        if self.upload:
-            sent[self.upload.media.field] = self.upload.summary
+        sent = self.request.model_dump(mode="json", exclude_unset=True, exclude=set(self.inline))
+        sent |= {upload.media.field: upload.summary for upload in self.uploads}
         if self.remix_of:
             sent["remix_of"] = self.remix_of
         return sent
@@ -73,9 +55,10 @@ class Body:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A body that was read. Its files are named ``image`` or ``video``, and not looked at yet."""
+    """A body that was read. Its files are named by their fields, and not looked at yet."""
 
-    request: GenerateRequest
+    request: Any
+    """A ``WorkRequest`` of the kind."""
     files: Mapping[str, UploadFile] = field(default_factory=dict)
 
 
@@ -99,20 +82,20 @@ async def read_body(request: Request, reader: Reader[T]) -> AsyncIterator[T]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        text = await _large(request, Kind.JSON).body()
+        text = await _large(request, limits.Kind.JSON).body()
         yield await aside(len(text), reader.from_json, text)
     elif kind == "multipart/form-data":
-        async with read_form(_large(request, Kind.FORM)) as form:
+        async with read_form(_large(request, limits.Kind.FORM)) as form:
             size = sum(len(text) for text in form.values() if isinstance(text, str))
             yield await aside(size, reader.from_form, form)
     else:
         raise UnsupportedMediaType(
             f"The body is {kind or 'of no stated type'}.",
-            hint="Send application/json, or multipart/form-data with an image or a video.",
+            hint="Send application/json, or multipart/form-data with the files that it may have.",
         )
 
 
-def _large(request: Request, kind: Kind) -> Request:
+def _large(request: Request, kind: limits.Kind) -> Request:
     """The same request: its body may be a large one."""
     if (incoming := incoming_of(request)) is not None:
         incoming.expect(kind)
@@ -120,60 +103,21 @@ def _large(request: Request, kind: Kind) -> Request:
 
 
 async def checked_body(request: Request, parsed: Parsed, service: Service, job_id: str) -> Body:
-    """Look at what the video begins with, which is named after the job, never by the client.
+    """Look at the uploads, which are named after the job, never by the client.
 
     Raises:
-        InvalidRequest: it is no picture or video, or over a limit; the webhook is not allowed.
+        InvalidRequest: one is not what it should be, or over a limit; the webhook is not allowed.
         Busy, Stopping, NoThreads: it cannot be looked at now.
     """
     check_webhook(parsed.request.webhook_url, service.settings)
-    check = _check_of(parsed, service, job_id)
+    inline = service.kind.inline
+    check = service.intake.look(parsed.request, parsed.files, job_id)
     if check is None:
-        return Body(parsed.request, None)
+        return Body(parsed.request, inline=inline)
     # A good part of a second, in a child: not in the event loop, and not many at once. All of the
     # file is here already: who sends slowly holds no turn.
     async with _turn_of(request):
-        return Body(parsed.request, await asyncio.to_thread(check))
-
-
-def _check_of(parsed: Parsed, service: Service, job_id: str) -> Callable[[], Upload] | None:
-    """How to look at what the video begins with; None where it begins with nothing."""
-    image, video = parsed.files.get("image"), parsed.files.get("video")
-    data = parsed.request.image
-    if video is not None:
-        if image is not None or data is not None:
-            raise InvalidRequest(
-                "A video begins with image or with video, not with both.",
-                param="video",
-                hint="Leave one of them out.",
-            )
-        wanted = video_input_of(service.variant)
-        return partial(_video, video, job_id, wanted, service.settings)
-    if image is None and data is None:
-        return None
-    return partial(_image, image or data or "", job_id, service.settings)
-
-
-def _image(sent: UploadFile | str, job_id: str, settings: Settings) -> Upload:
-    file = BytesIO(decode_base64_image(sent)) if isinstance(sent, str) else sent.file
-    info = inspect_image(file, settings.max_image_pixels)
-    picture = Picture(f"{job_id}.{info.format}", info.width, info.height)
-    return Upload(file, picture, f"{info.format} {info.width}x{info.height}")
-
-
-def _video(upload: UploadFile, job_id: str, wanted: VideoInput, settings: Settings) -> Upload:
-    if (upload.size or 0) > settings.max_input_video_mb * MIB:
-        raise InvalidRequest(
-            f"The video is over {settings.max_input_video_mb:g} MB.",
-            param="video",
-            hint="Cut it: only its beginning is used. MAX_INPUT_VIDEO_MB sets the limit.",
-        )
-    limits = VideoLimits(settings.max_input_video_pixels, settings.max_input_video_seconds)
-    info = inspect_video(upload.file.fileno(), limits, wanted)
-    name, frames = f"{job_id}.{info.format}", wanted.taken(info.num_frames)
-    clip = Clip(name, info.width, info.height, num_frames=frames, seconds=info.seconds)
-    summary = f"{info.format} {info.width}x{info.height}, {info.seconds:g} s"
-    return Upload(upload.file, clip, summary)
+        return Body(parsed.request, await asyncio.to_thread(check), inline)
 
 
 def _turn_of(request: Request) -> AbstractAsyncContextManager[None]:
@@ -182,25 +126,30 @@ def _turn_of(request: Request) -> AbstractAsyncContextManager[None]:
     return turns.turn(who(request.scope))
 
 
-def _from_json(text: bytes) -> Parsed:
-    return Parsed(validated(GenerateRequest, json_of(text)))
+def reader_of(kind: Kind) -> Reader[Parsed]:
+    """The bodies of ``POST /generate``."""
+    return Reader(partial(_from_json, kind), partial(_from_form, kind))
 
 
-def _from_form(form: FormData) -> Parsed:
-    sent = form_of(form, _is_field)
-    check_files(sent.files, UPLOADS)
-    return Parsed(validated(GenerateRequest, _read(sent.texts)), sent.files)
+def _from_json(kind: Kind, text: bytes) -> Parsed:
+    return Parsed(validated(kind.request, json_of(text)))
 
 
-def _is_field(name: str) -> bool:
-    return name in GenerateRequest.model_fields or name in UPLOADS
+def _from_form(kind: Kind, form: FormData) -> Parsed:
+    sent = form_of(form, lambda name: name in kind.request.model_fields or name in kind.uploads)
+    check_files(sent.files, tuple(kind.uploads))
+    return Parsed(validated(kind.request, _read(kind, sent.texts)), sent.files)
 
 
-def _read(texts: Mapping[str, str]) -> dict[str, Any]:
+def _read(kind: Kind, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Fields that are objects are JSON text in a form."""
+    objects = _objects(kind.request)
     return {
-        name: json_object(name, text) if name in _OBJECTS else text for name, text in texts.items()
+        name: json_object(name, text) if name in objects else text for name, text in texts.items()
     }
 
 
-GENERATE = Reader(_from_json, _from_form)
-"""The bodies of ``POST /generate``."""
+@cache
+def _objects(request: type[BaseModel]) -> frozenset[str]:
+    fields = request.model_json_schema()["properties"]
+    return frozenset(name for name, schema in fields.items() if schema.get("type") == "object")

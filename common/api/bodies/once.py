@@ -139,12 +139,14 @@ def fingerprint_of(*bodies: Body) -> str:
 
 
 def _summary(body: Body) -> dict[str, Any]:
-    fields = body.request.model_dump(mode="json", exclude_defaults=True, exclude={"image"})
+    fields = body.request.model_dump(mode="json", exclude_defaults=True, exclude=set(body.inline))
     return {"fields": fields, "upload": _digest(body), "remix_of": body.remix_of}
 
 
-def _digest(body: Body) -> str | None:
-    if body.upload is None:
-        return None
-    body.upload.file.seek(0)
-    return hashlib.file_digest(body.upload.file, "sha256").hexdigest()  # type: ignore[arg-type]
+def _digest(body: Body) -> str | list[str] | None:
+    """Of one upload its own, as it was before there could be several."""
+    digests = []
+    for upload in body.uploads:
+        upload.file.seek(0)
+        digests.append(hashlib.file_digest(upload.file, "sha256").hexdigest())  # type: ignore[arg-type]
+    return digests if len(digests) > 1 else next(iter(digests), None)

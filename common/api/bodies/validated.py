@@ -6,8 +6,8 @@ from pydantic import BaseModel, ValidationError
 
 from common.base.errors import InvalidRequest, Unresolvable
 from common.contract.fields import SEVERAL_FIELDS
+from common.contract.left_out import MayBeLeftOut
 from common.contract.words_of_errors import first_of, path_of, words_of
-from common.kinds.video.requests import GenerateRequest
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -20,25 +20,21 @@ def validated(body: type[M], fields: Any) -> M:
         raise as_invalid_request(exc, body) from exc
 
 
-def as_invalid_request(
-    exc: ValidationError, body: type[BaseModel] = GenerateRequest
-) -> InvalidRequest:
+def as_invalid_request(exc: ValidationError, body: type[BaseModel]) -> InvalidRequest:
     """The first thing that is wrong with a ``body``, in words for the client."""
     first = first_of(exc)
     param = path_of(first) or None
     words = words_of(first)
-    if first["type"] == "extra_forbidden" and body is GenerateRequest and param == "video":
+    about = body if issubclass(body, MayBeLeftOut) else MayBeLeftOut
+    if first["type"] == "extra_forbidden" and param in about.only_uploaded:
         words = "can only be uploaded"
     message = f"{param}: {words}." if param else f"The request: {words}."
     error = Unresolvable if first["type"] == SEVERAL_FIELDS else InvalidRequest
-    return error(message, param=param, hint=_hint(first["type"], param, body))
+    hint = about.hints.get(param or "") or _hint(first["type"], body)
+    return error(message, param=param, hint=hint)
 
 
-def _hint(kind: str, param: str | None, body: type[BaseModel]) -> str:
-    if param == "video" and body is GenerateRequest:
-        return "Send multipart/form-data, with the video's file as the field video."
+def _hint(kind: str, body: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return f"The fields are: {', '.join(body.model_fields)}."
-    if param in ("resolution", "size"):
-        return 'Width x height in pixels, as in "1024x576".'
     return "See /docs for every field and its range."

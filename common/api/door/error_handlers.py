@@ -11,13 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from common.api.door.event_ids import NothingMore
+from common.api.door.openai_errors import openai_answer, speaks_openai
 from common.api.door.openapi import methods_at
 from common.base.errors import INFRASTRUCTURE, ErrorBody, InvalidRequest, VideosDGXError
 from common.base.errors.queue import Busy
 from common.base.logs import get_logger
 from common.base.threads import no_threads_left
 from common.contract.words_of_errors import words_of
-from common.kinds.video.openai.errors import openai_answer, speaks_openai
 
 log = get_logger("api")
 

@@ -11,8 +11,8 @@ from common.contract import ModelSpec
 from common.contract.left_out import NULL, or_null, say_null
 
 OPTIONS = "Options"
-_BODIES = ("GenerateRequest", "CreateVideo")
-_ASK_THE_STORE = ("/generate", "/jobs", "/batches", "/queue/", "/metrics", "/v1/videos")
+_ASK_THE_STORE = ("/generate", "/jobs", "/batches", "/queue/", "/metrics", "/v1/")
+_ASK_NOTHING = ("/v1/models",)
 
 
 def describe_options(app: FastAPI, spec: ModelSpec) -> None:
@@ -27,7 +27,7 @@ def describe_options(app: FastAPI, spec: ModelSpec) -> None:
             parts.update(schema.pop("$defs", {}))
             say_null(schema)
             parts[OPTIONS] = schema
-            _refer(document)
+            _refer(document, spec.kind.option_bodies)
             _tell_of_outages(document)
         return app.openapi_schema or {}
 
@@ -61,7 +61,7 @@ def _tell_of_outages(document: Mapping[str, Any]) -> None:
     """Every route that asks the job store may be answered by its 503."""
     wait = {"schema": {"type": "integer"}, "description": "Seconds until it is worth another try."}
     for path, operations in document["paths"].items():
-        if not path.startswith(_ASK_THE_STORE):
+        if not path.startswith(_ASK_THE_STORE) or path in _ASK_NOTHING:
             continue
         view = "OpenAIErrorView" if path.startswith("/v1") else "ErrorView"
         schema = {"$ref": f"#/components/schemas/{view}"}
@@ -76,14 +76,14 @@ def _tell_of_outages(document: Mapping[str, Any]) -> None:
             answer["headers"] = {"Retry-After": wait}
 
 
-def _refer(part: Any) -> None:
+def _refer(part: Any, bodies: frozenset[str]) -> None:
     if isinstance(part, list):
         for member in part:
-            _refer(member)
+            _refer(member, bodies)
     elif isinstance(part, dict):
-        if part.get("title") in _BODIES and "options" in part.get("properties", {}):
+        if str(part.get("title")) in bodies and "options" in part.get("properties", {}):
             null = NULL in part["properties"]["options"].get("anyOf", ())
             options = {"$ref": f"#/components/schemas/{OPTIONS}"}
             part["properties"]["options"] = or_null(options) if null else options
         for member in part.values():
-            _refer(member)
+            _refer(member, bodies)

@@ -11,8 +11,6 @@ LOOKS_AT_ONCE = 3
 """Pictures and videos that are decoded at once, to see what they are."""
 LOOK_PATIENCE_SECONDS = 40.0
 """Longer than one of them may take."""
-SHEET_PATIENCE_SECONDS = 60.0
-"""For a spritesheet, of which one is made at a time: a minute at most, where the video is long."""
 
 
 class Turns:

@@ -9,6 +9,7 @@ from functools import cached_property
 from common.api.door.event_ids import Series
 from common.api.live.rounds import Pause, Rounds
 from common.api.routes.views import JobView, job_view, progress_of
+from common.contract import Kind
 from common.jobs.estimates.views import EtaView, moved
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
@@ -25,6 +26,7 @@ REMEMBERED_SECONDS = 60.0
 class Sight:
     """A job as it was seen. Light: most of what is seen is no news, and is never shown."""
 
+    kind: Kind
     job: Job
     live: Progress | None = None
     """What its worker said last."""
@@ -63,7 +65,7 @@ class Happening:
     def job(self) -> JobView:
         """The job as clients read it; made once, for however many."""
         seen = self.sight
-        return job_view(seen.job, seen.live, seen.position, seen.eta)
+        return job_view(seen.kind, seen.job, seen.live, seen.position, seen.eta)
 
     @cached_property
     def text(self) -> str:

@@ -59,6 +59,6 @@ async def preview(
             f"The job is {job.state}, and has no preview now.",
             param="id",
             hint="A running job has one after some denoising steps, unless PREVIEW_EVERY is 0; "
-            "a completed one has a thumbnail.",
+            "a completed one has its files.",
         )
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})

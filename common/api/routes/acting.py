@@ -7,8 +7,8 @@ from fastapi.concurrency import run_in_threadpool
 from common.api.service import Service
 from common.base.errors import FileGone, JobConflict, NoPreview, StorageFull, StorageUnavailable
 from common.base.logs import get_logger
+from common.contract import PublishedFile
 from common.jobs.model import Job
-from common.publishing.draft import THUMBNAIL
 
 log = get_logger("api")
 
@@ -54,35 +54,36 @@ async def check_removable(service: Service) -> None:
         raise error
 
 
-async def published_file(service: Service, job: Job, name: str) -> Path:
+async def published_file(service: Service, job: Job, file: PublishedFile) -> Path:
     """The path of a file of a completed job.
 
     Raises:
         JobConflict: it is not completed.
         FileGone: somebody removed the file.
-        NoPreview: there never was a thumbnail.
+        NoPreview: there never was one.
         StorageUnavailable: the whole volume has gone.
     """
-    path = published_path(service, job, name)
-    if name == THUMBNAIL and job.result is not None and not job.result.has_thumbnail:
-        raise NoPreview("This video has no thumbnail: it could not be made.")
+    path = published_path(service, job, file)
+    if not file.made(job.result):
+        raise NoPreview(file.missing)
     if not await run_in_threadpool(path.is_file):
         await service.volumes.check_now(anew=True)
-        raise FileGone("The file is no longer on disk.", hint="Make the video again.")
+        noun = service.kind.noun
+        raise FileGone("The file is no longer on disk.", hint=f"Make the {noun} again.")
     return path
 
 
-def published_path(service: Service, job: Job, name: str) -> Path:
+def published_path(service: Service, job: Job, file: PublishedFile) -> Path:
     """Where a file of a completed job belongs, whether it is there or not.
 
     Raises:
         JobConflict: it is not completed.
     """
     if job.result is None:
-        reason = job.error.message if job.error else "There is no video yet."
+        reason = job.error.message if job.error else f"There is no {service.kind.noun} yet."
         hint = f"Poll GET /jobs/{job.id} until it is completed." if not job.ended else None
         raise JobConflict(f"The job is {job.state}. {reason}", hint=hint)
-    return service.storage.path(job.result.folder, name)
+    return service.storage.path(job.result.folder, file.name)
 
 
 def remove_files(service: Service, job: Job) -> None:

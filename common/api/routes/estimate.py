@@ -4,15 +4,15 @@ import asyncio
 
 from common.api.routes.views import MemoryEstimate
 from common.api.service import Service
-from common.kinds.video.requests import ResolvedRequest
+from common.contract import Resolved
 
 
-async def estimate_memory(service: Service, request: ResolvedRequest) -> MemoryEstimate | None:
+async def estimate_memory(service: Service, request: Resolved) -> MemoryEstimate | None:
     """Bytes; None until the checkpoint is on disk."""
     return await asyncio.to_thread(_memory, service, request)
 
 
-def _memory(service: Service, request: ResolvedRequest) -> MemoryEstimate | None:
+def _memory(service: Service, request: Resolved) -> MemoryEstimate | None:
     fitting = service.fitting()
     if fitting is None:
         return None

@@ -1,4 +1,4 @@
-"""What a video is called in a downloads folder: model, words of its prompt, day, id.
+"""What a file is called in a downloads folder: model, words of its prompt, day, id.
 
 Twice: in its own script, and in ASCII for clients that read no other.
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from common.contract import Kind
+from common.contract.kind import main_file
 from common.jobs.model import Job
 
 _WORDS_CHARS = 48
@@ -34,10 +36,11 @@ class FileName:
         return f'attachment; filename="{self.plain}"{extended}'
 
 
-def video_name(job: Job) -> FileName:
-    """Of a finished video."""
+def file_name(kind: Kind, job: Job) -> FileName:
+    """Of what a finished job was for."""
     model = f"{job.model}-stand-in" if job.result and job.result.stands_in_for else job.model
-    return name_of(model, job.resolved.prompt, job.created_at, job.id, "mp4")
+    ending = main_file(kind).name.rpartition(".")[2]
+    return name_of(model, job.resolved.title, job.created_at, job.id, ending)
 
 
 def name_of(model: str, words: str, moment: float, name: str, ending: str) -> FileName:

@@ -11,9 +11,8 @@ from typing import Annotated, Any, BinaryIO
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from common.api.bodies.body import GENERATE, Body, checked_body, read_body
+from common.api.bodies.body import Body, checked_body, read_body, reader_of
 from common.api.bodies.once import OnceParam
-from common.api.door.openapi import without_null
 from common.api.routes.estimate import estimate_memory
 from common.api.routes.reading import views_of
 from common.api.routes.views import DryRunView, ErrorView, JobView
@@ -21,42 +20,14 @@ from common.api.service import Service, service_of
 from common.base.disk import disk_named
 from common.base.durable import fsync
 from common.base.errors import CheckpointError
+from common.contract import Resolution
 from common.contract.fields import PRIORITIES
+from common.contract.fusing import shape_of_batch
 from common.jobs.model import Job, KeyUse, NewJob
-from common.kinds.video.fusing import shape_of_batch
-from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import Resolution, resolve
+from common.publishing.arrivals import remove_all
 
 router = APIRouter(tags=["Generate"])
 
-_SCHEMA = GenerateRequest.model_json_schema()
-_FORM = without_null(_SCHEMA)
-_MULTIPART: dict[str, Any] = {
-    **_FORM,
-    "properties": {
-        **_FORM["properties"],
-        "image": {
-            "type": "string",
-            "format": "binary",
-            "description": "PNG, JPEG, WebP, GIF, AVIF, HEIC or BMP; an animation's first frame.",
-        },
-        "video": {
-            "type": "string",
-            "format": "binary",
-            "description": "MP4, MOV, MKV or WebM: goes on from its first frames, on models that"
-            " list `video_continuation`. `duration` and `num_frames` count what is new.",
-        },
-    },
-}
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": _SCHEMA},
-            "multipart/form-data": {"schema": _MULTIPART},
-        },
-    }
-}
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorView, "description": text}
     for status, text in {
@@ -76,7 +47,6 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     status_code=202,
     response_model=JobView,
     responses={200: {"model": DryRunView, "description": "`dry_run`: no job."}, **_ERRORS},
-    openapi_extra=_BODY,
     summary="Make a video",
 )
 async def generate(
@@ -92,7 +62,7 @@ async def generate(
     the job is on disk: it survives crashes and restarts.
     """
     job_id = token_hex(16)
-    async with read_body(request, GENERATE) as parsed:
+    async with read_body(request, reader_of(service.kind)) as parsed:
         body = await checked_body(request, parsed, service, job_id)
         if body.request.dry_run:
             dry_run = await _dry_run(service, body, await resolved(service, body))
@@ -108,30 +78,25 @@ async def make(service: Service, job_id: str, body: Body, key: KeyUse | None = N
 
 
 async def resolved(service: Service, body: Body) -> Resolution:
-    """What the model makes of a body, its template filled in. Raises InvalidRequest."""
-    wish = body.request
-    if wish.template is not None:
-        wish = await run_in_threadpool(service.templates.filled, wish)
-    return resolve(wish, service.spec, service.variant, body.media)
+    """What the model makes of a body. Raises InvalidRequest."""
+    return await service.intake.resolve(body.request, body.media)
 
 
 async def accept(
     service: Service, job_id: str, body: Body, resolution: Resolution, key: KeyUse | None = None
 ) -> Job:
-    """Store the job and its upload, and wake the worker."""
+    """Store the job and its uploads, and wake the worker."""
     await service.volumes.check_now()
     await run_in_threadpool(check_memory, service, resolution)
     estimated = await service.forecasts.working_seconds(resolution.request)
     new = new_job(service, job_id, body, resolution, estimated, key=key)
-    if body.upload is None:
+    paths = [service.inputs / upload.media.name for upload in body.uploads]
+    with service.arrivals.of(paths):
+        for path, upload in zip(paths, body.uploads, strict=True):
+            await run_in_threadpool(write_upload, path, upload.file)
         job = await service.queue.submit(new)
-    else:
-        path = service.inputs / body.upload.media.name
-        with service.arrivals.of([path]):
-            await run_in_threadpool(write_upload, path, body.upload.file)
-            job = await service.queue.submit(new)
-        if job.id != job_id:  # another process made it with the same key
-            path.unlink(missing_ok=True)
+    if job.id != job_id:  # another process made it with the same key
+        remove_all(paths)
     if job.id == job_id:
         service.forecasts.joined(job)
     service.supervisor.wake()

@@ -1,20 +1,16 @@
-"""``/jobs``: list, read, cancel, download, remove."""
+"""``/jobs``: list, read, cancel, remove."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Depends, Query
 
-from common.api.routes.acting import cancel, find, published_file, remove
-from common.api.routes.file_names import video_name
-from common.api.routes.kept_files import kept_file
+from common.api.routes.acting import cancel, remove
 from common.api.routes.reading import view_of, views_of
 from common.api.routes.views import ErrorView, JobListView, JobView, job_view
 from common.api.service import Service, service_of
 from common.jobs.states import JobState
 from common.jobs.store import CURSOR_PATTERN
-from common.publishing.draft import THUMBNAIL, VIDEO
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
 ServiceParam = Annotated[Service, Depends(service_of)]
@@ -56,53 +52,10 @@ async def read_job(job_id: str, service: ServiceParam) -> JobView:
 async def cancel_job(job_id: str, service: ServiceParam) -> JobView:
     """A queued job ends at once. A running one is `cancelling` until the GPU is really free."""
     job = await cancel(service, job_id)
-    return job_view(job, service.supervisor.live.get(job_id))
+    return job_view(service.kind, job, service.supervisor.live.get(job_id))
 
 
 @router.delete("/{job_id}", status_code=204, responses=_UNKNOWN | _CONFLICT, summary="Remove a job")
 async def delete_job(job_id: str, service: ServiceParam) -> None:
     """Forget an ended job and delete its files."""
     await remove(service, job_id)
-
-
-_KEPT: dict[int | str, dict[str, Any]] = {
-    304: {"description": "It is what `If-None-Match` or `If-Modified-Since` says."},
-    410: {"model": ErrorView, "description": "The file is no longer on disk."},
-    416: {"model": ErrorView, "description": "It has no such part."},
-}
-_MP4: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"video/mp4": {}}, "description": "The video."},
-    206: {"content": {"video/mp4": {}}, "description": "The part that `Range` asked for."},
-    **_KEPT,
-}
-_JPEG: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/jpeg": {}}, "description": "The thumbnail."},
-    206: {"content": {"image/jpeg": {}}, "description": "The part that `Range` asked for."},
-    **_KEPT,
-}
-
-
-@router.get(
-    "/{job_id}/download",
-    response_class=FileResponse,
-    responses=_MP4 | _UNKNOWN | _CONFLICT,
-    summary="Download the video",
-)
-async def download(job_id: str, request: Request, service: ServiceParam) -> Response:
-    """The MP4. `Range` works, so players can seek and downloads can go on."""
-    job = await find(service, job_id)
-    video = await published_file(service, job, VIDEO)
-    return await kept_file(request, video, "video/mp4", video_name(job))
-
-
-@router.get(
-    "/{job_id}/thumbnail",
-    response_class=FileResponse,
-    responses=_JPEG | _UNKNOWN | _CONFLICT,
-    summary="The video's picture",
-)
-async def thumbnail(job_id: str, request: Request, service: ServiceParam) -> Response:
-    """The middle frame as a JPEG, at most 512 pixels wide or high."""
-    job = await find(service, job_id)
-    picture = await published_file(service, job, THUMBNAIL)
-    return await kept_file(request, picture, "image/jpeg")

@@ -26,7 +26,8 @@ async def views_of(
     """The views of jobs that were read already; the line is looked at once for all."""
     etas = await service.forecasts.of(jobs)
     live = service.supervisor.live | _held(service, jobs)
-    return [job_view(job, live.get(job.id), position, etas.get(job.id)) for job in jobs]
+    kind = service.kind
+    return [job_view(kind, job, live.get(job.id), position, etas.get(job.id)) for job in jobs]
 
 
 class Watched:
@@ -45,7 +46,7 @@ class Watched:
         etas = await service.forecasts.of(list(found.values()))
         live = service.supervisor.live | _held(service, list(found.values()))
         return {
-            job_id: Sight(job, live.get(job_id), places.get(job_id), etas.get(job_id))
+            job_id: Sight(service.kind, job, live.get(job_id), places.get(job_id), etas.get(job_id))
             for job_id, job in found.items()
         }
 

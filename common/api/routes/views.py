@@ -3,14 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from common.base.errors import ErrorBody
+from common.contract import Kind
 from common.contract.fields import PRIORITIES, Priority
+from common.contract.work import Adjustment, Resolved, ResultShown
 from common.jobs.estimates.views import EtaView
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
-from common.kinds.video.requests import Adjustment, ResolvedRequest
 
 _PRIORITY_NAMES = {steps: name for name, steps in PRIORITIES.items()}
 
@@ -25,30 +26,13 @@ ERROR_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/E
 """For routes that answer a stream: a ``model`` would be described as one, as the answer is."""
 
 
-class ResultView(BaseModel):
-    """The finished video."""
-
-    width: int
-    height: int
-    num_frames: int
-    fps: float
-    duration_seconds: float
-    size_bytes: int
-    has_audio: bool
-    checkpoint: str = Field(description="The checkpoint that really made it.")
-    revision: str
-    stands_in_for: str | None = Field(None, description="The model that this checkpoint is not.")
-    timings: dict[str, float] = Field(description="Seconds spent in each phase.")
-    fused: int = Field(1, description="Jobs denoised together; `timings` has this one's part.")
-
-
 class Links(BaseModel):
-    """Where to go from a job."""
+    """Where to go from a job; and to each of its files, where that one may be missing: null."""
+
+    model_config = ConfigDict(extra="allow")
 
     self: str
     cancel: str
-    download: str
-    thumbnail: str | None = Field(description="Null where the video has none.")
 
 
 class JobView(BaseModel):
@@ -66,10 +50,10 @@ class JobView(BaseModel):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     requested: dict[str, Any] = Field(description="The request as it was sent.")
-    resolved: ResolvedRequest = Field(description="Exactly what the model makes.")
+    resolved: SerializeAsAny[Resolved] = Field(description="Exactly what the model makes.")
     adjustments: tuple[Adjustment, ...] = Field(description="What was changed, and why.")
     attempts: int
-    result: ResultView | None = None
+    result: SerializeAsAny[ResultShown] | None = None
     error: ErrorBody | None = None
     links: Links
 
@@ -96,7 +80,7 @@ class DryRunView(BaseModel):
 
     dry_run: bool = True
     requested: dict[str, Any]
-    resolved: ResolvedRequest
+    resolved: SerializeAsAny[Resolved]
     adjustments: tuple[Adjustment, ...]
     memory: MemoryEstimate | None = Field(description="Null until the checkpoint is on disk.")
     seconds: float | None = Field(description="Null until a job has been measured here.")
@@ -104,13 +88,13 @@ class DryRunView(BaseModel):
 
 
 def job_view(
+    kind: Kind,
     job: Job,
     live: Progress | None = None,
     position: int | None = None,
     eta: EtaView | None = None,
 ) -> JobView:
     """A job as clients see it; ``live`` is newer than the row."""
-    base = f"/jobs/{job.id}"
     return JobView(
         id=job.id,
         model=job.model,
@@ -127,19 +111,20 @@ def job_view(
         resolved=job.resolved,
         adjustments=job.adjustments,
         attempts=job.attempts,
-        result=ResultView.model_validate(job.result.model_dump()) if job.result else None,
+        result=kind.result_view.model_validate(job.result.model_dump()) if job.result else None,
         error=job.error,
-        links=Links(
-            self=base,
-            cancel=f"{base}/cancel",
-            download=f"{base}/download",
-            thumbnail=f"{base}/thumbnail" if _may_be_seen(job) else None,
-        ),
+        links=_links(kind, job),
     )
 
 
-def _may_be_seen(job: Job) -> bool:
-    return job.result is None or job.result.has_thumbnail
+def _links(kind: Kind, job: Job) -> Links:
+    base = f"/jobs/{job.id}"
+    files = {
+        file.route: f"{base}/{file.route}" if file.made(job.result) else None
+        for file in kind.files
+        if file.route is not None
+    }
+    return Links(self=base, cancel=f"{base}/cancel", **files)
 
 
 def progress_of(job: Job, live: Progress | None) -> Progress:

@@ -1,16 +1,16 @@
 """How long a job takes here, learnt from the jobs before it. Pure: no clock, no store.
 
 A job has a fixed part (the prompt's encoder), a part that grows with the model's operations
-(denoising) and one that grows with its pixels (decoding, encoding). The pace of each is the
-median over the last runs of the same checkpoint, in which later runs and runs of a like size count
-for more: it follows a machine that becomes slower, and no single odd run moves it.
+(denoising) and one that grows with the size of what is made (decoding, encoding). The pace of each
+is the median over the last runs of the same checkpoint, in which later runs and runs of a like size
+count for more: it follows a machine that becomes slower, and no single odd run moves it.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from common.contract import Phase
+from common.contract import Phase, Work
 from common.contract.messages import Progress
 
 DECAY = 0.8
@@ -19,18 +19,6 @@ BELIEF = 3
 """So many steps of a running job count for as much as all the past."""
 LATEST = 0.95
 """A step that takes too long is shown as nearly done, never as done."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a job has to do."""
-
-    cost: float
-    """Operations, by the model's own formula."""
-    pixels: int
-    """Of all its frames."""
-    steps: int
-    """Denoising steps."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +51,9 @@ class Run:
         """Seconds without loading."""
         return sum(self.seconds.values()) - self._spent(Phase.LOADING)
 
-    def per_pixel(self, phase: Phase) -> float:
-        """Seconds for each pixel."""
-        return self._spent(phase) / self.work.pixels
+    def per_unit(self, phase: Phase) -> float:
+        """Seconds for each unit of what was made."""
+        return self._spent(phase) / self.work.size
 
     def _spent(self, phase: Phase) -> float:
         return self.seconds.get(phase.value, 0.0)
@@ -102,13 +90,13 @@ def estimate(work: Work, runs: Sequence[Run]) -> Estimate | None:
     weights = [_weight(work, run, age) for age, run in enumerate(reversed(runs))][::-1]
     denoising = work.cost * weighted_median(zip((run.pace for run in runs), weights, strict=True))
     overhead = weighted_median(zip((run.overhead for run in runs), weights, strict=True))
-    pixels = {
-        phase: work.pixels
-        * weighted_median(zip((run.per_pixel(phase) for run in runs), weights, strict=True))
+    making = {
+        phase: work.size
+        * weighted_median(zip((run.per_unit(phase) for run in runs), weights, strict=True))
         for phase in (Phase.DECODING, Phase.ENCODING_VIDEO)
     }
     first = denoising / work.steps
-    phases = {Phase.ENCODING_PROMPT: overhead + first, Phase.DENOISING: denoising - first, **pixels}
+    phases = {Phase.ENCODING_PROMPT: overhead + first, Phase.DENOISING: denoising - first, **making}
     return Estimate(_loading(runs, weights), phases)
 
 

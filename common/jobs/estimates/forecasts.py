@@ -8,15 +8,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
-from common.contract import ModelSpec
-from common.jobs.estimates.eta import Estimate, Run, Work, estimate, relative_error
+from common.contract import ModelSpec, Resolved, Work
+from common.jobs.estimates.eta import Estimate, Run, estimate, relative_error
 from common.jobs.estimates.line import Eta, Line, Mark, Place, line_up, settled
 from common.jobs.estimates.views import EtaErrors, EtaView, eta_view
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
 from common.jobs.schema import PLACES
 from common.jobs.states import CLAIMED, JobState
-from common.kinds.video.requests import ResolvedRequest
 
 LOOK_SECONDS = 1.0
 """A look at the line is good for so long, unless a job is known to have moved since."""
@@ -82,7 +81,7 @@ class Forecasts:
             self._views[job_id] = view
         return view
 
-    async def of_request(self, request: ResolvedRequest) -> EtaView:
+    async def of_request(self, request: Resolved) -> EtaView:
         """A job that is not queued: as if it came now."""
         line = await self._look()
         known, wait, eta = self._estimate(request), line.seconds, None
@@ -91,7 +90,7 @@ class Forecasts:
             eta = Eta(wait, run, wait + run)
         return eta_view(eta, self._said_at, len(self._runs))
 
-    async def working_seconds(self, request: ResolvedRequest) -> float | None:
+    async def working_seconds(self, request: Resolved) -> float | None:
         """Of a job once the model is loaded; what is kept with it, and compared at its end."""
         await self._look()
         known = self._estimate(request)
@@ -198,15 +197,14 @@ class Forecasts:
         spent = said.seconds_elapsed + since if said.phase else 0.0
         return Place(job.id, _mark(job), left, spent + left)
 
-    def _estimate(self, request: ResolvedRequest) -> Estimate | None:
+    def _estimate(self, request: Resolved) -> Estimate | None:
         work = self._work(request)
         if work not in self._known:
             self._known[work] = estimate(work, self._runs)
         return self._known[work]
 
-    def _work(self, request: ResolvedRequest) -> Work:
-        pixels = request.width * request.height * (request.num_frames + request.video_frames)
-        return Work(self._spec.cost(request), pixels, request.num_inference_steps)
+    def _work(self, request: Resolved) -> Work:
+        return self._spec.kind.work(request, self._spec.cost(request))
 
     def _run(self, job: Job) -> Run:
         assert job.result is not None  # noqa: S101  # the caller filtered

@@ -7,7 +7,7 @@ from common.kinds.video.variants import Capability as Capability
 from common.kinds.video.variants import Defaults as Defaults
 from common.kinds.video.variants import Limits as Limits
 from common.kinds.video.variants import Preset as Preset
-from common.kinds.video.variants import VideoInput as VideoInput
 from common.kinds.video.variants import VideoVariant as VideoVariant
 from common.media.clip import AudioTrack as AudioTrack
 from common.media.clip import VideoClip as VideoClip
+from common.media.clip import VideoInput as VideoInput

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from common.base.errors import Unresolvable
-from common.contract import Capability, Limits, Variant, VideoInput
+from common.contract.work import Adjustment
 from common.kinds.video.frame_size import Picture, aspect_change
-from common.kinds.video.requests import Adjustment
+from common.kinds.video.variants import Capability, Limits, VideoVariant
+from common.media.clip import VideoInput
 
 UNSEEN_ASPECT_CHANGE = 0.01
 """A picture that is cut by less is not reported."""
@@ -27,7 +28,7 @@ class Clip(Picture):
 Beginning = Picture | Clip | None
 
 
-def check_beginning(variant: Variant, beginning: Beginning) -> None:
+def check_beginning(variant: VideoVariant, beginning: Beginning) -> None:
     """Whether the checkpoint can begin so.
 
     Raises:
@@ -49,7 +50,7 @@ def check_beginning(variant: Variant, beginning: Beginning) -> None:
         )
 
 
-def video_input_of(variant: Variant) -> VideoInput:
+def video_input_of(variant: VideoVariant) -> VideoInput:
     """What the checkpoint takes of a video.
 
     Raises:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from common.base.errors import Unresolvable
-from common.contract import Defaults, Limits
+from common.kinds.video.variants import Defaults, Limits
 
 MAX_ASPECT_CHANGE = 0.05
 

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel
-
 from common.base.settings import Settings
-from common.contract import Intake, ModelOptions, Publisher, Work
+from common.contract import Intake, Kind, Publisher, Work
 from common.kinds.video import files, fusing, sizing
+from common.kinds.video.options import VideoOptions
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
 from common.kinds.video.result import ClipView, ResultView, VideoResult
 from common.kinds.video.variants import VideoVariant
@@ -16,7 +15,7 @@ from common.kinds.video.variants import VideoVariant
 _OPENAI = "common.kinds.video.openai"
 
 
-class VideoKind:
+class VideoKind(Kind):
     """Videos from words, pictures and videos, with sound where the model makes it."""
 
     name = "video"
@@ -24,6 +23,7 @@ class VideoKind:
 
     request = GenerateRequest
     inline = frozenset({"image"})
+    option_bodies = frozenset({"GenerateRequest", "CreateVideo"})
     uploads: Mapping[str, str] = {
         "image": "PNG, JPEG, WebP, GIF, AVIF, HEIC or BMP; an animation's first frame.",
         "video": "MP4, MOV, MKV or WebM: goes on from its first frames, on models that"
@@ -86,7 +86,7 @@ class VideoKind:
         return replace(variant, limits=replace(variant.limits, max_seconds=seconds))
 
     def intake(
-        self, model: str, options: type[ModelOptions], variant: VideoVariant, settings: Settings
+        self, model: str, options: type[VideoOptions], variant: VideoVariant, settings: Settings
     ) -> Intake:
         """Reads what a video may begin with, and resolves."""
         from common.kinds.video.intake import VideoIntake

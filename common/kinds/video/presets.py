@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from common.base.errors import Unresolvable
-from common.contract.variants import Preset, Variant
+from common.kinds.video.variants import Preset, VideoVariant
 
 _NONE = Preset()
 
@@ -23,7 +23,7 @@ def without_steps(full: tuple[Preset, ...]) -> tuple[Preset, ...]:
     return tuple(replace(preset, num_inference_steps=None) for preset in full)
 
 
-def chosen_preset(name: str | None, variant: Variant) -> Preset:
+def chosen_preset(name: str | None, variant: VideoVariant) -> Preset:
     """The preset that a request names; one that changes nothing where it names none.
 
     Raises:
@@ -42,7 +42,7 @@ def chosen_preset(name: str | None, variant: Variant) -> Preset:
     )
 
 
-def values_of(preset: Preset, variant: Variant) -> dict[str, Any]:
+def values_of(preset: Preset, variant: VideoVariant) -> dict[str, Any]:
     """What a request under this preset gets, by the names of its fields."""
     got = preset.applied(variant.defaults)
     values = {

@@ -1,10 +1,10 @@
 """What a client asks for, and what it becomes: the request vocabulary of every service."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     HttpUrl,
@@ -31,6 +31,8 @@ from common.contract.fields import (
 )
 from common.contract.work import Resolved, WorkRequest
 
+SIZE_HINT = 'Width x height in pixels, as in "1024x576".'
+
 
 class GenerateRequest(WorkRequest):
     """The body of ``POST /generate``. Everything but ``prompt`` or ``template`` may be left out."""
@@ -50,6 +52,12 @@ class GenerateRequest(WorkRequest):
             ]
         },
     )
+
+    hints: ClassVar[Mapping[str, str]] = {
+        "resolution": SIZE_HINT,
+        "video": "Send multipart/form-data, with the video's file as the field video.",
+    }
+    only_uploaded: ClassVar[frozenset[str]] = frozenset({"video"})
 
     # Before the prompt, whose check looks at it.
     template: Name | None = Field(

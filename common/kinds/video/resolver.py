@@ -14,34 +14,21 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from common.base.errors import InvalidRequest, Unresolvable
-from common.contract import (
-    Capability,
-    Defaults,
-    Limits,
-    ModelOptions,
-    ModelSpec,
-    Preset,
-    Variant,
-)
+from common.contract import Resolution
 from common.contract.words_of_errors import first_of, path_of, words_of
+from common.contract.work import Adjustment
 from common.kinds.video.beginnings import Beginning, Clip, changes_of, check_beginning, limits_after
 from common.kinds.video.frame_size import Picture, default_size, legal_size
+from common.kinds.video.options import VideoOptions
 from common.kinds.video.presets import chosen_preset
-from common.kinds.video.requests import Adjustment, GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.variants import Capability, Defaults, Limits, Preset, VideoVariant
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
 
 SEED_RANGE = 2**32
 """Drawn seeds stay below 32 bits: easy to read, and exact in every JSON reader."""
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """A resolved request, and what had to be changed to get there."""
-
-    request: ResolvedRequest
-    adjustments: tuple[Adjustment, ...]
 
 
 @dataclass
@@ -56,18 +43,19 @@ class _Report:
 
 def resolve(
     request: GenerateRequest,
-    spec: ModelSpec,
-    variant: Variant,
+    model: str,
+    own: type[VideoOptions],
+    variant: VideoVariant,
     beginning: Beginning = None,
 ) -> Resolution:
-    """Answer what ``variant`` makes of ``request``.
+    """Answer what ``variant`` makes of ``request``; ``own`` are the options of ``model``.
 
     Raises:
         Unresolvable: a field is outside what the checkpoint can do.
         InvalidRequest: ``options`` do not fit the model's own options.
     """
     preset = chosen_preset(request.preset, variant)
-    options, limits, report = _options(request, spec, preset), variant.limits, _Report()
+    options, limits, report = _options(request, model, own, preset), variant.limits, _Report()
     defaults = options.adjusted(preset.applied(variant.defaults))
     _note_stand_in(variant, report)
     check_beginning(variant, beginning)
@@ -107,7 +95,7 @@ def _or(value: _T | None, default: _T) -> _T:
     return default if value is None else value
 
 
-def _check_negative_prompt(request: GenerateRequest, variant: Variant) -> None:
+def _check_negative_prompt(request: GenerateRequest, variant: VideoVariant) -> None:
     if request.negative_prompt and not variant.limits.takes_negative_prompt:
         raise Unresolvable(
             f"{variant.name} has no use for a negative prompt.",
@@ -217,7 +205,7 @@ def _within(name: str, asked: _N | None, default: _N, low: _N, high: _N) -> _N:
     return value
 
 
-def _generate_audio(request: GenerateRequest, variant: Variant) -> bool:
+def _generate_audio(request: GenerateRequest, variant: VideoVariant) -> bool:
     can = Capability.AUDIO in variant.capabilities
     if request.generate_audio and not can:
         raise Unresolvable(
@@ -228,7 +216,7 @@ def _generate_audio(request: GenerateRequest, variant: Variant) -> bool:
     return _or(request.generate_audio, can)
 
 
-def _note_stand_in(variant: Variant, report: _Report) -> None:
+def _note_stand_in(variant: VideoVariant, report: _Report) -> None:
     """Whoever asks a service for its model is told where another one makes the video."""
     if variant.stands_in_for:
         reason = (
@@ -237,13 +225,15 @@ def _note_stand_in(variant: Variant, report: _Report) -> None:
         report.note("checkpoint", variant.stands_in_for, variant.name, reason)
 
 
-def _options(request: GenerateRequest, spec: ModelSpec, preset: Preset) -> ModelOptions:
+def _options(
+    request: GenerateRequest, model: str, own: type[VideoOptions], preset: Preset
+) -> VideoOptions:
     try:
-        return spec.options(**{**preset.options, **request.options})
+        return own(**{**preset.options, **request.options})
     except ValidationError as exc:
         first = first_of(exc)
         path = ".".join(filter(None, ("options", path_of(first))))
-        hint = f"The options of {spec.id}: {', '.join(spec.options.model_fields) or 'none'}."
+        hint = f"The options of {model}: {', '.join(own.model_fields) or 'none'}."
         if first["type"] == "extra_forbidden":
             raise Unresolvable(f"{path}: there is no such option.", param=path, hint=hint) from exc
         raise InvalidRequest(f"{path}: {words_of(first)}.", param=path, hint=hint) from exc

@@ -1,8 +1,8 @@
 """What is recorded and told of a finished video."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from common.contract.work import JobResult
+from common.contract.work import ClipShown, JobResult, ResultShown
 from common.kinds.video.requests import ResolvedRequest
 
 
@@ -18,7 +18,7 @@ class VideoResult(JobResult):
     has_thumbnail: bool = True
 
 
-class ResultView(BaseModel):
+class ResultView(ResultShown):
     """The finished video."""
 
     width: int
@@ -35,7 +35,7 @@ class ResultView(BaseModel):
     fused: int = Field(1, description="Jobs denoised together; `timings` has this one's part.")
 
 
-class ClipView(BaseModel):
+class ClipView(ClipShown):
     """One finished video, and how to make it again."""
 
     index: int = Field(description="Its place in the batch, from 0.")

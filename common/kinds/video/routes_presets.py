@@ -7,6 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from common.api.service import Service, service_of
+from common.kinds.video.intake import VideoIntake
 from common.kinds.video.presets import values_of
 from common.kinds.video.templates.template import Template
 
@@ -31,7 +32,9 @@ class PresetsView(BaseModel):
 @router.get("/presets", summary="Presets and templates")
 async def presets(service: Annotated[Service, Depends(service_of)]) -> PresetsView:
     """What `preset` sets, and the prompts that `template` makes of `variables`."""
-    variant = service.variant
+    intake = service.intake
+    assert isinstance(intake, VideoIntake)  # noqa: S101  # of this kind
+    variant = intake.variant
     return PresetsView(
         presets=[
             PresetView(
@@ -41,5 +44,5 @@ async def presets(service: Annotated[Service, Depends(service_of)]) -> PresetsVi
             )
             for preset in variant.presets
         ],
-        templates=await run_in_threadpool(service.templates.all),
+        templates=await run_in_threadpool(intake.templates.all),
     )

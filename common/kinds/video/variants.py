@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from common.contract.variants import Variant
+from common.media.clip import VideoInput
 
 
 class Capability(StrEnum):
@@ -15,23 +16,6 @@ class Capability(StrEnum):
     IMAGE_TO_VIDEO = "image_to_video"
     VIDEO_CONTINUATION = "video_continuation"
     AUDIO = "audio"
-
-
-@dataclass(frozen=True)
-class VideoInput:
-    """What a checkpoint takes of a video that it continues: the first frames of it, at ``fps``.
-
-    Of ``max_frames`` at most; what is over a multiple of ``frames_step`` is left out.
-    """
-
-    fps: float
-    min_frames: int
-    max_frames: int
-    frames_step: int
-
-    def taken(self, num_frames: int) -> int:
-        """How many frames of so many at ``fps`` are continued."""
-        return min(num_frames, self.max_frames) // self.frames_step * self.frames_step
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.contract import AudioTrack, VideoClip
+from common.kinds.video import AudioTrack, VideoClip
 
 WIDTH, HEIGHT = 128, 96
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.base.errors import EncodingFailed
-from common.contract import AudioTrack
+from common.kinds.video import AudioTrack
 from common.media.codecs import EncoderSettings, frame_rate, resolve_codec
 from common.media.encoder import EncodedVideo, encode
 from tests.unit.media import ffprobe

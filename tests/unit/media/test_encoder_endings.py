@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.base.errors import EncodingFailed, JobCancelled, StorageFull
-from common.contract import VideoClip
+from common.kinds.video import VideoClip
 from common.media.codecs import EncoderSettings
 from common.media.encoder import Mp4Encoder, encode
 from tests.unit.media.clips import HEIGHT, WIDTH, children, clip_of, noise, only_child

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.base.errors import InvalidRequest
-from common.contract.variants import VideoInput
+from common.kinds.video import VideoInput
 from common.media.videos import VideoLimits, inspect_video
 from tests import boxes, films
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.contract.variants import VideoInput
+from common.kinds.video import VideoInput
 from common.media.videos import VideoInfo, VideoLimits, inspect_video
 from common.runtime.videos import load_video
 from tests.films import ffmpeg

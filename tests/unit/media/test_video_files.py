@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.contract.variants import VideoInput
+from common.kinds.video import VideoInput
 from common.media.videos import VideoInfo, VideoLimits, inspect_video
 from common.runtime.videos import load_video
 from tests import films

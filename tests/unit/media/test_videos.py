@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from common.base.errors import InvalidRequest
-from common.contract.variants import VideoInput
+from common.kinds.video import VideoInput
 from common.media.videos import VideoInfo, VideoLimits, inspect_video
 from common.runtime.videos import load_video
 from tests import films

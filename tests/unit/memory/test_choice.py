@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from common.base.settings import Settings
-from common.contract import Capability, Memory, Preset, Quantization
+from common.contract import Memory, Quantization
 from common.contract.compute_dtype import ComputeDtype
-from common.contract.hub import Checkpoint
+from common.contract.variants import Checkpoint
+from common.kinds.video import Capability, Preset
 from common.kinds.video.requests import ResolvedRequest
-from common.memory.choice import choose, usual_request
+from common.kinds.video.sizing import usual_request
+from common.memory.choice import choose
 from common.memory.demand import BESIDE_TENSORS, LOADING_SHARE, WORKER_BYTES, Appraiser
 from common.memory.experience import Experience
 from common.worker.load_options import load_options

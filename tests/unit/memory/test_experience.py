@@ -10,7 +10,7 @@ from common.base.errors import NotEnoughMemory
 from common.base.settings import Settings
 from common.contract import Memory, Quantization
 from common.contract.compute_dtype import ComputeDtype
-from common.contract.hub import Checkpoint
+from common.contract.variants import Checkpoint
 from common.kinds.video.requests import ResolvedRequest
 from common.memory.demand import BESIDE_TENSORS, Appraiser, runs_on_gpu
 from common.memory.experience import HEADROOM, Experience

@@ -24,6 +24,7 @@ from common.jobs.sql import SqlJobStore
 from common.jobs.webhooks.courier import MAX_FOR_ONE_HOST, Courier
 from common.jobs.webhooks.post import Postman
 from common.jobs.webhooks.signing import open_signer
+from common.kinds.video import VIDEO_KIND
 from tests.contract.test_outbox import ended
 from tests.receivers import OTHER_SECRET, SECRET, Receiver, Reply, receiver
 
@@ -88,7 +89,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
         signer = open_signer(settings)
         assert signer is not None
         clock = Clock()
-        store = SqlJobStore(sqlite_url(tmp_path / "jobs.db"), "toy", clock)
+        store = SqlJobStore(sqlite_url(tmp_path / "jobs.db"), "toy", VIDEO_KIND, clock)
         queue = JobQueue(store, 100)
         extra = {} if resolve is None else {"resolve": resolve}
         post = Postman(settings, signer, clock, **extra).post

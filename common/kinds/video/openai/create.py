@@ -1,6 +1,7 @@
 """From a body of OpenAI's Videos API to a job in the queue."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -9,13 +10,14 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from common.api.bodies.body import Body, Parsed, checked_body, read_body
+from common.api.bodies.body import Parsed, checked_body, read_body
 from common.api.bodies.once import Once
 from common.api.bodies.validated import validated
 from common.api.routes.generate import make
 from common.api.service import Service
 from common.base.errors import FileGone, JobConflict
 from common.jobs.model import Job
+from common.kinds.video.jobs import resolved_of
 from common.kinds.video.openai.errors import in_their_names
 from common.kinds.video.openai.requests import reader_for
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
@@ -50,11 +52,11 @@ async def remix_job(
             hint="Make a new one: POST /v1/videos.",
         )
     job_id = token_hex(16)
-    wish = _same_again(source.resolved, prompt)
+    wish = _same_again(resolved_of(source), prompt)
     with ExitStack() as stack, in_their_names():
         files = await run_in_threadpool(_open_uploads, service.inputs, source, stack)
         body = await checked_body(request, Parsed(wish, files), service, job_id)
-        body = Body(body.request, body.upload, source.id)
+        body = replace(body, remix_of=source.id)
         return await once.job(job_id, body, partial(make, service, job_id, body))
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 from starlette.datastructures import FormData, UploadFile
@@ -30,7 +30,7 @@ from common.contract.fields import (
 )
 from common.contract.left_out import MayBeLeftOut, without_nulls
 from common.kinds.video.openai.errors import in_their_names
-from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.requests import SIZE_HINT, GenerateRequest
 from common.media.kinds import HEAD_BYTES, Kind, kind_of
 
 Side = Annotated[int, Field(ge=1, le=99_999)]
@@ -64,6 +64,8 @@ class CreateVideo(MayBeLeftOut):
         extra="forbid",
         json_schema_extra={"examples": [{"prompt": "A cat on a beach at sunset", "seconds": "4"}]},
     )
+
+    hints: ClassVar[Mapping[str, str]] = {"size": SIZE_HINT}
 
     prompt: SaidPrompt = Field(description="What the video shows.")
     model: str | None = Field(None, description="One that `GET /v1/models` lists.")

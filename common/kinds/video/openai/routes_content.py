@@ -8,19 +8,21 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from common.api.door.callers import who
+from common.api.door.openai_errors import PREFIX, described
 from common.api.door.turns import Turns
 from common.api.routes.acting import find, published_file, published_path
-from common.api.routes.file_names import video_name
+from common.api.routes.file_names import file_name
 from common.api.routes.kept_files import kept_file
 from common.api.service import Service, service_of
 from common.jobs.model import Job
-from common.kinds.video.openai.errors import PREFIX, described
+from common.kinds.video.files import SPRITESHEET, THUMBNAIL, VIDEO
 from common.kinds.video.openai.routes_videos import CONFLICT, UNKNOWN
 from common.media.spritesheet import make_spritesheet
-from common.publishing.draft import THUMBNAIL, VIDEO
-from common.publishing.storage import SPRITESHEET
 
 router = APIRouter(prefix=f"{PREFIX}/videos", tags=["OpenAI"])
+
+SHEET_PATIENCE_SECONDS = 60.0
+"""For a sheet, of which one is made at a time: a minute at most, where the video is long."""
 
 
 class Asset(StrEnum):
@@ -60,20 +62,27 @@ async def content(
     job = await find(service, video_id)
     if variant is Asset.VIDEO:
         video = await published_file(service, job, VIDEO)
-        return await kept_file(request, video, "video/mp4", video_name(job))
+        return await kept_file(request, video, "video/mp4", file_name(service.kind, job))
     if variant is Asset.SPRITESHEET:
         await _make_once(request, service, job)
-    name = THUMBNAIL if variant is Asset.THUMBNAIL else SPRITESHEET
-    return await kept_file(request, await published_file(service, job, name), "image/jpeg")
+    picture = THUMBNAIL if variant is Asset.THUMBNAIL else SPRITESHEET
+    return await kept_file(request, await published_file(service, job, picture), "image/jpeg")
 
 
 async def _make_once(request: Request, service: Service, job: Job) -> None:
     sheet = published_path(service, job, SPRITESHEET)
     if await asyncio.to_thread(sheet.is_file):
         return
-    turns = request.app.state.sheet_turns
-    assert isinstance(turns, Turns)  # noqa: S101  # set by create_app
-    async with turns.turn(who(request.scope)):  # whoever waited here finds it made
+    async with _turns_of(request).turn(who(request.scope)):  # whoever waited here finds it made
         if not await asyncio.to_thread(sheet.is_file):
             video = await published_file(service, job, VIDEO)
             await asyncio.to_thread(make_spritesheet, video, sheet)
+
+
+def _turns_of(request: Request) -> Turns:
+    """One for all callers of an application."""
+    state = request.app.state
+    if not hasattr(state, "sheet_turns"):
+        state.sheet_turns = Turns("spritesheets", 1, SHEET_PATIENCE_SECONDS)
+    turns: Turns = state.sheet_turns
+    return turns

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from common.api.door.openai_errors import PREFIX, described
 from common.api.service import Service, service_of
-from common.kinds.video.openai.errors import PREFIX, described
 from common.kinds.video.openai.requests import check_model
 from common.kinds.video.openai.views import ModelListView, ModelView, model_view
 

@@ -9,19 +9,19 @@ from fastapi.responses import FileResponse
 
 from common.api.bodies.once import OnceParam
 from common.api.door.error_handlers import CLIENT_CLOSED_REQUEST
+from common.api.door.openai_errors import PREFIX, described, openai_answer
 from common.api.routes.acting import cancel, find, published_file
-from common.api.routes.file_names import video_name
+from common.api.routes.file_names import file_name
 from common.api.routes.kept_files import kept_file
 from common.api.service import Service, service_of
 from common.base.errors import ErrorBody, JobConflict
 from common.base.logs import get_logger
 from common.jobs.model import Job
 from common.jobs.states import JobState
+from common.kinds.video.files import VIDEO
 from common.kinds.video.openai.create import create_job
-from common.kinds.video.openai.errors import PREFIX, described, openai_answer
 from common.kinds.video.openai.routes_videos import CREATE_BODY, CREATE_ERRORS
 from common.kinds.video.openai.views import reason_of
-from common.publishing.draft import VIDEO
 
 router = APIRouter(prefix=f"{PREFIX}/videos", tags=["OpenAI"])
 log = get_logger("api")
@@ -113,4 +113,4 @@ async def _answer(job: Job, request: Request, service: Service) -> Response:
         "X-Inference-Time-S": f"{job.duration or 0:.3f}",
     }
     video = await published_file(service, job, VIDEO)
-    return await kept_file(request, video, "video/mp4", video_name(job), headers)
+    return await kept_file(request, video, "video/mp4", file_name(service.kind, job), headers)

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from common.api.bodies.json_text import StrictRoute
 from common.api.bodies.once import OnceParam
+from common.api.door.openai_errors import PREFIX, described
 from common.api.door.openapi import without_null
 from common.api.routes.acting import find, remove
 from common.api.service import Service, service_of
 from common.base.errors import JobNotFound
 from common.jobs.model import Job
 from common.kinds.video.openai.create import create_job, remix_job
-from common.kinds.video.openai.errors import PREFIX, described
 from common.kinds.video.openai.requests import CreateVideo, RemixVideo
 from common.kinds.video.openai.views import DeletedView, VideoListView, VideoView, video_view
 

@@ -8,9 +8,10 @@ from pydantic import BaseModel, Field
 from common.api.routes.views import progress_of
 from common.api.service import Service
 from common.base.errors import ErrorBody
+from common.contract.work import Adjustment
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
-from common.kinds.video.requests import Adjustment
+from common.kinds.video.jobs import resolved_of, result_of
 
 Status = Literal["queued", "in_progress", "completed", "failed"]
 
@@ -95,9 +96,9 @@ class ModelListView(BaseModel):
 
 def video_view(job: Job, live: Progress | None = None) -> VideoView:
     """A job in their words; ``live`` is newer than the row."""
-    made = job.resolved
+    made, result = resolved_of(job), result_of(job)
     percent = int(progress_of(job, live).percent)
-    seconds = job.result.duration_seconds if job.result else made.duration
+    seconds = result.duration_seconds if result else made.duration
     return VideoView(
         id=job.id,
         model=job.model,

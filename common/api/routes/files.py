@@ -1,0 +1,58 @@
+"""``/jobs/{id}/...``: the files of a finished job, as its kind of work names them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse
+
+from common.api.routes.acting import find, published_file
+from common.api.routes.file_names import file_name
+from common.api.routes.kept_files import kept_file
+from common.api.routes.views import ErrorView
+from common.api.service import Service, service_of
+from common.contract import Kind, PublishedFile
+from common.contract.kind import main_file
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorView, "description": "No such job."},
+    409: {"model": ErrorView, "description": "The job's state does not allow it."},
+    410: {"model": ErrorView, "description": "The file is no longer on disk."},
+    416: {"model": ErrorView, "description": "It has no such part."},
+    304: {"description": "It is what `If-None-Match` or `If-Modified-Since` says."},
+}
+
+
+def file_routes(kind: Kind) -> APIRouter:
+    """A route for each file that has one."""
+    router = APIRouter(prefix="/jobs", tags=["Jobs"])
+    for file in kind.files:
+        if file.route is not None:
+            _add(router, kind, file)
+    return router
+
+
+def _add(router: APIRouter, kind: Kind, file: PublishedFile) -> None:
+    main = file is main_file(kind)
+
+    async def answer(
+        job_id: str, request: Request, service: Annotated[Service, Depends(service_of)]
+    ) -> Response:
+        job = await find(service, job_id)
+        path = await published_file(service, job, file)
+        saved_as = file_name(kind, job) if main else None
+        return await kept_file(request, path, file.media_type, saved_as)
+
+    content: dict[str, Any] = {"content": {file.media_type: {}}}
+    router.add_api_route(
+        f"/{{job_id}}/{file.route}",
+        answer,
+        name=file.route,
+        response_class=FileResponse,
+        responses={
+            200: {**content, "description": "The file."},
+            206: {**content, "description": "The part that `Range` asked for."},
+            **_ERRORS,
+        },
+        summary=file.summary,
+        description=file.description,
+    )

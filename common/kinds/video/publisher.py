@@ -1,0 +1,86 @@
+"""From a clip to a finished video's files: the MP4, and mostly its thumbnail."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.base.settings import Settings
+from common.contract import Making, Phase
+from common.kinds.video.files import THUMBNAIL, VIDEO
+from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.result import VideoResult
+from common.media.clip import VideoClip
+from common.media.codecs import EncoderSettings, resolve_codec
+from common.media.encoder import EncodedVideo, encode
+from common.media.thumbnail import try_thumbnail
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class VideoPublisher:
+    """Encodes while the model still decodes."""
+
+    encoder: EncoderSettings
+
+    @classmethod
+    def of(cls, settings: Settings) -> "VideoPublisher":
+        """With the encoder that works here."""
+        codec = resolve_codec(settings.video_encoder)
+        return cls(EncoderSettings(codec=codec, crf=settings.video_crf))
+
+    def publish(self, product: VideoClip, making: Making) -> VideoResult:
+        """Draw all frames. Raises EncodingFailed, and what ``making.look`` raises."""
+        thumbnail = making.folder / THUMBNAIL.name
+
+        def frames_done(poster: "NDArray[np.uint8]") -> None:
+            making.model_done()
+            making.progress(Phase.ENCODING_VIDEO)
+            try_thumbnail(poster, thumbnail, making.job_id)
+
+        encoded = encode(
+            product,
+            making.folder / VIDEO.name,
+            self.encoder,
+            tags_of(making),
+            on_chunk=lambda _frames: making.look(),
+            on_frames_done=frames_done,
+            on_wait=making.look,
+        )
+        return _result(making, product, encoded, thumbnail)
+
+
+def _result(making: Making, clip: VideoClip, encoded: EncodedVideo, thumbnail: Path) -> VideoResult:
+    return VideoResult(
+        folder=making.folder.name,
+        size_bytes=encoded.size_bytes,
+        width=clip.width,
+        height=clip.height,
+        num_frames=encoded.num_frames,
+        fps=clip.fps,
+        duration_seconds=round(encoded.num_frames / clip.fps, 3),
+        has_audio=encoded.has_audio,
+        has_thumbnail=thumbnail.is_file(),
+        checkpoint=making.checkpoint.id,
+        revision=making.checkpoint.revision,
+        stands_in_for=making.checkpoint.stands_in_for,
+    )
+
+
+def tags_of(making: Making) -> dict[str, str]:
+    """The MP4's metadata: enough to make the same video again."""
+    checkpoint, resolved = making.checkpoint, making.request
+    assert isinstance(resolved, ResolvedRequest)  # noqa: S101  # the kind's own
+    stand_in = {"stands_in_for": checkpoint.stands_in_for} if checkpoint.stands_in_for else {}
+    return {
+        "title": resolved.prompt[:80],
+        "prompt": resolved.prompt,
+        "seed": str(resolved.seed),
+        "model": making.model,
+        "checkpoint": checkpoint.id,
+        "revision": checkpoint.revision,
+        **stand_in,
+        "parameters": resolved.model_dump_json(exclude={"prompt"}),
+    }
