@@ -93,14 +93,14 @@ def _said(part: Any) -> str:
 def settings() -> dict[str, Any]:
     """Type, bounds and default of every setting, by its name in the environment."""
     found: dict[str, Any] = {}
-    for part in _parts(BaseSettings):
+    for part in sorted(_parts(BaseSettings), key=lambda part: len(part.model_fields)):
         schema = part.model_json_schema(by_alias=False)
         found |= {name.upper(): _setting(one) for name, one in schema["properties"].items()}
     return dict(sorted(found.items()))
 
 
 def _parts(base: type[BaseSettings]) -> Iterator[type[BaseSettings]]:
-    """The classes of settings that have fields, those with the most last."""
+    """The classes that settings are put together from, and what they are put together to."""
     for part in base.__subclasses__():
         yield from _parts(part)
         if part.model_fields and part.__module__.startswith("common."):

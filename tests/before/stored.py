@@ -85,6 +85,12 @@ def be(service: LiveService, name: str) -> httpx.Client:
     return service.client
 
 
+def caller(service: LiveService, name: str) -> httpx.Client:
+    """A client of one of the callers, beside the service's own."""
+    headers = {"X-API-Key": KEYS[name]}
+    return httpx.Client(base_url=service.url, headers=headers, timeout=20, trust_env=False)
+
+
 def digest(service: LiveService, path: str) -> str:
     """SHA-256 of a file that must be there."""
     answer = service.client.get(path)

@@ -1,6 +1,6 @@
 """Take what the tests of this folder hold later releases to: see README.md.
 
-``python -m tests.before.take [PART ...]``; all parts where none is named.
+``python -m tests.before.take [PART ...]``, of openapi, settings, sqlite, postgres, wan21; or all.
 """
 
 import gzip

@@ -1,7 +1,6 @@
 """Volumes and databases of the release before, served by this one."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from standardwebhooks import Webhook
 from tests.before.stored import (
     Stored,
     be,
+    caller,
     digest,
     load_postgres,
     point_sqlite,
@@ -188,12 +188,12 @@ def test_the_call_that_was_owed_is_made(resumed: Resumed):
 
 def test_each_caller_still_has_their_own(resumed: Resumed):
     path, job = *resumed.stored.theirs.keys(), *resumed.stored.theirs.values()
+    told = f"/jobs/{resumed.stored.jobs['told']}"
     assert resumed.service.client.get(path).status_code == 404
-    be(resumed.service, "ben")
-    assert resumed.service.get(path) == job
-    assert [one["id"] for one in resumed.service.jobs()] == [job["id"]]
-    assert resumed.service.client.get(f"/jobs/{resumed.stored.jobs['told']}").status_code == 404
-    be(resumed.service, "ana")
+    with caller(resumed.service, "ben") as ben:
+        assert ben.get(path).json() == job
+        assert [one["id"] for one in ben.get("/jobs").json()["jobs"]] == [job["id"]]
+        assert ben.get(told).status_code == 404
 
 
 def test_jobs_are_deleted_with_their_files_and_stay_so(resumed: Resumed):
@@ -243,7 +243,6 @@ def test_manifests_alone_give_the_videos_back(lost: tuple[LiveService, Stored]):
     own = [job["id"] for job in service.jobs()]
     assert stored.jobs["theirs"] not in own
     assert len(own) == len(names) + 1, "with that of the batch"
-    be(service, "ben")
-    assert [job["id"] for job in service.jobs()] == [stored.jobs["theirs"]]
-    manifest = json.loads(next(iter(manifests_of(service).values())))
-    assert manifest["model"] == "toy"
+    with caller(service, "ben") as ben:
+        theirs = ben.get("/jobs").json()["jobs"]
+    assert [job["id"] for job in theirs] == [stored.jobs["theirs"]]
