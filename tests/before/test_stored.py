@@ -79,6 +79,7 @@ def resumed(
         be(service.start(), "ana")
         service.wait_swept()
         yield Resumed(service, stored, target, manifests)
+        print(service.log(200))  # shown where a test failed
         service.stop()
         assert "Traceback" not in service.log(10_000)
 
