@@ -1,0 +1,39 @@
+"""What clients were promised: the description of each API, but for its texts."""
+
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from tests.before.documents import MODULES, differences, documents, held, stored_document
+
+SHOWN = 12
+
+
+@pytest.fixture(scope="module")
+def now() -> dict[str, Any]:
+    return documents()
+
+
+@pytest.mark.parametrize("model", MODULES)
+def test_the_api_is_described_as_before(now: dict[str, Any], model: str):
+    found = list(islice(differences(held(stored_document(model)), held(now[model])), SHOWN))
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_texts_may_change_and_nothing_else():
+    before = {
+        "info": {"version": "1", "description": "Old words."},
+        "paths": {"/a": {"get": {"operationId": "a", "description": "It."}}, "/b": {}},
+        "parts": {"properties": {"description": {"type": "string"}}, "required": ["x"]},
+    }
+    now = {
+        "paths": {"/b": {}, "/a": {"get": {"operationId": "a2", "description": "That."}}},
+        "parts": {"properties": {}, "required": ["x", "y"]},
+        "info": {"version": "2"},
+    }
+    assert list(differences(held(before), held(now))) == [
+        'parts > properties > description: {"type": "string"} before, nothing now',
+        'parts > required: ["x"] before, ["x", "y"] now',
+        'paths > /a > get > operationId: "a" before, "a2" now',
+    ]

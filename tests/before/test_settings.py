@@ -1,0 +1,11 @@
+"""What operators have set: every setting is still there, and means the same."""
+
+import json
+
+from tests.before.documents import SETTINGS, differences, settings
+
+
+def test_every_setting_is_there_with_its_type_and_default():
+    before, now = json.loads(SETTINGS.read_text()), settings()
+    kept = {name: now[name] for name in before if name in now}
+    assert not list(differences(before, kept)), "new ones may come, none may go or change"
