@@ -2,7 +2,7 @@
 
 ``python -m scripts.write_services [--check]``. What is between the marks "services: begin" and
 "services: end" of a file is made anew from the folders. With ``--check`` nothing is written. Needs
-nothing but Python. Exit status: 0 well, 1 a file is not up to date, 2 a folder or a mark is wrong.
+nothing but Python. Exit status: 0 well, 1 a file is not up to date, 2 its marks are not as expected.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Protocol
 
-from scripts.services import ROOT, BadService, Service, find
+from scripts.services import ROOT, Service, find
 
 HTTPS_SHIFT = 440
 """From a service's port to the one of the proxy that stands in front of it."""
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         stale = stale_files(ROOT)
-    except (BadService, BadMarks) as exc:
+    except BadMarks as exc:
         print(exc, file=sys.stderr)
         return 2
     for name, text in stale.items():
