@@ -42,7 +42,7 @@ $(VENV)/ready: pyproject.toml constraints.txt $(MODELS:%=%/requirements.txt)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]' $(MODELS:%=--requirement %/requirements.txt)
 	touch $@
 
-services: ## write the folders of models into compose and the other lists, after one came or went
+services: ## after a model came or went: write the list of them into compose and wherever else
 	@$(PYTHON) -m scripts.write_services
 
 demo: setup ## make one video with each model, on tiny random weights

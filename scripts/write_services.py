@@ -2,7 +2,7 @@
 
 ``python -m scripts.write_services [--check]``. What is between the marks "services: begin" and
 "services: end" of a file is made anew from the folders. With ``--check`` nothing is written. Needs
-nothing but Python. Exit status: 0 well, 1 a file is not up to date, 2 its marks are not as expected.
+nothing but Python. Exit status: 0 well, 1 a file is not up to date, 2 its marks are wrong.
 """
 
 import argparse
