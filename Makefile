@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-MODELS := ltx2 wan21 magi1 waver
+MODELS := $(sort $(patsubst %/model_config.py,%,$(wildcard */model_config.py)))
 
 # Containers. `make base CPU=1` is for a machine without a GPU.
 DOCKER ?= docker
@@ -25,7 +25,7 @@ IN_A_CONTAINER = $(COMPOSE) run --rm --no-deps -T $(firstword $(MODELS))
 BASE_ARGS := $(foreach name,BASE_IMAGE TORCH_INDEX,$(if $($(name)),--build-arg $(name)=$($(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve health screenshots test test-slow check check-arm64 chaos benchmark clean
+.PHONY: help setup services demo serve health screenshots test test-slow check check-arm64 chaos benchmark clean
 .PHONY: base build up down restart logs ps backup restore test-containers
 
 help: ## show this list
@@ -41,6 +41,9 @@ $(VENV)/ready: pyproject.toml constraints.txt $(MODELS:%=%/requirements.txt)
 	$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]' $(MODELS:%=--requirement %/requirements.txt)
 	touch $@
+
+services: ## after a model came or went: write the list of them into compose and wherever else
+	@$(PYTHON) -m scripts.write_services
 
 demo: setup ## make one video with each model, on tiny random weights
 	$(BIN)/python -m scripts.demo
@@ -82,7 +85,7 @@ benchmark: setup ## measure the service's own cost, and long videos (tiny random
 	$(BIN)/python -m scripts.benchmark magi1
 
 base: ## build the image that all services stand on (CPU=1: without CUDA)
-	$(DOCKER) build --network $(BUILD_NETWORK) $(BASE_ARGS) --file common/base.Dockerfile --tag localhost/$(STACK)/base:$(TAG) .
+	$(DOCKER) build --network $(BUILD_NETWORK) $(BASE_ARGS) --file scripts/base.Dockerfile --tag localhost/$(STACK)/base:$(TAG) .
 
 build: compose-env ## build the images of the services, after `make base`
 	$(COMPOSE) build

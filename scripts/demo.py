@@ -19,16 +19,11 @@ from typing import Any
 import httpx
 
 from common.contract.finding import load_spec
+from scripts.make_tiny_checkpoints import MODELS
 from scripts.playback import Played, difference, play
 from scripts.progress import Display, ended, seconds_of
-from scripts.services import (
-    MODELS,
-    ServiceFailed,
-    ServiceProcess,
-    clean_environment,
-    port_for,
-    spec_address,
-)
+from scripts.service_process import ServiceFailed, ServiceProcess, clean_environment, port_for
+from scripts.services import spec_address
 
 PROMPT = "A cat walking on a beach at sunset"
 REQUESTS: dict[str, dict[str, Any]] = {
@@ -37,7 +32,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "magi1": {"num_frames": 48, "resolution": "256x256", "num_inference_steps": 8},
     "waver": {"num_frames": 17, "resolution": "640x352", "num_inference_steps": 4},
 }
-"""Small and short: on a CPU even tiny weights take seconds a step."""
+"""Small and short: on a CPU even tiny weights take seconds a step. Others are asked for a draft."""
 
 POLL_SECONDS = 0.2
 NOTICE = """\
@@ -142,7 +137,7 @@ def _print_tails(services: Sequence[ServiceProcess]) -> None:
 
 
 def _post(client: httpx.Client, service: ServiceProcess) -> dict[str, Any]:
-    body = {"prompt": PROMPT, "seed": 42, **REQUESTS.get(service.name, {})}
+    body = {"prompt": PROMPT, "seed": 42, **REQUESTS.get(service.name, {"preset": "draft"})}
     return _answer(client.post(f"{service.url}/generate", json=body), service)
 
 

@@ -66,7 +66,8 @@ firewall_backend() {
 # an address it is every one.
 open_ports() {
   local -a files
-  local file line name port beside=''
+  local file line name port listed beside=''
+  listed=$(services)
   [ -f docker-compose.override.yml ] && beside=:docker-compose.override.yml
   IFS=: read -ra files <<<"$(setting COMPOSE_FILE "docker-compose.yml$beside")"
   for file in "${files[@]}"; do
@@ -76,7 +77,7 @@ open_ports() {
       while read -r name port; do
         [[ $line =~ ([^\"\'[:space:]]*):$port(/tcp)?[]\"\'[:space:],]*$ ]] || continue
         is_loopback "${BASH_REMATCH[1]}" || printf '%s (%s in %s) ' "$name" "${BASH_REMATCH[1]}:$port" "$file"
-      done < <(services)
+      done <<<"$listed"
     done <"$file"
   done
 }

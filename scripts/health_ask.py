@@ -7,11 +7,10 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 
-LIST = Path(__file__).with_name("services.txt")
-"""Every service and its port; ``WAN21_PORT`` in the environment or in .env moves one."""
+from scripts.services import PORTS, ROOT
+
 KEY = "VIDEOSDGX_API_KEY"
 """The variable of the environment with the key that the scripts of this folder send."""
 TIMEOUT_SECONDS = 5
@@ -43,10 +42,9 @@ class Health:
 
 
 def urls_on(host: str) -> dict[str, str]:
-    """Every service of the list, and where it is on ``host``."""
+    """Every service, and where it is on ``host``; ``WAN21_PORT``, here or in .env, moves one."""
     settings = _env_file() | os.environ
-    lines = (line.split() for line in LIST.read_text().splitlines() if line and line[0] != "#")
-    ports = {name: settings.get(f"{name.upper()}_PORT") or port for name, port in lines}
+    ports = {name: settings.get(f"{name.upper()}_PORT") or port for name, port in PORTS.items()}
     return {name: f"http://{host}:{port}" for name, port in ports.items()}
 
 
@@ -213,7 +211,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _env_file() -> dict[str, str]:
-    path = LIST.parent.parent / ".env"
+    path = ROOT / ".env"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     return {name.strip(): value.strip() for name, value in pairs}

@@ -47,12 +47,16 @@ existing() {
   printf '%s' "$folder"
 }
 
-# services: "name port" for each, as services.txt has them.
+# services: "name port" for each, by port, as services.py has them: folders with app.py, and the line
+# of their SPEC that names the port.
 services() {
-  local name port
-  while read -r name port; do
-    [[ -z $name || $name == \#* ]] || echo "$name $port"
-  done <scripts/services.txt
+  local config line
+  for config in */model_config.py; do
+    [ -f "${config%/*}/app.py" ] || continue
+    while IFS= read -r line; do
+      if [[ $line =~ ^\ +port=([0-9]+),$ ]]; then echo "${config%/*} ${BASH_REMATCH[1]}"; fi
+    done <"$config"
+  done | sort -n -k 2
 }
 
 # help FILE: the comment at its top.

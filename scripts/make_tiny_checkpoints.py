@@ -8,7 +8,11 @@ import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-MODELS = ("ltx2", "wan21", "magi1", "waver")
+from scripts.services import find
+
+RECIPES = Path(__file__).with_name("tiny")
+MODELS = tuple(one.name for one in find() if (RECIPES / f"{one.name}.py").is_file())
+"""Those that have a recipe."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,152 +1,75 @@
-"""The services of this repository, and one of them as a child process of a script."""
+"""The services: each folder here that has an ``app.py`` and a SPEC in its ``model_config.py``.
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections import deque
-from collections.abc import Mapping
+They are read and not imported, with the standard library alone: scripts that run before anything
+is installed look here too. ``services`` in ``lib.sh`` is the same for shell scripts.
+"""
+
+import ast
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from common.base.settings import Settings
-
 ROOT = Path(__file__).resolve().parent.parent
-LIST = Path(__file__).with_name("services.txt")
 
-PORTS = {
-    name: int(port)
-    for name, port in (
-        line.split() for line in LIST.read_text().splitlines() if line and line[0] != "#"
+
+class BadService(Exception):
+    """A folder that looks like a service and is none; the message names it."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a folder says of its service."""
+
+    name: str
+    """Of the folder, which is the package, and the SPEC's id."""
+    port: int
+    title: str
+
+
+def find(root: Path = ROOT) -> tuple[Service, ...]:
+    """Every service in a folder of ``root``, by port.
+
+    Raises:
+        BadService: a SPEC cannot be read, or two have one port.
+    """
+    apps = root.glob("*/app.py")
+    folders = (app.parent for app in apps if app.with_name("model_config.py").is_file())
+    found = sorted(map(_service, folders), key=lambda service: (service.port, service.name))
+    for one, other in pairwise(found):
+        if one.port == other.port:
+            raise BadService(f"{one.name} and {other.name} both have port {one.port}.")
+    return tuple(found)
+
+
+def _service(folder: Path) -> Service:
+    match _spec(folder / "model_config.py"):
+        case {"id": folder.name, "port": int(port), "title": str(title)}:
+            return Service(folder.name, port, title)
+    raise BadService(
+        f"{folder.name}/model_config.py: SPEC must say id (the folder's name), port and title"
+        " as plain values: they are read without an import."
     )
-}
-"""Every service and its port, as ``services.txt`` has them."""
 
-MODELS = tuple(PORTS)
-"""Every folder with an ``app.py`` and a ``SPEC`` in its ``model_config``."""
 
-HOST = "127.0.0.1"
-STOP_SECONDS = 30
-POLL_SECONDS = 0.005
+def _spec(config: Path) -> dict[str | None, object]:
+    """The plain ones among the arguments of ``SPEC = ...(...)``."""
+    for node in ast.parse(config.read_text(encoding="utf-8")).body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name("SPEC")], value=ast.Call(keywords=given))
+                | ast.AnnAssign(target=ast.Name("SPEC"), value=ast.Call(keywords=given))
+            ):
+                plain = [one for one in given if isinstance(one.value, ast.Constant)]
+                return {one.arg: ast.literal_eval(one.value) for one in plain}
+    return {}
 
 
 def spec_address(name: str) -> str:
-    """Where the SPEC of a model is."""
+    """Where the SPEC of a service is."""
     return f"{name}.model_config:SPEC"
 
 
-class ServiceFailed(Exception):
-    """A service did not come up, or went away; its log says why."""
+PORTS = {service.name: service.port for service in find()}
+"""Every service of this repository, and its port."""
 
-
-class ServiceProcess:
-    """One service, started at once. It reads ``settings`` alone, no ``.env``.
-
-    Everything is below ``folder``, log included: tiny weights and made-up jobs must reach neither
-    the real outputs nor a real database. The port is ours to give, so that it can be any free one.
-    """
-
-    def __init__(
-        self, name: str, folder: Path, port: int, settings: Mapping[str, str], package: str = ""
-    ) -> None:
-        self.name = name
-        self.port = port
-        self.url = f"http://{HOST}:{port}"
-        self.log = folder / "logs" / f"{name}.log"
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        own = {"HOST": HOST, "PORT": str(port), "LOG_FORMAT": "text", **folders(folder), **settings}
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", f"{package or name}.app"],
-                cwd=folder,  # where no .env is
-                env=clean_environment() | own,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                process_group=0,  # Ctrl-C is for the script, which then ends us in good order
-            )
-
-    @property
-    def pid(self) -> int:
-        """The API process."""
-        return self._process.pid
-
-    def wait_until_up(self, seconds: float = 60) -> None:
-        """Wait for the first answer.
-
-        Raises:
-            ServiceFailed: it ended, or did not answer in time.
-        """
-        give_up = time.monotonic() + seconds
-        while not _answers(self.port):
-            self.check()
-            if time.monotonic() > give_up:
-                raise ServiceFailed(f"{self.name} did not answer within {seconds:.0f} s.")
-            time.sleep(POLL_SECONDS)
-
-    def check(self) -> None:
-        """Raises ServiceFailed: it is gone."""
-        code = self._process.poll()
-        if code is not None:
-            raise ServiceFailed(f"{self.name} ended on its own, with code {code}.")
-
-    def stop(self) -> bool:
-        """End it in good order; answers whether it did not have to be killed."""
-        self._process.terminate()
-        try:
-            # uvicorn ends by the signal that it was told to stop with.
-            return self._process.wait(STOP_SECONDS) in (0, -signal.SIGTERM)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            return False
-
-    def log_tail(self, lines: int = 20) -> str:
-        """The end of its log."""
-        with self.log.open(errors="replace") as log:
-            return "".join(deque(log, lines))
-
-
-def folders(folder: Path) -> dict[str, str]:
-    """The settings that keep a service's files below one folder."""
-    root = folder.resolve()
-    return {f"{kind.upper()}_DIR": str(root / kind) for kind in ("models", "outputs", "state")}
-
-
-def clean_environment() -> dict[str, str]:
-    """Our environment without the services' settings, with this repository importable.
-
-    COMPUTE_DTYPE stays: it says how this machine computes, and is set by hand to compare.
-    """
-    prefixes = ("", *(f"{model.upper()}_" for model in MODELS))
-    settings = {f"{prefix}{name.upper()}" for prefix in prefixes for name in Settings.model_fields}
-    settings.discard("COMPUTE_DTYPE")
-    kept = {name: value for name, value in os.environ.items() if name.upper() not in settings}
-    path = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH"))))
-    return kept | {"PYTHONPATH": path}
-
-
-def port_for(wanted: int) -> int:
-    """``wanted`` where it is free, else another that is."""
-    for port in (wanted, 0):
-        with socket.socket() as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((HOST, port))
-            except OSError:
-                continue
-            return int(trial.getsockname()[1])
-    raise ServiceFailed("No port is free.")
-
-
-def _answers(port: int) -> bool:
-    """Whether ``/health`` says 200. By hand, and so at no cost to what is timed by it."""
-    try:
-        with socket.create_connection((HOST, port), timeout=5) as connection:
-            connection.sendall(
-                b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-            )
-            return connection.recv(64).startswith(b"HTTP/1.1 200")
-    except OSError:
-        return False
+MODELS = tuple(PORTS)

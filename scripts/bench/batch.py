@@ -13,7 +13,7 @@ from typing import Any
 from scripts.bench.client import Client, Json, is_completed, running
 from scripts.bench.report import Report
 from scripts.bench.service import make_weights
-from scripts.services import clean_environment
+from scripts.service_process import clean_environment
 
 SIZES = ("128x128x5", "128x128x17", "192x192x17", "256x256x17")
 HEADS = 8

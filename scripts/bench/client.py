@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from scripts.services import ServiceFailed, ServiceProcess, port_for
+from scripts.service_process import ServiceFailed, ServiceProcess, port_for
 
 POLL_SECONDS = 0.02
 ENDED = ("completed", "failed", "cancelled")

@@ -3,7 +3,7 @@
 import socket
 import time
 
-from scripts.services import HOST
+from scripts.service_process import HOST
 
 
 class Connection:

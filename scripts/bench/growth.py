@@ -23,7 +23,7 @@ from scripts.bench.hammer import Blows, hammer
 from scripts.bench.report import Goal, Report, median, percentile
 from scripts.bench.streams import measure as measure_streams
 from scripts.bench.submit import BODY, HOLDING, bare_commits
-from scripts.services import ServiceProcess
+from scripts.service_process import ServiceProcess
 from tests.toy.model_config import make_checkpoint
 
 PACKAGE = "tests.toy"

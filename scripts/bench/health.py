@@ -5,7 +5,7 @@ import time
 from scripts.bench.client import Client, Json, is_completed
 from scripts.bench.pulse import Pulse
 from scripts.bench.report import Goal, Report, percentile
-from scripts.services import ServiceProcess
+from scripts.service_process import ServiceProcess
 
 GROUP = "/health"
 IDLE_SECONDS = 2.0

@@ -17,7 +17,7 @@ from scripts.bench.connection import get, post
 from scripts.bench.hostile_files import honest_picture
 from scripts.bench.hostile_payloads import form
 from scripts.bench.hostile_wire import Outcome, exchange
-from scripts.services import HOST
+from scripts.service_process import HOST
 
 HEALTH, JOB, PICTURE, VIDEO, ZIP = "/health", "a job", "a picture", "a video", "a ZIP"
 EVERY_SECONDS = {HEALTH: 0.05, JOB: 1.0, PICTURE: 2.0, VIDEO: 1.0, ZIP: 2.0}

@@ -25,7 +25,7 @@ from scripts.bench.hostile_strangers import Strangers, strangers
 from scripts.bench.hostile_watch import Watch, settled_pss, watched
 from scripts.bench.hostile_wire import Outcome
 from scripts.bench.report import Goal, Report, percentile
-from scripts.services import ServiceProcess
+from scripts.service_process import ServiceProcess
 from tests.toy.model_config import make_checkpoint
 
 MIB = 2**20

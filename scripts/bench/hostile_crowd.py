@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count, cycle
 
 from scripts.bench.hostile_wire import PIECE_BYTES, be_a_stranger, connect
-from scripts.services import HOST
+from scripts.service_process import HOST
 
 CONNECTS_AT_ONCE = 50
 DRIP_SECONDS = 3.0

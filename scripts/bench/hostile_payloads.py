@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from scripts.bench import hostile_files as files
-from scripts.services import HOST
+from scripts.service_process import HOST
 
 MILLION = 1_000_000
 LARGE = 57 * MILLION

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scripts.services import HOST
+from scripts.service_process import HOST
 
 NICENESS = 10
 """Strangers have machines of their own; here they must not take the service's processor."""

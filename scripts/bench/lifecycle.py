@@ -8,7 +8,7 @@ import psutil
 from common.base.settings import MIB
 from scripts.bench.client import Client, Json, running
 from scripts.bench.report import Goal, Report, median
-from scripts.services import ServiceProcess
+from scripts.service_process import ServiceProcess
 
 STARTS = 5
 CANCELS = 5

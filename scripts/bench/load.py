@@ -17,7 +17,7 @@ from typing import Any
 
 from scripts.bench.load_files import cool, share_cached, warm
 from scripts.bench.report import Goal, Report
-from scripts.services import clean_environment
+from scripts.service_process import clean_environment
 
 GIB = 2**30
 SCHEMES = ("none", "fp8", "fp8_compute", "nf4", "nvfp4")

@@ -16,7 +16,7 @@ from typing import Any
 from magi1.estimates import WINDOW
 from scripts.bench import gpu
 from scripts.bench.report import Goal, Report, median
-from scripts.services import clean_environment
+from scripts.service_process import clean_environment
 
 LENGTHS = (4, 16, 64)
 """Chunks. In the first the window never is full with clean chunks behind it."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scripts.bench.client import Client, Json
 from scripts.bench.report import Goal, Report, percentile
-from scripts.services import clean_environment
+from scripts.service_process import clean_environment
 
 GROUP = "job"
 LOOK_SECONDS = 0.5

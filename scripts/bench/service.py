@@ -10,7 +10,7 @@ from scripts.bench import encoding, health, lifecycle, overhead, submit
 from scripts.bench.client import running
 from scripts.bench.report import Report
 from scripts.bench.workloads import WORKLOADS
-from scripts.services import clean_environment
+from scripts.service_process import clean_environment
 
 PARTS = ("start", "submit", "health", "overhead", "cancel", "unload", "encode")
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from scripts.bench.client import Json
 from scripts.bench.report import Goal, Report, median
 from scripts.bench.service import make_weights
-from scripts.services import MODELS, clean_environment, folders
+from scripts.make_tiny_checkpoints import MODELS
+from scripts.service_process import clean_environment, folders
 
 _MEASURED = ("seconds", "cpu", "memory")
 TIMES_TORCH = Goal(2)

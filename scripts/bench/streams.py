@@ -11,7 +11,7 @@ from scripts.bench.report import Goal, Report, percentile
 from scripts.bench.service import make_weights
 from scripts.bench.watchers import watching
 from scripts.bench.workloads import WORKLOADS
-from scripts.services import ServiceProcess
+from scripts.service_process import ServiceProcess
 
 MODEL = "wan21"
 GOAL_MS = 20

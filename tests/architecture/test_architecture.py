@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts.services import MODELS
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("common", "ltx2", "magi1", "wan21", "waver", "scripts", "tests")
+PACKAGES = ("common", *MODELS, "scripts", "tests")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-MODELS = ("ltx2", "wan21", "magi1", "waver")
 
 
 def test_imports_point_down_only():

@@ -21,7 +21,7 @@ COMPOSE_FILES = (
     "docker-compose.gpu.yml",
     "docker-compose.override.yml.example",
 )
-DOCKERFILES = ("common/base.Dockerfile", *(f"{model}/Dockerfile" for model in MODELS))
+DOCKERFILES = ("scripts/base.Dockerfile", *(f"{model}/Dockerfile" for model in MODELS))
 SHELL_FILES = [*sorted(ROOT.glob("scripts/*.sh")), *sorted(ROOT.glob(".ci/*"))]
 SHARED = {"models:/models", "outputs:/outputs", "state:/state"}
 STOP_MARGIN_SECONDS = 10
@@ -131,7 +131,7 @@ def test_containers_are_given_time_to_drain():
 def test_one_torch_everywhere():
     places = (
         "Makefile",
-        "common/base.Dockerfile",
+        "scripts/base.Dockerfile",
         *(f"{model}/requirements.txt" for model in MODELS),
     )
     pattern = re.compile(r"(?:torch==|TORCH_VERSION=)([\d.]+)")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts.services import MODELS
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("common", "ltx2", "wan21", "magi1", "waver")
+PACKAGES = ("common", *MODELS)
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 OFFLOADERS = {

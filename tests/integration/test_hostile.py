@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts.services import clean_environment
+from scripts.service_process import clean_environment
 
 pytestmark = pytest.mark.slow
 

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from setuptools import find_packages
 
 from common.kinds.video.requests import GenerateRequest
 from scripts.cli.client import address_of
@@ -22,7 +23,8 @@ def test_every_field_of_a_request_is_an_option():
 def test_the_entry_point_is_there():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert project["project"]["scripts"] == {"videosdgx": "scripts.cli.main:main"}
-    assert {"scripts", "scripts.cli"} <= set(project["tool"]["setuptools"]["packages"])
+    packages = project["tool"]["setuptools"]["packages"]["find"]
+    assert {"scripts", "scripts.cli"} <= set(find_packages(str(ROOT), exclude=packages["exclude"]))
     pins = project["project"]["optional-dependencies"]
     assert set(pins["cli"]) <= set(pins["dev"])
 

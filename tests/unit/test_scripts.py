@@ -9,7 +9,8 @@ from scripts.bench.magi1 import checked, compare, in_full_window
 from scripts.bench.report import Figure, Goal, Report, percentile, table
 from scripts.playback import Played, difference
 from scripts.progress import line_of
-from scripts.services import MODELS, clean_environment, port_for
+from scripts.service_process import clean_environment, port_for
+from scripts.services import MODELS
 
 RESOLVED = {"width": 64, "height": 48, "fps": 8, "num_frames": 16, "generate_audio": True}
 

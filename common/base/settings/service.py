@@ -56,7 +56,7 @@ class Settings(
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int | None = None
-    """Port to listen on; the model's own when empty (8001 to 8004)."""
+    """Port to listen on; the model's own when empty."""
 
     models_dir: Path = Path("models")
     """Checkpoints, in the layout of the Hugging Face hub's cache."""

@@ -3,6 +3,9 @@
 #   make base          for a GPU, arm64 (DGX Spark) or amd64
 #   make base CPU=1    for a machine without one
 #
+# A model's Dockerfile adds its packages, and then the code: a change of it makes small layers anew,
+# and no package. scripts is among it: downloads, backups and checks run beside the volumes.
+#
 # CUDA 13.0, because the Spark's driver is r580: code made for 13.1 or later may be refused by it.
 # 13.0.3, because that is what torch's own wheels bring. Ubuntu 24.04, as on DGX OS: Python 3.12.
 ARG BASE_IMAGE=nvidia/cuda:13.0.3-runtime-ubuntu24.04
