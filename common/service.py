@@ -41,8 +41,8 @@ from common.publishing.sweep import share_identity
 from common.publishing.volumes import mark_volumes, open_volumes
 from common.telemetry.job_stories import JobStories
 from common.telemetry.meters import Meters
+from common.telemetry.open_tracing import check_installed, open_tracing
 from common.telemetry.report_watch import ReportWatch
-from common.telemetry.tracing import check_installed, open_tracing
 from common.worker.supervision.listened_worker import Listener, listened
 from common.worker.supervision.supervisor import TICK_SECONDS, Supervisor
 from common.worker.supervision.take_back import files_of, when_well

@@ -1,20 +1,11 @@
 """LTX-2: picture and sound from one model. What it can do, and where its parts are. No torch."""
 
 from dataclasses import replace
-from pathlib import Path
 
-from common.contract import JobContext, LoadOptions, ModelSpec, Pipeline, Quantization
-from common.kinds.video import (
-    VIDEO_KIND,
-    Capability,
-    Defaults,
-    Limits,
-    Preset,
-    VideoClip,
-    VideoVariant,
-)
+from common.contract import ModelSpec, Quantization
+from common.contract.deferred import Deferred, PipelineModule
+from common.kinds.video import VIDEO_KIND, Capability, Defaults, Limits, Preset, VideoVariant
 from common.kinds.video.presets import presets, without_steps
-from common.kinds.video.requests import ResolvedRequest
 from ltx2.estimates import estimate_flops, estimate_memory
 from ltx2.options import Ltx2Options
 from ltx2.precision import saved_bytes
@@ -117,19 +108,13 @@ DISTILLED = VideoVariant(
 )
 
 
-def load(checkpoint: Path, options: LoadOptions) -> Pipeline:
-    """Bring the checkpoint into memory; see ``ltx2.pipeline.load``."""
+def _pipeline() -> PipelineModule:
     from ltx2 import pipeline
 
-    return pipeline.load(checkpoint, options)
+    return pipeline
 
 
-def generate(pipeline: Pipeline, request: ResolvedRequest, context: JobContext) -> VideoClip:
-    """Make the video; see ``ltx2.pipeline.generate``."""
-    from ltx2 import pipeline as ltx2_pipeline
-
-    return ltx2_pipeline.generate(pipeline, request, context)
-
+_DEFERRED = Deferred(_pipeline)
 
 SPEC = ModelSpec(
     kind=VIDEO_KIND,
@@ -140,8 +125,8 @@ SPEC = ModelSpec(
     port=8001,
     variants=(LTX_2_0, LTX_2_3, DISTILLED),
     options=Ltx2Options,
-    load=load,
-    generate=generate,
+    load=_DEFERRED.load,
+    generate=_DEFERRED.generate,
     memory=estimate_memory,
     saved_bytes=saved_bytes,
     cost=estimate_flops,

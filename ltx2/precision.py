@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from common.contract import Quantization
-from common.contract.compute_dtype import ComputeDtype
 from common.runtime.keep import Keep, KeepRules, edge_blocks
-from common.runtime.stored import saved_of_folders
+from common.runtime.stored import saved_by
 from common.runtime.weights import read_config
 
 _TIME = "time and modulation: one error here shifts or scales every token of every block"
@@ -92,8 +91,5 @@ def keep_rules(checkpoint: Path) -> Mapping[str, KeepRules]:
     }
 
 
-def saved_bytes(
-    checkpoint: Path, scheme: Quantization, dtype: ComputeDtype = ComputeDtype.BFLOAT16
-) -> int:
-    """What ``scheme`` takes off a checkpoint's weights in ``dtype``. Raises CheckpointError."""
-    return saved_of_folders(checkpoint, scheme, dtype, keep_rules(checkpoint))
+saved_bytes = saved_by(keep_rules)
+"""What a scheme takes off a checkpoint's weights. Raises CheckpointError."""

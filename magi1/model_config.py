@@ -5,22 +5,19 @@ of its own below ``ckpt/magi``. Imports no torch: the API process reads this too
 """
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from common.contract import JobContext, LoadOptions, ModelSpec, Quantization, Variant
+from common.contract import ModelSpec, Quantization, Variant
+from common.contract.deferred import Deferred, PipelineModule
 from common.kinds.video import (
     VIDEO_KIND,
     Capability,
     Defaults,
     Limits,
     Preset,
-    VideoClip,
     VideoInput,
     VideoVariant,
 )
 from common.kinds.video.presets import presets
-from common.kinds.video.requests import ResolvedRequest
 from magi1.estimates import flops_of, memory_of
 from magi1.options import MAX_CHUNKS, Magi1Options
 from magi1.precision import saved_bytes
@@ -122,19 +119,13 @@ VARIANTS = (
 )
 
 
-def load(checkpoint: Path, options: LoadOptions) -> Any:
-    """Load a checkpoint. See ``magi1.pipeline.load``."""
+def _pipeline() -> PipelineModule:
     from magi1 import pipeline
 
-    return pipeline.load(checkpoint, options)
+    return pipeline
 
 
-def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> VideoClip:
-    """Make a video. See ``magi1.pipeline.generate``."""
-    from magi1 import pipeline as magi1
-
-    return magi1.generate(pipeline, request, context)
-
+_DEFERRED = Deferred(_pipeline)
 
 SPEC = ModelSpec(
     kind=VIDEO_KIND,
@@ -144,8 +135,8 @@ SPEC = ModelSpec(
     port=8003,
     variants=VARIANTS,
     options=Magi1Options,
-    load=load,
-    generate=generate,
+    load=_DEFERRED.load,
+    generate=_DEFERRED.generate,
     memory=memory_of,
     saved_bytes=saved_bytes,
     cost=flops_of,

@@ -30,9 +30,9 @@ from common.runtime.sampling import to_uint8
 from common.runtime.videos import load_video
 from magi1.checkpoint import transformer_component
 from magi1.configuration import SamplingConfig, find_config
-from magi1.guidance import Call
 from magi1.options import Magi1Options
 from magi1.precision import keep_rules
+from magi1.progress import StepCounter
 from magi1.sampler import Captions, MagiSampler, seeded_noise
 from magi1.special_tokens import DURATION, Prompt, SpecialTokens, in_order
 from magi1.text import TextEncoder, load_tokenizer, text_encoder_component
@@ -212,7 +212,7 @@ def _frames(
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield uint8 chunks [24, H, W, 3]."""
     with memory_errors():
-        done = _Counter(context, sampler.schedule.num_chunks)
+        done = StepCounter(context, sampler.schedule.num_chunks)
         for latents in sampler.whole_chunks(done.on_call):
             frames = _decode(pipeline.vae, latents)
             done.chunk_finished(frames)
@@ -222,34 +222,3 @@ def _frames(
 def _decode(vae: AutoencoderKLMagi, latents: torch.Tensor) -> NDArray[np.uint8]:
     scaled = latents / float(vae.config.scaling_factor)
     return to_uint8(vae.decode(scaled.to(vae.dtype)).sample)
-
-
-class _Counter:
-    """Reports steps over the whole video and finished chunks, and leaves a cancelled job.
-
-    A chunk is decoded between two steps, so a job is denoising until its last chunk is clean.
-    """
-
-    def __init__(self, context: JobContext, chunks: int) -> None:
-        self._context = context
-        self._chunk, self._chunks = 0, chunks
-        self._step, self._steps = 0, 0
-
-    def on_call(self, done: int, calls: int, call: Call, velocity: torch.Tensor) -> None:
-        del call, velocity
-        self._step, self._steps = done, calls
-        self._report(Phase.DENOISING)
-        self._context.raise_if_cancelled()
-
-    def chunk_finished(self, frames: NDArray[np.uint8]) -> None:
-        """Its middle frame is the preview: better than latents, and free."""
-        self._chunk += 1
-        self._context.preview(self._step, lambda: frames[len(frames) // 2])
-        finished = 0 < self._steps == self._step
-        self._report(Phase.DECODING if finished else Phase.DENOISING)
-        self._context.raise_if_cancelled()
-
-    def _report(self, phase: Phase) -> None:
-        self._context.progress(
-            phase, self._step, self._steps, chunk=self._chunk, chunks=self._chunks
-        )

@@ -12,6 +12,7 @@ from common.contract import Quantization
 from common.contract.compute_dtype import ComputeDtype
 from common.runtime.keep import Keep, KeepRules, component_scheme, rules_under
 from common.runtime.keep import saved_bytes as saved_of_shapes
+from common.runtime.keep_t5 import KEEP_T5
 from common.runtime.live_weights import Naming, shapes_in
 from magi1.configuration import SCALES, find_config, weights_folder
 from magi1.estimates import text_encoder_shapes
@@ -46,28 +47,9 @@ def keep_transformer(num_layers: int) -> tuple[Keep, ...]:
     return (*_ALWAYS, *edges)
 
 
-KEEP_TEXT_ENCODER = (
-    Keep(
-        "SelfAttention",
-        "self-attention of the text encoder: it decides which words belong together",
-    ),
-    Keep(
-        "wo",
-        "T5 declares it for float32: it takes the encoder's largest activations, and its input "
-        "is cast to the dtype of this weight",
-    ),
-    Keep("shared", "token embeddings: looked up, not multiplied"),
-    Keep("embed_tokens", "token embeddings: looked up, not multiplied"),
-    Keep("relative_attention_bias", "position embeddings: looked up, not multiplied"),
-    Keep("*layer_norm", "normalization: a vector, whose error scales whole channels"),
-)
-"""``wo``: transformers, models/t5/modeling_t5.py, ``_keep_in_fp32_modules`` and the forward of its
-feed-forward layers. As bfloat16 it has the range of float32."""
-
-
 def keep_rules(num_layers: int) -> Mapping[str, KeepRules]:
     """By component, for a transformer of so many blocks; only these two are quantized."""
-    return {"transformer": keep_transformer(num_layers), "text_encoder": KEEP_TEXT_ENCODER}
+    return {"transformer": keep_transformer(num_layers), "text_encoder": KEEP_T5}
 
 
 def saved_bytes(

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from common.base.settings import Settings
-
 from scripts.services import MODELS, ROOT
 
 HOST = "127.0.0.1"

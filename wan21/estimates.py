@@ -3,12 +3,12 @@
 Architecture: Wan-Video/Wan2.1, wan/configs/wan_t2v_14B.py and wan_t2v_1_3B.py.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from common.contract import Memory
 from common.contract.compute_dtype import ComputeDtype
 from common.kinds.video.requests import ResolvedRequest
+from common.runtime.flops import FLOAT32_COST, Architecture, forward_flops
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
 
@@ -19,10 +19,6 @@ float32 in any case (time embedding, norms) is under 1 % of the 14B."""
 IN_FLOAT32 = ("vae", "image_encoder")
 """Parts that compute in float32 whatever the rest does, as the authors' autoencoder does
 (wan/modules/vae.py). Their CLIP is in float16, which bfloat16 would not reach."""
-
-FLOAT32_COST = 2
-"""A product in float32 takes as long as two in bfloat16: torch lets convolutions round to
-TensorFloat-32, whose rate is half of bfloat16's (NVIDIA's data sheets of Ampere to Blackwell)."""
 
 TEXT_TOKENS = 512
 """Prompts are padded to this length (text_len in wan/configs/shared_config.py)."""
@@ -44,15 +40,6 @@ DECODE_BYTES = 203
 activations of four frames and the cache of every causal convolution. The most tensors alive at
 once while ``AutoencoderKLWan`` decodes in float32, counted on the meta device; encoding stays
 below it. In bfloat16 it would be 106."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Sizes of a Wan transformer."""
-
-    dim: int
-    ffn_dim: int
-    num_layers: int
 
 
 WAN_14B = Architecture(dim=5120, ffn_dim=13824, num_layers=40)
@@ -89,7 +76,7 @@ def flops_of(request: ResolvedRequest) -> float:
     The 1.3B does about a sixth of it.
     """
     passes = 2 if request.guidance_scale > 1 else 1
-    forward = forward_flops(num_tokens(request), WAN_14B)
+    forward = forward_flops(num_tokens(request), TEXT_TOKENS, WAN_14B)
     per_pixel = DECODE_FLOPS + (ENCODE_FLOPS if request.image else 0)
     vae = FLOAT32_COST * per_pixel * request.width * request.height * request.num_frames
     return forward * passes * request.num_inference_steps + vae
@@ -99,16 +86,3 @@ def num_tokens(request: ResolvedRequest) -> int:
     """Length of the transformer's sequence: 4 frames a latent, 8x8 pixels, 2x2 latents a token."""
     latent_frames = (request.num_frames - 1) // 4 + 1
     return latent_frames * (request.width // 16) * (request.height // 16)
-
-
-def forward_flops(tokens: int, model: Architecture) -> float:
-    """Operations of one forward pass, two for each multiply-add.
-
-    A layer has six projections of dim x dim over the video's tokens (self-attention q, k, v, out;
-    cross-attention q, out), two over the text's (k, v), and the two matrices of its MLP. Attention
-    is two products with every token of the video, and with every token of the text.
-    """
-    linear = 2 * tokens * (6 * model.dim**2 + 2 * model.dim * model.ffn_dim)
-    text = 2 * TEXT_TOKENS * 2 * model.dim**2
-    attention = 4 * tokens * (tokens + TEXT_TOKENS) * model.dim
-    return float(model.num_layers * (linear + text + attention))

@@ -4,21 +4,11 @@ Weights are Apache-2.0 and ungated. Imports no torch: the API process reads this
 """
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from common.contract import JobContext, LoadOptions, ModelSpec, Quantization
-from common.kinds.video import (
-    VIDEO_KIND,
-    Capability,
-    Defaults,
-    Limits,
-    Preset,
-    VideoClip,
-    VideoVariant,
-)
+from common.contract import ModelSpec, Quantization
+from common.contract.deferred import Deferred, PipelineModule
+from common.kinds.video import VIDEO_KIND, Capability, Defaults, Limits, Preset, VideoVariant
 from common.kinds.video.presets import presets
-from common.kinds.video.requests import ResolvedRequest
 from wan21.estimates import flops_of, memory_of
 from wan21.options import Wan21Options
 from wan21.precision import saved_bytes
@@ -109,19 +99,13 @@ published for the 480p base only."""
 VARIANTS = (T2V_14B, T2V_1_3B, I2V_480P, I2V_720P, T2V_14B_4STEP, I2V_480P_4STEP)
 
 
-def load(checkpoint: Path, options: LoadOptions) -> Any:
-    """Load a checkpoint. See ``wan21.pipeline.load``."""
+def _pipeline() -> PipelineModule:
     from wan21 import pipeline
 
-    return pipeline.load(checkpoint, options)
+    return pipeline
 
 
-def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> VideoClip:
-    """Make a video. See ``wan21.pipeline.generate``."""
-    from wan21 import pipeline as wan
-
-    return wan.generate(pipeline, request, context)
-
+_DEFERRED = Deferred(_pipeline)
 
 SPEC = ModelSpec(
     kind=VIDEO_KIND,
@@ -131,8 +115,8 @@ SPEC = ModelSpec(
     port=8002,
     variants=VARIANTS,
     options=Wan21Options,
-    load=load,
-    generate=generate,
+    load=_DEFERRED.load,
+    generate=_DEFERRED.generate,
     memory=memory_of,
     saved_bytes=saved_bytes,
     cost=flops_of,

@@ -11,6 +11,8 @@ from pathlib import Path
 from common.contract import Memory
 from common.contract.compute_dtype import ComputeDtype
 from common.kinds.video.requests import ResolvedRequest
+from common.runtime import flops
+from common.runtime.flops import FLOAT32_COST, Architecture
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
 
@@ -19,10 +21,6 @@ BFLOAT16_BYTES = 2
 
 IN_FLOAT32 = ("vae",)
 """Computes in float32 whatever the rest does, as at the authors' (wan/modules/vae2_2.py)."""
-
-FLOAT32_COST = 2
-"""A product in float32 takes as long as two in bfloat16: torch lets convolutions round to
-TensorFloat-32, whose rate is half of bfloat16's (NVIDIA's data sheets of Ampere to Blackwell)."""
 
 TEXT_TOKENS = 512
 """Prompts are padded to this length (text_len in wan/configs/shared_config.py)."""
@@ -56,15 +54,6 @@ WAN_2_2 = Compression(token_side=32, denoise_bytes=65, decode_bytes=84)
 float32: twice what else is alive."""
 WAN_2_1 = Compression(token_side=16, denoise_bytes=32, decode_bytes=203)
 """8x8 pixels a latent, one timestep. At the 1.3B's width, where rotary tables weigh more."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Sizes of a transformer."""
-
-    dim: int
-    ffn_dim: int
-    num_layers: int
 
 
 TI2V_5B = Architecture(dim=3072, ffn_dim=14336, num_layers=30)
@@ -125,16 +114,10 @@ def num_tokens(request: ResolvedRequest, compression: Compression) -> int:
     return latent_frames * columns * rows
 
 
-def forward_flops(tokens: int, model: Architecture) -> float:
-    """Operations of one forward pass with a timestep for each token, two for each multiply-add.
+def forward_flops(tokens: int, model: Architecture) -> int:
+    """Operations of one forward pass with a timestep for each token.
 
-    A layer has six projections of dim x dim over the video's tokens (self-attention q, k, v, out;
-    cross-attention q, out), two over the text's (k, v), and the two matrices of its MLP. Attention
-    is two products with every token of the video, and with every token of the text. Once a pass,
-    every token's timestep becomes six scales and shifts.
+    Once a pass, every token's timestep becomes six scales and shifts.
     """
-    linear = 2 * tokens * (6 * model.dim**2 + 2 * model.dim * model.ffn_dim)
-    text = 2 * TEXT_TOKENS * 2 * model.dim**2
-    attention = 4 * tokens * (tokens + TEXT_TOKENS) * model.dim
     timesteps = 2 * tokens * (FREQUENCIES * model.dim + 7 * model.dim**2)
-    return float(model.num_layers * (linear + text + attention) + timesteps)
+    return flops.forward_flops(tokens, TEXT_TOKENS, model) + timesteps

@@ -31,11 +31,11 @@ from common.runtime.sampling import generator_for, step_callback
 from common.runtime.weights import checkpoint_name
 from waver.estimates import IN_FLOAT32, TEXT_TOKENS, decoding_bytes
 from waver.guidance import projected_guidance
-from waver.model_config import STAND_INS
 from waver.options import Guidance, WaverOptions
 from waver.pictures import PicturesPipeline, as_tensor
 from waver.precision import keep_rules
 from waver.prompts import tagged_negative_prompt, tagged_prompt
+from waver.variants import STAND_INS
 
 FLOW_SHIFT_5B = 5.0
 """``sample_shift`` in Wan-Video/Wan2.2, wan/configs/wan_ti2v_5B.py."""

@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
-from common.base.errors import BatchConflict, BatchNotFound, VideosDGXError
+from common.base.errors import VideosDGXError
+from common.base.errors.batch import BatchConflict, BatchNotFound
 from common.jobs.batches import Batch, BatchPage, Glance, Member, NewBatch
 from common.jobs.model import Job, NewJob, Progress
 from common.jobs.rows import parsed, read

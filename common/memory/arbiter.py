@@ -14,8 +14,9 @@ from functools import partial
 from common.base.errors import JobReleased
 from common.base.logs import get_logger
 from common.memory.asks import Ask, OnWait, refuse_the_impossible, unbounded
+from common.memory.decisions import Evict, Grant, told
 from common.memory.ledger import Ledger
-from common.memory.policy import Evict, Grant, Wait, decide, evictable, take_turn
+from common.memory.policy import decide, evictable, take_turn
 from common.memory.pool import (
     Lease,
     Rules,
@@ -24,7 +25,6 @@ from common.memory.pool import (
     Ticket,
     capacity_bytes,
     free_bytes,
-    missing_bytes,
 )
 from common.memory.probe import Probe
 from common.memory.slack import Slack, slack, widened
@@ -197,7 +197,7 @@ class Arbiter:
             if isinstance(decision, Evict):
                 for model in decision.models:
                     self._ledger.evict(situation.lease(model), self._lease.model)
-        return self._words(situation, decision)
+        return told(situation, self._lease.model, decision)
 
     def _reserve(self) -> None:
         ticket = self._lease.ticket
@@ -232,13 +232,6 @@ class Arbiter:
             rules=self._rules,
         )
 
-    def _words(self, situation: Situation, decision: Wait | Evict) -> str:
-        need = in_gb(missing_bytes(situation.lease(self._lease.model)))
-        free = in_gb(max(0, situation.free_bytes))
-        if isinstance(decision, Evict):
-            return f"needs {need}, {free} free, waiting for {_list(decision.models)} to make room"
-        return f"needs {need}, {free} free, waiting for {decision.why}"
-
     def _give_back(self, **changes: object) -> None:
         """What takes nothing may be told later: the next beat writes the whole lease again."""
         with self._writing:
@@ -252,7 +245,3 @@ class Arbiter:
             lease = self._lease.model_copy(update=changes)
             self._ledger.write(lease)
             self._lease = lease
-
-
-def _list(models: tuple[str, ...]) -> str:
-    return " and ".join(models)

@@ -7,9 +7,9 @@ system", JSSPP 1995), with every older ticket protected, not the first alone.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import takewhile
 
+from common.memory.decisions import Decision, Evict, Grant, Wait, blocked, finishing
 from common.memory.pool import (
     PENDING,
     Lease,
@@ -19,29 +19,6 @@ from common.memory.pool import (
     missing_bytes,
     order,
 )
-
-
-@dataclass(frozen=True)
-class Grant:
-    """The memory is yours."""
-
-
-@dataclass(frozen=True)
-class Evict:
-    """Ask these models to make room, and look again."""
-
-    models: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Not yet; ``why`` says for what in words, ``behind`` for whom."""
-
-    why: str
-    behind: tuple[str, ...] = ()
-
-
-Decision = Grant | Evict | Wait
 
 
 def decide(situation: Situation, model: str) -> Decision:
@@ -56,7 +33,7 @@ def decide(situation: Situation, model: str) -> Decision:
     if situation.shortage_bytes(lease) <= 0:
         return Wait("memory that is on its way back")
     victims = _victims(situation, lease)
-    return Evict(victims) if victims else _blocked(situation, lease)
+    return Evict(victims) if victims else blocked(situation, lease)
 
 
 def take_turn(situation: Situation, model: str) -> Wait | None:
@@ -71,7 +48,7 @@ def take_turn(situation: Situation, model: str) -> Wait | None:
     if len(on_gpu) + len(ahead) < situation.rules.gpu_jobs:
         return None
     if on_gpu:
-        return Wait(_finishing(situation, on_gpu), tuple(on_gpu))
+        return Wait(finishing(situation, on_gpu), tuple(on_gpu))
     return Wait(f"{ahead[0]}, whose job came first", (ahead[0],))
 
 
@@ -215,40 +192,3 @@ def _gives_before(situation: Situation, lease: Lease, moment: float) -> int:
 
 def _queues_for_gpu(lease: Lease) -> bool:
     return lease.stage is Stage.GRANTED and lease.ticket is not None and bool(lease.ticket.job_id)
-
-
-# In words
-
-
-def _blocked(situation: Situation, lease: Lease) -> Wait:
-    """Why a ticket that is next has to wait all the same."""
-    others = [o for o in situation.leases if o.model != lease.model and o.held_bytes]
-    busy = [other.model for other in others if other.busy and not other.stale(situation.now)]
-    if busy:
-        return Wait(_finishing(situation, busy), tuple(busy))
-    stale = [other for other in others if other.stale(situation.now)]
-    if stale:
-        silent = situation.now - stale[0].beat
-        why = f"{stale[0].model}, which has not answered for {silent:.0f} s"
-        return Wait(why, (stale[0].model,))
-    staying = [other.model for other in others if other.loaded and not other.pinned]
-    if staying:
-        return Wait(f"{staying[0]}, which was loaded a moment ago", (staying[0],))
-    pinned = [other.model for other in others if other.pinned]
-    if pinned:
-        return Wait(f"memory: {pinned[0]} is pinned", (pinned[0],))
-    return Wait("memory that other programs hold")
-
-
-def _finishing(situation: Situation, models: list[str]) -> str:
-    """``wan21 to finish a job, about 4 min``: the one that is expected first."""
-    ends = [(situation.lease(model).expected_end, model) for model in models]
-    known = sorted((at, model) for at, model in ends if at is not None)
-    if not known:
-        return f"{models[0]} to finish a job"
-    at, model = known[0]
-    return f"{model} to finish a job, about {_about(max(0.0, at - situation.now))}"
-
-
-def _about(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

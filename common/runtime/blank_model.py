@@ -9,7 +9,6 @@ for bit. Some of those functions are private: the tests are what notices when on
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -49,26 +48,6 @@ class BlankModel(Protocol):
         """After all weights came in: tie what shares one."""
 
 
-def blank_model(
-    cls: Any, folder: Path, dtype: torch.dtype, config: Mapping[str, Any] | None = None
-) -> BlankModel:
-    """Build ``cls`` by the ``config.json`` in ``folder``.
-
-    ``config`` takes its place, for a ``ModelMixin`` of diffusers only.
-
-    Raises:
-        ValueError: the checkpoint is quantized already, in a library's own way.
-    """
-    with _one_thread():
-        if hasattr(cls, "load_config"):
-            from common.runtime.blank_diffusers import BlankDiffusers
-
-            return BlankDiffusers(cls, folder, dtype, config)
-        from common.runtime.blank_transformers import BlankTransformers
-
-        return BlankTransformers(cls, folder, dtype)
-
-
 def refuse_quantized(config: Any) -> None:
     """Raise ValueError for a configuration that a library's own quantization wrote."""
     if config:
@@ -84,14 +63,3 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Tables of positions are small: several threads wait for each other ten times as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

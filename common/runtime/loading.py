@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from common.contract import Quantization
-from common.runtime.blank_model import BlankModel, blank_model
+from common.runtime.blank import blank_model
+from common.runtime.blank_model import BlankModel
 from common.runtime.keep import Keep, layer_scheme
 from common.runtime.live_weights import naming_for
 from common.runtime.match import Source, check_class, match_source

@@ -3,10 +3,10 @@
 No torch here.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from common.contract import Quantization
+from common.contract import Quantization, SavedFunction
 from common.contract.compute_dtype import ComputeDtype
 from common.runtime.keep import KeepRules, component_scheme, rules_under, saved_bytes
 from common.runtime.live_weights import parameter_count, stored_shapes
@@ -54,4 +54,13 @@ def saved_of_folders(
         its_own = component_scheme(component, scheme)
         shapes = stored_shapes(checkpoint, [component])
         saved += saved_bytes(shapes, its_own, rules_under(rules, its_own), dtype)
+    return saved
+
+
+def saved_by(keep_rules: Callable[[Path], Mapping[str, KeepRules]]) -> SavedFunction:
+    """A SPEC's ``saved_bytes``, from the rules by component of a diffusers checkpoint."""
+
+    def saved(checkpoint: Path, scheme: Quantization, dtype: ComputeDtype) -> int:
+        return saved_of_folders(checkpoint, scheme, dtype, keep_rules(checkpoint))
+
     return saved

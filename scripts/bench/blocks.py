@@ -15,6 +15,7 @@ from torch import nn
 
 from common.contract import Quantization
 from common.runtime.keep import TRANSFORMER, Keep
+from common.runtime.keep_t5 import KEEP_T5
 from ltx2 import precision as ltx2_precision
 from magi1 import precision as magi1_precision
 from scripts.bench.magi1_block import CONFIG, magi1_block, magi1_inputs, whole_magi1
@@ -76,7 +77,7 @@ def subjects() -> tuple[Subject, ...]:
             umt5_layer,
             lambda: embedded(4096),
             whole_umt5,
-            lambda _: wan21_precision.KEEP_TEXT_ENCODER,
+            lambda _: KEEP_T5,
             ("inputs_embeds",),
             "text_encoder",
         ),
@@ -94,7 +95,7 @@ def subjects() -> tuple[Subject, ...]:
             t5_layer,
             lambda: embedded(4096),
             whole_t5,
-            lambda _: magi1_precision.KEEP_TEXT_ENCODER,
+            lambda _: KEEP_T5,
             ("inputs_embeds",),
             "text_encoder",
         ),

@@ -10,6 +10,7 @@ import common.runtime.libraries  # noqa: F401
 import torch
 from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
 
+from common.runtime.flops import Architecture, forward_flops
 from ltx2 import estimates as ltx2_estimates
 from ltx2 import precision as ltx2_precision
 from ltx2.model_config import SPEC as LTX2
@@ -42,9 +43,8 @@ def _few_blocks_of_wan() -> Subject:
     few = replace(wan21_estimates.WAN_14B, num_layers=FEW_BLOCKS)
 
     def flops(case: Case) -> float:
-        return GUIDED * wan21_estimates.forward_flops(
-            wan21_estimates.num_tokens(case.request()), few
-        )
+        tokens = wan21_estimates.num_tokens(case.request())
+        return GUIDED * forward_flops(tokens, wan21_estimates.TEXT_TOKENS, few)
 
     return replace(
         whole,
@@ -68,7 +68,7 @@ def _few_blocks_of_ltx2() -> Subject:
 def _wan(small: bool) -> Subject:
     """The defaults of diffusers' class are those of Wan-AI/Wan2.1-T2V-14B-Diffusers."""
     tiny = {"num_attention_heads": 2, "ffn_dim": 512, "num_layers": 2, "text_dim": 64}
-    architecture = wan21_estimates.Architecture(256, 512, 2) if small else wan21_estimates.WAN_14B
+    architecture = Architecture(256, 512, 2) if small else wan21_estimates.WAN_14B
     real = (Case(832, 480, 81, 16), Case(1280, 720, 81, 16))
     text_dim = 64 if small else 4096
 
@@ -85,7 +85,7 @@ def _wan(small: bool) -> Subject:
 
     def flops(case: Case) -> float:
         tokens = wan21_estimates.num_tokens(case.request())
-        return GUIDED * wan21_estimates.forward_flops(tokens, architecture)
+        return GUIDED * forward_flops(tokens, wan21_estimates.TEXT_TOKENS, architecture)
 
     return Subject(
         model="wan21",

@@ -6,7 +6,7 @@ from math import inf, isinf
 from random import Random
 from statistics import mean
 
-from common.memory.policy import Decision, Grant, Wait
+from common.memory.decisions import Decision, Grant, Wait
 from common.memory.pool import Situation, Stage, capacity_bytes, missing_bytes
 from scripts.bench.memory_best import Best, Search
 from scripts.bench.memory_parts import Delays, Job, Policy

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from common.memory import policy
-from common.memory.policy import Decision, Wait
+from common.memory.decisions import Decision, Wait
 from common.memory.pool import Lease, Situation
 
 

@@ -5,7 +5,7 @@ Workers look at the pool after every event, in changing order, instead of five t
 
 from collections.abc import Callable
 
-from common.memory.policy import Evict, Grant
+from common.memory.decisions import Evict, Grant
 from common.memory.pool import Stage, Ticket
 from scripts.bench import memory_going
 from scripts.bench.memory_parts import Act, Phase, Worker

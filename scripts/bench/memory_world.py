@@ -7,8 +7,8 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Protocol
 
+from common.memory.decisions import Decision
 from common.memory.ledger import SETTLE_SECONDS
-from common.memory.policy import Decision
 from common.memory.pool import Rules, Situation, free_bytes
 from common.memory.probe import MemoryKind, Reading
 from scripts.bench.memory_parts import (

@@ -20,6 +20,7 @@ from torch import nn
 
 from common.contract import Quantization
 from common.runtime.keep import Keep, component_scheme, saved_bytes
+from common.runtime.keep_t5 import KEEP_T5
 from common.runtime.quantization import declared_keeps
 from ltx2 import precision as ltx2_precision
 from magi1 import precision as magi1_precision
@@ -87,9 +88,9 @@ def _part_bytes(part: Part, scheme: Quantization) -> int:
 
 def service_sizes() -> tuple[ServiceSize, ...]:
     """The defaults of the four services, and the largest that they can be."""
-    umt5 = Part("text_encoder", whole_umt5, lambda _: wan21_precision.KEEP_TEXT_ENCODER)
+    umt5 = Part("text_encoder", whole_umt5, lambda _: KEEP_T5)
     gemma = Part("text_encoder", whole_gemma, ltx2_precision.keep_text_encoder)
-    t5 = Part("text_encoder", whole_t5, lambda _: magi1_precision.KEEP_TEXT_ENCODER)
+    t5 = Part("text_encoder", whole_t5, lambda _: KEEP_T5)
     audio_and_picture = (AutoencoderKLLTX2Video, AutoencoderKLLTX2Audio, LTX2Vocoder)
     ltx2 = 2 * numbers_of(LTX2TextConnectors, *audio_and_picture)
     ltx2_3 = 2 * (LTX_2_3_CONNECTORS + LTX_2_3_VAES) + 4 * LTX_2_3_VOCODER

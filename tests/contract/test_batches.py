@@ -4,7 +4,8 @@ from secrets import token_hex
 
 import pytest
 
-from common.base.errors import BatchConflict, BatchNotFound, ErrorBody, InvalidRequest, JobNotFound
+from common.base.errors import ErrorBody, InvalidRequest, JobNotFound
+from common.base.errors.batch import BatchConflict, BatchNotFound
 from common.base.errors.queue import QueueFull
 from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import NewJob, Progress

@@ -1,26 +1,13 @@
 """Small jobs on the tiny checkpoints, and what comes out."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.contract import ModelSpec, Phase
+from common.contract import ModelSpec
 from common.kinds.video.requests import ResolvedRequest
-
-
-class Context:
-    """A job that nobody cancels."""
-
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
-        pass
-
-    def preview(self, step: int, picture: Callable[[], object]) -> None:
-        picture()  # it must not change the video
-
-    def raise_if_cancelled(self) -> None:
-        pass
+from tests.job_contexts import Context
 
 
 def small_request() -> ResolvedRequest:

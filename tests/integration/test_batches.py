@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.integration import pictures
-from tests.integration.answers import error_of
+from tests.integration.answers import error_of, events_of
 from tests.integration.fleet import Fleet
 from tests.live import ROOT, LiveService, wait_until
 
@@ -43,22 +43,6 @@ def end(service: LiveService, batch: dict[str, Any], timeout: float = 60) -> dic
 
 def states(batch: dict[str, Any]) -> list[str]:
     return [member["state"] for member in batch["members"]]
-
-
-def stream(service: LiveService, path: str) -> list[dict[str, str]]:
-    """A whole stream of server-sent events: it ends by itself."""
-    found: list[dict[str, str]] = []
-    with service.client.stream("GET", path) as answer:
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        event: dict[str, str] = {}
-        for line in answer.iter_lines():
-            name, _, value = line.partition(": ")
-            if name:
-                event[name] = value
-            elif event:
-                found.append(event)
-                event = {}
-    return found
 
 
 @pytest.mark.slow
@@ -264,7 +248,7 @@ def test_the_list_of_batches_has_pages(service: LiveService):
 def test_a_batch_from_start_to_end_as_events(service: LiveService):
     slow = {"prompt": "a", "options": {"step_seconds": 0.3}}
     batch = make(service, slow, slow, {"prompt": ""})
-    found = stream(service, batch["links"]["events"])
+    found = events_of(service, batch["links"]["events"])
     told = [json.loads(event["data"]) for event in found]
     assert told[-1] == service.get(batch["links"]["self"])
     assert told[-1]["state"] == "partial"

@@ -3,25 +3,13 @@
 import json
 from typing import Any
 
+from tests.integration.answers import events_of
 from tests.integration.fleet import Fleet
 from tests.live import LiveService
 
 
-def events(service: LiveService, job_id: str, **headers: str) -> list[dict[str, Any]]:
-    """The whole stream: it ends by itself with the job."""
-    found: list[dict[str, Any]] = []
-    with service.client.stream("GET", f"/jobs/{job_id}/events", headers=headers) as stream:
-        assert stream.status_code == 200
-        assert stream.headers["content-type"].startswith("text/event-stream")
-        event: dict[str, Any] = {}
-        for line in stream.iter_lines():
-            name, _, value = line.partition(": ")
-            if name:
-                event[name] = value
-            elif event:
-                found.append(event)
-                event = {}
-    return found
+def events(service: LiveService, job_id: str, **headers: str) -> list[dict[str, str]]:
+    return events_of(service, f"/jobs/{job_id}/events", **headers)
 
 
 def number(event: dict[str, Any]) -> int:

@@ -118,7 +118,7 @@ def test_a_collector_that_is_away_hinders_nothing(tmp_path: Path):
 def test_nothing_is_imported_where_it_is_off():
     code = (
         "import sys, common.service; "
-        "from common.telemetry.tracing import open_tracing; "
+        "from common.telemetry.open_tracing import open_tracing; "
         "from common.base.settings.service import Settings; "
         "assert open_tracing(Settings(_env_file=None), 'toy') is None; "
         "own = ('opentelemetry.sdk', 'opentelemetry.exporter'); "  # a library may use the API

@@ -177,7 +177,7 @@ def test_every_document_that_names_waver_says_that_something_stands_in(page: Pat
             assert STANDS_IN.search(passage), passage
 
 
-@pytest.mark.parametrize("module", ["model_config", "pipeline"])
+@pytest.mark.parametrize("module", ["model_config", "variants", "pipeline"])
 def test_the_code_says_so_too(module: str) -> None:
     source = (ROOT / "waver" / f"{module}.py").read_text()
     assert STANDS_IN.search(source.split('"""')[1])

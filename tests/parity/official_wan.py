@@ -21,26 +21,12 @@ from transformers import (
     UMT5EncoderModel,
 )
 
-from common.contract import Phase
 from common.kinds.video.requests import ResolvedRequest
 from tests.parity.official import Case
 from wan21.image_to_video import WholePicturePipeline
 
 PROMPT, NEGATIVE_PROMPT = "text", "text_negative"
 """The prompts of a case are the names of the tensors that stand for them."""
-
-
-class Context:
-    """A job that nobody cancels."""
-
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
-        """Nobody looks."""
-
-    def preview(self, step: int, picture: Callable[[], object]) -> None:
-        """Nobody looks."""
-
-    def raise_if_cancelled(self) -> None:
-        """It is not."""
 
 
 class GivenText(UMT5EncoderModel):  # type: ignore[misc]  # untyped base

@@ -3,7 +3,6 @@
 Only the text encoder is passed by: a case brings what the transformer is given as text.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from diffusers import LTX2Pipeline, LTX2VideoTransformer3DModel
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
-from common.contract import Phase
 from common.kinds.video.requests import ResolvedRequest
 from ltx2.decoding import Latents
 from ltx2.fidelity import TRANSFORMER_CONFIG
@@ -23,6 +21,7 @@ from ltx2.guidance import resolve_guidance
 from ltx2.options import Ltx2Options
 from ltx2.pipeline import Ltx2, denoise, ready
 from scripts.tiny import ltx2 as tiny
+from tests.job_contexts import Context
 from tests.parity.official import Case, cases, largest_error
 
 CASES = cases("ltx2/one_stage_*")
@@ -39,19 +38,6 @@ GUIDANCES = {
     "rescale_scale": "guidance_rescale",
 }
 """The authors' names, and ours."""
-
-
-class Context:
-    """A job that nobody watches or cancels."""
-
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
-        pass
-
-    def preview(self, step: int, picture: Callable[[], object]) -> None:
-        pass
-
-    def raise_if_cancelled(self) -> None:
-        pass
 
 
 class GivenText(ModelMixin):

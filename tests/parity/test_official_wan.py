@@ -5,7 +5,7 @@ Each case goes through the denoising of every service that runs its model. Error
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,15 @@ from common.runtime.causal_decoding import _denormalized, _pieces, decode
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from scripts.tiny import publish
 from scripts.tiny import wan21 as tiny
+from tests.job_contexts import Unwatched
 from tests.parity.official import FOLDER, Case, cases, facts_of, largest_error
-from tests.parity.official_wan import Context, Pass, passes_of, pipeline_of, request_of, vae_of
+from tests.parity.official_wan import Pass, passes_of, pipeline_of, request_of, vae_of
 from wan21.flow_shift import flow_shift_for
 from wan21.image_to_video import WholePicturePipeline
 from wan21.model_config import I2V_480P, I2V_720P, T2V_1_3B, T2V_14B
-from waver.model_config import TI2V_5B
+from waver.variants import TI2V_5B
+
+pytestmark = pytest.mark.usefixtures("one_thread")  # the authors' code ran in one too
 
 CPU = LoadOptions(device="cpu", compute_dtype="bfloat16")
 """As on a GPU, so that what must be in float32 is seen to be."""
@@ -47,11 +50,11 @@ def in_wan21(case: Case, pipeline: Any, request: ResolvedRequest) -> torch.Tenso
     if case.facts["kind"] == "flf2v":
         last = Image.fromarray(case.tensors()["last_image_uint8"].numpy())
         pictures = {**pictures, "last_image": last}
-    return wan21._denoise(pipeline, request, Context(), pictures)
+    return wan21._denoise(pipeline, request, Unwatched(), pictures)
 
 
 def in_waver(case: Case, pipeline: Any, request: ResolvedRequest) -> torch.Tensor:
-    return waver._denoise(pipeline, [request], Context())
+    return waver._denoise(pipeline, [request], Unwatched())
 
 
 Run = Callable[[Case, Any, ResolvedRequest], torch.Tensor]
@@ -69,15 +72,6 @@ RUNS = [(case, run) for case in cases("wan21/denoise_*") for run in SERVICES[cas
 EACH_RUN = pytest.mark.parametrize(
     ("case", "run"), RUNS, ids=[f"{case.path.name}-{run.__name__}" for case, run in RUNS]
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """The authors' code ran in one too; and tiny tensors are slower in several."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_no_file_of_the_folder_is_left_out() -> None:
@@ -249,7 +243,7 @@ def test_the_autoencoder_is_the_authors(case: Case, load: Any, tmp_path: Path) -
     print(f"{case}: {errors}")
     assert errors["decoded"] <= DECODED
     assert errors["encoded"] <= ENCODED
-    frames = np.concatenate(list(decode(vae, latents, Context(), needed_bytes=0, available=1)))
+    frames = np.concatenate(list(decode(vae, latents, Unwatched(), needed_bytes=0, available=1)))
     levels = (theirs["decoded"].permute(1, 2, 3, 0).numpy() + 1) * 127.5
     assert np.abs(frames - levels).max() <= 0.51, "rounded to the nearest level"
 

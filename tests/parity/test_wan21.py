@@ -4,7 +4,7 @@ The call is given what tests/parity/test_official_wan.py holds to the authors: n
 CLIP sees, and which parts are in float32.
 """
 
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,50 +14,27 @@ import pytest
 import torch
 from diffusers import WanPipeline
 from numpy.typing import NDArray
-from PIL import Image
 
 from common.base.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.contract import Phase
 from common.kinds.video.requests import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.flow_unipc import FlowUniPCScheduler
-from common.runtime.images import load_image
 from scripts.tiny import wan21 as tiny
 from tests.formats import on_cpu
+from tests.job_contexts import Context
+from tests.parity import clips
 from tests.parity.bare import bare
+from tests.parity.clips import STEPS, called, saved_picture
 from wan21.image_to_video import WholePicturePipeline
-from wan21.model_config import SPEC, generate, load
-from wan21.pipeline import _denoise
+from wan21.model_config import SPEC
+from wan21.pipeline import _denoise, generate, load
 
-STEPS = 3
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = on_cpu()
-
-
-class Context:
-    """A job that is cancelled at its first report of ``stop_at``."""
-
-    def __init__(self, stop_at: tuple[Phase, int] | None = None) -> None:
-        self.stop_at = stop_at
-        self.reports: list[tuple[Phase, int, int]] = []
-
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
-        self.reports.append((phase, step, steps))
-
-    def preview(self, step: int, picture: Callable[[], object]) -> None:
-        picture()  # it must not change the video
-
-    def raise_if_cancelled(self) -> None:
-        if self.stop_at in [report[:2] for report in self.reports]:
-            raise JobCancelled
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors are slower in several threads, and many times so on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+request_of = partial(clips.request_of, SPEC, (64, 48))
+frames_of = partial(clips.frames_of, SPEC)
 
 
 @pytest.fixture(scope="module")
@@ -78,42 +55,7 @@ def i2v(snapshots: list[Path]) -> Any:
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pixels = np.random.default_rng(5).integers(0, 256, (100, 170, 3), dtype=np.uint8)
-    path = tmp_path_factory.mktemp("pictures") / "picture.png"
-    Image.fromarray(pixels).save(path)
-    return path
-
-
-def request_of(**fields: Any) -> ResolvedRequest:
-    plain: dict[str, Any] = {
-        "prompt": "A cat walking on a beach at sunset",
-        "negative_prompt": SPEC.variants[0].defaults.negative_prompt,
-        "width": 64,
-        "height": 48,
-        "num_frames": 13,
-        "fps": 16.0,
-        "seed": 42,
-        "num_inference_steps": STEPS,
-        "guidance_scale": 5.0,
-    }
-    return ResolvedRequest(**{**plain, **fields})
-
-
-def frames_of(
-    pipeline: Any, request: ResolvedRequest, context: Context | None = None
-) -> NDArray[np.uint8]:
-    clip = generate(pipeline, request, context or Context())
-    frames = np.concatenate(list(clip.frames))
-    assert frames.shape == (clip.num_frames, clip.height, clip.width, 3)
-    assert (clip.width, clip.height) == (request.width, request.height)
-    assert frames.std() > 1, "a flat picture would prove nothing"
-    return frames
-
-
-SAMPLING_FIELDS = {
-    *("prompt", "negative_prompt", "width", "height", "num_frames"),
-    *("num_inference_steps", "guidance_scale"),
-}
+    return saved_picture(tmp_path_factory.mktemp("pictures"))
 
 
 def bare_frames(
@@ -130,13 +72,7 @@ def bare_frames(
     pipe.scheduler = FlowUniPCScheduler.from_config(pipe.scheduler.config, flow_shift=shift)
     if tiling:
         pipe.vae.enable_tiling()
-    fields = request.model_dump(include=SAMPLING_FIELDS)
-    if request.image:
-        pixels = load_image(request.image, request.width, request.height)
-        fields["image"] = Image.fromarray(pixels)
-    generator = torch.Generator("cpu").manual_seed(request.seed)
-    video = pipe(**fields, generator=generator, output_type="np").frames[0]
-    return (video * 255).round().astype(np.uint8)
+    return called(pipe, request)
 
 
 @pytest.mark.parametrize("guidance_scale", [5.0, 1.0])

@@ -4,7 +4,7 @@ The call is given what tests/parity/test_official_wan.py holds to the authors: n
 the autoencoder in float32.
 """
 
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,52 +14,29 @@ import pytest
 import torch
 from diffusers import UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
 from numpy.typing import NDArray
-from PIL import Image
 
 from common.base.errors import CheckpointError, JobCancelled
 from common.contract import Phase
 from common.kinds.video.requests import ResolvedRequest
 from common.runtime.causal_decoding import decode
 from common.runtime.flow_unipc import FlowUniPCScheduler
-from common.runtime.images import load_image
 from scripts.tiny import publish
 from scripts.tiny import waver as tiny
 from tests.formats import on_cpu
+from tests.job_contexts import Context
+from tests.parity import clips
 from tests.parity.bare import bare
+from tests.parity.clips import STEPS, called, saved_picture
 from waver.guidance import apg
-from waver.model_config import SPEC, generate, load
-from waver.pipeline import _denoise
+from waver.model_config import SPEC
+from waver.pipeline import _denoise, generate, load
 
-STEPS = 3
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = on_cpu()
+request_of = partial(clips.request_of, SPEC, (128, 96))
+frames_of = partial(clips.frames_of, SPEC)
 SIZES = [(128, 96, 13), (96, 160, 5), (64, 64, 21)]
-
-
-class Context:
-    """A job that is cancelled at its first report of ``stop_at``."""
-
-    def __init__(self, stop_at: tuple[Phase, int] | None = None) -> None:
-        self.stop_at = stop_at
-        self.reports: list[tuple[Phase, int, int]] = []
-
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
-        self.reports.append((phase, step, steps))
-
-    def preview(self, step: int, picture: Callable[[], object]) -> None:
-        picture()  # it must not change the video
-
-    def raise_if_cancelled(self) -> None:
-        if self.stop_at in [report[:2] for report in self.reports]:
-            raise JobCancelled
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors are slower in several threads, and many times so on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -75,40 +52,7 @@ def ti2v(snapshots: list[Path]) -> Any:
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pixels = np.random.default_rng(5).integers(0, 256, (100, 170, 3), dtype=np.uint8)
-    path = tmp_path_factory.mktemp("pictures") / "picture.png"
-    Image.fromarray(pixels).save(path)
-    return path
-
-
-def request_of(**fields: Any) -> ResolvedRequest:
-    plain: dict[str, Any] = {
-        "prompt": "A cat walking on a beach at sunset",
-        "negative_prompt": SPEC.variants[0].defaults.negative_prompt,
-        "width": 128,
-        "height": 96,
-        "num_frames": 13,
-        "fps": 24.0,
-        "seed": 42,
-        "num_inference_steps": STEPS,
-        "guidance_scale": 5.0,
-    }
-    return ResolvedRequest(**{**plain, **fields})
-
-
-def frames_of(pipeline: Any, request: ResolvedRequest) -> NDArray[np.uint8]:
-    clip = generate(pipeline, request, Context())
-    frames = np.concatenate(list(clip.frames))
-    assert frames.shape == (clip.num_frames, clip.height, clip.width, 3)
-    assert (clip.width, clip.height) == (request.width, request.height)
-    assert frames.std() > 1, "a flat picture would prove nothing"
-    return frames
-
-
-SAMPLING_FIELDS = {
-    *("prompt", "negative_prompt", "width", "height", "num_frames"),
-    *("num_inference_steps", "guidance_scale"),
-}
+    return saved_picture(tmp_path_factory.mktemp("pictures"))
 
 
 def bare_pipeline(snapshot: Path, flow_shift: float = 5.0, kind: Any = WanPipeline) -> Any:
@@ -128,16 +72,6 @@ def bare_frames(
     if tiling:
         pipe.vae.enable_tiling()
     return called(pipe, request)
-
-
-def called(pipe: Any, request: ResolvedRequest) -> NDArray[np.uint8]:
-    fields = request.model_dump(include=SAMPLING_FIELDS)
-    if request.image:
-        pixels = load_image(request.image, request.width, request.height)
-        fields["image"] = Image.fromarray(pixels)
-    generator = torch.Generator("cpu").manual_seed(request.seed)
-    video = pipe(**fields, generator=generator, output_type="np").frames[0]
-    return (video * 255).round().astype(np.uint8)
 
 
 @pytest.mark.parametrize("guidance_scale", [5.0, 1.0])

@@ -1,6 +1,6 @@
 """Waver's fused batches: a clip does not depend on what it was made with, nor on where."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
@@ -18,9 +18,13 @@ from common.contract.fusing import shape_of_batch
 from common.kinds.video.requests import ResolvedRequest
 from scripts.tiny import waver as tiny
 from tests.formats import on_cpu
-from tests.parity.test_waver import Context, frames_of, request_of
-from waver.model_config import SPEC, T2V_1_3B, generate_batch, load
-from waver.pipeline import _latents
+from tests.job_contexts import Context
+from tests.parity.test_waver import frames_of, request_of
+from waver.model_config import SPEC
+from waver.pipeline import _latents, generate_batch, load
+from waver.variants import T2V_1_3B
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 PROMPTS = ("A cat walking on a beach", "rain", "A very old man tells a story to three dogs", "x")
 TOLERANCE = 2
@@ -38,14 +42,6 @@ class Batch(Context):
     @property
     def clips(self) -> list[Context]:
         return [Context() for _ in range(self.size)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

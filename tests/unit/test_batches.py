@@ -144,7 +144,12 @@ class Story:
         return {} if chapter is None else dict.fromkeys(batch_ids, chapter)
 
     def feeds(self) -> BatchFeeds:
-        return BatchFeeds(self.read, pause=lambda _seconds: asyncio.sleep(0))
+        return BatchFeeds(self.read, pause=short_pause)
+
+
+async def short_pause(seconds: float) -> None:
+    """A look comes soon; what is to be remembered for longer is remembered for ever."""
+    await (asyncio.sleep(0) if seconds < 1 else asyncio.Event().wait())
 
 
 async def collect(events: AsyncIterator[News]) -> list[News]:
@@ -213,6 +218,20 @@ def test_a_batch_that_is_retried_is_watched_anew():
         "running",
         "completed",
     ]
+
+
+def test_who_comes_later_gets_the_last_event_alone():
+    story = Story(RUNNING, FURTHER)
+
+    async def late() -> list[News]:
+        feeds = story.feeds()
+        early = feeds.follow("1")
+        events = [await anext(early), await anext(early)]
+        late = feeds.follow("1")
+        assert (await anext(late)).id == events[-1].id
+        return events
+
+    assert told(asyncio.run(late()))[-1] == ("progress", "running", 50)
 
 
 def test_what_the_client_has_seen_is_not_told_again():

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from common.base.errors import JobCancelled
-from common.contract import LoadReport, Phase, Quantization
+from common.contract import LoadReport, Quantization
 from common.kinds.video.requests import ResolvedRequest
 from common.runtime.cache import WeightCache
 from common.runtime.cache_recipe import Recipe, recipe_for
@@ -27,31 +27,15 @@ from magi1.checkpoint import convert
 from scripts.tiny import ltx2, wan21
 from tests.disks import mounted
 from tests.formats import on_cpu
+from tests.job_contexts import Context
 from tests.unit.media.disks import fill
 from wan21.model_config import SPEC as WAN
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
 SCHEMES = [Quantization.FP8, Quantization.NF4, Quantization.NVFP4]
 SPECS = {"wan": WAN, "ltx2": LTX2}
-
-
-class Context:
-    """A job that nobody cancels."""
-
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None: ...
-
-    def preview(self, step: int, picture: Callable[[], object]) -> None:
-        pass
-
-    def raise_if_cancelled(self) -> None: ...
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

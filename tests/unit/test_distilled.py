@@ -1,6 +1,5 @@
 """Wan2.1 in four steps: a LoRA in the published layout is fused, the published recipe followed."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from common.base.errors import CheckpointError, Unresolvable
 from common.base.settings import SettingsError
-from common.contract import LoadReport, Phase, Quantization, Variant
+from common.contract import LoadReport, Quantization, Variant
 from common.contract.hub import choose_variant, locate
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
 from common.kinds.video.resolver import Picture, resolve
@@ -26,31 +25,13 @@ from ltx2.model_config import DISTILLED as LTX2_DISTILLED
 from scripts.tiny import wan21 as tiny
 from scripts.tiny.wan21_lora import original_name, save_lora
 from tests.formats import COMPUTE_DTYPE, on_cpu
+from tests.job_contexts import Context
 from wan21.distilled import DistilledScheduler
 from wan21.lora import open_lora
 from wan21.model_config import I2V_480P_4STEP, SPEC, T2V_14B, T2V_14B_4STEP
 from wan21.recipes import REPOSITORY
 
-
-class Context:
-    """A job that nobody cancels."""
-
-    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
-        pass
-
-    def preview(self, step: int, picture: Callable[[], object]) -> None:
-        pass
-
-    def raise_if_cancelled(self) -> None:
-        pass
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

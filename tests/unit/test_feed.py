@@ -87,6 +87,20 @@ def test_every_change_is_told_once():
     ]
 
 
+def test_what_happens_while_a_client_takes_an_event_is_told_too():
+    story = Story(job(JobState.QUEUED), job(JobState.RUNNING), job(JobState.COMPLETED))
+
+    async def slow() -> list[Happening]:
+        events = story.feeds().follow("1")
+        first = await anext(events)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(story.looks) == 3
+        return [first, *await collect(events)]
+
+    assert [state for _, state, _ in told(run(slow()))] == ["queued", "running", "completed"]
+
+
 def test_many_watchers_cost_one_look():
     story = Story(job(JobState.RUNNING), job(JobState.COMPLETED))
 
@@ -155,6 +169,20 @@ def test_who_comes_back_gets_what_it_missed():
     found = run(twice())
     assert [h.number for h in found] == [1, 2, 3]
     assert told(found)[1:] == [("progress", "running", 1), ("state", "completed", 0)]
+
+
+def test_who_comes_back_after_the_end_gets_what_it_missed():
+    story = Story(job(JobState.QUEUED), job(JobState.RUNNING), job(JobState.COMPLETED))
+
+    async def pause(seconds: float) -> None:
+        await (asyncio.sleep(0) if seconds < 1 else asyncio.Event().wait())
+
+    async def lost() -> list[Happening]:
+        feeds = Feeds(story.read, pause)
+        first = (await collect(feeds.follow("1")))[0]
+        return await collect(feeds.follow("1", after=first.id))
+
+    assert [state for _, state, _ in told(run(lost()))] == ["running", "completed"]
 
 
 @pytest.mark.parametrize(

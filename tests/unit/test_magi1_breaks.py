@@ -1,6 +1,6 @@
 """The parity check of MAGI-1 can fail: each part that it is there to watch turns it red."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,15 +14,9 @@ from magi1.schedule import ChunkSchedule, Step
 from magi1.special_tokens import DEFAULT, Prompt, SpecialTokens
 from tests.magi1_cases import COMMITTED, TOLERANCE, run_case
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Patch = pytest.MonkeyPatch
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def error_of(case: str) -> float:

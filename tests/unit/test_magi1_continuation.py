@@ -1,6 +1,6 @@
 """MAGI-1 goes on from a video: what it gives back, where the seam is, how many frames come."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,14 +46,11 @@ class Watching:
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MagiPipeline]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def pipeline(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> MagiPipeline:
     folder = tiny.build(tmp_path_factory.mktemp("models"))[0]
     loaded = magi1.load(folder, on_cpu())
     loaded.vae.float()  # bfloat16 rounds by where a tensor lies in memory: it hides what is asked
-    yield loaded
-    torch.set_num_threads(threads)
+    return loaded
 
 
 def request_of(video: Path, video_frames: int, num_frames: int) -> ResolvedRequest:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +20,23 @@ from common.contract import LoadReport, Quantization
 from common.runtime import safetensors_reader
 from common.runtime.cache_writer import plain_tensors
 from common.runtime.components import PendingComponent, Treatment
+from common.runtime.keep_t5 import KEEP_T5
 from common.runtime.quantization import quantize_, scheme_of, weight_bytes
 from magi1 import checkpoint
 from magi1.configuration import find_config
 from magi1.model_config import SPEC
 from magi1.pipeline import load
-from magi1.precision import KEEP_TEXT_ENCODER, keep_transformer
+from magi1.precision import keep_transformer
 from magi1.text import text_encoder_component
 from scripts.tiny import magi1 as tiny
 from tests.formats import on_cpu
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
 NF4 = Quantization.NF4
 QUANTIZED_KEYS = ("q", "qx", "k", "v", "linear_kv_xattn", "linear_proj", "linear_fc1", "linear_fc2")
 MIB = 2**20
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +65,7 @@ def transformer(
 
 def text_encoder(parts: Path, scheme: Quantization = Quantization.NONE) -> nn.Module:
     component = text_encoder_component(parts / "t5" / "t5-v1_1-xxl")
-    treatment = Treatment(CPU, torch.bfloat16, scheme, KEEP_TEXT_ENCODER)
+    treatment = Treatment(CPU, torch.bfloat16, scheme, KEEP_T5)
     with PendingComponent(component, treatment, None) as found:
         return found.load(lambda _: None)
 

@@ -6,7 +6,6 @@ from itertools import islice
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from common.contract import Phase
@@ -16,6 +15,8 @@ from magi1 import sampler
 from magi1.estimates import CACHED_CHUNKS, CHUNK_FRAMES, CHUNKS_AT_ONCE
 from scripts.tiny import magi1 as tiny
 from tests.formats import on_cpu
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 LAYERS = 2
 STEPS = 8
@@ -44,14 +45,6 @@ class Held:
     latents: int
     chunks: int
     entries: int
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -23,17 +22,11 @@ from magi1.special_tokens import Prompt, SpecialTokens, in_order
 from magi1.transformer import MagiTransformer3DModel
 from tests.magi1_cases import COMMITTED
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = (1, 16, 6, 4, 6)
 CASE = COMMITTED / "distill_t2v"
 Loaded = tuple[MagiTransformer3DModel, MagiConfig]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,15 @@ def test_every_checkpoint_has_the_three(spec: ModelSpec):
         assert standard == variant.defaults
 
 
+@pytest.mark.parametrize("variant", [variant for spec in SPECS for variant in spec.variants])
+def test_every_default_is_legal(variant: Variant):
+    limits, defaults = variant.limits, variant.defaults
+    assert defaults.width % limits.size_multiple == defaults.height % limits.size_multiple == 0
+    assert defaults.width * defaults.height <= limits.max_pixels
+    assert (defaults.num_frames - limits.frames_offset) % limits.frames_step == 0
+    assert limits.min_frames <= defaults.num_frames <= limits.max_frames
+
+
 @pytest.mark.parametrize(("spec", "variant", "preset"), ALL)
 def test_a_preset_is_made_exactly_as_it_says(spec: ModelSpec, variant: Variant, preset: Preset):
     wish = GenerateRequest(prompt="a cat", preset=preset.name)

@@ -1,7 +1,6 @@
 """What is quantized in a whole model, what stays and why, and that the model still works."""
 
 from collections.abc import Callable, Sequence
-from types import ModuleType
 
 import pytest
 import torch
@@ -10,7 +9,8 @@ from torch import nn
 
 from common.contract import Quantization
 from common.runtime.devices import as_torch
-from common.runtime.keep import Keep, edge_blocks, layer_scheme, rules_under
+from common.runtime.keep import Keep, edge_blocks, layer_scheme
+from common.runtime.keep_t5 import KEEP_T5
 from common.runtime.quantization import (
     declared_keeps,
     is_quantizable,
@@ -152,7 +152,7 @@ def test_a_text_encoder_runs_and_stays_close(make: Callable[[], nn.Module], sche
     encoder = make().to(DTYPE).requires_grad_(False)
     ids = torch.arange(12)[None] % 90
     exact = _last_hidden_state(encoder, ids)
-    rules = (*wan21_precision.KEEP_TEXT_ENCODER, *ltx2_precision.keep_text_encoder(scheme))
+    rules = (*KEEP_T5, *ltx2_precision.keep_text_encoder(scheme))
     result = quantize_(encoder, scheme, rules)
     answer = _last_hidden_state(encoder, ids)
     assert result.quantized
@@ -170,8 +170,8 @@ def _last_hidden_state(encoder: nn.Module, ids: torch.Tensor) -> torch.Tensor:
 def test_the_rules_cover_what_umt5_declares():
     encoder = _umt5()
     declared = {rule.pattern for rule in declared_keeps(encoder)}
-    assert declared <= {rule.pattern for rule in wan21_precision.KEEP_TEXT_ENCODER}
-    kept = quantize_(encoder, Quantization.FP8, wan21_precision.KEEP_TEXT_ENCODER).kept
+    assert declared <= {rule.pattern for rule in KEEP_T5}
+    kept = quantize_(encoder, Quantization.FP8, KEEP_T5).kept
     assert sum(name.endswith(".wo") for name in kept) == 2
 
 
@@ -184,10 +184,9 @@ def test_gemma_keeps_its_tied_head():
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("precision", [wan21_precision, waver_precision, magi1_precision])
-def test_t5_and_umt5_keep_their_self_attention(precision: ModuleType, scheme: Quantization):
+def test_t5_and_umt5_keep_their_self_attention(scheme: Quantization):
     encoder = _umt5().to(torch.bfloat16)
-    quantize_(encoder, scheme, rules_under(precision.KEEP_TEXT_ENCODER, scheme))
+    quantize_(encoder, scheme, KEEP_T5)
     assert _schemes_below(encoder, "SelfAttention") == {None}
     assert scheme in _schemes_below(encoder, "DenseReluDense")
 

@@ -13,7 +13,8 @@ from common.api.routes.generate import new_job, write_upload
 from common.api.service import Service
 from common.base.disk import disk_named
 from common.base.durable import fsync
-from common.base.errors import BatchConflict, FileGone, InvalidRequest
+from common.base.errors import FileGone, InvalidRequest
+from common.base.errors.batch import BatchConflict
 from common.contract import Upload
 from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import Job, KeyUse, NewJob

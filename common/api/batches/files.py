@@ -15,7 +15,8 @@ from zipstream import ZipStream
 from common.api.batches.views import BatchState, BatchView, MemberState, batch_view
 from common.api.routes.file_names import FileName, file_name, name_of
 from common.api.service import Service
-from common.base.errors import BatchConflict, ErrorBody, FileGone
+from common.base.errors import ErrorBody, FileGone
+from common.base.errors.batch import BatchConflict
 from common.contract import Kind
 from common.contract.kind import main_file
 from common.contract.work import ClipShown

@@ -21,7 +21,7 @@ from common.api.bodies.once import Once, OnceParam
 from common.api.routes.estimate import estimate_memory
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
-from common.base.errors import BatchRefused
+from common.base.errors.batch import BatchRefused
 from common.jobs.batches import Batch
 
 router = APIRouter(tags=["Batches"])

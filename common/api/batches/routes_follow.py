@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -13,8 +13,9 @@ from common.api.batches.files import batch_with_jobs
 from common.api.batches.reading import list_batches, read_batch
 from common.api.batches.views import BatchListView, BatchView, ended
 from common.api.door.event_ids import check_more
+from common.api.live.event_stream import LastEventId, sent, stream_of
 from common.api.routes.acting import check_removable, remove_files
-from common.api.routes.views import ERROR_CONTENT, ErrorView
+from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
 from common.jobs.model import Job
 from common.jobs.store import CURSOR_PATTERN
@@ -57,9 +58,7 @@ async def _watched(
     batch_id: str,
     request: Request,
     service: ServiceParam,
-    last_event_id: Annotated[
-        str | None, Header(description="Only later events; browsers send it by themselves.")
-    ] = None,
+    last_event_id: LastEventId = None,
 ) -> AsyncIterator[News]:
     """Before the stream begins: an unknown batch is a 404, as everywhere."""
     batch = await read_batch(service, batch_id)
@@ -73,10 +72,7 @@ async def _watched(
 @router.get(
     "/{batch_id}/events",
     response_class=EventSourceResponse,
-    responses={
-        204: {"description": "It has ended, and `Last-Event-ID` says that this is known."},
-        404: {"content": ERROR_CONTENT, "description": "No such batch."},
-    },
+    responses=stream_of("batch"),
     summary="Watch a batch",
 )
 async def watch_batch(
@@ -89,7 +85,7 @@ async def watch_batch(
     204, at which browsers stop asking.
     """
     async for news in events:
-        yield ServerSentEvent(raw_data=news.text, event=news.kind, id=news.id)
+        yield sent(news, news.text)
 
 
 @router.post("/{batch_id}/cancel", responses=UNKNOWN | CONFLICT, summary="Cancel a batch")

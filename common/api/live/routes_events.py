@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from common.api.door.event_ids import check_more
+from common.api.live.event_stream import LastEventId, sent, stream_of
 from common.api.live.feed import Feeds, Happening
 from common.api.live.routes_preview import preview_view
 from common.api.routes.acting import find
-from common.api.routes.views import ERROR_CONTENT
 from common.api.service import Service, service_of
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
@@ -20,9 +20,7 @@ async def _watched(
     job_id: str,
     request: Request,
     service: Annotated[Service, Depends(service_of)],
-    last_event_id: Annotated[
-        str | None, Header(description="Only later events; browsers send it by themselves.")
-    ] = None,
+    last_event_id: LastEventId = None,
 ) -> AsyncIterator[Happening]:
     """Before the stream begins: an unknown job is a 404, as everywhere."""
     if (await find(service, job_id)).ended:
@@ -35,10 +33,7 @@ async def _watched(
 @router.get(
     "/{job_id}/events",
     response_class=EventSourceResponse,
-    responses={
-        204: {"description": "It has ended, and `Last-Event-ID` says that this is known."},
-        404: {"content": ERROR_CONTENT, "description": "No such job."},
-    },
+    responses=stream_of("job"),
     summary="Watch a job",
 )
 async def watch_job(
@@ -54,4 +49,4 @@ async def watch_job(
     async for happening in events:
         preview = happening.kind == "preview"
         data = preview_view(happening.job).model_dump_json() if preview else happening.text
-        yield ServerSentEvent(raw_data=data, event=happening.kind, id=happening.id)
+        yield sent(happening, data)

@@ -1,9 +1,9 @@
 """Every error that a client or an operator may see."""
 
+from common.base.errors.batch import BatchConflict as BatchConflict
+from common.base.errors.batch import BatchNotFound as BatchNotFound
+from common.base.errors.batch import BatchRefused as BatchRefused
 from common.base.errors.tree import INFRASTRUCTURE as INFRASTRUCTURE
-from common.base.errors.tree import BatchConflict as BatchConflict
-from common.base.errors.tree import BatchNotFound as BatchNotFound
-from common.base.errors.tree import BatchRefused as BatchRefused
 from common.base.errors.tree import BodyTooLarge as BodyTooLarge
 from common.base.errors.tree import CheckpointError as CheckpointError
 from common.base.errors.tree import EncodingFailed as EncodingFailed

@@ -1,11 +1,11 @@
 """Every error that a client or an operator may see, in one tree.
 
-``errors_access`` has those of the door, ``errors_queue`` those of the queue's entrance.
+``errors_access`` has those of the door, ``errors_queue`` those of the queue's entrance,
+``errors_batch`` those of batches.
 
 VideosDGXError
 ├── InvalidRequest          422  a field is wrong in itself
-│   ├── Unresolvable        422  the fields are fine, the model cannot do what they ask
-│   └── BatchRefused        422  requests of a batch are wrong; each error is beside the first
+│   └── Unresolvable        422  the fields are fine, the model cannot do what they ask
 ├── UnsupportedMediaType    415
 ├── BodyTooLarge            413
 ├── JobNotFound             404  also somebody else's job
@@ -13,8 +13,6 @@ VideosDGXError
 ├── NoPreview               404  nothing to look at yet, or any more
 ├── ModelNotFound           404  this service has another model
 ├── JobConflict             409  the job's state does not allow this
-├── BatchNotFound           404  also somebody else's batch
-├── BatchConflict           409  the state of the batch, or of its members, does not allow this
 ├── FileGone                410  a completed job's file was removed from disk
 ├── RangeNotSatisfiable     416  a part of a file that it does not have
 ├── StorageUnavailable      503  a volume is gone, read-only or silent
@@ -80,12 +78,6 @@ class Unresolvable(InvalidRequest):
     code = "unresolvable"
 
 
-class BatchRefused(InvalidRequest):
-    """Every request of a batch is wrong, or one is and the client wants all or none."""
-
-    code = "batch_refused"
-
-
 class UnsupportedMediaType(VideosDGXError):
     """The body is neither JSON nor multipart, or an upload is not what it must be."""
 
@@ -132,20 +124,6 @@ class JobConflict(VideosDGXError):
     """The job's state does not allow this."""
 
     code = "job_conflict"
-    status = 409
-
-
-class BatchNotFound(VideosDGXError):
-    """No such batch."""
-
-    code = "batch_not_found"
-    status = 404
-
-
-class BatchConflict(VideosDGXError):
-    """The state of the batch, or of its members, does not allow this."""
-
-    code = "batch_conflict"
     status = 409
 
 

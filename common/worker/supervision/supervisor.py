@@ -27,6 +27,7 @@ from common.jobs.queue import JobQueue
 from common.jobs.states import JobState
 from common.worker.supervision.take_back import Files, Spawn, judged, take_all_back, verdict_on
 from common.worker.supervision.watch import Verdict, Watch
+from common.worker.supervision.worker_life import WorkerLife
 from common.worker.supervision.worker_process import WorkerProcess
 
 log = get_logger("supervisor")
@@ -63,10 +64,7 @@ class Supervisor:
         self._queue = queue
         self._settings = settings
         self._clock = clock
-        self._worker: WorkerProcess | None = None
-        self._watch: Watch | None = None
-        self._verdict: Verdict | None = None
-        self._kill_at: float | None = None
+        self._life: WorkerLife | None = None
         self.owed: Verdict | None = None
         """On a worker that has ended and whose jobs are not taken back yet."""
         self._load_wanted = False
@@ -81,7 +79,7 @@ class Supervisor:
     @property
     def worker_pid(self) -> int | None:
         """The worker's process id, while there is one."""
-        return self._worker.pid if self._worker else None
+        return self._life.worker.pid if self._life else None
 
     async def run(self) -> None:
         """Serve until ``stop``: whenever there is work and no worker, start one.
@@ -109,40 +107,39 @@ class Supervisor:
     def wake(self) -> None:
         """Work has come."""
         self._news.set()
-        if self._worker:
-            self._worker.send(Wake())
+        if self._life:
+            self._life.worker.send(Wake())
 
     def load(self) -> None:
         """Bring the model into memory without a job."""
         self._load_wanted = True
         self._news.set()
-        if self._worker:
-            self._worker.send(Load())
+        if self._life:
+            self._life.worker.send(Load())
 
     def unload(self, *, force: bool) -> None:
         """Let the worker exit once its queue is empty; ``force``: now, its job is queued again."""
         self._load_wanted = False
-        if self._worker and self._watch:
-            self._worker.send(Unload())
+        if self._life:
+            self._life.worker.send(Unload())
             if force:
-                self._watch.leave_by = self._clock()
+                self._life.watch.leave_by = self._clock()
 
     def cancel(self, job: Job) -> None:
         """Tell the worker that a job is being cancelled, and give it until the grace ends."""
-        if job.state is JobState.CANCELLING and self._worker and self._watch:
-            self._worker.send(Cancel(job_id=job.id))
-            self._watch.cancel(job.id, self._clock())
+        if job.state is JobState.CANCELLING and self._life:
+            self._life.worker.send(Cancel(job_id=job.id))
+            self._life.watch.cancel(job.id, self._clock())
 
     def shoot(self, reason: str) -> None:
         """End the worker at once, for the machine's sake; its job goes back to the queue."""
-        if self._worker and self._verdict is None:
-            self._verdict = Verdict(reason, blame=False)
-            self._worker.kill()
+        if self._life:
+            self._life.shoot(reason)
 
     def _drain(self) -> None:
-        if self._worker and self._watch:
-            self._worker.send(Leave())
-            self._watch.leave_by = self._clock() + self._settings.drain_seconds
+        if self._life:
+            self._life.worker.send(Leave())
+            self._life.watch.leave_by = self._clock() + self._settings.drain_seconds
 
     async def _has_work(self) -> bool:
         return await self._queue.read(self._queue.store.has_work, self._settings.worker_id())
@@ -158,28 +155,29 @@ class Supervisor:
             return
         worker = await self._spawn()
         now = self._clock()
-        self._worker, self._verdict, self._kill_at = worker, None, None
-        self._watch = Watch(self._settings, last_beat=now, last_progress=now)
+        watch = Watch(self._settings, last_beat=now, last_progress=now)
+        life = self._life = WorkerLife(worker, watch, self._settings.kill_grace_seconds)
         worker.send(Load() if self._load_wanted else Wake())
         log.info("worker started", extra={"pid": worker.pid})
         if self._stopping.is_set():  # stop came while it was being started, and met no worker
             self._drain()
         try:
-            code = await self._watched(worker, self._watch)
+            code = await self._watched(life)
         except BaseException:
             worker.kill()  # nobody would watch over it
             raise
         finally:
             self._forget_worker()
-        await self._after(code)
+        await self._after(code, life.verdict)
 
-    async def _watched(self, worker: WorkerProcess, watch: Watch) -> int:
+    async def _watched(self, life: WorkerLife) -> int:
+        worker = life.worker
         async with asyncio.TaskGroup() as tasks:  # what fails in one ends the others
-            tasks.create_task(self._listen(worker, watch))
+            tasks.create_task(self._listen(worker, life.watch))
             ended = tasks.create_task(worker.wait())
             while not ended.done():
                 await asyncio.wait({ended}, timeout=TICK_SECONDS)
-                self._enforce(worker, watch)
+                life.enforce(self._clock(), self._evicted)
         return ended.result()
 
     async def _listen(self, worker: WorkerProcess, watch: Watch) -> None:
@@ -204,36 +202,15 @@ class Supervisor:
         elif isinstance(report, Beat):
             self.worker_rss_bytes = report.rss_bytes
 
-    def _enforce(self, worker: WorkerProcess, watch: Watch) -> None:
-        """SIGTERM when it is overdue, SIGKILL when that did not help."""
-        now = self._clock()
-        if self._verdict is None:
-            watch.evicted(self._evicted(worker.pid), now)
-            self._verdict = watch.overdue(now)
-            if self._verdict is not None:
-                self._stop_overdue(worker, self._verdict, now)
-        elif self._kill_at is not None and now >= self._kill_at:
-            self._kill_at = None
-            worker.kill()
-
-    def _stop_overdue(self, worker: WorkerProcess, verdict: Verdict, now: float) -> None:
-        """Where the job is to blame, the worker is not asked: it would give the attempt back."""
-        log.warning("stopping worker", extra={"reason": verdict.reason})
-        if verdict.blame:
-            worker.kill()
-        else:
-            self._kill_at = now + self._settings.kill_grace_seconds
-            worker.terminate()
-
     def _forget_worker(self) -> None:
-        self._worker = self._watch = self.worker_rss_bytes = None
+        self._life = self.worker_rss_bytes = None
         self.model = ModelStatus(state=ModelState.UNLOADED)
         self.live.clear()
 
-    async def _after(self, code: int) -> None:
-        """Judge how the worker ended."""
-        verdict = self._verdict or verdict_on(code)
-        clean = code == EXIT_CLEAN or (self._verdict is not None and not verdict.blame)
+    async def _after(self, code: int, ours: Verdict | None) -> None:
+        """Judge how the worker ended; ``ours`` where we ended it."""
+        verdict = ours or verdict_on(code)
+        clean = code == EXIT_CLEAN or (ours is not None and not verdict.blame)
         self.crashes = 0 if clean else self.crashes + 1
         level = log.info if clean else log.warning
         level("worker ended", extra={"code": code, "reason": verdict.reason})

@@ -9,7 +9,7 @@ from math import inf
 
 from hypothesis import strategies as st
 
-from common.memory.policy import Decision, Evict, Grant
+from common.memory.decisions import Decision, Evict, Grant
 from common.memory.pool import PENDING, STALE_SECONDS, Lease, Rules, Situation, Stage
 from scripts.bench.memory_parts import Act, Blow, Job, Phase, Service
 from scripts.bench.memory_play import play, play_until_begun

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from common.memory.policy import Evict, Grant, Wait, decide, evictable, take_turn, victim
+from common.memory.decisions import Evict, Grant, Wait
+from common.memory.policy import decide, evictable, take_turn, victim
 from common.memory.pool import Lease, Rules, Situation, Stage, Ticket
 
 NOW = 1000.0
