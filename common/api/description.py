@@ -1,5 +1,6 @@
 """The description of the API, as far as the kind of work decides it: bodies, results, words."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,11 +28,12 @@ def describe_kind(app: FastAPI, kind: Kind) -> None:
     def openapi() -> dict[str, Any]:
         document = plain()
         paths = document["paths"]
-        paths["/generate"]["post"]["requestBody"] = _body(kind)
-        paths["/generate/batch"]["post"]["requestBody"] = _batch(kind)
+        paths["/generate"]["post"]["requestBody"] = _said(_body(kind))
+        paths["/generate/batch"]["post"]["requestBody"] = _said(_batch(kind))
         for (path, method), words in _SUMMARIES.items():
             paths[path][method]["summary"] = words.format(noun=kind.noun)
         _show(document, kind)
+        _keep_names(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it
@@ -75,12 +77,33 @@ def _show(document: dict[str, Any], kind: Kind) -> None:
     shown = {Resolved: kind.resolved, ResultShown: kind.result_view, ClipShown: kind.clip_view}
     for common, own in shown.items():
         schema = own.model_json_schema(mode="serialization", ref_template=_REFERENCE)
-        schemas |= schema.pop("$defs", {})
+        schemas |= _said(schema.pop("$defs", {}))
         schemas.pop(common.__name__, None)
-        schemas[own.__name__] = schema
+        schemas[own.__name__] = _said(schema)
     names = {_REFERENCE.format(model=a.__name__): b.__name__ for a, b in shown.items()}
     _refer(document, {old: _REFERENCE.format(model=new) for old, new in names.items()})
     _link(schemas["Links"], kind)
+
+
+def _said(part: Any) -> Any:
+    """Without what is null, as FastAPI has it in its own part of the document."""
+    if isinstance(part, list):
+        return [_said(member) for member in part]
+    if isinstance(part, dict):
+        return {name: _said(member) for name, member in part.items() if member is not None}
+    return part
+
+
+def _keep_names(document: dict[str, Any]) -> None:
+    """Schemas of one name are told apart by their modules; clients' code has the first names."""
+    schemas = document["components"]["schemas"]
+    new = {}
+    for name in [name for name in schemas if name.startswith("common__")]:
+        kept = re.sub("^common__.*__openai__", "common__api__openai__", name)
+        kept = kept.replace("common__api__routes__", "common__api__routes_")
+        schemas[kept] = schemas.pop(name)
+        new[_REFERENCE.format(model=name)] = _REFERENCE.format(model=kept)
+    _refer(document, new)
 
 
 def _refer(part: Any, new: dict[str, str]) -> None:

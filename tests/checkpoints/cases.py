@@ -11,12 +11,13 @@ import torch
 
 from common.contract import ModelSpec, Variant
 from common.contract.finding import load_spec
+from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
-from common.kinds.video.resolver import Picture, resolve
 from common.runtime.checkpoints import read_index
 from common.runtime.components import Component, Treatment, torch_components
 from common.runtime.load_components import KeepRules
 from scripts.services import MODELS, spec_address
+from tests.resolving import resolve
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from common.jobs.batches import Member, NewBatch
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.model import Job, KeyUse, Progress
 from common.jobs.outbox import DeliveryState
-from common.jobs.rows import to_row
+from common.jobs.rows import JobRows, to_row
 from common.jobs.schema import (
     batches,
     deleted_jobs,
@@ -30,6 +30,7 @@ from common.jobs.schema import (
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
 from common.jobs.store import JobStore
+from common.kinds.video import VIDEO_KIND
 from tests.contract.test_store import ERROR, RESULT, new_job
 
 MANY = 10_000
@@ -76,8 +77,8 @@ class World:
             connection.execute(statement)
 
     def lost(self) -> Job:
-        manifest = manifest_of(self.job(), RESULT) | {"job_id": token_hex(16)}
-        job = job_from(manifest, "f", 0)
+        manifest = manifest_of(self.job(), RESULT, VIDEO_KIND.name) | {"job_id": token_hex(16)}
+        job = job_from(JobRows(VIDEO_KIND).record, manifest, "f", 0)
         assert job is not None
         return job
 
@@ -224,11 +225,15 @@ def _row(number: int) -> dict[str, Any]:
     new = new_job(owner=owner, batch=str(number % 100) if number % 3 == 0 else None)
     state = JobState.COMPLETED
     if number >= MANY - QUEUED:
-        return to_row(new) | {"created_at": number, "started_at": None, "finished_at": None}
+        return to_row(new, VIDEO_KIND.name) | {
+            "created_at": number,
+            "started_at": None,
+            "finished_at": None,
+        }
     if number % (MANY // FAILED) == 0:
         state = JobState.FAILED
     times = {"created_at": number, "started_at": number + 1, "finished_at": number + 2}
-    return to_row(new) | times | {"state": state}
+    return to_row(new, VIDEO_KIND.name) | times | {"state": state}
 
 
 def _delivery(number: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sqlalchemy import update
 from common.jobs.custody import Files
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.model import Job
+from common.jobs.rows import JobRows
 from common.jobs.schema import jobs
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
@@ -26,8 +27,8 @@ def completed(store: SqlJobStore, **fields: object) -> Job:
 
 def from_its_manifest(job: Job) -> Job:
     assert job.result is not None
-    manifest = manifest_of(job, job.result) | {"job_id": job.id}
-    found = job_from(manifest, job.result.folder, job.finished_at or 0)
+    manifest = manifest_of(job, job.result, VIDEO_KIND.name) | {"job_id": job.id}
+    found = job_from(JobRows(VIDEO_KIND).record, manifest, job.result.folder, job.finished_at or 0)
     assert found is not None
     return found
 
@@ -117,7 +118,7 @@ def test_jobs_come_back_in_the_order_given(store: SqlJobStore):
 
 @pytest.mark.parametrize("told", [{}, {"job_id": "a"}, {"job_id": "a", "resolved": 1, "result": 2}])
 def test_a_manifest_that_tells_too_little_makes_no_job(told: dict[str, object]):
-    assert job_from(told, "folder", 0) is None
+    assert job_from(JobRows(VIDEO_KIND).record, told, "folder", 0) is None
 
 
 def plant(store: SqlJobStore, job_id: str, **columns: object) -> None:

@@ -16,7 +16,7 @@ from common.jobs.batches import Member, NewBatch
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.model import Progress
 from common.jobs.outbox import DeliveryState
-from common.jobs.rows import to_row
+from common.jobs.rows import JobRows, to_row
 from common.jobs.schema import jobs, totals, webhook_deliveries
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import ENDED, UNFINISHED, Event, JobState
@@ -130,7 +130,13 @@ class History:
             connection.execute(update(jobs).where(one).values(**row))
 
     def restore(self) -> None:
-        lost = job_from(manifest_of(submit(self.store), RESULT) | {"job_id": token_hex(16)}, "f", 9)
+        told = manifest_of(submit(self.store), RESULT, VIDEO_KIND.name)
+        lost = job_from(self.store.record, told | {"job_id": token_hex(16)}, "f", 9)
+            JobRows(VIDEO_KIND).record,
+            manifest_of(submit(self.store), RESULT, VIDEO_KIND.name) | {"job_id": token_hex(16)},
+            "f",
+            9,
+        )
         assert lost is not None
         self.store.restore([lost])
 
@@ -214,7 +220,7 @@ def test_another_program_beside_this_one_is_counted(store: SqlJobStore, url: str
     """An earlier version, or a person with a prompt: rows are written as it likes."""
     engine = create_engine(url)
     with engine.begin() as connection:
-        rows = [to_row(new_job()) | {"created_at": clock.now} for _ in range(5)]
+        rows = [to_row(new_job(), VIDEO_KIND.name) | {"created_at": clock.now} for _ in range(5)]
         connection.execute(insert(jobs), rows)
         connection.execute(update(jobs).where(jobs.c.number < 3).values(state="failed", error="{"))
         connection.execute(jobs.delete().where(jobs.c.number == 4))

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from common.kinds.video import VIDEO_KIND
+from common.kinds.video.files import THUMBNAIL, VIDEO
 from common.publishing.storage import Storage
 from tests.integration.fleet import Fleet
 from tests.live import LiveService
@@ -23,9 +25,9 @@ def finished(fleet: Fleet) -> tuple[LiveService, dict[str, Any]]:
 def published(service: LiveService, job_id: str, like: dict[str, Any]) -> Path:
     """A folder as an attempt leaves it that died before its record."""
     original = service.videos(like["id"])[0]
-    draft = Storage(service.outputs).begin(job_id, token_hex(16))
-    draft.video.write_bytes((original / "video.mp4").read_bytes())
-    draft.thumbnail.write_bytes((original / "thumbnail.jpg").read_bytes())
+    draft = Storage(service.outputs, VIDEO_KIND.files).begin(job_id, token_hex(16))
+    (draft.folder / VIDEO.name).write_bytes((original / "video.mp4").read_bytes())
+    (draft.folder / THUMBNAIL.name).write_bytes((original / "thumbnail.jpg").read_bytes())
     manifest = json.loads((original / "manifest.json").read_text())
     draft.publish(manifest)
     return service.outputs / draft.folder.name
@@ -66,7 +68,7 @@ def test_what_a_record_gives_up_and_what_was_never_finished_goes_at_start(
     service.stop()
     stray = [
         published(service, model["id"], like=model),  # an earlier attempt of a completed job
-        Storage(service.outputs).begin(token_hex(16), token_hex(16)).folder,
+        Storage(service.outputs, VIDEO_KIND.files).begin(token_hex(16), token_hex(16)).folder,
     ]
     own = service.outputs / "notes.txt"
     own.write_text("a file that somebody put here")

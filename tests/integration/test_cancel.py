@@ -9,6 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
+from common.kinds.video import VIDEO_KIND
+from common.kinds.video.files import VIDEO
 from tests.integration.fleet import Fleet
 from tests.live import LiveService, wait_gone, wait_until
 
@@ -137,7 +139,7 @@ def publish_for(service: LiveService, job_id: str) -> Path:
     from common.publishing.storage import Storage
 
     [(token,)] = service.query("SELECT token FROM jobs WHERE id = ?", job_id)
-    draft = Storage(service.outputs).begin(job_id, token)
-    draft.video.write_bytes(b"a video")
+    draft = Storage(service.outputs, VIDEO_KIND.files).begin(job_id, token)
+    (draft.folder / VIDEO.name).write_bytes(b"a video")
     draft.publish({"result": {}})
     return service.outputs / draft.folder.name

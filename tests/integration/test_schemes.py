@@ -10,13 +10,13 @@ import torch
 from common.contract import LoadOptions, LoadReport, Phase, Quantization
 from common.contract.finding import load_spec
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import resolve
 from common.runtime.scheme_choice import runnable_schemes
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import magi1 as tiny_magi1
 from scripts.tiny import wan21 as tiny_wan21
 from scripts.tiny import waver as tiny_waver
 from tests.formats import on_cpu
+from tests.resolving import resolve
 
 pytestmark = pytest.mark.slow
 

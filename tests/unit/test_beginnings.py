@@ -10,8 +10,8 @@ from common.kinds.video import Capability, VideoInput
 from common.kinds.video.beginnings import Clip, limits_after
 from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import resolve
 from magi1.model_config import SPEC
+from tests.resolving import resolve
 from tests.toy.model_config import SPEC as TOY
 
 MAGI = SPEC.variants[0]

@@ -17,8 +17,8 @@ from common.base.errors import CheckpointError, Unresolvable
 from common.base.settings import SettingsError
 from common.contract import LoadReport, Quantization, Variant
 from common.contract.hub import choose_variant, locate
+from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
-from common.kinds.video.resolver import Picture, resolve
 from common.runtime.devices import as_torch
 from common.runtime.lora import Lora
 from ltx2.model_config import DISTILLED as LTX2_DISTILLED
@@ -26,6 +26,7 @@ from scripts.tiny import wan21 as tiny
 from scripts.tiny.wan21_lora import original_name, save_lora
 from tests.formats import COMPUTE_DTYPE, on_cpu
 from tests.job_contexts import Context
+from tests.resolving import resolve
 from wan21.distilled import DistilledScheduler
 from wan21.lora import open_lora
 from wan21.model_config import I2V_480P_4STEP, SPEC, T2V_14B, T2V_14B_4STEP

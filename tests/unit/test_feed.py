@@ -9,6 +9,7 @@ from common.api.live.feed import Feeds, Happening, Sight
 from common.base.errors import StoreUnavailable
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
+from common.kinds.video import VIDEO_KIND
 from common.kinds.video.requests import ResolvedRequest
 
 RESOLVED = ResolvedRequest(
@@ -35,7 +36,7 @@ def job(state: JobState, step: int = 0) -> Sight:
         created_at=0,
         progress=Progress(step=step),
     )
-    return Sight(row)
+    return Sight(VIDEO_KIND, row)
 
 
 GONE = None

@@ -8,6 +8,7 @@ from common.jobs.database import sqlite_url
 from common.jobs.model import Job
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
+from common.kinds.video import VIDEO_KIND
 from common.publishing.storage import Storage
 from common.publishing.volumes import Volumes
 from common.worker.control import Control
@@ -30,7 +31,9 @@ class LostAnswers(SqlJobStore):
 
 
 def hands_of(store: SqlJobStore, folder: Path) -> Hands:
-    previews = partial(Previews, every=0, files=Storage(folder / "outputs").previews)
+    previews = partial(
+        Previews, every=0, files=Storage(folder / "outputs", VIDEO_KIND.files).previews
+    )
     return Hands(store, "me", Control(None), previews, Volumes(()))
 
 

@@ -6,12 +6,13 @@ import pytest
 
 from common.base.errors import InvalidRequest, Unresolvable
 from common.contract import Variant
+from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
-from common.kinds.video.resolver import Picture, resolve
 from ltx2.estimates import estimate_flops, forward_flops
 from ltx2.guidance import PUBLISHED, Guidance, resolve_guidance
 from ltx2.model_config import DISTILLED, LTX_2_0, LTX_2_3, SPEC
 from ltx2.options import Ltx2Options
+from tests.resolving import resolve
 
 
 def resolved(variant: Variant = LTX_2_0, **fields: object) -> ResolvedRequest:

@@ -14,8 +14,8 @@ from common.base.settings import SettingsError
 from common.contract import Variant
 from common.contract.compute_dtype import ComputeDtype
 from common.contract.hub import choose_variant, locate
+from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
-from common.kinds.video.resolver import Picture, resolve
 from common.runtime.weights import checkpoint_name, download_hint
 from magi1.captions import clean_caption
 from magi1.configuration import OFFICIAL
@@ -25,6 +25,7 @@ from magi1.options import Magi1Options
 from magi1.pipeline import encode_prefix, sampling_for, token_names
 from magi1.vae_checkpoint import load_vae
 from scripts.tiny import magi1 as tiny
+from tests.resolving import resolve
 
 VARIANTS = {variant.name.partition("#")[2]: variant for variant in SPEC.variants}
 DISTILL, BASE = VARIANTS["4.5B_distill"], VARIANTS["4.5B_base"]

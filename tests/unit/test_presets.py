@@ -9,8 +9,8 @@ from common.kinds.video import Capability, Preset
 from common.kinds.video.frame_size import Picture
 from common.kinds.video.presets import chosen_preset, values_of
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import resolve
 from scripts.services import MODELS, spec_address
+from tests.resolving import resolve
 from tests.toy.model_config import SPEC as TOY
 
 SPECS = [*(load_spec(spec_address(model)) for model in MODELS), TOY]

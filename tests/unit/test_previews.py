@@ -13,6 +13,7 @@ from PIL import Image
 from common.contract import Phase
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
+from common.kinds.video import VIDEO_KIND
 from common.publishing.previews import PreviewFiles
 from common.publishing.storage import Storage
 from common.worker.context import RunningJob
@@ -82,7 +83,7 @@ def test_no_name_from_outside_becomes_a_path(files: PreviewFiles):
 
 
 def test_a_job_that_is_removed_takes_its_picture_along(tmp_path: Path):
-    storage = Storage(tmp_path)
+    storage = Storage(tmp_path, VIDEO_KIND.files)
     one, other = token_hex(16), token_hex(16)
     for job_id in (one, other):
         storage.previews.write(job_id, red_and_blue())

@@ -9,7 +9,7 @@ from common.contract import Resolution
 from common.kinds.video import Capability, Limits
 from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import resolve
+from tests.resolving import resolve
 from tests.toy.model_config import SPEC, VARIANT
 
 LTX_LIKE = replace(

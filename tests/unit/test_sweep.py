@@ -16,6 +16,7 @@ from common.jobs.manifest import manifest_of
 from common.jobs.model import Job
 from common.jobs.sql import SqlJobStore
 from common.kinds.video import VIDEO_KIND
+from common.kinds.video.files import VIDEO
 from common.publishing.arrivals import Arrivals
 from common.publishing.storage import Storage
 from common.publishing.sweep import OutputSweep, sweep_outputs
@@ -34,16 +35,16 @@ def store(tmp_path: Path) -> Iterator[SqlJobStore]:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    return Storage(tmp_path / "outputs")
+    return Storage(tmp_path / "outputs", VIDEO_KIND.files)
 
 
 def publish(storage: Storage, job: Job) -> str:
     """A video of this claim, which is not recorded yet."""
     assert job.token
     draft = storage.begin(job.id, job.token)
-    draft.video.write_bytes(b"v")
+    (draft.folder / VIDEO.name).write_bytes(b"v")
     result = RESULT.model_copy(update={"folder": draft.folder.name})
-    return draft.publish(manifest_of(job, result))
+    return draft.publish(manifest_of(job, result, VIDEO_KIND.name))
 
 
 def claim(store: SqlJobStore) -> Job:

@@ -11,9 +11,10 @@ from common.base.errors import CheckpointError, InvalidRequest, Unresolvable
 from common.contract import Variant
 from common.contract.compute_dtype import ComputeDtype
 from common.kinds.video import Capability
+from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
-from common.kinds.video.resolver import Picture, resolve
 from common.runtime.flops import forward_flops
+from tests.resolving import resolve
 from wan21.estimates import TEXT_TOKENS, WAN_1_3B, WAN_14B, flops_of, memory_of, num_tokens
 from wan21.flow_shift import flow_shift_for
 from wan21.model_config import I2V_480P, I2V_720P, SPEC, T2V_1_3B, T2V_14B

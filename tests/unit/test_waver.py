@@ -14,9 +14,10 @@ from common.contract import Resolution, Variant
 from common.contract.compute_dtype import ComputeDtype
 from common.contract.hub import choose_variant
 from common.kinds.video import Capability
+from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import Picture, resolve
 from common.runtime.flops import Architecture
+from tests.resolving import resolve
 from waver.estimates import (
     TEXT_TOKENS,
     WAN_2_1,

@@ -17,9 +17,9 @@ from common.contract import ModelOptions
 from common.contract.words_of_errors import words_of
 from common.kinds.video.openai.requests import CreateVideo, ImageReference, RemixVideo
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.resolver import resolve
 from ltx2.options import Ltx2Options
 from magi1.options import Magi1Options
+from tests.resolving import resolve
 from tests.toy.model_config import SPEC, ToyOptions
 from wan21.options import Wan21Options
 from waver.options import WaverOptions

@@ -12,7 +12,7 @@ from common.contract.left_out import NULL, or_null, say_null
 
 OPTIONS = "Options"
 _ASK_THE_STORE = ("/generate", "/jobs", "/batches", "/queue/", "/metrics", "/v1/")
-_ASK_NOTHING = ("/v1/models",)
+_ASK_NOTHING = "/v1/models"
 
 
 def describe_options(app: FastAPI, spec: ModelSpec) -> None:
@@ -61,7 +61,7 @@ def _tell_of_outages(document: Mapping[str, Any]) -> None:
     """Every route that asks the job store may be answered by its 503."""
     wait = {"schema": {"type": "integer"}, "description": "Seconds until it is worth another try."}
     for path, operations in document["paths"].items():
-        if not path.startswith(_ASK_THE_STORE) or path in _ASK_NOTHING:
+        if not path.startswith(_ASK_THE_STORE) or path.startswith(_ASK_NOTHING):
             continue
         view = "OpenAIErrorView" if path.startswith("/v1") else "ErrorView"
         schema = {"$ref": f"#/components/schemas/{view}"}

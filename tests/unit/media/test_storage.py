@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from common.base.errors import EncodingFailed
+from common.kinds.video import VIDEO_KIND
+from common.kinds.video.files import THUMBNAIL, VIDEO
 from common.publishing.draft import Draft
 from common.publishing.storage import Storage
 
@@ -23,13 +25,13 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def storage(root: Path) -> Storage:
-    return Storage(root)
+    return Storage(root, VIDEO_KIND.files)
 
 
 def filled(storage: Storage, job_id: str = JOB, token: str = FIRST, video: bytes = b"v") -> Draft:
     draft = storage.begin(job_id, token)
-    draft.video.write_bytes(video)
-    draft.thumbnail.write_bytes(b"t")
+    (draft.folder / VIDEO.name).write_bytes(video)
+    (draft.folder / THUMBNAIL.name).write_bytes(b"t")
     return draft
 
 
@@ -61,8 +63,8 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from common.publishing.storage import Storage
-draft = Storage(Path(sys.argv[1])).begin(sys.argv[2], sys.argv[3])
-draft.video.write_bytes(b"v")
+draft = Storage(Path(sys.argv[1]), VIDEO_KIND.files).begin(sys.argv[2], sys.argv[3])
+(draft.folder / VIDEO.name).write_bytes(b"v")
 calls = 0
 def die(event, args):
     global calls
@@ -235,4 +237,4 @@ def test_nothing_worth_keeping_is_set_aside(storage: Storage, root: Path):
 def test_outputs_bear_a_name(storage: Storage, root: Path):
     assert storage.identity() is None
     storage.set_identity("a name")
-    assert Storage(root).identity() == "a name"
+    assert Storage(root, VIDEO_KIND.files).identity() == "a name"

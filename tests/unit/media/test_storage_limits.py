@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from common.base.errors import StorageFull
+from common.kinds.video import VIDEO_KIND
+from common.kinds.video.files import VIDEO
 from common.publishing.storage import Storage
 from tests.unit.media.disks import FILLER, fill
 
@@ -13,12 +15,12 @@ JOB, FIRST = "a" * 32, "1" * 32
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    return Storage(tmp_path / "outputs")
+    return Storage(tmp_path / "outputs", VIDEO_KIND.files)
 
 
 def published(storage: Storage) -> Path:
     draft = storage.begin(JOB, FIRST)
-    draft.video.write_bytes(b"v")
+    (draft.folder / VIDEO.name).write_bytes(b"v")
     return storage.path(draft.publish({}), "video.mp4")
 
 
@@ -57,7 +59,7 @@ def test_only_ids_become_names(storage: Storage, bad: str):
 
 
 def test_free_bytes_is_what_the_volume_says(small_disk: Path):
-    storage = Storage(small_disk / "outputs")
+    storage = Storage(small_disk / "outputs", VIDEO_KIND.files)
     before = storage.free_bytes()
     (small_disk / "file").write_bytes(bytes(65536))
     assert 0 < before <= 256 * 1024
@@ -65,9 +67,9 @@ def test_free_bytes_is_what_the_volume_says(small_disk: Path):
 
 
 def test_a_full_disk_is_named_and_nothing_is_published(small_disk: Path):
-    storage = Storage(small_disk / "outputs")
+    storage = Storage(small_disk / "outputs", VIDEO_KIND.files)
     draft = storage.begin(JOB, FIRST)
-    draft.video.write_bytes(b"v")
+    (draft.folder / VIDEO.name).write_bytes(b"v")
     fill(small_disk)
     with pytest.raises(StorageFull):
         draft.publish({"long": "x" * 100_000})

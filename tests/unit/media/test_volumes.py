@@ -10,6 +10,7 @@ import pytest
 
 from common.base.disk import disk_error, disk_named
 from common.base.errors import StorageFull, StorageUnavailable
+from common.kinds.video import VIDEO_KIND
 from common.publishing.ownership import write_identity
 from common.publishing.storage import Storage
 from common.publishing.volumes import FRESH_SECONDS, PATIENCE_SECONDS, Volume, Volumes, look_at
@@ -138,6 +139,6 @@ def test_only_our_own_files_are_blamed(volume: Volume):
 
 
 def test_an_attempt_makes_no_outputs_where_they_are_missing(tmp_path: Path):
-    storage = Storage(tmp_path / "outputs")
+    storage = Storage(tmp_path / "outputs", VIDEO_KIND.files)
     with moved_away(tmp_path / "outputs"), pytest.raises(StorageUnavailable, match="missing"):
         storage.begin("a" * 32, "b" * 32)

@@ -11,7 +11,7 @@ from common.contract.compute_dtype import ComputeDtype
 from common.contract.variants import Checkpoint
 from common.kinds.video import Capability, Preset
 from common.kinds.video.requests import ResolvedRequest
-from common.kinds.video.sizing import usual_request
+from common.kinds.video.sizing import shape, usual_request
 from common.memory.choice import choose
 from common.memory.demand import BESIDE_TENSORS, LOADING_SHARE, WORKER_BYTES, Appraiser
 from common.memory.experience import Experience
@@ -119,7 +119,7 @@ def test_what_was_measured_changes_no_choice(tmp_path: Path):
     ours = appraiser(tmp_path, capacity)
     before = ours.choice(CHECKPOINT)
     ours.experience.loaded(ours.weights(CHECKPOINT), 9000 * MIB)
-    ours.experience.ran(ours.weights(CHECKPOINT), usual_request(VARIANT), 1, 9000 * MIB, 1.0)
+    ours.experience.ran(ours.weights(CHECKPOINT), shape(usual_request(VARIANT)), 1, 9000 * MIB, 1.0)
     assert ours.choice(CHECKPOINT) == before
     assert appraiser(tmp_path, capacity).choice(CHECKPOINT) == before
 

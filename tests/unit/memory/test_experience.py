@@ -12,6 +12,7 @@ from common.contract import Memory, Quantization
 from common.contract.compute_dtype import ComputeDtype
 from common.contract.variants import Checkpoint
 from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.sizing import shape
 from common.memory.demand import BESIDE_TENSORS, Appraiser, runs_on_gpu
 from common.memory.experience import HEADROOM, Experience
 from common.memory.fitting import Fitting
@@ -38,14 +39,14 @@ def experience(tmp_path: Path) -> Experience:
 
 
 def test_nothing_is_known_at_first(experience: Experience):
-    known = experience.corrected("w", REQUEST, ESTIMATE)
+    known = experience.corrected("w", shape(REQUEST), ESTIMATE)
     assert (known.memory, known.measured) == (ESTIMATE, False)
     assert experience.seconds(5.0) is None
 
 
 def test_the_same_shape_is_what_was_measured(experience: Experience, tmp_path: Path):
     experience.loaded("w", 900 * MIB)
-    experience.ran("w", REQUEST, ESTIMATE.run_bytes, 250 * MIB, pace=2.0)
+    experience.ran("w", shape(REQUEST), ESTIMATE.run_bytes, 250 * MIB, pace=2.0)
     again = Experience(tmp_path / "memory.json")  # another process, a restart
     other_words = REQUEST.model_copy(update={"prompt": "another", "seed": 9})
     known = again.corrected("w", other_words, ESTIMATE)
@@ -56,29 +57,29 @@ def test_the_same_shape_is_what_was_measured(experience: Experience, tmp_path: P
 
 @pytest.mark.parametrize(("measured", "factor"), [(150, 1.5), (900, 2.0), (10, 0.5)])
 def test_other_shapes_are_moved_within_bounds(experience: Experience, measured: int, factor: float):
-    experience.ran("w", REQUEST, ESTIMATE.run_bytes, measured * MIB, pace=1)
+    experience.ran("w", shape(REQUEST), ESTIMATE.run_bytes, measured * MIB, pace=1)
     larger = REQUEST.model_copy(update={"width": 1280})
-    known = experience.corrected("w", larger, ESTIMATE)
+    known = experience.corrected("w", shape(larger), ESTIMATE)
     assert (known.memory.run_bytes, known.measured) == (ESTIMATE.run_bytes * factor, False)
 
 
 def test_other_weights_learn_nothing_from_it(experience: Experience):
-    experience.ran("w", REQUEST, ESTIMATE.run_bytes, 300 * MIB, pace=1)
-    assert experience.corrected("v", REQUEST, ESTIMATE).memory == ESTIMATE
+    experience.ran("w", shape(REQUEST), ESTIMATE.run_bytes, 300 * MIB, pace=1)
+    assert experience.corrected("v", shape(REQUEST), ESTIMATE).memory == ESTIMATE
 
 
 def test_a_damaged_file_is_forgotten(experience: Experience, tmp_path: Path):
     (tmp_path / "memory.json").write_text("{")
-    assert experience.corrected("w", REQUEST, ESTIMATE).memory == ESTIMATE
+    assert experience.corrected("w", shape(REQUEST), ESTIMATE).memory == ESTIMATE
     experience.loaded("w", 5)
-    assert experience.corrected("w", REQUEST, ESTIMATE).memory.load_bytes == 5
+    assert experience.corrected("w", shape(REQUEST), ESTIMATE).memory.load_bytes == 5
 
 
 def test_what_outgrew_its_memory_asks_for_more_each_time(experience: Experience):
-    asked = [experience.corrected("w", REQUEST, ESTIMATE).memory.run_bytes]
+    asked = [experience.corrected("w", shape(REQUEST), ESTIMATE).memory.run_bytes]
     for _ in range(3):
-        experience.outgrew("w", REQUEST, asked[-1], held=60 * MIB)
-        asked.append(experience.corrected("w", REQUEST, ESTIMATE).memory.run_bytes)
+        experience.outgrew("w", shape(REQUEST), asked[-1], held=60 * MIB)
+        asked.append(experience.corrected("w", shape(REQUEST), ESTIMATE).memory.run_bytes)
     assert all(later >= earlier * 1.25 for earlier, later in pairwise(asked))
 
 

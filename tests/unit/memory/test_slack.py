@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.contract import Memory
+from common.kinds.video.sizing import shape
 from common.memory.asks import Ask
 from common.memory.experience import Experience
 from common.memory.ledger import Ledger
@@ -72,12 +73,12 @@ def test_who_waits_for_the_gpu_is_not_overtaken(tmp_path: Path) -> None:
 
 def test_a_batch_teaches_nothing_about_single_jobs(tmp_path: Path) -> None:
     experience = Experience(tmp_path / "memory.json")
-    experience.ran("w", REQUEST, 4 * ESTIMATE.run_bytes, 220 * MIB, pace=1, batch=4)
-    alone = experience.corrected("w", REQUEST, ESTIMATE)
+    experience.ran("w", shape(REQUEST), 4 * ESTIMATE.run_bytes, 220 * MIB, pace=1, batch=4)
+    alone = experience.corrected("w", shape(REQUEST), ESTIMATE)
     assert (alone.memory, alone.measured) == (ESTIMATE, False)
-    again = experience.corrected("w", REQUEST, ESTIMATE, batch=4).memory
+    again = experience.corrected("w", shape(REQUEST), ESTIMATE, batch=4).memory
     assert again.run_bytes == int(220 * MIB * 1.05)
-    larger = experience.corrected("w", REQUEST, Memory(0, 800 * MIB), batch=8).memory
+    larger = experience.corrected("w", shape(REQUEST), Memory(0, 800 * MIB), batch=8).memory
     assert larger.run_bytes == int(800 * MIB * 0.55)
-    experience.ran("w", REQUEST, ESTIMATE.run_bytes, 150 * MIB, pace=1)
-    assert experience.corrected("w", REQUEST, ESTIMATE, batch=4).memory == again
+    experience.ran("w", shape(REQUEST), ESTIMATE.run_bytes, 150 * MIB, pace=1)
+    assert experience.corrected("w", shape(REQUEST), ESTIMATE, batch=4).memory == again

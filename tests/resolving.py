@@ -1,0 +1,13 @@
+"""Requests for videos resolved as a service does it, for a SPEC and one of its variants."""
+
+from common.contract import ModelSpec, Resolution
+from common.kinds.video import VideoVariant
+from common.kinds.video.beginnings import Beginning
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolver import resolve as resolve_video
+
+
+def resolve(
+    request: GenerateRequest, spec: ModelSpec, variant: VideoVariant, beginning: Beginning = None
+) -> Resolution:
+    return resolve_video(request, spec.id, spec.options, variant, beginning)
