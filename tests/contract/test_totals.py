@@ -16,7 +16,7 @@ from common.jobs.batches import Member, NewBatch
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.model import Progress
 from common.jobs.outbox import DeliveryState
-from common.jobs.rows import JobRows, to_row
+from common.jobs.rows import to_row
 from common.jobs.schema import jobs, totals, webhook_deliveries
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import ENDED, UNFINISHED, Event, JobState
@@ -132,11 +132,6 @@ class History:
     def restore(self) -> None:
         told = manifest_of(submit(self.store), RESULT, VIDEO_KIND.name)
         lost = job_from(self.store.record, told | {"job_id": token_hex(16)}, "f", 9)
-            JobRows(VIDEO_KIND).record,
-            manifest_of(submit(self.store), RESULT, VIDEO_KIND.name) | {"job_id": token_hex(16)},
-            "f",
-            9,
-        )
         assert lost is not None
         self.store.restore([lost])
 
