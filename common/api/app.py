@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.types import Lifespan
@@ -48,6 +49,7 @@ from common.api.ui.playground import install_page
 from common.api.ui.reference_page import install_reference
 from common.base.chores import chore
 from common.contract import ModelSpec
+from common.kinds import video
 from common.kinds.video.openai import routes_content, routes_models, routes_sync, routes_videos
 from common.publishing.sweep import sweep_files
 from common.worker.supervision.orphans import end_orphan
@@ -70,6 +72,8 @@ _ROUTES = (
     *(routes_sync, routes_videos, routes_content, routes_models),
 )
 """In the order in which paths are matched: /v1/videos/sync is no video's id."""
+
+VIDEO_PAGE = Path(video.__file__).parent / "page"
 
 
 def create_app(
@@ -131,7 +135,7 @@ def _bare(spec: ModelSpec, lifespan: Lifespan[FastAPI]) -> FastAPI:
 def _add_routes(app: FastAPI) -> None:
     for routes in _ROUTES:
         app.include_router(routes.router)
-    install_page(app)
+    install_page(app, VIDEO_PAGE)
     install_reference(app)
 
 

@@ -1,4 +1,8 @@
-"""``/ui``: the page for people. Its files lie in ``ui/`` and are served as they are."""
+"""``/ui``: the page for people. Its files lie in ``page/`` and are served as they are.
+
+What is of the kind of work alone, the kind brings: a folder, served below the page, with an entry
+``kind.js``. What the page asks of it stands in ``page/work.js``.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +19,7 @@ from common.base.settings.page import siblings_of
 
 FILES = Path(__file__).parent / "page"
 PAGE = "/ui/"
+KIND = "/ui/kind"
 
 _POLICY = policy_of(
     img_src="'self' blob:",  # blob: a picture that was dropped on the page
@@ -73,7 +78,8 @@ def _upload_limits(settings: Settings) -> UploadLimits:
     )
 
 
-def install_page(app: FastAPI) -> None:
-    """Serve the page and its configuration."""
+def install_page(app: FastAPI, kind: Path) -> None:
+    """Serve the page, the kind's part of it from the folder ``kind``, and its configuration."""
     app.include_router(router)
+    app.mount(KIND, GZipMiddleware(Files(kind, _POLICY)), name="ui-kind")
     app.mount("/ui", GZipMiddleware(Files(FILES, _POLICY)), name="ui")

@@ -1,4 +1,6 @@
-// Frame sizes that a checkpoint can make, from its limits.
+// Sizes and lengths: those that a checkpoint can make, from its limits, and how they are said.
+
+import { rounded } from "../words.js";
 
 const SHAPES = [
   ["wide", 16 / 9],
@@ -46,4 +48,10 @@ export function choices(limits, defaults) {
 export function spanOf(limits, defaults) {
   const fps = limits.fixed_fps ?? defaults.fps;
   return [limits.min_frames / fps, Math.min(limits.max_seconds ?? Infinity, limits.max_frames / fps)];
+}
+
+export const size = ({ width, height }) => `${width} × ${height}`;
+
+export function seconds({ num_frames, video_frames = 0, fps }) {
+  return `${rounded((num_frames + video_frames) / fps)} s`;
 }
