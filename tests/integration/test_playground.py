@@ -52,7 +52,12 @@ def test_a_browser_is_led_to_the_page_and_a_program_is_not(service: LiveService)
 
 def test_nothing_outside_the_folder_is_served(service: LiveService):
     beside = ("/ui/../pages.py", "/ui/%2e%2e/pages.py", "/ui/..%2fpages.py", "/ui/none.js")
-    kinds = ("/ui/kind/..%2fresolver.py", "/ui/kind/%2e%2e/resolver.py", "/ui/kind/main.js", "/ui/kind/")
+    kinds = (
+        "/ui/kind/..%2fresolver.py",
+        "/ui/kind/%2e%2e/resolver.py",
+        "/ui/kind/main.js",
+        "/ui/kind/",
+    )
     for path in (*beside, *kinds):
         answer = service.client.get(path)
         assert answer.status_code == 404
