@@ -8,5 +8,5 @@ language.learn(words);
 const { form, more = [] } = fields();
 $("more").before(...form);
 $("options").before(...more);
-$("skip").hash = first;
+$("skip").href = `#${first}`;
 language.fill();

@@ -35,6 +35,8 @@ export function moment(text) {
   return time(date, today ? clock : { day: "numeric", month: "short", ...clock });
 }
 
+export const size = ({ width, height }) => `${width} × ${height}`;
+
 /** What a job is doing now, for `tell`. */
 export function activity({ state, progress, queue_position }) {
   if (state === "cancelling") return [() => say("doing.cancelling")];

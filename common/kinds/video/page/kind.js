@@ -2,9 +2,8 @@
 
 import { h } from "../dom.js";
 import { say } from "../language.js";
-import { megabytes, rounded } from "../words.js";
+import { megabytes, rounded, size } from "../words.js";
 import { useSeed } from "./fields.js";
-import { seconds, size } from "./sizes.js";
 import en from "./words.en.js";
 import pt from "./words.pt.js";
 
@@ -63,3 +62,7 @@ export function details({ resolved }) {
 
 export const file = ({ has_audio, size_bytes }) =>
   say(has_audio ? "details.sound" : "details.silent", { bytes: megabytes(size_bytes) });
+
+function seconds({ num_frames, video_frames = 0, fps }) {
+  return `${rounded((num_frames + video_frames) / fps)} s`;
+}

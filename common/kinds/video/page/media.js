@@ -3,9 +3,8 @@
 import { $, h, tell } from "../dom.js";
 import { say } from "../language.js";
 import { Problem, wordsOf } from "../problem.js";
-import { megabytes } from "../words.js";
+import { megabytes, size } from "../words.js";
 import { accepted, carried, fieldOf, listen, shown } from "./files.js";
-import { size } from "./sizes.js";
 
 let fields = []; // what the model takes, of "image" and "video"
 let uploads;
