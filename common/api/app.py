@@ -131,7 +131,7 @@ def _add_routes(app: FastAPI, kind: Kind) -> None:
     app.include_router(file_routes(kind))
     for address in kind.routers:
         app.include_router(found(address, APIRouter))
-    install_page(app)
+    install_page(app, kind.page)
     install_reference(app)
 
 

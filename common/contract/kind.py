@@ -133,9 +133,14 @@ class Kind(Protocol):
     """Addresses, ``module:NAME``, of FastAPI routers of its own, in the order of matching."""
     tags: tuple[Mapping[str, str], ...]
     """Of those routers, for the description of the API."""
+    page: Path
+    """Its part of the page at /ui: a folder with a ``kind.js``; see ``work.js`` of the page."""
 
     def bounded(self, variant: Any, settings: Settings) -> Any:
         """The checkpoint with the operator's own limits, where those are narrower."""
+
+    def page_limits(self, settings: Settings) -> Mapping[str, int]:
+        """What its part of the page checks before megabytes travel."""
 
     def intake(self, model: str, options: Any, variant: Any, settings: Settings) -> Intake:
         """For the API process. ``options``: the class of the model's own ones."""

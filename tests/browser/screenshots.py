@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.browser import CHROMIUM, DESKTOP, PHONE, chromium
 from tests.browser.steps import PLAYS, describe, make, ready, start
@@ -22,7 +22,7 @@ def main() -> None:
     """Start a toy that draws, use its page, and keep what it looks like."""
     if CHROMIUM is None:
         raise SystemExit("no chromium on this machine (apt-get install chromium)")
-    with TemporaryDirectory() as folder, chromium() as browser:
+    with TemporaryDirectory() as folder, sync_playwright() as started, chromium(started) as browser:
         service = _service(Path(folder))
         try:
             for prompt, resolution, seed in HISTORY:

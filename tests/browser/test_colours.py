@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Playwright
 
 from common.media.inputs import inspect_image
 from common.runtime.images import open_image
@@ -35,8 +35,8 @@ KINDS = photos.kinds()
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with chromium("--force-color-profile=srgb") as browser:
+def page(playwright: Playwright) -> Iterator[Page]:
+    with chromium(playwright, "--force-color-profile=srgb") as browser:
         page = browser.new_page()
         yield page
         page.close()

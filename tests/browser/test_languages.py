@@ -13,7 +13,7 @@ from tests.browser.pictures import png
 from tests.browser.steps import describe, make, ready, start
 from tests.integration.callers import everyone
 from tests.live import LiveService
-from tests.unit.test_page_words import table
+from tests.unit.test_page_words import PAGE, VIDEO, table
 
 SLOW = {"num_inference_steps": "20", "option_step_seconds": "0.5"}
 
@@ -130,7 +130,8 @@ def test_nothing_is_painted_before_the_words_are_there(open_page: Open):
     page.locator("#sign-in-form").wait_for(state="attached")
     page.evaluate("new Promise(done => setTimeout(done, 300))")
     assert page.evaluate(painted) == 0
-    held.pop().continue_()
+    for route in held:  # the page's, and the kind's
+        route.continue_()
     ready(page)
     assert page.evaluate(painted) > 0
 
@@ -139,7 +140,7 @@ MARKED = re.compile("⟦[^⟦⟧]*⟧")
 """A text of the page's own tables, as this test serves them."""
 UNITS = {"s", "min", "MB", "GB", "kB", "AM", "PM"}
 SEEN = """() => {
-    const theirs = ".theirs, .brand, #siblings, #title, #about, .template, .prompt, .words,"
+    const theirs = ".theirs, .brand, #siblings, #title, #about, .quote, .prompt, .words,"
         + " #language, #preset-about, #template-about, #variables, #confirm-text, #size,"
         + " #negative_prompt, #starters option:not([value='']), #options option:not([value=''])";
     const found = [];
@@ -167,16 +168,19 @@ def _words_outside(page: Page) -> set[str]:
 
 
 def _brackets(page: Page) -> None:
-    """Serves the English table with every text in brackets."""
+    """Serves the English tables with every text in brackets."""
 
     def marked(value: str | dict[str, str]) -> str | dict[str, str]:
         if isinstance(value, dict):
             return {form: f"⟦{text}⟧" for form, text in value.items()}
         return f"⟦{value}⟧"
 
-    found = json.dumps({key: marked(value) for key, value in table("words.en.js").items()})
-    answer = {"content_type": "text/javascript", "body": f"export default {found};"}
-    page.route("**/words.en.js", lambda route: route.fulfill(**answer))  # type: ignore[arg-type]
+    def answer(route: Route) -> None:
+        words = table("words.en.js", VIDEO if "/kind/" in route.request.url else PAGE)
+        found = json.dumps({key: marked(value) for key, value in words.items()})
+        route.fulfill(content_type="text/javascript", body=f"export default {found};")
+
+    page.route("**/words.en.js", answer)
 
 
 def test_every_word_that_is_seen_comes_from_the_tables(open_page: Open, service: LiveService):

@@ -9,12 +9,16 @@ import pytest
 from common.base.settings import SettingsError, load_settings
 from tests.live import ROOT, LiveService
 
-FILES = sorted((ROOT / "common" / "api" / "ui").iterdir())
+PAGE = ROOT / "common" / "api" / "ui" / "page"
+VIDEO = ROOT / "common" / "kinds" / "video" / "page"
+FILES = {f"/ui/{path.name}": path for path in sorted(PAGE.iterdir())}
+FILES |= {f"/ui/kind/{path.name}": path for path in sorted(VIDEO.iterdir())}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_files_may_load_and_send_nothing_elsewhere(service: LiveService, path: Path):
-    answer = service.client.get(f"/ui/{path.name}")
+@pytest.mark.parametrize("address", FILES)
+def test_files_may_load_and_send_nothing_elsewhere(service: LiveService, address: str):
+    path = FILES[address]
+    answer = service.client.get(address)
     assert answer.content == path.read_bytes()
     policy = dict(
         [*rule.split(" ", 1), ""][:2]
@@ -27,10 +31,12 @@ def test_files_may_load_and_send_nothing_elsewhere(service: LiveService, path: P
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_file_that_is_known_is_not_sent_again(service: LiveService):
-    first = service.client.get("/ui/main.js")
+@pytest.mark.parametrize("address", ["/ui/main.js", "/ui/kind/kind.js"])
+def test_a_file_that_is_known_is_not_sent_again(service: LiveService, address: str):
+    first = service.client.get(address)
     assert first.headers["cache-control"] == "no-cache"
-    again = service.client.get("/ui/main.js", headers={"If-None-Match": first.headers["etag"]})
+    assert first.headers["content-encoding"] == "gzip"
+    again = service.client.get(address, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["cache-control"] == "no-cache"
 
@@ -45,7 +51,14 @@ def test_a_browser_is_led_to_the_page_and_a_program_is_not(service: LiveService)
 
 
 def test_nothing_outside_the_folder_is_served(service: LiveService):
-    for path in ("/ui/../app.py", "/ui/%2e%2e/app.py", "/ui/..%2fapp.py", "/ui/none.js"):
+    beside = ("/ui/../pages.py", "/ui/%2e%2e/pages.py", "/ui/..%2fpages.py", "/ui/none.js")
+    kinds = (
+        "/ui/kind/..%2fresolver.py",
+        "/ui/kind/%2e%2e/resolver.py",
+        "/ui/kind/main.js",
+        "/ui/kind/",
+    )
+    for path in (*beside, *kinds):
         answer = service.client.get(path)
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "not_found"
@@ -60,9 +73,10 @@ def test_the_configuration_says_what_the_page_cannot_know(service: LiveService):
 
 def test_the_page_is_shipped():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    patterns = project["tool"]["setuptools"]["package-data"]["common.api"]
-    for path in FILES:
-        assert any(fnmatch.fnmatch(f"ui/{path.name}", pattern) for pattern in patterns)
+    patterns = project["tool"]["setuptools"]["package-data"]
+    for path in FILES.values():
+        package = ".".join(path.parts[len(ROOT.parts) : -2])
+        assert any(fnmatch.fnmatch(f"page/{path.name}", one) for one in patterns[package])
 
 
 @pytest.mark.parametrize(

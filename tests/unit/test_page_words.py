@@ -1,4 +1,4 @@
-"""The page's words: in two tables with the same keys, and nowhere else."""
+"""The page's words, and a kind's: in two tables each with the same keys, and nowhere else."""
 
 import json
 import re
@@ -10,22 +10,31 @@ import pytest
 
 from tests.live import ROOT
 
-UI = ROOT / "common" / "api" / "ui"
+PAGE = ROOT / "common" / "api" / "ui" / "page"
+VIDEO = ROOT / "common" / "kinds" / "video" / "page"
 TABLES = ("words.en.js", "words.pt.js")
-SCRIPTS = sorted(path for path in UI.glob("*.js") if path.name not in TABLES)
+
+
+def _scripts(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.js") if path.name not in TABLES)
+
+
+SCRIPTS = [*_scripts(PAGE), *_scripts(VIDEO)]
+assert {path.parent for path in SCRIPTS} == {PAGE, VIDEO}
 NAMES = {"VideosDGX", "1024x576"}
 """What is the same in every language."""
 TECHNICAL = {"AbortError", "Content-Type", "Enter", "Files"}
 """What browsers call things."""
 COMPOSED = (
-    r"(state|field|phase|code|shape|details)\..+|(cancel|delete)\.named|(preset|template)\.none"
+    r"(state|field|phase|step|code|shape|details)\..+"
+    r"|(cancel|delete)\.named|(preset|template)(\.none)?"
 )
 """Keys that scripts put together: from a word of the service, mostly."""
 
 
-def table(name: str) -> dict[str, Any]:
+def table(name: str, folder: Path = PAGE) -> dict[str, Any]:
     """A table is JSON, but for its first lines."""
-    text = (UI / name).read_text()
+    text = (folder / name).read_text()
     found: dict[str, Any] = json.loads(text.partition("export default ")[2].rstrip().rstrip(";"))
     return found
 
@@ -38,8 +47,9 @@ def _values(text: str) -> set[str]:
     return set(re.findall(r"\{(\w+)\}", text))
 
 
-def test_both_languages_say_the_same_things_with_the_same_values():
-    english, portuguese = map(table, TABLES)
+@pytest.mark.parametrize("folder", [PAGE, VIDEO], ids=["page", "video"])
+def test_both_languages_say_the_same_things_with_the_same_values(folder: Path):
+    english, portuguese = (table(name, folder) for name in TABLES)
     assert list(english) == list(portuguese)
     for key, value in english.items():
         assert _forms(value).keys() == _forms(portuguese[key]).keys(), key
@@ -49,17 +59,30 @@ def test_both_languages_say_the_same_things_with_the_same_values():
             assert key.startswith("code.") or _values(text) == _values(other), key
 
 
-def test_every_word_is_used_and_every_used_word_is_there():
-    sources = (UI / "index.html").read_text() + "".join(path.read_text() for path in SCRIPTS)
-    keys = set(table("words.en.js"))
+def _said(sources: str) -> set[str]:
     marked = set(re.findall(r'data-words(?:-\w+)?="([^"]+)"', sources))
-    assert marked | set(re.findall(r'\bsay\("([^"]+)"', sources)) <= keys
+    return marked | set(re.findall(r'\bsay\("([^"]+)"', sources))
+
+
+def _unused(keys: set[str], sources: str) -> list[str]:
     literal = set(re.findall(r'"([a-z_.]+)"', sources))
-    assert [key for key in keys - literal if not re.fullmatch(COMPOSED, key)] == []
+    return [key for key in keys - literal if not re.fullmatch(COMPOSED, key)]
+
+
+def test_every_word_is_used_and_every_used_word_is_there():
+    """The page needs no word of a kind; a kind has words of its own, or others for the page's."""
+    general, own = set(table("words.en.js")), set(table("words.en.js", VIDEO))
+    page = (PAGE / "index.html").read_text() + "".join(map(Path.read_text, _scripts(PAGE)))
+    video = "".join(map(Path.read_text, _scripts(VIDEO)))
+    assert _said(page) <= general
+    assert _said(video) <= general | own
+    assert _unused(general, page) == []
+    assert _unused(own - general, video) == []
 
 
 def test_codes_that_are_put_into_words_exist():
-    codes = {key.removeprefix("code.") for key in table("words.en.js") if key.startswith("code.")}
+    keys = {*table("words.en.js"), *table("words.en.js", VIDEO)}
+    codes = {key.removeprefix("code.") for key in keys if key.startswith("code.")}
     source = "".join(path.read_text() for path in (ROOT / "common").rglob("*.py"))
     own = {"unreachable", "unexpected", "other"}  # the page's
     assert [code for code in sorted(codes - own) if f'code = "{code}"' not in source
@@ -83,11 +106,11 @@ class _Words(HTMLParser):
 
 def test_no_word_stands_in_the_html():
     parser = _Words()
-    parser.feed((UI / "index.html").read_text())
-    assert set(parser.found) == NAMES
+    parser.feed((PAGE / "index.html").read_text())
+    assert set(parser.found) == {"VideosDGX"}
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: f"{path.parts[-3]}-{path.name}")
 def test_no_word_stands_in_a_script(path: Path):
     code = re.sub(r"/\*.*?\*/|(?<![:\"'])//[^\n]*", "", path.read_text(), flags=re.S)
     literals = re.findall(r'"([^"\n]*)"|`([^`]*)`', code)

@@ -1,4 +1,8 @@
-"""``/ui``: the page for people. Its files lie in ``ui/`` and are served as they are."""
+"""``/ui``: the page for people. Its files lie in ``page/`` and are served as they are.
+
+What is of the kind of work alone, the kind brings: a folder, served below the page, with an entry
+``kind.js``. What the page asks of it stands in ``page/work.js``.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +14,12 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from common.api.service import Service, service_of
 from common.api.ui.pages import Files, policy_of
-from common.base.settings import MIB, Settings
+from common.base.settings import MIB
 from common.base.settings.page import siblings_of
 
 FILES = Path(__file__).parent / "page"
 PAGE = "/ui/"
+KIND = "/ui/kind"
 
 _POLICY = policy_of(
     img_src="'self' blob:",  # blob: a picture that was dropped on the page
@@ -32,20 +37,12 @@ class SiblingView(BaseModel):
     url: str = Field(description="A web address, or `:port` on the page's own host.")
 
 
-class UploadLimits(BaseModel):
-    """Checked in the page already, before megabytes travel."""
-
-    max_body_bytes: int
-    max_video_bytes: int
-    max_image_pixels: int
-
-
 class ConfigView(BaseModel):
     """What the page must know before it asks anything else."""
 
     model: str
     siblings: list[SiblingView]
-    uploads: UploadLimits
+    uploads: dict[str, int] = Field(description="Checked in the page, before megabytes travel.")
 
 
 @router.get("/ui")
@@ -61,19 +58,18 @@ async def config(service: Annotated[Service, Depends(service_of)]) -> ConfigView
     return ConfigView(
         model=service.spec.id,
         siblings=[SiblingView(name=name, url=url) for name, url in siblings],
-        uploads=_upload_limits(service.settings),
+        uploads=_upload_limits(service),
     )
 
 
-def _upload_limits(settings: Settings) -> UploadLimits:
-    return UploadLimits(
-        max_body_bytes=int(settings.max_body_mb * MIB),
-        max_video_bytes=int(settings.max_input_video_mb * MIB),
-        max_image_pixels=settings.max_image_pixels,
-    )
+def _upload_limits(service: Service) -> dict[str, int]:
+    settings = service.settings
+    own = service.kind.page_limits(settings)
+    return {"max_body_bytes": int(settings.max_body_mb * MIB), **own}
 
 
-def install_page(app: FastAPI) -> None:
-    """Serve the page and its configuration."""
+def install_page(app: FastAPI, kind: Path) -> None:
+    """Serve the page, the kind's part of it from the folder ``kind``, and its configuration."""
     app.include_router(router)
+    app.mount(KIND, GZipMiddleware(Files(kind, _POLICY)), name="ui-kind")
     app.mount("/ui", GZipMiddleware(Files(FILES, _POLICY)), name="ui")

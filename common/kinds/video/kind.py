@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from common.base.settings import Settings
+from common.base.settings import MIB, Settings
 from common.contract import Intake, Kind, Publisher, Work
 from common.kinds.video import files, fusing, sizing
 from common.kinds.video.options import VideoOptions
@@ -76,6 +77,15 @@ class VideoKind(Kind):
     tags: tuple[Mapping[str, str], ...] = (
         {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
     )
+
+    page = Path(__file__).with_name("page")
+
+    def page_limits(self, settings: Settings) -> Mapping[str, int]:
+        """Of the pictures and videos that a video begins with."""
+        return {
+            "max_video_bytes": int(settings.max_input_video_mb * MIB),
+            "max_image_pixels": settings.max_image_pixels,
+        }
 
     def bounded(self, variant: VideoVariant, settings: Settings) -> VideoVariant:
         """The variant with the operator's longest video, where that is shorter."""

@@ -18,6 +18,10 @@ export function h(tag, { on = {}, ...attributes } = {}, ...children) {
   return element;
 }
 
+/** A field of the form with its label: `name` is the API's, `id` that of its input. */
+export const field = ({ name, id = name, hidden = false }, label, ...children) =>
+  h("div", { class: "field", "data-field": name, hidden }, h("label", { for: id }, label), children);
+
 /** These and nothing else are in an element: texts, elements, lists of them; null is left out. */
 export function tell(element, ...children) {
   const given = children.flat(Infinity).filter((child) => child !== null && child !== undefined);

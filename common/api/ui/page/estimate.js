@@ -1,12 +1,12 @@
 // What would come of the form as it stands: asked of the service itself, without making it.
 
 import { ask, bodyOf } from "./api.js";
-import { $, debounced, h } from "./dom.js";
+import { $, debounced, h, tell } from "./dom.js";
 import * as form from "./form.js";
 import { say } from "./language.js";
-import * as media from "./media.js";
 import { Problem, theirs, wordsOf } from "./problem.js";
-import { fieldWord, gigabytes, rounded, seconds, size, span } from "./words.js";
+import { fieldWord, gigabytes, rounded, span } from "./words.js";
+import * as work from "./work.js";
 
 const PAUSE_MILLISECONDS = 350;
 /** A larger upload is not sent again at each change of the form. */
@@ -22,13 +22,12 @@ async function look() {
   const { signal } = running;
   let file = null;
   try {
-    const fields = { prompt: "…", ...form.read(), dry_run: true }; // the prompt changes no figure
-    if (fields.template) delete fields.prompt;
-    file = await media.current();
+    const fields = { ...form.read({ draft: true }), dry_run: true };
+    file = await work.upload.current();
     if (signal.aborted) return;
     if (file && file.file.size > LARGEST_UPLOAD_BYTES) return later();
     show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal }));
-    media.praise(file);
+    work.upload.praise(file);
     form.settled();
   } catch (problem) {
     if (signal.aborted) return; // a newer look is under way
@@ -39,11 +38,11 @@ async function look() {
 
 function later() {
   form.settled();
-  $("estimate").replaceChildren(h("p", { class: "muted" }, () => say("media.later")));
+  $("estimate").replaceChildren(h("p", { class: "muted" }, () => say("upload.later")));
 }
 
 function refuse(problem, file) {
-  if (media.blame(problem, file)) {
+  if (work.upload.blame(problem, file)) {
     form.settled();
     $("estimate").replaceChildren();
     return;
@@ -58,12 +57,10 @@ function refuse(problem, file) {
 }
 
 function show({ resolved, adjustments, memory, seconds: time }) {
-  const { num_frames, fps, num_inference_steps } = resolved;
-  const frames = () =>
-    say("estimate.frames", { count: num_frames, fps: rounded(fps), steps: num_inference_steps });
-  $("estimate").replaceChildren(
-    h("p", { class: "resolved" }, () => `${size(resolved)}, ${seconds(resolved)}`),
-    h("p", { class: "muted" }, () => `${frames()} ${timeWords(time)} ${memoryWords(memory)}`),
+  const { headline = null, figures = () => "" } = work.estimate(resolved);
+  tell($("estimate"),
+    headline && h("p", { class: "resolved" }, headline),
+    h("p", { class: "muted" }, () => `${figures()} ${timeWords(time)} ${memoryWords(memory)}`.trim()),
     h("ul", { class: "adjustments" }, adjustments.map(adjustment)));
 }
 

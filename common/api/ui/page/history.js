@@ -4,7 +4,8 @@ import { ask, passing } from "./api.js";
 import { $, h, tell } from "./dom.js";
 import { percent, say } from "./language.js";
 import { Problem } from "./problem.js";
-import { ended, moment, seconds, size, stateWord } from "./words.js";
+import { ended, moment, stateWord } from "./words.js";
+import * as work from "./work.js";
 
 const PAGE = 12;
 const LOOK_MILLISECONDS = 3000;
@@ -97,16 +98,16 @@ function badge({ state, progress }) {
 }
 
 function card(job) {
-  const { prompt } = job.resolved;
-  const made = job.state === "completed";
-  const about = () => `${moment(job.created_at)}, ${size(job.resolved)}, ${seconds(job.resolved)}`;
+  const title = work.title(job);
+  const { picture = null, about = null } = work.card(job);
+  const meta = () => moment(job.created_at) + (about ? `, ${about()}` : "");
   const open = h("button", { type: "button", class: "open", on: { click: () => calls.open(job) } },
-    made && job.links.thumbnail ? h("img", { src: job.links.thumbnail, alt: "", loading: "lazy" }) : h("span", { class: "blank" }),
-    h("span", { class: "words" }, prompt),
+    picture,
+    h("span", { class: "words" }, title),
     h("span", { class: `badge ${job.state}` }, () => badge(job)),
-    h("span", { class: "muted meta" }, about));
+    h("span", { class: "muted meta" }, meta));
   const [key, call] = ended(job) ? ["delete", calls.remove] : ["cancel", calls.cancel];
-  const named = () => say(`${key}.named`, { prompt });
+  const named = () => say(`${key}.named`, { title });
   const act = h("button", { type: "button", class: "small quiet", "aria-label": named,
     on: { click: () => call(job) } }, () => say(key));
   return h("li", { "data-id": job.id }, open, act);

@@ -1,4 +1,4 @@
-// The page's language: the browser's own until another is chosen. Fills the page before it is drawn.
+// The page's language: the browser's own until another is chosen.
 
 import { reword, tell, write } from "./dom.js";
 import { keep, kept } from "./kept.js";
@@ -13,6 +13,11 @@ let language = [kept("language") ?? "", ...navigator.languages].map(tagLike).fin
 
 /** How the browser's owner writes numbers and times in this language: en-GB, say. */
 const locale = () => navigator.languages.find((tag) => primary(tag) === primary(language)) ?? language;
+
+/** A kind's words, by language, go before the page's own; where it does not speak one, its English does. */
+export function learn(words) {
+  for (const tag of Object.keys(TABLES)) TABLES[tag] = { ...TABLES[tag], ...(words[tag] ?? words.en) };
+}
 
 /** A text of the page, with its values; numbers are written as the language does. */
 export function say(key, values = {}) {
@@ -60,7 +65,7 @@ export function offer(button) {
 }
 
 /** Texts of the HTML: `data-words` names one, `data-words-label` that of the attribute aria-label. */
-function fill() {
+export function fill() {
   document.documentElement.lang = language;
   for (const element of document.querySelectorAll("[data-words]")) {
     tell(element, () => say(element.dataset.words));
@@ -70,5 +75,3 @@ function fill() {
     for (const element of named) write(element, attribute, () => say(element.dataset[mark]));
   }
 }
-
-fill();

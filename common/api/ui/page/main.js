@@ -7,25 +7,23 @@ import * as form from "./form.js";
 import * as history from "./history.js";
 import { keep } from "./kept.js";
 import * as language from "./language.js";
-import * as media from "./media.js";
-import * as presets from "./presets.js";
 import { Problem } from "./problem.js";
 import * as session from "./session.js";
 import * as stage from "./stage.js";
+import * as work from "./work.js";
 
+const NAME = document.title;
 const config = await ask("/ui/config");
 let began = false;
 
 siblings();
 theme();
 language.offer($("language"));
-stage.build({ again, seed, cancel, remove, changed });
+stage.build({ again, cancel, remove, changed });
 history.build({ open: ({ id }) => (location.hash = id), cancel, remove });
 $("form").addEventListener("submit", (event) => (event.preventDefault(), start()));
 $("form").addEventListener("input", touched);
 $("form").addEventListener("change", estimate.refresh);
-$("dice").addEventListener("click", () => seed(form.drawSeed()));
-media.onChange(touched);
 addEventListener("hashchange", choose);
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && began) $("form").requestSubmit();
@@ -48,13 +46,12 @@ async function begin() {
 async function learn() {
   const info = await ask("/info");
   title(info);
-  form.build(info, config.uploads);
-  await presets.build((fields) => (form.fill(fields), estimate.refresh()));
+  await form.build(info, config.uploads);
   began = true;
 }
 
 function title({ title: name, checkpoint, stands_in_for }) {
-  document.title = `${name}, VideosDGX`;
+  document.title = `${name}, ${NAME}`;
   $("title").textContent = name;
   const stand = () => language.say("stands_in", { model: stands_in_for });
   tell($("about"), checkpoint.id, stands_in_for ? [", ", h("strong", {}, stand)] : []);
@@ -88,17 +85,18 @@ async function start() {
   $("start").disabled = true;
   let file = null;
   try {
-    const fields = form.complete();
-    file = await media.current();
+    const fields = form.read();
+    file = await work.upload.current();
     const job = await ask("/generate", { method: "POST", body: bodyOf(fields, file) });
-    media.praise(file);
+    work.upload.praise(file);
     form.clearProblems();
     history.put(job);
     location.hash = job.id;
     if (matchMedia("(max-width: 859px)").matches) $("stage").scrollIntoView();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    if (media.blame(problem, file)) (form.clearProblems(), $("media").focus());
+    const at = work.upload.blame(problem, file);
+    if (at) (form.clearProblems(), $(at).focus());
     else form.showProblem(problem, { sent: true });
   } finally {
     $("start").disabled = false;
@@ -114,25 +112,15 @@ function touched() {
 function choose() {
   const id = location.hash.slice(1);
   history.mark(id);
-  if (id === "prompt") return; // the link that skips the bar
+  if (id === work.first) return; // the link that skips the bar
   if (!id) stage.clear();
   else if (id !== stage.showing()) stage.show(id);
 }
 
 function again(job) {
-  presets.reset();
-  form.fill(form.settingsOf(job));
-  media.remove();
-  if (job.resolved.image || job.resolved.video) media.miss();
+  form.fill(work.again(job));
   announce(language.say("again.done"));
-  $("prompt").focus();
-  estimate.refresh();
-}
-
-function seed(value) {
-  $("seed").value = value;
-  $("more").open = true;
-  $("seed").focus();
+  $(work.first).focus();
   estimate.refresh();
 }
 
@@ -158,7 +146,7 @@ async function remove(job) {
 
 function confirmed(job) {
   const dialog = $("confirm");
-  $("confirm-text").textContent = job.resolved.prompt;
+  $("confirm-text").textContent = work.title(job);
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((answer) =>

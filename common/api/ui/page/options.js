@@ -1,6 +1,6 @@
 // The model's own options, as inputs: from the JSON schema that /info gives.
 
-import { h } from "./dom.js";
+import { field, h } from "./dom.js";
 import { say } from "./language.js";
 import * as number from "./number.js";
 import { theirs } from "./problem.js";
@@ -13,12 +13,10 @@ export function build(target, schema) {
     const input = inputFor(`option-${name}`, kindOf(property, schema));
     if (!input) continue;
     inputs.set(name, input);
+    const about = theirs((property.description ?? "").replaceAll("`", ""));
     target.append(
-      h("div", { class: "field", "data-field": `options.${name}` },
-        h("label", { for: input.id }, theirs(name.replaceAll("_", " "))),
-        input,
-        h("p", { class: "hint", id: `${input.id}-about` }, theirs((property.description ?? "").replaceAll("`", "")))),
-    );
+      field({ name: `options.${name}`, id: input.id }, theirs(name.replaceAll("_", " ")),
+        input, h("p", { class: "hint", id: `${input.id}-about` }, about)));
     input.setAttribute("aria-describedby", `${input.id}-about`);
   }
 }

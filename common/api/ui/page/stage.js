@@ -1,19 +1,20 @@
-// One job, large: how far it is, then the video or the reason why there is none.
+// One job, large: how far it is, then what was made or the reason why there is nothing.
 
 import { ask } from "./api.js";
 import { $, announce, h, tell } from "./dom.js";
-import { details } from "./details.js";
+import { adjustment } from "./estimate.js";
 import { follow } from "./follow.js";
 import { percent as percentage, say } from "./language.js";
 import { Problem, wordsOf } from "./problem.js";
-import { activity, ended, secondsLeft, span, stateWord } from "./words.js";
+import { activity, ended, moment, secondsLeft, span, stateWord, tookWord } from "./words.js";
+import * as work from "./work.js";
 
 let shown = null; // {id, state}: what stands on the stage
 let stop = () => {};
 let parts = {};
 let calls;
 
-/** `calls`: again(job), seed(number), cancel(job), remove(job), changed(job). */
+/** `calls`: again(job), cancel(job), remove(job), changed(job). */
 export function build(given) {
   calls = given;
   clear();
@@ -54,7 +55,7 @@ function update(job) {
   shown = { id: job.id, state: job.state };
   if (!ended(job)) progress(job);
   if (fresh) {
-    announce(say("state.now", { state: stateWord(job.state), prompt: job.resolved.prompt }));
+    announce(say("state.now", { state: stateWord(job.state), title: work.title(job) }));
     calls.changed(job);
   }
 }
@@ -62,19 +63,12 @@ function update(job) {
 function draw(job) {
   if (!ended(job) && parts.id === job.id) return; // the running job's parts stay
   parts = { id: job.id };
-  const picture = { completed: player, failed: failure, cancelled: failure }[job.state] ?? running;
+  const picture = { completed: work.result, failed: failure, cancelled: failure }[job.state] ?? running;
   const facts = h("div", { class: "facts" },
-    h("p", { class: "prompt" }, job.resolved.prompt),
+    h("p", { class: "prompt" }, work.title(job)),
     h("div", { class: "actions" }, actions(job)),
-    details(job, calls.seed));
-  $("stage").replaceChildren(picture(job), facts);
-}
-
-function player(job) {
-  const { download, thumbnail } = job.links;
-  const label = () => say("stage.video", { prompt: job.resolved.prompt });
-  return h("video", { src: download, poster: thumbnail, controls: true, loop: true, playsinline: true,
-    preload: "metadata", "aria-label": label, width: job.result.width, height: job.result.height });
+    details(job));
+  tell($("stage"), picture(job), facts);
 }
 
 function failure(job) {
@@ -85,14 +79,14 @@ function failure(job) {
 }
 
 function running(job) {
-  parts.preview = h("img", { alt: () => say("stage.preview"), hidden: true });
   parts.percent = h("p", { class: "percent" });
   parts.bar = h("progress", { max: 100, "aria-label": () => say("stage.progress") });
   parts.doing = h("p", { class: "doing" });
   parts.left = h("p", { class: "muted left" });
   parts.lost = h("p", { class: "muted lost", hidden: true }, () => say("stage.lost"));
-  const frame = h("div", { class: "frame" }, parts.preview, parts.percent);
-  frame.style.aspectRatio = `${job.resolved.width} / ${job.resolved.height}`;
+  const frame = h("div", { class: "frame" });
+  parts.preview = work.preview(job, frame);
+  frame.append(parts.percent);
   return h("div", { class: "running" }, frame, parts.bar, parts.doing, parts.left, parts.lost);
 }
 
@@ -115,12 +109,7 @@ function progress(job) {
   }
 }
 
-function preview({ step, url }) {
-  const address = new URL(url, location.href);
-  if (step !== undefined) address.searchParams.set("step", step); // a new picture under an old name
-  parts.preview.src = address.href;
-  parts.preview.hidden = false;
-}
+const preview = (news) => parts.preview(news);
 
 function lost() {
   if (parts.lost) parts.lost.hidden = false;
@@ -145,4 +134,30 @@ function actions(job) {
   const made = job.state === "completed";
   const file = { class: "button primary", href: job.links.download, download: true };
   return [made ? h("a", file, () => say("download")) : null, again, button("delete", calls.remove, "quiet")];
+}
+
+/** What a job was really made with, folded. */
+function details(job) {
+  const rows = [
+    ...work.details(job),
+    ...(job.result ? made(job.result) : []),
+    ["asked", () => moment(job.created_at)],
+    ["job", job.id],
+  ];
+  const row = ([name, ...values]) => h("div", {}, h("dt", {}, () => say(`details.${name}`)), h("dd", {}, values));
+  return h("details", {},
+    h("summary", {}, () => say("details")),
+    h("dl", {}, rows.map(row)),
+    h("ul", { class: "adjustments" }, job.adjustments.map(adjustment)));
+}
+
+function made(result) {
+  const { checkpoint, stands_in_for, size_bytes, timings } = result;
+  const stand = () => (stands_in_for ? `, ${say("stands_in", { model: stands_in_for })}` : "");
+  const times = () => Object.entries(timings).map(([phase, spent]) => tookWord(phase, spent));
+  return [
+    ...(checkpoint ? [["made_by", checkpoint, stand]] : []),
+    ...(size_bytes ? [["file", () => work.file(result)]] : []),
+    ...(timings ? [["took", () => times().join(", ")]] : []),
+  ];
 }

@@ -37,10 +37,6 @@ export function moment(text) {
 
 export const size = ({ width, height }) => `${width} × ${height}`;
 
-export function seconds({ num_frames, video_frames = 0, fps }) {
-  return `${rounded((num_frames + video_frames) / fps)} s`;
-}
-
 /** What a job is doing now, for `tell`. */
 export function activity({ state, progress, queue_position }) {
   if (state === "cancelling") return [() => say("doing.cancelling")];
@@ -51,7 +47,7 @@ export function activity({ state, progress, queue_position }) {
 
 function steps(state, { phase, step, steps: all, chunk, chunks }) {
   const parts = [phase ? named("phase", phase) : stateWord(state)];
-  if (phase === "denoising" && all) parts.push(say("doing.step", { step, steps: all }));
+  if (all && isSaid(`step.${phase}`)) parts.push(say(`step.${phase}`, { step, steps: all }));
   if (chunks) parts.push(say("doing.piece", { piece: Math.min(chunk + 1, chunks), pieces: chunks }));
   return parts.join(", ");
 }

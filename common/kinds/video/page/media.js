@@ -1,25 +1,34 @@
 // The picture or video to begin with. A file that is not taken stays here as refused, until the next choice.
 
-import { $, h, tell } from "./dom.js";
-import { carried, listen } from "./drops.js";
-import * as kinds from "./kinds.js";
-import { say } from "./language.js";
-import { Problem, wordsOf } from "./problem.js";
-import { megabytes, size } from "./words.js";
+import { $, h, tell } from "../dom.js";
+import { say } from "../language.js";
+import { Problem, wordsOf } from "../problem.js";
+import { megabytes, size } from "../words.js";
+import { accepted, carried, fieldOf, listen, shown } from "./files.js";
 
 let fields = []; // what the model takes, of "image" and "video"
 let uploads;
 let chosen = null; // {field, file}
 let refused = false; // what was chosen last is not taken
 let choice = 0; // the newest one counts: to look at a file takes a moment
-let changed = () => {};
 let address = null;
 
-export function onChange(call) {
-  changed = call;
-}
+const changed = () => $("form").dispatchEvent(new Event("input"));
 
-export function build(capabilities, limits) {
+/** Where a file is chosen, or dropped, and looked at. */
+export const chooser = () =>
+  h("div", { class: "field", "data-field": "media", hidden: true },
+    h("label", { for: "media", id: "media-label" }),
+    h("div", { class: "drop", id: "drop" },
+      h("input", { type: "file", id: "media", "aria-describedby": "media-about media-problem",
+        on: { change: () => take(carried($("media").files)) } }),
+      h("span", { id: "media-preview", class: "drop-shown" }),
+      h("span", { id: "media-about", class: "drop-about" }),
+      h("button", { type: "button", id: "media-remove", class: "quiet", hidden: true,
+        on: { click: () => (remove(), $("media").focus()) } }, () => say("media.remove"))),
+    h("div", { id: "media-problem" }));
+
+export function learn(capabilities, limits) {
   const image = capabilities.includes("image_to_video");
   const video = capabilities.includes("video_continuation");
   uploads = limits;
@@ -27,11 +36,9 @@ export function build(capabilities, limits) {
   listen({ takes: fields.length > 0, zone: $("drop"), take });
   if (!fields.length) return;
   tell($("media-label"), () => say(image && video ? "media.either" : image ? "media.image" : "media.video"));
-  $("media").accept = kinds.accepted(fields);
-  $("form").querySelector('[data-field="media"]').hidden = false;
+  $("media").accept = accepted(fields);
+  $("drop").closest(".field").hidden = false;
   remove();
-  $("media").addEventListener("change", () => take(carried($("media").files)));
-  $("media-remove").addEventListener("click", () => (remove(), $("media").focus()));
 }
 
 /** {field, file} as the API takes it, or null. Throws a Problem where what was chosen is not taken. */
@@ -41,12 +48,12 @@ export async function current() {
   return chosen;
 }
 
-/** The service refuses this file: whether it was the file, and is said here. */
+/** The service refuses this file: where that stands, and is said; null where it was not the file. */
 export function blame({ status, param, ...problem }, sent) {
   const file = ["image", "video"].includes(param) || [413, 415].includes(status);
-  if (!sent || sent !== chosen || !file) return false;
+  if (!sent || sent !== chosen || !file) return null;
   point(sent.file.name, wordsOf(problem));
-  return true;
+  return "media";
 }
 
 /** The service takes the file after all. */
@@ -73,7 +80,7 @@ async function take({ files, folder }) {
   const mine = (choice += 1);
   const [file] = files;
   const name = files.length > 1 ? () => say("media.several", { count: files.length }) : file.name;
-  const field = kinds.fieldOf(file, fields);
+  const field = fieldOf(file, fields);
   const problem = files.length > 1 ? () => say("media.one")
     : folder ? () => say("media.folder") : await problemOf(field, file);
   if (mine !== choice) return;
@@ -85,7 +92,7 @@ async function take({ files, folder }) {
 
 /** Why a file is not taken, as a text of the page; null where nothing is known against it. */
 async function problemOf(field, file) {
-  if (!field) return () => say("media.kind", { kinds: kinds.shown(fields) });
+  if (!field) return () => say("media.kind", { kinds: shown(fields) });
   if (!file.size) return () => say("media.empty");
   const most = field === "video" ? uploads.max_video_bytes : uploads.max_body_bytes;
   if (file.size > most) {

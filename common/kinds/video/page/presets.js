@@ -1,14 +1,24 @@
 // Presets fill the form; a template takes the prompt's place. Both where the service has them.
 
-import { ask } from "./api.js";
-import { $, h } from "./dom.js";
-import { say } from "./language.js";
-import { Problem } from "./problem.js";
+import { ask } from "../api.js";
+import { $, field, h } from "../dom.js";
+import { say } from "../language.js";
+import { Problem } from "../problem.js";
 
 let presets = [];
 let templates = [];
 
-export async function build(fill) {
+/** Where both are chosen. */
+export const starters = () => h("div", { class: "pair", id: "starters", hidden: true }, chooser("preset"), chooser("template"));
+
+const chooser = (name) => field({ name, hidden: true }, () => say(name),
+  h("select", { id: name }), h("p", { class: "hint", id: `${name}-about` }));
+
+/** Where a template asks for what it leaves open. */
+export const blanks = () => h("div", { id: "variables", "data-field": "variables", class: "field stack", hidden: true });
+
+/** Learn what the service has; `fill` shows a preset's fields in the form. */
+export async function learn(fill) {
   try {
     ({ presets, templates } = await ask("/presets"));
   } catch (problem) {
@@ -38,10 +48,9 @@ function showTemplate(template) {
   $("prompt").closest(".field").hidden = Boolean(template);
   $("variables").hidden = !template;
   $("variables").replaceChildren(
-    h("p", { class: "template" }, template?.prompt ?? ""),
+    h("p", { class: "quote" }, template?.prompt ?? ""),
     ...variables.map(([name, variable]) =>
-      h("div", { class: "field", "data-field": `variables.${name}` },
-        h("label", { for: `variable-${name}` }, name),
+      field({ name: `variables.${name}`, id: `variable-${name}` }, name,
         h("input", { id: `variable-${name}`, "data-variable": name, placeholder: variable.default ?? "" }),
         h("p", { class: "hint" }, variable.description ?? ""))));
 }

@@ -1,0 +1,68 @@
+// The video's part of the page: what work.js of the page asks for.
+
+import { h } from "../dom.js";
+import { say } from "../language.js";
+import { megabytes, rounded, size } from "../words.js";
+import { useSeed } from "./fields.js";
+import en from "./words.en.js";
+import pt from "./words.pt.js";
+
+export * as upload from "./media.js";
+export { again, fields, fill, learn, values } from "./fields.js";
+
+export const words = { en, "pt-BR": pt };
+export const first = "prompt";
+export const places = { num_frames: "duration", image: "media", video: "media" };
+export const title = ({ resolved }) => resolved.prompt;
+
+export function preview({ resolved }, frame) {
+  const picture = h("img", { alt: () => say("stage.preview"), hidden: true });
+  frame.style.aspectRatio = `${resolved.width} / ${resolved.height}`;
+  frame.append(picture);
+  return ({ step, url }) => {
+    const address = new URL(url, location.href);
+    if (step !== undefined) address.searchParams.set("step", step); // a new picture under an old name
+    picture.src = address.href;
+    picture.hidden = false;
+  };
+}
+
+export function result({ links, resolved, result: { width, height } }) {
+  const label = () => say("stage.video", { title: resolved.prompt });
+  return h("video", { class: "screen", src: links.download, poster: links.thumbnail, controls: true, loop: true,
+    playsinline: true, preload: "metadata", "aria-label": label, width, height });
+}
+
+export function card({ state, links, resolved }) {
+  const shown = state === "completed" && links.thumbnail;
+  return {
+    picture: shown ? h("img", { src: links.thumbnail, alt: "", loading: "lazy" }) : h("span", { class: "blank" }),
+    about: () => `${size(resolved)}, ${seconds(resolved)}`,
+  };
+}
+
+export function estimate(resolved) {
+  const { num_frames: count, fps, num_inference_steps: steps } = resolved;
+  return {
+    headline: () => `${size(resolved)}, ${seconds(resolved)}`,
+    figures: () => say("estimate.frames", { count, fps: rounded(fps), steps }),
+  };
+}
+
+export function details({ resolved }) {
+  const { seed, negative_prompt: negative, fps, num_inference_steps: steps, guidance_scale } = resolved;
+  const reuse = h("button", { type: "button", class: "small", on: { click: () => useSeed(seed) } }, () => say("details.reuse"));
+  return [
+    ["size", () => say("details.frames", { size: size(resolved), time: seconds(resolved), fps: rounded(fps) })],
+    ["steps", () => say("details.guided", { steps, guidance: rounded(guidance_scale) })],
+    ["seed", `${seed} `, reuse],
+    ...(negative ? [["negative", negative]] : []),
+  ];
+}
+
+export const file = ({ has_audio, size_bytes }) =>
+  say(has_audio ? "details.sound" : "details.silent", { bytes: megabytes(size_bytes) });
+
+function seconds({ num_frames, video_frames = 0, fps }) {
+  return `${rounded((num_frames + video_frames) / fps)} s`;
+}
