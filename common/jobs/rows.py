@@ -6,6 +6,7 @@ read of it is replaced, and named in ``Job.unreadable``.
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
@@ -13,7 +14,7 @@ from sqlalchemy import Row
 
 from common.base.errors import ErrorBody
 from common.contract.kind import Kind
-from common.contract.work import Adjustment
+from common.contract.work import Adjustment, JobResult, Resolved
 from common.jobs.model import Job, NewJob, Progress
 from common.jobs.states import JobState
 
@@ -59,16 +60,19 @@ def to_row(job: NewJob, kind: str) -> dict[str, Any]:
     }
 
 
+@cache
+def _record_of(resolved: type[Resolved], result: type[JobResult]) -> type[Job]:
+    """Jobs of a kind. Made once: jobs of two stores are equal where all of them is."""
+    fields: dict[str, Any] = {"resolved": (resolved, ...), "result": (result | None, None)}
+    return create_model("Job", __base__=Job, **fields)
+
+
 class JobRows:
     """Rows to jobs of one kind of work."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind.name
-        fields: dict[str, Any] = {
-            "resolved": (kind.resolved, ...),
-            "result": (kind.result | None, None),
-        }
-        self.record: type[Job] = create_model("Job", __base__=Job, **fields)
+        self.record = _record_of(kind.resolved, kind.result)
         self._in_place = _IN_PLACE | {"resolved": kind.nothing}
 
     def job(self, row: Row[Any]) -> Job:

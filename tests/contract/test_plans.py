@@ -159,7 +159,7 @@ CALLS: dict[str, Callable[[World], object]] = {
 }
 """Every method of the store, called so that it does all that it can do."""
 
-UNPLANNED = {"seen_by", "close", "model"}
+UNPLANNED = {"seen_by", "close", "model", "record"}
 """They run no statement."""
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from common.api.batches.body import BATCH, BatchRequest, check_count
+from common.api.batches.body import BatchRequest, batch_reader_of, check_count
 from common.api.batches.feed import BatchFeeds, News
 from common.api.batches.views import BatchState, BatchView, batch_view, state_of
 from common.base.errors import InvalidRequest, StoreUnavailable
 from common.contract.messages import Progress
 from common.jobs.batches import Batch, Glance, Member
 from common.jobs.states import JobState
+from common.kinds.video import VIDEO_KIND
 
 
 def wishes(**body: Any) -> list[tuple[Any, str]]:
@@ -82,7 +83,7 @@ def test_a_huge_product_is_counted_and_not_made():
 
 def test_broken_json_is_a_client_error():
     with pytest.raises(InvalidRequest):
-        BATCH.from_json(b'{"requests": [')
+        batch_reader_of(VIDEO_KIND).from_json(b'{"requests": [')
 
 
 @pytest.mark.parametrize(

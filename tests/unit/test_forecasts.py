@@ -17,6 +17,7 @@ from common.jobs.model import Job, NewJob, Progress, Standing
 from common.jobs.queue import JobQueue
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import UNFINISHED, Event
+from common.kinds.video import VIDEO_KIND
 from tests.contract.conftest import Clock
 from tests.contract.test_store import RESULT
 from tests.eta_machine import Machine, Play, random_request
@@ -132,7 +133,9 @@ class Desk:
 async def desk(folder: Path, seed: int = 1) -> AsyncIterator[Desk]:
     clock = Clock()
     opened = Desk(
-        CountingStore(sqlite_url(folder / "jobs.db"), "toy", clock), clock, random.Random(seed)
+        CountingStore(sqlite_url(folder / "jobs.db"), "toy", VIDEO_KIND, clock),
+        clock,
+        random.Random(seed),
     )
     yield opened
     opened.queue.close()

@@ -38,7 +38,7 @@ def hands_of(store: SqlJobStore, folder: Path) -> Hands:
 
 
 def test_a_claim_that_was_not_answered_is_given_back(tmp_path: Path):
-    store = LostAnswers(sqlite_url(tmp_path / "jobs.db"), "toy")
+    store = LostAnswers(sqlite_url(tmp_path / "jobs.db"), "toy", VIDEO_KIND)
     hands = hands_of(store, tmp_path)
     first, second = submit(store), submit(store)
     store.lost = 1
@@ -52,7 +52,7 @@ def test_a_claim_that_was_not_answered_is_given_back(tmp_path: Path):
 
 
 def test_what_is_in_hand_stays_there(tmp_path: Path):
-    store = LostAnswers(sqlite_url(tmp_path / "jobs.db"), "toy")
+    store = LostAnswers(sqlite_url(tmp_path / "jobs.db"), "toy", VIDEO_KIND)
     hands = hands_of(store, tmp_path)
     for _ in range(2):
         submit(store)

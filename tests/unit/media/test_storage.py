@@ -62,9 +62,10 @@ def test_nothing_is_visible_before_everything_is(storage: Storage, root: Path):
 KILLED = """
 import os, sys
 from pathlib import Path
+from common.kinds.video import VIDEO_KIND
 from common.publishing.storage import Storage
 draft = Storage(Path(sys.argv[1]), VIDEO_KIND.files).begin(sys.argv[2], sys.argv[3])
-(draft.folder / VIDEO.name).write_bytes(b"v")
+(draft.folder / "video.mp4").write_bytes(b"v")
 calls = 0
 def die(event, args):
     global calls

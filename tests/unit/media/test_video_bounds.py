@@ -18,7 +18,7 @@ LOOK = """
 import resource, sys
 from common.base.errors import InvalidRequest
 from common.media.videos import VideoLimits, inspect_video
-from common.contract.variants import VideoInput
+from common.media.clip import VideoInput
 with open(sys.argv[1], "rb") as file:
     try:
         wanted = VideoInput(fps=24, min_frames=4, max_frames=32, frames_step=4)

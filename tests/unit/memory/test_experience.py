@@ -49,7 +49,7 @@ def test_the_same_shape_is_what_was_measured(experience: Experience, tmp_path: P
     experience.ran("w", shape(REQUEST), ESTIMATE.run_bytes, 250 * MIB, pace=2.0)
     again = Experience(tmp_path / "memory.json")  # another process, a restart
     other_words = REQUEST.model_copy(update={"prompt": "another", "seed": 9})
-    known = again.corrected("w", other_words, ESTIMATE)
+    known = again.corrected("w", shape(other_words), ESTIMATE)
     assert known.memory == Memory(900 * MIB, int(250 * MIB * HEADROOM))
     assert known.measured
     assert again.seconds(5.0) == 10.0
