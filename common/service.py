@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.api.app import create_app
@@ -162,16 +163,6 @@ def build_service(
         traces = [] if tracing is None else [JobStories(queue, tracing)]
         return [ReportWatch(meters), *traces]
 
-    def makes_next() -> str:
-        """The checkpoint, as a job's result names it."""
-        try:
-            return locate(settings.models_dir, variant).id
-        except CheckpointError:
-            return variant.name
-
-    def loaded() -> bool:
-        return supervisor.model.state is ModelState.LOADED
-
     start = partial(ChildWorker.spawn, address, worker_environment(spec.id, os.environ))
     spawn = when_well(listened(start, listeners), volumes)
     supervisor = Supervisor(
@@ -194,7 +185,7 @@ def build_service(
         storage=storage,
         volumes=volumes,
         supervisor=supervisor,
-        forecasts=Forecasts(queue, spec, makes_next, supervisor.live, loaded),
+        forecasts=open_forecasts(queue, supervisor, spec, variant, settings.models_dir),
         pool=pool,
         keeper=Keeper(meters.restart, meters.begun),
         appraiser=Appraiser.of(spec, settings, pool.capacity_bytes, pool.probe.read().kind),
@@ -205,3 +196,21 @@ def build_service(
         tracing=tracing,
         backups=backups,
     )
+
+
+def open_forecasts(
+    queue: JobQueue, supervisor: Supervisor, spec: ModelSpec, variant: Variant, models_dir: Path
+) -> Forecasts:
+    """Of one service, whoever asks: the line is everybody's."""
+
+    def checkpoint() -> str:
+        """As a job's result names it."""
+        try:
+            return locate(models_dir, variant).id
+        except CheckpointError:
+            return variant.name
+
+    def loaded() -> bool:
+        return supervisor.model.state is ModelState.LOADED
+
+    return Forecasts(queue, spec, checkpoint, supervisor.live, loaded)
