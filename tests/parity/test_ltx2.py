@@ -28,8 +28,7 @@ from torch import nn
 from common.base.errors import CheckpointError, JobCancelled, Unresolvable
 from common.contract import Phase
 from common.contract.compute_dtype import ComputeDtype
-from common.kinds.video import VideoClip
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video import ResolvedRequest, VideoClip
 from common.runtime.devices import as_torch
 from common.runtime.sampling import generator_for
 from ltx2.decoding import decode_video

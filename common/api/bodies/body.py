@@ -151,5 +151,9 @@ def _read(kind: Kind, texts: Mapping[str, str]) -> dict[str, Any]:
 
 @cache
 def _objects(request: type[BaseModel]) -> frozenset[str]:
+    """The names of its fields that are objects, or null."""
     fields = request.model_json_schema()["properties"]
-    return frozenset(name for name, schema in fields.items() if schema.get("type") == "object")
+    choices = {name: [schema, *schema.get("anyOf", ())] for name, schema in fields.items()}
+    return frozenset(
+        name for name, of in choices.items() if any(one.get("type") == "object" for one in of)
+    )
