@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 POLL_SECONDS = 0.02
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 ENDED = ("completed", "failed", "cancelled")
 INHERITED = ("PATH", "HOME", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
 """All that a service takes from the tests' environment. The last two hold torch to the instructions
@@ -40,7 +40,7 @@ _SETTINGS: dict[str, object] = {
 """Patience is short: what is waited for here comes at once, or never."""
 
 
-def wait_until(predicate: Callable[[], T | None], timeout: float = 20, what: str = "") -> T:
+def wait_until(predicate: Callable[[], T | None], timeout: float = 60, what: str = "") -> T:
     """Ask until the answer is true; the only waiting in the tests, and it is bounded."""
     deadline = time.monotonic() + timeout
     while not (answer := predicate()):
@@ -58,7 +58,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def wait_gone(pid: int, timeout: float = 10) -> None:
+def wait_gone(pid: int, timeout: float = 60) -> None:
     """Wait for the end of a process that is nobody's child here."""
     wait_until(lambda: not alive(pid), timeout, f"process {pid} ends")
 
@@ -106,11 +106,11 @@ class LiveService:
     def start(self) -> "LiveService":
         """Start the process; it answers when this returns."""
         self.launch()
-        self._client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self._client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
         wait_until(self._answers, START_SECONDS, "the service answers")
         return self
 
-    def stop(self, timeout: float = 20) -> None:
+    def stop(self, timeout: float = 60) -> None:
         """SIGTERM; it has to end by itself, cleanly, and to take its worker along."""
         worker = self.worker_pid()
         self.process.terminate()
@@ -134,7 +134,7 @@ class LiveService:
         """Files and table are brought together while the service answers."""
         wait_until(self.has_swept, what="the files are swept")
 
-    def exit_code(self, timeout: float = 20) -> int:
+    def exit_code(self, timeout: float = 60) -> int:
         """Wait for the process to end; negative is the signal that killed it."""
         code = self.process.wait(timeout)
         self._disconnect()
@@ -195,7 +195,7 @@ class LiveService:
     def cancel(self, job_id: str) -> httpx.Response:
         return self.client.post(f"/jobs/{job_id}/cancel")
 
-    def wait_for(self, job_id: str, *states: str, timeout: float = 20) -> dict[str, Any]:
+    def wait_for(self, job_id: str, *states: str, timeout: float = 60) -> dict[str, Any]:
         """Wait for one of ``states`` or of ``phases``; an end that is not asked for fails."""
 
         def reached() -> dict[str, Any] | None:
@@ -207,7 +207,7 @@ class LiveService:
 
         return wait_until(reached, timeout, f"job {job_id} is {' or '.join(states)}")
 
-    def finish(self, *, timeout: float = 20, **fields: Any) -> dict[str, Any]:
+    def finish(self, *, timeout: float = 60, **fields: Any) -> dict[str, Any]:
         """A job from post to completion."""
         return self.wait_for(self.submit(**fields), "completed", timeout=timeout)
 

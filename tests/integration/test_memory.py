@@ -60,12 +60,11 @@ def test_a_job_waits_for_the_other_model_and_says_so(pair: Pair):
     waiting = pair.b.wait_for(job_id, "waiting")
 
     def words() -> str | None:
-        text: str | None = pair.b.job(job_id)["progress"]["waiting_for"]
-        return text
+        text: str = pair.b.job(job_id)["progress"]["waiting_for"] or ""
+        return text if "free, waiting for toy_a to finish a job" in text else None
 
-    reason = wait_until(words, what="a reason")
+    reason = wait_until(words, what="the reason")
     assert reason.startswith("needs 0.2 GB, "), reason
-    assert "free, waiting for toy_a to finish a job" in reason
     assert pair.b.get("/queue/status")["waiting_for"] is not None
     assert waiting["state"] == "waiting"
     seen = {lease["model"]: lease for lease in pair.b.get("/info")["pool"]["leases"]}

@@ -20,13 +20,13 @@ def test_a_second_signal_ends_it_at_once(fleet: Fleet, number: signal.Signals):
         service.process.send_signal(number)
         return service.process.poll() is not None
 
-    wait_until(ended, timeout=10, what="it ends long before its drain")
+    wait_until(ended, what="it ends long before its drain")
     assert service.exit_code() == 128 + number
     wait_gone(worker)
     assert "told to stop again" in service.log()
     service.restart()
-    job = service.wait_for(job_id, "denoising")
-    assert job["attempts"] == 1, "it was given back"
+    service.wait_for(job_id, "denoising")
+    wait_until(lambda: service.job(job_id)["attempts"] == 1, what="it was given back")
     service.cancel(job_id)
 
 
