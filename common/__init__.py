@@ -1,3 +1,3 @@
-"""What every model service shares: API, job store, worker, media. Names no model."""
+"""What every model service shares, a room a folder: docs/ARCHITECTURE.md. Names no model."""
 
 __version__ = "0.1.0"

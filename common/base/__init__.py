@@ -1,1 +1,1 @@
-"""What everything stands on: settings, errors, logs, locks, threads. Knows no job and no model."""
+"""What everything stands on: settings, errors, logs, locks, disks, clocks, bounded children."""

@@ -1,4 +1,4 @@
-"""What a model author writes against: a SPEC, ``load``, ``generate``, and what they exchange."""
+"""What models and kinds of work are written against: SPEC, Kind, and what passes between them."""
 
 from common.contract.context import BatchContext as BatchContext
 from common.contract.context import JobContext as JobContext

@@ -55,7 +55,7 @@ class Making:
     job_id: str
     model: str
     request: Any
-    """The kind's ``Resolved``, with full paths to the uploads."""
+    """The kind's ``Resolved``, as it is recorded: uploads by their names."""
     checkpoint: Checkpoint
     folder: Path
     """Where the files go; nobody sees them before all are there."""

@@ -1,1 +1,1 @@
-"""The job table: accepted, claimed, ended, and never lost."""
+"""The job table: accepted, claimed, ended, never lost; and what is learnt of it and told."""

@@ -1,1 +1,1 @@
-"""Files and their life: drafts, published folders, uploads, volumes."""
+"""Files and their life: drafts, published folders, previews, uploads, volumes."""

@@ -1,1 +1,1 @@
-"""The only part of ``common`` that imports torch; only model folders import it."""
+"""What models load, quantize and sample with: the only part of ``common`` that imports torch."""

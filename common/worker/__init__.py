@@ -1,1 +1,1 @@
-"""The process that holds the model and makes jobs, one after another."""
+"""The process that holds the model and makes jobs; in ``supervision`` who looks after it."""

@@ -21,6 +21,16 @@ def test_imports_point_down_only():
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.parametrize("house", ["common", "common/api"])
+def test_a_house_is_read_from_the_door(house: str):
+    """A dozen names at its top, and each room says what lives there."""
+    inside = [path for path in (ROOT / house).iterdir() if not path.name.startswith("__")]
+    assert len(inside) <= 12
+    faces = [path / "__init__.py" for path in inside if path.is_dir()]
+    silent = [str(path) for path in faces if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert silent == []
+
+
 def test_common_names_no_model():
     pattern = re.compile("|".join(MODELS), re.IGNORECASE)
     named = [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.base.settings import Settings
+from common.contract import Kind
 from scripts.services import PORTS
 from tests.live import ROOT
 
@@ -54,6 +55,22 @@ def test_linked_headings_are_there(path: Path):
             if line.startswith("#")
         }
         assert heading in headings, f"{file}#{heading}"
+
+
+@pytest.mark.parametrize(
+    "path", [*DOCS, *sorted(ROOT.glob("docs/decisions/*.md"))], ids=lambda path: path.name
+)
+def test_named_files_are_there(path: Path):
+    named = re.findall(
+        r"`((?:common|docs|monitoring|proxy|scripts|tests)/[\w./-]+)`", path.read_text()
+    )
+    assert [name for name in named if not (ROOT / name.replace("mymodel", "wan21")).exists()] == []
+
+
+def test_what_a_kind_is_asked_for_is_explained():
+    asked = {*Kind.__annotations__, *(name for name in vars(Kind) if callable(vars(Kind)[name]))}
+    text = (ROOT / "docs" / "adding-a-kind.md").read_text()
+    assert {name for name in asked if name[0] != "_" and f"`{name}`" not in text} == set()
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/QUICKSTART.md"])

@@ -1,1 +1,1 @@
-"""What stands between the socket and a route: connections, bytes, deadlines, turns, errors."""
+"""What stands between the socket and a route: connections, bytes, turns, headers, errors."""

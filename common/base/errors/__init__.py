@@ -1,4 +1,4 @@
-"""Every error that a client or an operator may see."""
+"""The errors that clients and operators see; a few lie with what alone raises them."""
 
 from common.base.errors.batch import BatchConflict as BatchConflict
 from common.base.errors.batch import BatchNotFound as BatchNotFound

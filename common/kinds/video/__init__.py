@@ -1,4 +1,4 @@
-"""Videos from words, pictures and videos: what an author of a video model writes against."""
+"""Videos from words, pictures and videos. Named here: what a video model is written against."""
 
 from common.kinds.video.kind import VIDEO_KIND as VIDEO_KIND
 from common.kinds.video.options import VideoOptions as VideoOptions
