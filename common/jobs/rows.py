@@ -63,7 +63,7 @@ class JobRows:
     """Rows to jobs of one kind of work."""
 
     def __init__(self, kind: Kind) -> None:
-        self.kind = kind.name
+        self.kind, self.noun = kind.name, kind.noun
         fields: dict[str, Any] = {
             "resolved": (kind.resolved, ...),
             "result": (kind.result | None, None),
