@@ -46,6 +46,7 @@ from common.api.ui.reference_page import install_reference
 from common.base.chores import chore
 from common.contract import Kind, ModelSpec
 from common.contract.finding import found
+from common.contract.kind import main_file
 from common.publishing.sweep import sweep_files
 from common.worker.supervision.orphans import end_orphan
 from common.worker.supervision.owed import OWED, keep_owed, take_owed
@@ -170,7 +171,7 @@ def _description(spec: ModelSpec) -> str:
 
 1. `POST /generate` with a prompt. You get a job `id` at once.
 2. `GET /jobs/{{id}}` until its `state` is `completed`.
-3. `GET /jobs/{{id}}/download` for the MP4.
+3. `GET /jobs/{{id}}/download` for the {main_file(spec.kind).noun}.
 
 `GET /info` lists what the model can do and its defaults. Every error names the field, the limit
 and the way out.

@@ -1,4 +1,4 @@
-"""Who may read what a service writes: its own user, since there are prompts and videos in it."""
+"""Who may read what a service writes: its own user, since there are prompts in it."""
 
 import os
 from contextlib import suppress

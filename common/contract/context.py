@@ -27,7 +27,7 @@ class JobContext(Protocol):
     ) -> None:
         """Say where the job is: ``step`` of ``steps`` are done in ``phase``.
 
-        A model that makes its video piece by piece also says how many pieces are finished.
+        A model that works piece by piece also says how many pieces are finished.
         """
 
     def preview(self, step: int, picture: "Callable[[], NDArray[np.uint8]]") -> None:

@@ -31,7 +31,7 @@ SaidPrompt = Annotated[
     Field(min_length=1, max_length=MAX_PROMPT_CHARS, json_schema_extra={"pattern": SAYS_SOMETHING}),
     BeforeValidator(_line_ends),
 ]
-"""One that makes a video."""
+"""One that says something."""
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 FrameCount = Annotated[int, Field(gt=0, le=100_000)]
 FrameRate = Annotated[float, Field(gt=0, le=240)]

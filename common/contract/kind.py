@@ -33,8 +33,11 @@ class PublishedFile:
 
     name: str
     media_type: str
+    noun: str = "file"
+    """For people: "MP4"."""
     route: str | None = None
-    """Below ``/jobs/{id}/``; None where no route of the core answers it."""
+    """Below ``/jobs/{id}/``; None where no route answers it. Of a kind's first it is ``download``.
+    """
     summary: str = ""
     """Of the route, in the description of the API."""
     description: str = ""
@@ -107,6 +110,10 @@ class Kind(Protocol):
     """Is stored with each job."""
     noun: str
     """What a job makes, for people: "video"."""
+    less: str
+    """What to ask for where memory is short: "a lower resolution or fewer frames"."""
+    sized_by: str
+    """The field of a request that decides most of the memory that a job needs."""
 
     request: type[WorkRequest]
     """The body of ``POST /generate``."""
@@ -131,6 +138,8 @@ class Kind(Protocol):
     files: tuple[PublishedFile, ...]
     routers: tuple[str, ...]
     """Addresses, ``module:NAME``, of FastAPI routers of its own, in the order of matching."""
+    routes: Mapping[str, str]
+    """Those of them that ``GET /`` names, and what they are for."""
     tags: tuple[Mapping[str, str], ...]
     """Of those routers, for the description of the API."""
     page: Path

@@ -31,7 +31,7 @@ class _Message(BaseModel):
 class Progress(_Message):
     """How far a job is. ``percent`` never goes back within one attempt; times are in seconds.
 
-    ``chunk`` of ``chunks`` pieces are finished, where a model makes its video piece by piece.
+    ``chunk`` of ``chunks`` pieces are finished, where a model works piece by piece.
     """
 
     phase: Phase | None = None

@@ -48,8 +48,8 @@ class ModelSpec:
     ``dry_run``. ``memory`` is that of weights that are not quantized; ``saved_bytes`` is what a
     scheme takes off them.
 
-    ``generate_batch`` denoises up to ``max_batch`` requests together that differ in words, seed
-    and picture alone; its products are drawn one after the other, each as ``generate``'s would be.
+    ``generate_batch`` makes up to ``max_batch`` requests together for which the kind's ``together``
+    has one answer; its products are drawn one after the other, each as ``generate``'s would be.
     """
 
     kind: Kind
@@ -68,4 +68,4 @@ class ModelSpec:
     max_batch: int = 1
     generate_batch: BatchFunction | None = None
     worth_fusing: Callable[[Any], bool] = lambda _request: True
-    """Whether one such clip leaves the GPU room for others; a large one does not."""
+    """Whether one such job leaves the GPU room for others; a large one does not."""

@@ -118,12 +118,12 @@ def way_out(settings: Settings, model_id: str) -> str:
     newest = next(iter(backups_in(settings.backups_of(model_id))), None)
     if newest is None:
         return (
-            "There is no backup. To begin with an empty table, to which the finished videos come "
+            "There is no backup. To begin with an empty table, to which finished jobs come "
             f"back: videosdgx restore {model_id} --empty. The damaged file is kept beside it."
         )
     return (
         f"The newest backup is {newest.path}, of {newest.made:%Y-%m-%d %H:%M} UTC. To put it back: "
-        f"videosdgx restore {model_id}. The damaged file is kept beside it. Videos made since come "
+        f"videosdgx restore {model_id}. The damaged file is kept beside it. Jobs made since come "
         f"back at the next start, or by: videosdgx recover {model_id}."
     )
 

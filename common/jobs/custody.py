@@ -17,16 +17,16 @@ class Files:
 
     state: JobState | None
     folder: str | None = None
-    """Where its video is, once it is completed."""
+    """Where its files are, once it is completed."""
 
     @property
     def needless(self) -> bool:
-        """Whether the job has ended without a video. An end is for good."""
+        """Whether the job has ended without a file. An end is for good."""
         return self.state in ENDED and self.folder is None
 
 
 class Custody(Protocol):
-    """A store that finished videos can be compared with, and brought back into."""
+    """A store that finished files can be compared with, and brought back into."""
 
     @property
     def model(self) -> str:

@@ -71,7 +71,7 @@ class JobRows:
     """Rows to jobs of one kind of work."""
 
     def __init__(self, kind: Kind) -> None:
-        self.kind = kind.name
+        self.kind, self.noun = kind.name, kind.noun
         self.record = _record_of(kind.resolved, kind.result)
         self._in_place = _IN_PLACE | {"resolved": kind.nothing}
 

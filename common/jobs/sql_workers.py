@@ -79,7 +79,7 @@ class SqlWorkers(SqlFusing):
             return self.release(job.id, job.token or "", alone=True)
         if job.attempts < max_attempts or job.state is JobState.CANCELLING:
             return self._move_held(Event.RELEASE, job.id, job.token or "")
-        return self.fail(job.id, job.token or "", worker_died(job, reason))
+        return self.fail(job.id, job.token or "", worker_died(job, reason, self._rows.noun))
 
     def has_work(self, worker: str) -> bool:
         # Two questions and not one with an "or" inside: each has an index of its own.

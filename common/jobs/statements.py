@@ -49,13 +49,13 @@ def kept(progress: Progress | None) -> dict[str, Any]:
     return {"progress": progress.model_copy(update={"preview": None}).model_dump_json()}
 
 
-def worker_died(job: Job, reason: str) -> ErrorBody:
+def worker_died(job: Job, reason: str, noun: str) -> ErrorBody:
     """Why a job is given up that keeps taking its worker down."""
     return ErrorBody(
         code="worker_died",
-        message=f"The worker stopped {job.attempts} times while making this video. "
+        message=f"The worker stopped {job.attempts} times while making this {noun}. "
         f"Last time: {reason}.",
-        hint="Ask for a smaller or shorter video; the service's log has the details.",
+        hint=f"Ask for a smaller or shorter {noun}; the service's log has the details.",
     )
 
 

@@ -46,6 +46,5 @@ def refuse_the_impossible(ticket: Ticket, most: int) -> None:
         raise NotEnoughMemory(
             f"This needs {in_gb(ticket.total_bytes)}, and this machine's pool has"
             f" {in_gb(most)} in all.",
-            hint="Ask for a lower resolution or fewer frames, or run a smaller checkpoint or"
-            " a smaller QUANTIZATION.",
+            hint="Ask for less, or run a smaller checkpoint or a smaller QUANTIZATION.",
         )

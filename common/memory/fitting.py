@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from common.base.errors import NotEnoughMemory
-from common.contract import Quantization, Resolved, Variant
+from common.contract import Kind, Quantization, Resolved, Variant
 from common.contract.compute_dtype import ComputeDtype
 from common.contract.variants import Checkpoint
 from common.memory.demand import Appraiser
@@ -21,6 +21,10 @@ class Fitting:
     variant: Variant
     capacity_bytes: int
 
+    @property
+    def _kind(self) -> Kind:
+        return self.appraiser.spec.kind
+
     def check(self, request: Resolved) -> None:
         """Refuse what no waiting would help.
 
@@ -34,7 +38,7 @@ class Fitting:
         raise NotEnoughMemory(
             f"This needs {in_gb(demand.total_bytes)} of memory ({weights} for the weights,"
             f" {running} to run), and this machine has {in_gb(self.capacity_bytes)} for all.",
-            param="resolution" if demand.loading_bytes <= self.capacity_bytes else None,
+            param=self._kind.sized_by if demand.loading_bytes <= self.capacity_bytes else None,
             hint=self._hint(request),
         )
 
@@ -51,7 +55,7 @@ class Fitting:
 
     def _smaller(self, request: Resolved) -> Iterator[str]:
         """Along each way to ask for less, the first that fits."""
-        for way in self.appraiser.spec.kind.smaller(self.variant, request):
+        for way in self._kind.smaller(self.variant, request):
             fitting = (words for words, smaller in way if self._fits(smaller))
             yield from islice(fitting, 1)
 

@@ -1,4 +1,4 @@
-"""Small pictures of videos that are being made: one file a job, gone when it ends."""
+"""Small pictures of what is being made: one file a job, gone when it ends."""
 
 import contextlib
 import os

@@ -5,7 +5,7 @@ and the table after that, and what goes is only what a record says may go, for g
 job that was removed, was cancelled or has failed, and an earlier attempt's of a job that is
 completed. None of that is ever taken back, so that no list can be too old for it.
 
-A finished video is never deleted for want of a row. What the table does not know is taken back
+Finished work is never deleted for want of a row. What the table does not know is taken back
 from its manifest, or set aside; each is looked at twice before.
 """
 
@@ -39,7 +39,7 @@ FORGOTTEN_AT_ONCE = 50_000
 
 @dataclass(frozen=True)
 class Swept:
-    """Finished videos without a row: how many got one back, and how many were set aside."""
+    """Finished work without a row: how many got one back, and how many were set aside."""
 
     taken_back: int = 0
     set_aside: int = 0
@@ -72,7 +72,7 @@ def share_identity(store: JobStore, storage: Storage, *, adopt: bool = False) ->
         raise OutputsMismatch(
             f"The outputs of {store.model} belong to another job database than this one.",
             hint="Set OUTPUTS_DIR and STATE_DIR (or DATABASE_URL) to what belongs together. To "
-            f"take these videos into this database: videosdgx recover {store.model} --adopt",
+            f"take these files into this database: videosdgx recover {store.model} --adopt",
         )
     identity = theirs or ours or token_hex(16)
     store.set_identity(identity)
@@ -102,7 +102,7 @@ class Verdict(Enum):
     UNKNOWN = auto()
     """Its job has no row."""
     ASTRAY = auto()
-    """Its job is completed, and neither this is its video nor where that should be."""
+    """Its job is completed, and neither these are its files nor where those should be."""
 
 
 @dataclass
@@ -130,9 +130,9 @@ class OutputSweep:
         self._put_aside(doubtful)
 
     def take_back(self, stop: threading.Event) -> int:
-        """Rows for the lost videos, in the order in which they were asked for; answers how many.
+        """Rows for the lost jobs, in the order in which they were asked for; answers how many.
 
-        Where a job has several, the newest is its video.
+        Where a job has several, the newest is its own.
         """
         newest: dict[str, str] = {}
         for _, name in sorted(self._lost, key=lambda lost: self.storage.published_at(lost[1])):
@@ -165,14 +165,14 @@ class OutputSweep:
         """Say what people should know of."""
         if taken_back:
             log.warning(
-                "%d finished videos were not in the job table, and are again. If the database was "
+                "%d finished jobs were not in the job table, and are again. If the database was "
                 "lost or an older one was put back, the jobs that were not finished are missing.",
                 taken_back,
             )
         if self.set_aside:
             log.warning(
                 "%d folders of the outputs belong to no job, and could not be taken back: their "
-                "videos are in %s there, and stay until somebody removes them.",
+                "files are in %s there, and stay until somebody removes them.",
                 self.set_aside,
                 self.storage.unclaimed.name,
             )
@@ -192,7 +192,7 @@ class OutputSweep:
             return Verdict.REMOVE
         if row.folder is None or row.folder == name:  # it may still be adopted, or is the one
             return Verdict.KEEP
-        # An earlier attempt's, unless the video itself was taken away from outside.
+        # An earlier attempt's, unless the files themselves were taken away from outside.
         return Verdict.REMOVE if self.storage.is_published(row.folder) else Verdict.ASTRAY
 
     def _put_aside(self, names: Sequence[str]) -> None:

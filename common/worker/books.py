@@ -47,7 +47,7 @@ class Books:
             return True
 
     def complete(self, running: RunningJob, result: JobResult) -> bool:
-        """Record a published video. False: cancelled or claimed anew meanwhile; it must go."""
+        """Record published files. False: cancelled or claimed anew meanwhile; it must go."""
         job_id, token = running.job.id, running.token
         return self._patiently(running, lambda: self.store.complete(job_id, token, result))
 

@@ -42,7 +42,7 @@ class Previews:
             return False
         try:
             self._files.write(self._job_id, picture())
-        except Exception as exc:  # whatever it is, the video does not need it
+        except Exception as exc:  # whatever it is, the job does not need it
             inside = None if isinstance(exc, OSError) else exc  # a disk says all in its own words
             reason = {"job_id": self._job_id, "reason": str(exc)}
             log.warning("no previews", exc_info=inside, extra=reason)

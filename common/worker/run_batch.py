@@ -150,7 +150,7 @@ class BatchRunner(JobRunner):
 
     def _blame(self, running: RunningJob, exc: Exception) -> bool:
         """Nobody knows whose fault it was: each is tried again, alone, and then it shows."""
-        error = as_error(exc, self.volumes.blamed)
+        error = as_error(exc, self.spec.kind, self.volumes.blamed)
         if isinstance(error, OutOfMemory):  # the estimate was wrong: it shall not be so twice
             loaded = self.loader.state is ModelState.LOADED
             self.seat.outgrew(running.job, running.batch_size, loaded=loaded)

@@ -206,7 +206,7 @@ class JobRunner:
 
     def _blame(self, running: RunningJob, exc: Exception) -> bool:
         """A job that alone fills a disk is tried again, but not for ever."""
-        error = as_error(exc, self.volumes.blamed)
+        error = as_error(exc, self.spec.kind, self.volumes.blamed)
         disk = isinstance(error, StorageUnavailable)
         log.error(
             "job failed",

@@ -57,7 +57,10 @@ class Output:
             table.add_column(name, no_wrap=True, overflow="ellipsis")
         for job in jobs:
             percent = f"{job['progress']['percent']:.0f}"
-            created, prompt = here(job["created_at"], "%m-%d %H:%M %Z"), job["resolved"]["prompt"]
+            created, prompt = (
+                here(job["created_at"], "%m-%d %H:%M %Z"),
+                job["resolved"].get("prompt", ""),
+            )
             cells = (job["id"], doing(job), percent, time_left(job), created, prompt)
             table.add_row(*(Text(_plain(cell)) for cell in cells))
         self.out.print(table)
@@ -113,17 +116,20 @@ def _facts(job: Json) -> list[tuple[str, Any]]:
 
 def _made(answer: Json) -> list[tuple[str, Any]]:
     made = answer["resolved"]
-    size = f"{made['width']}x{made['height']}, {made['num_frames']} frames at {made['fps']:g} fps"
-    sampling = f"{made['num_inference_steps']} steps, guidance {made['guidance_scale']:g}"
     changed = [
         ("adjusted", f"{one['field']}: {one['requested']} -> {one['resolved']} ({one['reason']})")
         for one in answer["adjustments"]
     ]
-    return [
-        ("prompt", made["prompt"]),
-        ("video", f"{size}, {sampling}, seed {made['seed']}"),
-        *changed,
-    ]
+    return [("prompt", made.get("prompt", "")), *_figures(made), *changed]
+
+
+def _figures(made: Json) -> list[tuple[str, Any]]:
+    """A video's in two lines; of what this program does not know, whatever is said."""
+    if "num_frames" not in made:
+        return [(name, made[name]) for name in made if name not in ("prompt", "options")]
+    size = f"{made['width']}x{made['height']}, {made['num_frames']} frames at {made['fps']:g} fps"
+    sampling = f"{made['num_inference_steps']} steps, guidance {made['guidance_scale']:g}"
+    return [("video", f"{size}, {sampling}, seed {made['seed']}")]
 
 
 def here(moment: str, form: str) -> str:

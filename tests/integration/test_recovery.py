@@ -67,7 +67,7 @@ def test_a_lost_database_is_made_again_from_the_videos(service: LiveService, how
     restart(service)
     jobs = assert_all_there(service, before)
     assert [job["requested"]["prompt"] for job in jobs] == ["bar 2", "bar 1", "bar 0"]
-    assert "3 finished videos were not in the job table" in service.log()
+    assert "3 finished jobs were not in the job table" in service.log()
     service.finish()
     service.stop()
     restart(service)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from common.base.errors import GenerationFailed, OutOfMemory
+from common.kinds.video import VIDEO_KIND
 from common.runtime.devices import memory_errors
 from common.runtime.out_of_memory import is_out_of_memory
 from common.worker.failure import as_error
@@ -44,14 +45,14 @@ def accelerator_error(code: int, text: str) -> torch.AcceleratorError:
 def test_every_way_of_saying_so(text: str):
     with pytest.raises(OutOfMemory), memory_errors():
         raise RuntimeError(text)
-    assert isinstance(as_error(RuntimeError(text)), OutOfMemory)
+    assert isinstance(as_error(RuntimeError(text), VIDEO_KIND), OutOfMemory)
 
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_what_is_something_else(text: str):
     with pytest.raises(RuntimeError), memory_errors():
         raise RuntimeError(text)
-    assert isinstance(as_error(RuntimeError(text)), GenerationFailed)
+    assert isinstance(as_error(RuntimeError(text), VIDEO_KIND), GenerationFailed)
 
 
 def test_the_code_of_an_accelerators_error_counts():

@@ -64,7 +64,7 @@ class Buckets:
 
     def _refusal(self, wait_seconds: int) -> RateLimited:
         error = RateLimited(
-            f"More than {self._size} requests for videos in a minute.",
+            f"More than {self._size} requests for jobs in a minute.",
             hint=f"Try again in {wait_seconds} s, or raise RATE_LIMIT_PER_MINUTE.",
         )
         allowance = Allowance(self._size, 0, wait_seconds)

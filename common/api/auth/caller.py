@@ -13,7 +13,7 @@ class Scope(StrEnum):
     """What a key or token is good for."""
 
     USER = "user"
-    """Make videos, and see and remove one's own."""
+    """Make jobs, and see and remove one's own."""
     ADMIN = "admin"
     """See and remove everybody's, load and unload the model, read the metrics."""
 

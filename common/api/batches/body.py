@@ -46,12 +46,12 @@ class BatchRequest(MayBeLeftOut):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests: Requests | None = Field(None, description="Whole requests, one a video.")
+    requests: Requests | None = Field(None, description="Whole requests, one a job.")
     request: dict[str, Any] | None = Field(
-        None, description="What all videos share, where `prompts` or `seeds` vary it."
+        None, description="What all jobs share, where `prompts` or `seeds` vary it."
     )
-    prompts: Prompts | None = Field(None, description="One video for each prompt and each seed.")
-    seeds: Seeds | None = Field(None, description="One video for each prompt and each seed.")
+    prompts: Prompts | None = Field(None, description="One job for each prompt and each seed.")
+    seeds: Seeds | None = Field(None, description="One job for each prompt and each seed.")
     name: str | None = Field(
         None, max_length=200, pattern=r"^[^\x00]*$", description="For people; need not be unique."
     )
@@ -73,7 +73,7 @@ class BatchRequest(MayBeLeftOut):
 
     @property
     def lengths(self) -> dict[str, int]:
-        """Of the lists that were sent; their product is how many videos are asked for."""
+        """Of the lists that were sent; their product is how many jobs are asked for."""
         lists = {"requests": self.requests, "prompts": self.prompts, "seeds": self.seeds}
         return {name: len(values) for name, values in lists.items() if values is not None}
 
@@ -109,11 +109,11 @@ def check_count(batch: BatchRequest, most: int) -> None:
     """Refuse a batch that is empty or too large. Raises Unresolvable."""
     lengths, count = batch.lengths, math.prod(batch.lengths.values())
     for name in (name for name, length in lengths.items() if not length):
-        raise Unresolvable(f"{name}: it is empty.", param=name, hint="Ask for one video or more.")
+        raise Unresolvable(f"{name}: it is empty.", param=name, hint="Ask for one job or more.")
     if count > most:
         first = next(iter(lengths))
         raise Unresolvable(
-            f"{first}: the batch asks for {count} videos; {most} are allowed.",
+            f"{first}: the batch asks for {count} jobs; {most} are allowed.",
             param=first,
             hint="Send several batches. MAX_BATCH_JOBS sets the limit.",
         )

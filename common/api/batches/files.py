@@ -1,4 +1,4 @@
-"""The finished videos of a batch: the list of them, and all of them as one ZIP."""
+"""What a batch has finished: the list of it, and all of it as one ZIP."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ MANIFEST_NAME = "manifest.json"
 
 
 class MissingView(BaseModel):
-    """A member without a video on disk."""
+    """A member without a file on disk."""
 
     index: int
     prompt: str
@@ -74,7 +74,7 @@ class Contents:
 
     @property
     def archive_name(self) -> FileName:
-        """As a video's name, of the batch."""
+        """As one file's name, of the batch."""
         batch = self.batch
         return name_of(batch.model, batch.name or "batch", batch.created_at, batch.id, "zip")
 
@@ -103,15 +103,15 @@ def check_finished(contents: Contents) -> None:
     if contents.clips:
         return
     if contents.view.counts.get(JobState.COMPLETED):
-        raise FileGone("The files are no longer on disk.", hint="Make the videos again.")
+        raise FileGone("The files are no longer on disk.", hint="Make them again.")
     raise BatchConflict(
-        f"The batch is {contents.view.state}: no video is finished.",
+        f"The batch is {contents.view.state}: no job is finished.",
         hint=f"GET {contents.view.links.self} says how far it is, and why.",
     )
 
 
 def manifest_of(contents: Contents, clips: Sequence[Clip]) -> ManifestView:
-    """The manifest of a batch, with these of its videos."""
+    """The manifest of a batch, with these of its files."""
     view, present = contents.view, {clip.index for clip in clips}
     missing = [
         MissingView.model_validate(member.model_dump(include=set(MissingView.model_fields)))
@@ -160,7 +160,7 @@ def _clip_view(kind: Kind, job: Job, index: int, name: str) -> ClipShown:
 
 
 def archive_of(contents: Contents, opened: ExitStack) -> ZipStream:
-    """The ZIP, uncompressed since MP4s are; made while it is read, and its length known before.
+    """The ZIP, not compressed as most files are already; made while it is read, its length known.
 
     Every file is open before the first byte is sent: one that is removed meanwhile is still whole.
     One that was removed before that is left out, and ``manifest.json`` says so.

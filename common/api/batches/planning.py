@@ -48,7 +48,7 @@ async def plan(request: Request, service: Service, body: BatchBody) -> list[Plan
     """Judge every request by itself, in order.
 
     Raises:
-        InvalidRequest: the picture or video that all share is wrong.
+        InvalidRequest: a file that all share is wrong.
     """
     shared = await _shared_uploads(request, service, body)
     fitting = await run_in_threadpool(service.fitting)
@@ -66,7 +66,7 @@ async def plan(request: Request, service: Service, body: BatchBody) -> list[Plan
 async def _shared_uploads(
     request: Request, service: Service, body: BatchBody
 ) -> tuple[Upload, ...]:
-    """Look at it once, not once for each video."""
+    """Look at it once, not once for each job."""
     if not body.files:
         return ()
     anything = Parsed(service.kind.request.model_validate({"prompt": "any"}), body.files)

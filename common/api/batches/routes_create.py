@@ -47,7 +47,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     status_code=202,
     response_model=BatchView,
     responses=_RESPONSES,
-    summary="Make many videos",
+    summary="Make many",
 )
 async def generate_batch(
     request: Request,
@@ -55,9 +55,9 @@ async def generate_batch(
     service: Annotated[Service, Depends(service_of)],
     once: OnceParam,
 ) -> Any:
-    """Queue many videos as one batch. Poll `GET /batches/{id}`, or watch its events.
+    """Queue many jobs as one batch. Poll `GET /batches/{id}`, or watch its events.
 
-    Send whole `requests`, or one `request` with `prompts` and `seeds`: one video for each prompt
+    Send whole `requests`, or one `request` with `prompts` and `seeds`: one job for each prompt
     with each seed. Every request is judged by itself. One that cannot be made becomes a member
     with an error and without a job, and the others are made; `strict` refuses the whole instead.
     A 202 means that the batch and all its jobs are on disk; else nothing was made.

@@ -54,9 +54,9 @@ class ArchiveResponse(Response):
             await answer(scope, receive, send)
 
 
-@router.get("/{batch_id}/manifest", responses=UNKNOWN, summary="List a batch's videos")
+@router.get("/{batch_id}/manifest", responses=UNKNOWN, summary="List what a batch has made")
 async def manifest(batch_id: str, service: ServiceParam) -> ManifestView:
-    """The finished videos with prompt, seed, parameters and checkpoint, and what is missing."""
+    """What is finished, with prompt, seed, parameters and checkpoint, and what is missing."""
     contents = await contents_of(service, batch_id)
     return manifest_of(contents, contents.clips)
 
@@ -65,10 +65,10 @@ async def manifest(batch_id: str, service: ServiceParam) -> ManifestView:
     "/{batch_id}/download",
     response_class=StreamingResponse,
     responses=_ZIP | UNKNOWN | CONFLICT,
-    summary="Download a batch's videos",
+    summary="Download what a batch has made",
 )
 async def download(batch_id: str, request: Request, service: ServiceParam) -> Response:
-    """A ZIP of the videos that are finished now, and `manifest.json`; its length is known before.
+    """A ZIP of the files that are finished now, and `manifest.json`; its length is known before.
 
     Two archives at once are sent to each caller.
     """

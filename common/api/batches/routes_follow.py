@@ -30,7 +30,7 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"model": ErrorView, "description": "The state of the batch does not allow it."}
 }
 _NO_ROOM: dict[int | str, dict[str, Any]] = {
-    410: {"model": ErrorView, "description": "What a video begins with is no longer on disk."},
+    410: {"model": ErrorView, "description": "What a job begins with is no longer on disk."},
     429: {"model": ErrorView, "description": "The queue has no room for all; nothing was made."},
 }
 
@@ -50,7 +50,7 @@ async def list_all(
 
 @router.get("/{batch_id}", responses=UNKNOWN, summary="Read a batch")
 async def read_one(batch_id: str, service: ServiceParam) -> BatchView:
-    """The batch, and every member: its job, its state, and why it has no video."""
+    """The batch, and every member: its job, its state, and why it has no file."""
     return await read_batch(service, batch_id)
 
 
@@ -90,7 +90,7 @@ async def watch_batch(
 
 @router.post("/{batch_id}/cancel", responses=UNKNOWN | CONFLICT, summary="Cancel a batch")
 async def cancel_batch(batch_id: str, service: ServiceParam) -> BatchView:
-    """Cancel all jobs that have not ended. Videos that are finished stay."""
+    """Cancel all jobs that have not ended. What is finished stays."""
     jobs = await service.queue.call(service.queue.store.cancel_batch, batch_id)
     for job in jobs:
         service.supervisor.cancel(job)

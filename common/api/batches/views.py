@@ -27,13 +27,13 @@ class BatchState(StrEnum):
     RUNNING = "running"
     """Some job has begun, and some has not ended."""
     COMPLETED = "completed"
-    """Every member has its video."""
+    """Every member has its file."""
     PARTIAL = "partial"
-    """Some members have their video, the others never will."""
+    """Some members have their file, the others never will."""
     FAILED = "failed"
-    """No member has a video."""
+    """No member has a file."""
     CANCELLED = "cancelled"
-    """No member has a video, since jobs were cancelled."""
+    """No member has a file, since jobs were cancelled."""
 
 
 class MemberLinks(BaseModel):
@@ -74,7 +74,7 @@ class BatchSummary(BaseModel):
 
     id: str
     model: str
-    checkpoint: str | None = Field(None, description="Makes its videos; a finished one names its.")
+    checkpoint: str | None = Field(None, description="Makes its jobs; a finished one names its.")
     stands_in_for: str | None = Field(None, description="The model that this checkpoint is not.")
     name: str | None
     state: BatchState
@@ -130,7 +130,7 @@ class BatchDryRunView(BaseModel):
     jobs: int
     refused: int
     seconds: float | None = Field(description="Sum. Null until a job has been measured here.")
-    video_seconds: float = Field(description="Sum: how long all videos play.")
+    video_seconds: float = Field(description="Sum: how long all that is made plays.")
     members: list[PlannedView]
 
 

@@ -136,7 +136,7 @@ class _Parts:
         if len(self._items) >= MOST_PARTS or len(self._files) > MOST_FILES:
             raise InvalidRequest(
                 f"The form has over {MOST_PARTS} fields or {MOST_FILES} files.",
-                hint="Send each field once, and one picture or video.",
+                hint="Send each field once, and no more files than fields for them.",
             )
 
     def _new_file(self, name: str) -> UploadFile:
@@ -154,7 +154,7 @@ class _Parts:
         if self._text_bytes > MOST_TEXT_BYTES:
             raise InvalidRequest(
                 f"The form's fields have over {MOST_TEXT_BYTES // 1024**2} MB of text.",
-                hint="Send pictures and videos as files, with a file name.",
+                hint="Send files as files, with a file name.",
             )
         self._text += data[start:end]
 

@@ -76,12 +76,12 @@ class Limits:
             {
                 Kind.JSON: Allowance(
                     json,
-                    f"Upload the picture as multipart/form-data, {larger} and MAX_JSON_MB.",
+                    f"Upload files as multipart/form-data, {larger} and MAX_JSON_MB.",
                     Purse("JSON", "MAX_JSON_MB", 3 * json, json),
                 ),
                 Kind.FORM: Allowance(
                     form,
-                    f"Send a smaller picture or video, {larger}.",
+                    f"Send smaller files, {larger}.",
                     Purse("uploads", "MAX_UPLOADS_MB", forms, min(form, forms)),
                 ),
             },

@@ -11,7 +11,7 @@ SWITCH_SECONDS = 0.001
 
 ENOUGH = 65_536
 KEPT = 200
-"""Of the limit, for everything but connections: databases, videos, uploads, the worker's pipes."""
+"""Of the limit, for everything but connections: databases, files, uploads, the worker's pipes."""
 
 _SELDOM = (
     "socket.accept() out of system resource",  # asyncio says it thousands of times a second

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 from common.base.errors.queue import Busy
 
 LOOKS_AT_ONCE = 3
-"""Pictures and videos that are decoded at once, to see what they are."""
+"""Uploads that are decoded at once, to see what they are."""
 LOOK_PATIENCE_SECONDS = 40.0
 """Longer than one of them may take."""
 

@@ -1,4 +1,4 @@
-"""``GET /jobs/{id}/preview``: what a video looks like while it is made."""
+"""``GET /jobs/{id}/preview``: what a job's product looks like while it is made."""
 
 from typing import Annotated, Any
 
@@ -37,7 +37,7 @@ def preview_view(job: JobView) -> PreviewView:
     "/{job_id}/preview",
     response_class=Response,
     responses=_RESPONSES,
-    summary="A look at a video that is being made",
+    summary="A look at what is being made",
 )
 async def preview(
     job_id: str,
@@ -46,7 +46,7 @@ async def preview(
         int | None, Query(description="Ignored: it is always the newest. For caches.")
     ] = None,
 ) -> Response:
-    """A small JPEG of the middle frame, rough, every `PREVIEW_EVERY` steps of a running job.
+    """A small JPEG, rough, every `PREVIEW_EVERY` steps of a running job.
 
     `progress.preview` names its step. It is gone when the job ends.
     """

@@ -47,7 +47,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     status_code=202,
     response_model=JobView,
     responses={200: {"model": DryRunView, "description": "`dry_run`: no job."}, **_ERRORS},
-    summary="Make a video",
+    summary="Make it",
 )
 async def generate(
     request: Request,
@@ -55,7 +55,7 @@ async def generate(
     service: Annotated[Service, Depends(service_of)],
     once: OnceParam,
 ) -> Any:
-    """Queue a video. The answer comes at once; poll `GET /jobs/{id}` until it is `completed`.
+    """Queue a job. The answer comes at once; poll `GET /jobs/{id}` until it is `completed`.
 
     Values inside the model's range are snapped to the nearest that it can make, and listed under
     `adjustments`; others are refused with the limit and the nearest legal value. A 202 means that

@@ -19,7 +19,7 @@ from common.api.routes.file_names import FileName
 from common.base.errors import FileGone, RangeNotSatisfiable
 
 _CACHE = "private, no-cache"
-"""Videos have owners, and can be deleted: kept by one browser only, and asked about each time."""
+"""Files have owners, and can be deleted: kept by one browser only, and asked about each time."""
 _RANGE = re.compile(r"(\d{1,18})-(\d{0,18})|-(\d{1,18})")
 _UNIT = "bytes="
 
@@ -40,7 +40,7 @@ async def kept_file(
     try:
         found = await run_in_threadpool(path.stat)
     except FileNotFoundError as exc:
-        raise FileGone("The file is no longer on disk.", hint="Make the video again.") from exc
+        raise FileGone("The file is no longer on disk.", hint="Make it again.") from exc
     said = {**(headers or {}), **_validators(found), "Cache-Control": _CACHE}
     if name is not None:
         said["Content-Disposition"] = name.attachment

@@ -16,6 +16,8 @@ from common.api.routes.metrics import as_prometheus, scraped, wants_prometheus
 from common.api.service import Service, service_of
 from common.api.ui.playground import PAGE
 from common.base.errors import VideosDGXError
+from common.contract import Kind
+from common.contract.kind import main_file
 from common.contract.messages import ModelState
 from common.jobs.estimates.views import EtaErrors
 from common.jobs.model import Job, Statistics
@@ -105,17 +107,21 @@ async def root(service: ServiceParam, accept: Annotated[str, Header()] = "*/*") 
         title=service.spec.title,
         checkpoint=service.variant.name,
         stands_in_for=service.variant.stands_in_for,
-        routes={
-            "POST /generate": "make a video",
-            "POST /generate/batch": "make many videos",
-            "GET /jobs/{id}": "follow a job",
-            "GET /jobs/{id}/download": "fetch the MP4",
-            "POST /v1/videos": "the same for clients of OpenAI's Videos API",
-            "GET /info": "the model, its limits and defaults",
-            "GET /ui": "the page for people",
-            "GET /docs": "every route, to try in the browser",
-        },
+        routes=_routes(service.kind),
     )
+
+
+def _routes(kind: Kind) -> dict[str, str]:
+    return {
+        "POST /generate": f"make a {kind.noun}",
+        "POST /generate/batch": f"make many {kind.noun}s",
+        "GET /jobs/{id}": "follow a job",
+        "GET /jobs/{id}/download": f"fetch the {main_file(kind).noun}",
+        **kind.routes,
+        "GET /info": "the model, its limits and defaults",
+        "GET /ui": "the page for people",
+        "GET /docs": "every route, to try in the browser",
+    }
 
 
 @router.get("/health", tags=["Service"], summary="Is the process alive?")

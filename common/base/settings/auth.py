@@ -28,7 +28,7 @@ class AuthSettings(BaseSettings):
     session_days: float = Field(7, gt=0)
     """A browser that has shown its key need not do so again for so many days."""
     rate_limit_per_minute: int = Field(0, ge=0)
-    """Requests for videos that one caller may send in a minute; the next gets 429. 0: no limit."""
+    """Requests for jobs that one caller may send in a minute; the next gets 429. 0: no limit."""
     max_jobs_per_key: int = Field(0, ge=0)
     """Unfinished jobs that one caller may have; the next gets 429. 0: MAX_QUEUE alone counts."""
     metrics_open: bool = False

@@ -61,7 +61,7 @@ class Settings(
     models_dir: Path = Path("models")
     """Checkpoints, in the layout of the Hugging Face hub's cache."""
     outputs_dir: Path = Path("outputs")
-    """Finished videos, one folder a service."""
+    """Finished work, one folder a service."""
     state_dir: Path = Path("state")
     """Job databases, uploads and locks, one folder a service. Local disk, not NFS."""
     database_url: str | None = None
@@ -162,7 +162,7 @@ class Settings(
     """json for machines, text for people."""
 
     def outputs_of(self, model_id: str) -> Path:
-        """The folder of one service's videos."""
+        """The folder of one service's finished work."""
         return self.outputs_dir / model_id
 
     def state_of(self, model_id: str) -> Path:

@@ -5,6 +5,7 @@ from common.contract import PublishedFile
 VIDEO = PublishedFile(
     name="video.mp4",
     media_type="video/mp4",
+    noun="MP4",
     route="download",
     summary="Download the video",
     description="The MP4. `Range` works, so players can seek and downloads can go on.",

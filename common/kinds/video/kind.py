@@ -21,6 +21,8 @@ class VideoKind(Kind):
 
     name = "video"
     noun = "video"
+    less = "a lower resolution or fewer frames"
+    sized_by = "resolution"
 
     request = GenerateRequest
     inline = frozenset({"image"})
@@ -74,6 +76,7 @@ class VideoKind(Kind):
         *(f"{_OPENAI}.{name}:router" for name in ("routes_content", "routes_models")),
     )
     """/v1/videos/sync is no video's id."""
+    routes: Mapping[str, str] = {"POST /v1/videos": "the same for clients of OpenAI's Videos API"}
     tags: tuple[Mapping[str, str], ...] = (
         {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
     )

@@ -33,7 +33,7 @@ class Files:
     discard: Callable[[str], None] = lambda _job_id: None
     """Removes what a job without a result has left."""
     is_finished: Callable[[str], bool] = lambda _job_id: False
-    """Whether a job's video is published, and only its record is missing."""
+    """Whether a job's files are published, and only its record is missing."""
     unwell: Callable[[], Awaitable[StorageUnavailable | None]] = _well
     """What is wrong with the volumes now."""
 
@@ -78,7 +78,7 @@ async def take_back(
 ) -> None:
     """Queue it again, or fail it when it is to blame for the last time; see ``Verdict.blame``.
 
-    A job whose video is published has no part in how its worker ended.
+    A job whose files are published has no part in how its worker ended.
     """
     if verdict.blame and not await asyncio.to_thread(files.is_finished, job.id):
         state = await queue.call(queue.store.expel, job, verdict.reason, settings.max_attempts)
