@@ -47,6 +47,28 @@ def _without_docs(line: str) -> str:
     return "" if re.search(r'"""|``|#', line) else line
 
 
+WORDS_OF_VIDEOS = re.compile("num_frames|fps|VideoClip|thumbnail|spritesheet")
+ROOMS_OF_VIDEOS = ("kinds/video", "media", "runtime")
+
+
+def test_the_core_names_no_kind():
+    """What a kind of work is, the kind says; ``runtime`` is what models of videos stand on."""
+    rooms = [ROOT / "common" / room for room in ROOMS_OF_VIDEOS]
+    core = [
+        path
+        for path in sorted((ROOT / "common").rglob("*.py"))
+        if not any(path.is_relative_to(room) for room in rooms)
+    ]
+    named = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in core
+        for line in path.read_text().splitlines()
+        if WORDS_OF_VIDEOS.search(line) or "common.kinds" in line
+    ]
+    assert len(core) > 150
+    assert named == []
+
+
 def test_tests_use_no_mocks_and_no_sleeps():
     allowed = {"tests/live.py"}  # its bounded poll is the one place where tests wait
     forbidden = re.compile(r"MagicMock|mock\.patch|from unittest import mock|time\.sleep\(")

@@ -27,7 +27,7 @@ from tests.kinds.text.kind import TEXT_KIND
 from tests.kinds.text.requests import ResolvedText
 from tests.kinds.text.variants import Capability, Defaults, Limits, TextVariant
 
-BYTES_PER_WORD = 1024
+BYTES_PER_WORD = 64 * 1024
 Vocabulary = Sequence[str]
 
 
