@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from common.base.errors import VideosDGXError
 from common.base.privacy import keep_private
 from common.base.settings import load_settings
+from common.contract import ModelSpec
 from common.contract.finding import load_spec
 from common.jobs.opening import open_store
 from common.publishing.storage import Storage
@@ -28,8 +29,18 @@ def recover_all(models: Sequence[str], *, adopt: bool) -> dict[str, Swept]:
         raise CliError(exc.body.message, status=REFUSED, **details) from exc
 
 
+def _spec(model_id: str) -> ModelSpec:
+    """Of a folder here, or on PYTHONPATH: what its files are is for its kind of work to say."""
+    try:
+        return load_spec(spec_address(model_id))
+    except ModuleNotFoundError as exc:
+        known = ", ".join(MODELS)
+        hint = f"There are: {known}."
+        raise CliError(f"There is no service {model_id}.", status=REFUSED, hint=hint) from exc
+
+
 def _recover(model_id: str, *, adopt: bool) -> Swept:
-    spec = load_spec(spec_address(model_id))
+    spec = _spec(model_id)
     settings = load_settings(model_id)
     keep_private()
     with locked(settings, model_id):

@@ -60,7 +60,7 @@ def say(service: LiveService, command: str) -> subprocess.CompletedProcess[str]:
     environment = {name: str(service.settings[name]) for name in names}
     return subprocess.run(
         [sys.executable, "-m", "scripts.cli", *arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **environment},
         cwd=service.folder,
         text=True,
         capture_output=True,
