@@ -131,7 +131,7 @@ def test_a_body_over_the_limit_is_413(magi1: LiveService, tmp_path: Path):
     path.write_bytes(path.read_bytes() + bytes(2200 * KILO))
     answer = post(magi1, path)
     assert answer.status_code == 413
-    assert "video" in error_of(answer)["hint"]
+    assert "MAX_BODY_MB" in error_of(answer)["hint"]
 
 
 def test_what_is_no_video(magi1: LiveService, tmp_path: Path):
