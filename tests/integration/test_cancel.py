@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +129,24 @@ def test_a_video_published_while_its_job_was_cancelled_goes_with_it(
     published = publish_for(service, job_id)
     worker = service.worker_pid()
     assert worker is not None
-    os.kill(worker, signal.SIGSTOP)
+    wait_until(lambda: stopped_outside_the_database(service, worker), what="the worker is stopped")
     cancelling(service, job_id)
     os.kill(worker, signal.SIGKILL)
     is_cancelled(service, job_id)
     assert not published.exists()
+
+
+def stopped_outside_the_database(service: LiveService, worker: int) -> bool:
+    """Stop a worker; it runs on where it was stopped while it held the database's lock."""
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        with closing(sqlite3.connect(service.database, timeout=0.1)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+    except sqlite3.OperationalError:
+        os.kill(worker, signal.SIGCONT)
+        return False
+    return True
 
 
 def publish_for(service: LiveService, job_id: str) -> Path:
