@@ -79,7 +79,7 @@ def _serve(address: str) -> None:
     choose_variant(spec, settings.checkpoint)  # a wrong setting stops us here, not at the first job
     authenticator = open_authenticator(settings)
     check_exposure(settings, authenticator)
-    access = open_access(settings, spec.id, authenticator)
+    access = open_access(settings, spec, authenticator)
     open_signer(settings)  # likewise
     if settings.otel_exporter_otlp_endpoint:
         check_installed()
@@ -88,7 +88,7 @@ def _serve(address: str) -> None:
         close_to_others(*settings.folders_of(spec.id))
         mark_volumes(settings, spec.id)
         make_service = partial(build_service, address, spec, settings, name=name)
-        app = create_app(spec, Limits.of(settings), make_service, access)
+        app = create_app(spec, Limits.of(settings, spec.kind), make_service, access)
         open_server(app, settings, settings.port or spec.port).run()
 
 

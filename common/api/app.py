@@ -21,7 +21,7 @@ from common.api.door import error_handlers, headers
 from common.api.door.head import HeadAsGet
 from common.api.door.http_meter import HttpMeter
 from common.api.door.limits import BodyLimit, Limits
-from common.api.door.openapi import describe_options
+from common.api.door.openapi import describe_once, describe_options
 from common.api.door.places import Places
 from common.api.door.request_spans import RequestSpans
 from common.api.door.turns import (
@@ -104,6 +104,7 @@ def create_app(
     app.add_middleware(BodyLimit, limits=limits)
     describe_kind(app, spec.kind)
     describe_options(app, spec)
+    describe_once(app)
     auth.install(app, access)
     auth_openapi.install(app, access)
     app.add_middleware(HttpMeter)

@@ -5,7 +5,7 @@ and no kind. A model's SPEC names its kind. Parts that only one process needs ar
 are asked for: the worker never reads requests, the API process never encodes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +77,8 @@ class Intake(Protocol):
     ) -> Callable[[], tuple[Upload, ...]] | None:
         """How to look at the uploads of a request; None where it has none. Blocks when called.
 
+        ``request`` is None for files that several requests share.
+
         Raises:
             InvalidRequest: they do not go together; when called, one is not what it should be.
         """
@@ -117,8 +119,6 @@ class Kind(Protocol):
 
     request: type[WorkRequest]
     """The body of ``POST /generate``."""
-    inline: frozenset[str]
-    """Fields of it that hold a whole file, which no record repeats."""
     uploads: Mapping[str, str]
     """Files that a form may bring beside the fields, and what they are, for the description."""
     option_bodies: frozenset[str]
@@ -140,6 +140,8 @@ class Kind(Protocol):
     """Addresses, ``module:NAME``, of FastAPI routers of its own, in the order of matching."""
     routes: Mapping[str, str]
     """Those of them that ``GET /`` names, and what they are for."""
+    creating: tuple[str, ...]
+    """Regular expressions of their paths that make jobs, by POST: the rate limit counts them."""
     tags: tuple[Mapping[str, str], ...]
     """Of those routers, for the description of the API."""
     page: Path
@@ -157,7 +159,7 @@ class Kind(Protocol):
     def publisher(self, settings: Settings) -> Publisher:
         """For the worker."""
 
-    def usual(self, variant: Any) -> Sequence[Any]:
+    def usual(self, variant: Any) -> Iterator[Any]:
         """Jobs that say nothing, the plain one first: what a service must have memory for."""
 
     def shape(self, request: Any) -> str:
@@ -180,4 +182,4 @@ def main_file(kind: Kind) -> PublishedFile:
 
 def plain(kind: Kind, variant: Variant) -> Any:
     """The job that says nothing at all."""
-    return kind.usual(variant)[0]
+    return next(kind.usual(variant))

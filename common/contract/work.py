@@ -17,10 +17,17 @@ from common.contract.left_out import MayBeLeftOut
 class WorkRequest(MayBeLeftOut):
     """The body of ``POST /generate``. A kind declares all of its fields, these among them."""
 
+    inline: ClassVar[frozenset[str]] = frozenset()
+    """Those that hold a whole file, which no record repeats."""
+
     if TYPE_CHECKING:  # declared here they would come first, in the description and in errors
         webhook_url: HttpUrl | None
         priority: Priority
         dry_run: bool
+
+    def recorded(self, **which: Any) -> dict[str, Any]:
+        """Its fields as JSON, ``which`` of them as ``model_dump`` has it; no file among them."""
+        return self.model_dump(mode="json", exclude=set(self.inline), **which)
 
 
 class Resolved(BaseModel):

@@ -89,9 +89,8 @@ class Arbiter:
         used = self._used_bytes()
         ticket = ask.ticket(used, started)
         try:
-            refuse_the_impossible(
-                ticket, capacity_bytes(self._probe.read().total_bytes, self._rules)
-            )
+            most = capacity_bytes(self._probe.read().total_bytes, self._rules)
+            refuse_the_impossible(ticket, most, ask.less)
             self._wait(partial(self._write, ticket=ticket, used_bytes=used), on_wait)
             self._wait(self._granted, on_wait)
         except BaseException:

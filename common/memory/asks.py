@@ -26,6 +26,8 @@ class Ask:
     run_bytes: int = 0
     """Of these, what goes again with the job."""
     seconds: float | None = None
+    less: str = "less"
+    """What to ask for where this can never be had."""
 
     def ticket(self, used_bytes: int, now: float) -> Ticket:
         """Of a worker that holds ``used_bytes``."""
@@ -40,11 +42,11 @@ class Ask:
         )
 
 
-def refuse_the_impossible(ticket: Ticket, most: int) -> None:
+def refuse_the_impossible(ticket: Ticket, most: int, less: str) -> None:
     """``most``: what one job could ever get here. Raises NotEnoughMemory."""
     if ticket.total_bytes > most:
         raise NotEnoughMemory(
             f"This needs {in_gb(ticket.total_bytes)}, and this machine's pool has"
             f" {in_gb(most)} in all.",
-            hint="Ask for less, or run a smaller checkpoint or a smaller QUANTIZATION.",
+            hint=f"Ask for {less}, or run a smaller checkpoint or a smaller QUANTIZATION.",
         )

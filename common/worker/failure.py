@@ -35,7 +35,9 @@ def as_error(
     if isinstance(exc, OSError) and (fault := blamed(exc)) is not None:
         return fault
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull("A disk filled up during the job.", hint="Free space, then try again.")
+        return StorageFull(
+            f"A disk filled up while the {kind.noun} was made.", hint="Free space, then try again."
+        )
     return GenerationFailed(
         "Something went wrong inside the model.",
         hint="The service's log has the details under this job's id.",

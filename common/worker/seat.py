@@ -57,6 +57,7 @@ class Seat:
             more_bytes=demand.run_bytes if loaded else demand.total_bytes,
             run_bytes=demand.run_bytes,
             seconds=demand.seconds,
+            less=self.appraiser.spec.kind.less,
         )
         with self._asked(ask, on_wait):
             yield demand

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts.services import MODELS
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("common", "ltx2", "magi1", "wan21", "waver", "scripts", "tests")
+PACKAGES = ("common", *MODELS, "scripts", "tests")
 Texts = Mapping[str, str]
 """Python by the dotted name of its module; a package's is that of its ``__init__``."""
 

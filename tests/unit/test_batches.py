@@ -70,7 +70,7 @@ def test_a_batch_is_asked_for_in_one_way(body: dict[str, Any]):
 )
 def test_too_many_or_none_names_the_list_and_the_way_out(body: dict[str, Any], param: str):
     with pytest.raises(InvalidRequest) as refusal:
-        check_count(BatchRequest.model_validate(body), 10)
+        check_count(BatchRequest.model_validate(body), 10, "video")
     assert refusal.value.body.param == param
     assert refusal.value.body.hint
 
@@ -78,7 +78,7 @@ def test_too_many_or_none_names_the_list_and_the_way_out(body: dict[str, Any], p
 def test_a_huge_product_is_counted_and_not_made():
     body = BatchRequest(prompts=["a"] * 10**5, seeds=[1] * 10**5)
     with pytest.raises(InvalidRequest, match="10000000000"):
-        check_count(body, 100)
+        check_count(body, 100, "video")
 
 
 def test_broken_json_is_a_client_error():

@@ -27,7 +27,7 @@ from tests.contract.test_store import new_job
 def body(content: bytes | None = None, remix_of: str | None = None, **fields: Any) -> Body:
     picture = Picture("a.png", 1, 1)
     uploads = (Upload(BytesIO(content), picture, "png"),) if content else ()
-    return Body(GenerateRequest(prompt="x", **fields), uploads, VIDEO_KIND.inline, remix_of)
+    return Body(GenerateRequest(prompt="x", **fields), uploads, remix_of)
 
 
 def test_while_one_is_answered_the_other_is_told_to_come_back(tmp_path: Path):

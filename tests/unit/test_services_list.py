@@ -51,9 +51,14 @@ def run(tree: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
 
 
+def make(tree: Path, *asked: str) -> "subprocess.CompletedProcess[str]":
+    """Where tests run below make, it would name its folder in the output."""
+    return run(tree, "make", "--no-print-directory", *asked)
+
+
 def make_services(tree: Path) -> "subprocess.CompletedProcess[str]":
     """With Python alone: -S leaves every installed package out."""
-    return run(tree, "make", "--no-print-directory", "services", f"PYTHON={sys.executable} -S")
+    return make(tree, "services", f"PYTHON={sys.executable} -S")
 
 
 def read(tree: Path, name: str) -> Any:
@@ -128,7 +133,7 @@ def test_it_is_found_where_nothing_is_written(tree: Path):
     wanted = dict(PORTS) | {"fifth": 8005}
     shell = run(tree, "bash", "-c", "source scripts/lib.sh; services").stdout
     assert shell.splitlines() == [f"{name} {port}" for name, port in wanted.items()]
-    shown = run(tree, "make", "--eval", "show: ; @echo $(MODELS)", "show").stdout
+    shown = make(tree, "--eval", "show: ; @echo $(MODELS)", "show").stdout
     assert shown.split() == sorted(wanted)
     packages = tomllib.loads((tree / "pyproject.toml").read_text())["tool"]["setuptools"][
         "packages"

@@ -18,11 +18,13 @@ from common.api.auth.buckets import Buckets
 from common.api.auth.caller import NOBODY, Caller
 from common.api.auth.failures import Failures
 from common.api.door.callers import address
+from common.api.door.creating import creating_paths
 from common.api.door.error_handlers import refusal
 from common.api.routes.views import ErrorView
 from common.base.errors import VideosDGXError
 from common.base.errors.access import CrossOrigin, InvalidHost, Unauthenticated
 from common.base.settings import Settings
+from common.contract import ModelSpec
 
 COOKIE = "videosdgx_session"
 HEALTH = "/health"
@@ -31,8 +33,6 @@ METRICS = "/metrics"
 _OPEN = {
     *("/", HEALTH, "/ui", "/auth/session", "/docs", "/openapi.json"),
 }
-_CREATING = re.compile(r"/generate(/.*)?|/batches/[^/]+/retry|/v1/videos(/sync|/[^/]+/remix)?")
-"""What costs the GPU something, by POST. A path that is missing here is only not counted."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _EXPOSED = ("Location", "Retry-After", "RateLimit", "RateLimit-Policy", "Content-Disposition")
 
@@ -50,6 +50,8 @@ class Access:
     authenticator: Authenticator
     hosts: frozenset[str]
     failures: Failures
+    creating: re.Pattern[str]
+    """Paths that make jobs, by POST: what costs the GPU something."""
     origins: frozenset[str] = frozenset()
     buckets: Buckets | None = None
     metrics_open: bool = False
@@ -60,15 +62,16 @@ class Access:
         return path in _OPEN or path.startswith(("/ui/", "/docs/")) or metrics
 
 
-def open_access(settings: Settings, service_name: str, authenticator: Authenticator) -> Access:
+def open_access(settings: Settings, spec: ModelSpec, authenticator: Authenticator) -> Access:
     """As the settings say; a service also answers to its own name, as containers call it."""
     limit = settings.rate_limit_per_minute
     return Access(
         authenticator=authenticator,
-        failures=Failures(service_name),
-        hosts=_listed(settings.allowed_hosts) | {service_name} | _address(settings.host),
+        failures=Failures(spec.id),
+        hosts=_listed(settings.allowed_hosts) | {spec.id} | _address(settings.host),
         origins=_listed(settings.cors_origins or ""),
-        buckets=Buckets(limit) if limit else None,
+        creating=creating_paths(spec.kind),
+        buckets=Buckets(limit, f"{spec.kind.noun}s") if limit else None,
         metrics_open=settings.metrics_open,
     )
 
@@ -149,7 +152,7 @@ class Door:
         _check_origin(request, credentials, self._access.origins)
         caller = self._caller(request, credentials)
         buckets = self._access.buckets
-        creates = request.method == "POST" and _CREATING.fullmatch(_path(request))
+        creates = request.method == "POST" and self._access.creating.fullmatch(_path(request))
         return caller, buckets.take(caller.name).headers if buckets and creates else {}
 
     def _caller(self, request: Request, credentials: Credentials) -> Caller:

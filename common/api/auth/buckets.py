@@ -38,8 +38,15 @@ class Allowance:
 class Buckets:
     """``per_minute`` requests for each name. Seconds of a monotonic clock."""
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        per_minute: int,
+        things: str = "jobs",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``things`` are what is asked for, in the words of a refusal."""
         self._size = per_minute
+        self._things = things
         self._pace = per_minute / WINDOW_SECONDS
         self._clock = clock
         self._full_at: dict[str, float] = {}
@@ -64,7 +71,7 @@ class Buckets:
 
     def _refusal(self, wait_seconds: int) -> RateLimited:
         error = RateLimited(
-            f"More than {self._size} requests for jobs in a minute.",
+            f"More than {self._size} requests for {self._things} in a minute.",
             hint=f"Try again in {wait_seconds} s, or raise RATE_LIMIT_PER_MINUTE.",
         )
         allowance = Allowance(self._size, 0, wait_seconds)

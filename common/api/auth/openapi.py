@@ -1,6 +1,7 @@
 """What the OpenAPI document says of keys: the schemes, and which routes need one."""
 
 import copy
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,13 +30,17 @@ def install(app: FastAPI, access: Access) -> None:
     """Let the document of an application say it, as long as a key is needed at all."""
     plain = app.openapi
 
-    def openapi() -> dict[str, Any]:
-        document = copy.deepcopy(plain())  # FastAPI keeps its own
+    @functools.cache
+    def described(*, required: bool) -> dict[str, Any]:
+        document = copy.deepcopy(plain())  # the other one is of before there was a key
         document.setdefault("components", {})["securitySchemes"] = _SCHEMES
-        if access.authenticator.required:
+        if required:
             for path, operation in _operations(document):
                 _secure(path, operation, access)
         return document
+
+    def openapi() -> dict[str, Any]:
+        return described(required=access.authenticator.required)
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
 

@@ -105,15 +105,15 @@ class BatchBody:
     files: Mapping[str, UploadFile]
 
 
-def check_count(batch: BatchRequest, most: int) -> None:
+def check_count(batch: BatchRequest, most: int, noun: str) -> None:
     """Refuse a batch that is empty or too large. Raises Unresolvable."""
     lengths, count = batch.lengths, math.prod(batch.lengths.values())
     for name in (name for name, length in lengths.items() if not length):
-        raise Unresolvable(f"{name}: it is empty.", param=name, hint="Ask for one job or more.")
+        raise Unresolvable(f"{name}: it is empty.", param=name, hint=f"Ask for one {noun} or more.")
     if count > most:
         first = next(iter(lengths))
         raise Unresolvable(
-            f"{first}: the batch asks for {count} jobs; {most} are allowed.",
+            f"{first}: the batch asks for {count} {noun}s; {most} are allowed.",
             param=first,
             hint="Send several batches. MAX_BATCH_JOBS sets the limit.",
         )

@@ -93,7 +93,7 @@ def batch_with_jobs(store: JobStore, batch_id: str) -> tuple[Batch, list[Job]]:
     return store.batch(batch_id), store.batch_jobs(batch_id)
 
 
-def check_finished(contents: Contents) -> None:
+def check_finished(contents: Contents, noun: str) -> None:
     """Refuse to send an empty archive.
 
     Raises:
@@ -103,9 +103,9 @@ def check_finished(contents: Contents) -> None:
     if contents.clips:
         return
     if contents.view.counts.get(JobState.COMPLETED):
-        raise FileGone("The files are no longer on disk.", hint="Make them again.")
+        raise FileGone("The files are no longer on disk.", hint=f"Make the {noun}s again.")
     raise BatchConflict(
-        f"The batch is {contents.view.state}: no job is finished.",
+        f"The batch is {contents.view.state}: no {noun} is finished.",
         hint=f"GET {contents.view.links.self} says how far it is, and why.",
     )
 

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from common.api.batches.body import BatchBody, Wish
-from common.api.bodies.body import Body, Parsed, checked_body
+from common.api.bodies.body import Body, Parsed, checked_body, looked_at
 from common.api.bodies.validated import validated
 from common.api.service import Service
 from common.base.errors import (
@@ -66,11 +66,8 @@ async def plan(request: Request, service: Service, body: BatchBody) -> list[Plan
 async def _shared_uploads(
     request: Request, service: Service, body: BatchBody
 ) -> tuple[Upload, ...]:
-    """Look at it once, not once for each job."""
-    if not body.files:
-        return ()
-    anything = Parsed(service.kind.request.model_validate({"prompt": "any"}), body.files)
-    return (await checked_body(request, anything, service, token_hex(16))).uploads
+    """Look at them once, not once for each request."""
+    return await looked_at(request, service.intake.look(None, body.files, token_hex(16)))
 
 
 async def _candidate(
@@ -83,13 +80,13 @@ async def _candidate(
     else:
         _check_alone(kind, wanted)
         check_webhook(wanted.webhook_url, service.settings)
-        body = Body(wanted, tuple(_named(one, job_id) for one in shared), kind.inline)
+        body = Body(wanted, tuple(_named(one, job_id) for one in shared))
     return Candidate(job_id, body, await service.intake.resolve(wanted, body.media))
 
 
 def _check_alone(kind: Kind, wanted: Any) -> None:
     """Whether a request leaves its beginning to the batch. Raises InvalidRequest."""
-    for name in sorted(kind.inline):
+    for name in sorted(wanted.inline):
         if getattr(wanted, name) is not None:
             raise InvalidRequest(
                 f"{name}: the batch has an upload for all of its {kind.noun}s already.",

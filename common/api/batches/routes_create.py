@@ -63,7 +63,7 @@ async def generate_batch(
     A 202 means that the batch and all its jobs are on disk; else nothing was made.
     """
     async with read_body(request, batch_reader_of(service.kind)) as body:
-        check_count(body.batch, service.settings.max_batch_jobs)
+        check_count(body.batch, service.settings.max_batch_jobs, service.kind.noun)
         planned = await plan(request, service, body)
         if body.batch.dry_run:
             return _json(await _dry_run(service, planned), 200)

@@ -73,7 +73,7 @@ async def download(batch_id: str, request: Request, service: ServiceParam) -> Re
     Two archives at once are sent to each caller.
     """
     contents = await contents_of(service, batch_id)
-    check_finished(contents)
+    check_finished(contents, service.kind.noun)
     places = request.app.state.archives
     assert isinstance(places, Places)  # noqa: S101  # set by create_app
     return ArchiveResponse(contents, places.place(who(request.scope)))

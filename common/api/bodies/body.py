@@ -16,9 +16,8 @@ from common.api.bodies.forms import check_files, form_of, json_object
 from common.api.bodies.json_text import json_of
 from common.api.bodies.multipart import read_form
 from common.api.bodies.validated import validated
-from common.api.door import limits
 from common.api.door.callers import who
-from common.api.door.limits import incoming_of
+from common.api.door.limits import Large, incoming_of
 from common.api.door.turns import Turns
 from common.api.service import Service
 from common.base.errors import UnsupportedMediaType
@@ -34,8 +33,6 @@ class Body:
 
     request: WorkRequest
     uploads: tuple[Upload, ...] = ()
-    inline: frozenset[str] = frozenset()
-    """Fields that hold a whole file."""
     remix_of: str | None = None
     """The job whose prompt was changed to make this one."""
 
@@ -46,7 +43,7 @@ class Body:
 
     def as_requested(self) -> dict[str, Any]:
         """What was sent, for the record; an upload by its size and format only."""
-        sent = self.request.model_dump(mode="json", exclude_unset=True, exclude=set(self.inline))
+        sent = self.request.recorded(exclude_unset=True)
         sent |= {upload.media.field: upload.summary for upload in self.uploads}
         if self.remix_of:
             sent["remix_of"] = self.remix_of
@@ -82,10 +79,10 @@ async def read_body(request: Request, reader: Reader[T]) -> AsyncIterator[T]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        text = await _large(request, limits.Kind.JSON).body()
+        text = await _large(request, Large.JSON).body()
         yield await aside(len(text), reader.from_json, text)
     elif kind == "multipart/form-data":
-        async with read_form(_large(request, limits.Kind.FORM)) as form:
+        async with read_form(_large(request, Large.FORM)) as form:
             size = sum(len(text) for text in form.values() if isinstance(text, str))
             yield await aside(size, reader.from_form, form)
     else:
@@ -95,7 +92,7 @@ async def read_body(request: Request, reader: Reader[T]) -> AsyncIterator[T]:
         )
 
 
-def _large(request: Request, kind: limits.Kind) -> Request:
+def _large(request: Request, kind: Large) -> Request:
     """The same request: its body may be a large one."""
     if (incoming := incoming_of(request)) is not None:
         incoming.expect(kind)
@@ -103,21 +100,31 @@ def _large(request: Request, kind: limits.Kind) -> Request:
 
 
 async def checked_body(request: Request, parsed: Parsed, service: Service, job_id: str) -> Body:
-    """Look at the uploads, which are named after the job, never by the client.
+    """A body whose webhook and uploads are good.
 
     Raises:
-        InvalidRequest: one is not what it should be, or over a limit; the webhook is not allowed.
-        Busy, Stopping, NoThreads: it cannot be looked at now.
+        InvalidRequest: the webhook is not allowed; or from ``looked_at``.
     """
     check_webhook(parsed.request.webhook_url, service.settings)
-    inline = service.kind.inline
     check = service.intake.look(parsed.request, parsed.files, job_id)
+    return Body(parsed.request, await looked_at(request, check))
+
+
+async def looked_at(
+    request: Request, check: Callable[[], tuple[Upload, ...]] | None
+) -> tuple[Upload, ...]:
+    """The uploads of a request, in their turn; ``check`` looks at them, where there are any.
+
+    Raises:
+        InvalidRequest: one is not what it should be, or over a limit.
+        Busy, Stopping, NoThreads: it cannot be looked at now.
+    """
     if check is None:
-        return Body(parsed.request, inline=inline)
+        return ()
     # A good part of a second, in a child: not in the event loop, and not many at once. All of the
     # file is here already: who sends slowly holds no turn.
     async with _turn_of(request):
-        return Body(parsed.request, await asyncio.to_thread(check), inline)
+        return await asyncio.to_thread(check)
 
 
 def _turn_of(request: Request) -> AbstractAsyncContextManager[None]:

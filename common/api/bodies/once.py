@@ -139,7 +139,7 @@ def fingerprint_of(*bodies: Body) -> str:
 
 
 def _summary(body: Body) -> dict[str, Any]:
-    fields = body.request.model_dump(mode="json", exclude_defaults=True, exclude=set(body.inline))
+    fields = body.request.recorded(exclude_defaults=True)
     return {"fields": fields, "upload": _digest(body), "remix_of": body.remix_of}
 
 

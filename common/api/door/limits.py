@@ -18,10 +18,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.api.door.callers import who
+from common.api.door.creating import creating_paths
 from common.api.door.purse import FREE_BYTES, Purse
 from common.base.errors import BodyTooLarge, UnsupportedMediaType
 from common.base.errors.access import SlowBody
 from common.base.settings import MIB, Settings
+from common.contract import Kind
 
 SMALL_BYTES = 16 * 1024
 """Of a body that holds a few short fields: a key, a flag."""
@@ -32,13 +34,12 @@ PROMPT_BYTES = 64 * 1024
 BYTES_PER_SECOND = 16 * 1024
 """Slower than a poor mobile line; 64 MB take an hour at that."""
 
-_PROMPTS = re.compile(r"/v1/videos/[^/]+/remix")
 _MAX_TYPE_CHARS = 300
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([^"';\s]*)""", re.IGNORECASE)
 _UTF8 = frozenset({b"utf-8", b"utf8", b"us-ascii"})
 
 
-class Kind(StrEnum):
+class Large(StrEnum):
     """Large bodies."""
 
     JSON = "JSON"
@@ -58,13 +59,15 @@ class Allowance:
 class Limits:
     """Of all bodies of one service."""
 
-    large: dict[Kind, Allowance]
+    large: dict[Large, Allowance]
+    prompts: re.Pattern[str]
+    """Paths whose bodies have a prompt, and room for one before a route asks for more."""
     patience: float
     """Seconds in which ``BYTES_PER_SECOND`` must have been kept."""
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
+    def of(cls, settings: Settings, kind: Kind) -> "Limits":
         """As the settings say, and no more forms at once than the temporary folder could hold."""
         form = int(settings.max_body_mb * MIB)
         json = min(int(settings.max_json_mb * MIB), form)
@@ -74,17 +77,18 @@ class Limits:
         larger = "or raise MAX_BODY_MB"
         return cls(
             {
-                Kind.JSON: Allowance(
+                Large.JSON: Allowance(
                     json,
                     f"Upload files as multipart/form-data, {larger} and MAX_JSON_MB.",
                     Purse("JSON", "MAX_JSON_MB", 3 * json, json),
                 ),
-                Kind.FORM: Allowance(
+                Large.FORM: Allowance(
                     form,
                     f"Send smaller files, {larger}.",
                     Purse("uploads", "MAX_UPLOADS_MB", forms, min(form, forms)),
                 ),
             },
+            creating_paths(kind),
             settings.client_seconds,
         )
 
@@ -94,7 +98,8 @@ class Incoming:
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits) -> None:
         self._scope, self._receive, self._limits = scope, receive, limits
-        self._most = PROMPT_BYTES if _PROMPTS.fullmatch(scope["path"]) else SMALL_BYTES
+        has_prompt = limits.prompts.fullmatch(scope["path"])
+        self._most = PROMPT_BYTES if has_prompt else SMALL_BYTES
         self._hint = "No request to this path needs more."
         self._purse: Purse | None = None
         self._paid = 0
@@ -104,7 +109,7 @@ class Incoming:
         self._waited = 0.0  # for the client, since _fresh bytes ago
         self._fresh = 0
 
-    def expect(self, kind: Kind) -> None:
+    def expect(self, kind: Large) -> None:
         """Make room for a large body, before it is read."""
         allowed = self._limits.large[kind]
         self._most, self._hint, self._purse = allowed.most, allowed.hint, allowed.purse

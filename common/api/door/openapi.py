@@ -1,5 +1,7 @@
 """The description of the API, completed by what only this service knows: its model's options."""
 
+import functools
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,16 +22,26 @@ def describe_options(app: FastAPI, spec: ModelSpec) -> None:
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = plain()
-            schema = spec.options.model_json_schema(ref_template="#/components/schemas/{model}")
-            parts = document["components"]["schemas"]
-            parts.update(schema.pop("$defs", {}))
-            say_null(schema)
-            parts[OPTIONS] = schema
-            _refer(document, spec.kind.option_bodies)
-            _tell_of_outages(document)
-        return app.openapi_schema or {}
+        document = plain()
+        schema = spec.options.model_json_schema(ref_template="#/components/schemas/{model}")
+        parts = document["components"]["schemas"]
+        parts.update(schema.pop("$defs", {}))
+        say_null(schema)
+        parts[OPTIONS] = schema
+        _refer(document, spec.kind.option_bodies)
+        _tell_of_outages(document)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it
+
+
+def describe_once(app: FastAPI) -> None:
+    """Complete the description once, and let no thread see it before it is complete."""
+    complete, lock = functools.cache(app.openapi), threading.Lock()
+
+    def openapi() -> dict[str, Any]:
+        with lock:
+            return complete()
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's manual has it
 

@@ -97,7 +97,7 @@ async def accept(
         job = await service.queue.submit(new)
     if job.id != job_id:  # another process made it with the same key
         remove_all(paths)
-    if job.id == job_id:
+    else:
         service.forecasts.joined(job)
     service.supervisor.wake()
     return job

@@ -41,10 +41,11 @@ class VideoIntake:
         return cls(model, options, variant, settings, templates)
 
     def look(
-        self, request: GenerateRequest, files: Mapping[str, SentFile], job_id: str
+        self, request: GenerateRequest | None, files: Mapping[str, SentFile], job_id: str
     ) -> Callable[[], tuple[Upload, ...]] | None:
         """How to look at what the video begins with; None where it begins with nothing."""
-        image, video, data = files.get("image"), files.get("video"), request.image
+        image, video = files.get("image"), files.get("video")
+        data = request.image if request else None
         if video is not None:
             if image is not None or data is not None:
                 raise InvalidRequest(

@@ -1,6 +1,6 @@
 """Videos, as the core sees them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ class VideoKind(Kind):
     sized_by = "resolution"
 
     request = GenerateRequest
-    inline = frozenset({"image"})
     option_bodies = frozenset({"GenerateRequest", "CreateVideo"})
     uploads: Mapping[str, str] = {
         "image": "PNG, JPEG, WebP, GIF, AVIF, HEIC or BMP; an animation's first frame.",
@@ -77,6 +76,7 @@ class VideoKind(Kind):
     )
     """/v1/videos/sync is no video's id."""
     routes: Mapping[str, str] = {"POST /v1/videos": "the same for clients of OpenAI's Videos API"}
+    creating = ("/v1/videos(/sync|/[^/]+/remix)?",)
     tags: tuple[Mapping[str, str], ...] = (
         {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
     )
@@ -112,7 +112,7 @@ class VideoKind(Kind):
 
         return VideoPublisher.of(settings)
 
-    def usual(self, variant: VideoVariant) -> Sequence[ResolvedRequest]:
+    def usual(self, variant: VideoVariant) -> Iterator[ResolvedRequest]:
         return sizing.usual(variant)
 
     def shape(self, request: ResolvedRequest) -> str:

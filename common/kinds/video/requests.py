@@ -58,6 +58,7 @@ class GenerateRequest(WorkRequest):
         "video": "Send multipart/form-data, with the video's file as the field video.",
     }
     only_uploaded: ClassVar[frozenset[str]] = frozenset({"video"})
+    inline: ClassVar[frozenset[str]] = frozenset({"image"})
 
     # Before the prompt, whose check looks at it.
     template: Name | None = Field(

@@ -13,9 +13,9 @@ _SMALLER = (0.75, 0.5, 0.25)
 _PLAIN = Preset()
 
 
-def usual(variant: VideoVariant) -> tuple[ResolvedRequest, ...]:
+def usual(variant: VideoVariant) -> Iterator[ResolvedRequest]:
     """The job that says nothing, and those that say a preset only."""
-    return tuple(usual_request(variant, preset) for preset in (_PLAIN, *variant.presets))
+    return (usual_request(variant, preset) for preset in (_PLAIN, *variant.presets))
 
 
 def usual_request(variant: VideoVariant, preset: Preset = _PLAIN) -> ResolvedRequest:

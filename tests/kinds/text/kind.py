@@ -1,7 +1,7 @@
 """Texts, as the core sees them."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ class TextKind(Kind):
     sized_by = "words"
 
     request = TextRequest
-    inline = frozenset[str]()
     option_bodies = frozenset({"TextRequest"})
     uploads: Mapping[str, str] = {}
     batch_examples: Mapping[str, Any] = {
@@ -41,6 +40,7 @@ class TextKind(Kind):
     files = (TEXT,)
     routers = ()
     routes: Mapping[str, str] = {}
+    creating = ()
     tags = ()
     page = Path(__file__).with_name("page")
 
@@ -66,8 +66,8 @@ class TextKind(Kind):
 
         return TextPublisher()
 
-    def usual(self, variant: TextVariant) -> Sequence[ResolvedText]:
-        return (self.nothing.model_copy(update={"words": variant.defaults.words}),)
+    def usual(self, variant: TextVariant) -> Iterator[ResolvedText]:
+        yield self.nothing.model_copy(update={"words": variant.defaults.words})
 
     def shape(self, request: ResolvedText) -> str:
         return f"{request.words}"

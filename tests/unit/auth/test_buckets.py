@@ -26,7 +26,7 @@ def taken(buckets: Buckets, name: str = "ana") -> bool:
 
 def test_a_burst_then_the_rate():
     clock = Clock()
-    buckets = Buckets(6, clock)
+    buckets = Buckets(6, clock=clock)
     assert [taken(buckets) for _ in range(8)] == [True] * 6 + [False] * 2
     assert taken(buckets, "ben"), "another's bucket"
     clock.now += 9.9
@@ -39,7 +39,7 @@ def test_a_burst_then_the_rate():
 
 def test_headers_say_what_is_left_and_when_there_is_more():
     clock = Clock()
-    buckets = Buckets(6, clock)
+    buckets = Buckets(6, clock=clock)
     first = buckets.take("ana")
     assert first.headers == {
         "RateLimit-Policy": '"jobs";q=6;w=60',
@@ -63,7 +63,7 @@ def test_headers_say_what_is_left_and_when_there_is_more():
 )
 def test_in_any_minute_no_more_than_twice_the_rate(per_minute: int, pauses: list[float]):
     clock = Clock()
-    buckets = Buckets(per_minute, clock)
+    buckets = Buckets(per_minute, clock=clock)
     at = []
     for pause in pauses:
         clock.now += pause
@@ -75,7 +75,7 @@ def test_in_any_minute_no_more_than_twice_the_rate(per_minute: int, pauses: list
 
 def test_those_who_came_once_are_forgotten():
     clock = Clock()
-    buckets = Buckets(60, clock)
+    buckets = Buckets(60, clock=clock)
     for number in range(MAX_BUCKETS):
         buckets.take(f"caller {number}")
     clock.now += 2
