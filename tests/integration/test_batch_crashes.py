@@ -13,6 +13,7 @@ from tests.integration.test_batches import QUICK, end, make
 from tests.live import LiveService, wait_until
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_a_batch_goes_on_after_a_restart(fleet: Fleet, how: str):
     service = fleet.start(drain_seconds=0)

@@ -207,6 +207,7 @@ def test_a_model_that_cannot_says_so_before_it_looks(service: LiveService, tmp_p
     assert "video_continuation" in error_of(answer)["hint"]
 
 
+@pytest.mark.slow
 def test_clients_of_openai_send_it_as_the_reference_and_remix_it(
     magi1: LiveService, tmp_path: Path
 ):

@@ -125,6 +125,7 @@ def test_a_start_on_a_damaged_database_is_refused_by_name(service: LiveService, 
     assert service.database.read_bytes() == damaged
 
 
+@pytest.mark.slow
 def test_the_words_of_a_refusal_restore_everything(service: LiveService) -> None:
     DAMAGE["a page of garbage"][0](service.database)
     damaged = service.database.read_bytes()

@@ -154,7 +154,12 @@ def test_a_killed_worker_costs_nobody_an_attempt(
     wait_until(lambda: not live.partials(), what="nothing is left half made")
 
 
-@pytest.mark.parametrize("moment", ["encoding_prompt", "denoising", "decoding"])
+SLOW_MOMENTS = [
+    pytest.param(each, marks=pytest.mark.slow) for each in ("encoding_prompt", "decoding")
+]
+
+
+@pytest.mark.parametrize("moment", ["denoising", *SLOW_MOMENTS])
 def test_a_poisoned_job_fails_alone(live: LiveService, moment: str) -> None:
     ids = together(live, 4, options={"die_at": moment, "bad_seed": 3})
     poisoned = live.wait_for(ids[2], "failed")

@@ -61,6 +61,7 @@ def test_reads_go_on_while_a_write_waits(service: LiveService) -> None:
     assert answered > 10
 
 
+@pytest.mark.slow
 def test_a_file_that_is_locked_altogether_costs_no_job(fleet: Fleet) -> None:
     service = fleet.start()
     running = service.submit(options={"step_seconds": 8})

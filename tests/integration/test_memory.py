@@ -87,6 +87,7 @@ def test_an_idle_model_makes_room_and_comes_back(pair: Pair):
     pair.a.finish()
 
 
+@pytest.mark.slow
 def test_a_stopped_model_is_ended_by_its_own_service(pair: Pair):
     pair.a.finish()
     stopped = pair.a.worker_pid()
@@ -185,6 +186,7 @@ def test_the_watchdog_stops_the_job_that_takes_too_much(tmp_path: Path):
             pair.close()
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_does_not_outlive_its_service(pair: Pair):
     pair.a.finish()
     stopped = pair.a.worker_pid()

@@ -58,6 +58,7 @@ def test_a_job_over_its_step_deadline_is_given_up_after_three_times(
     assert service.wait_for(healthy, "completed")["attempts"] == 1
 
 
+@pytest.mark.slow
 def test_a_load_over_its_deadline_is_given_up_after_three_times(fleet: Fleet) -> None:
     service = fleet.start(loading_timeout_seconds=0.7, toy_load_seconds=30)
     job = service.wait_for(service.submit(), "failed", timeout=40)
@@ -65,6 +66,7 @@ def test_a_load_over_its_deadline_is_given_up_after_three_times(fleet: Fleet) ->
     assert "loading" in job["error"]["message"]
 
 
+@pytest.mark.slow
 def test_an_encoder_over_its_deadline_is_given_up_after_three_times(
     fleet: Fleet, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from tests.live import ROOT
 pytest.importorskip("schemathesis")
 
 CONFIGURATION = Path(__file__).with_name("fuzz.toml")
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
 """For each operation; more find more, and take longer."""
 
 

@@ -46,6 +46,7 @@ def test_a_paused_service_keeps_its_worker_and_its_attempt(fleet: Fleet, first: 
     assert "stopping worker" not in service.log()
 
 
+@pytest.mark.slow
 def test_a_worker_that_stands_still_alone_is_still_ended(fleet: Fleet):
     service, job_id, worker = at_work(fleet)
     os.kill(worker, signal.SIGSTOP)

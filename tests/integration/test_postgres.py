@@ -64,6 +64,7 @@ def is_ready(service: LiveService) -> bool:
     return service.client.get("/ready").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_silent_server_costs_a_503_and_no_job(fleet: Fleet, postgres: PostgresServer) -> None:
     service = fleet.start(database_url=postgres.url, heartbeat_timeout_seconds=5)
     running = service.submit(options={"step_seconds": 10})
@@ -136,6 +137,7 @@ def test_a_server_that_starts_anew_costs_no_attempt(
     wait_until(lambda: is_ready(service), what="it is ready again")
 
 
+@pytest.mark.slow
 def test_a_dead_machines_job_is_made_by_one_whose_worker_lives(
     fleet: Fleet, postgres: PostgresServer
 ) -> None:
@@ -191,6 +193,7 @@ def test_a_killed_service_is_started_again_at_once(fleet: Fleet, postgres: Postg
     service.finish()
 
 
+@pytest.mark.slow
 def test_a_name_that_was_lost_to_another_stops_the_work(
     fleet: Fleet, postgres: PostgresServer
 ) -> None:

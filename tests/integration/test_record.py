@@ -111,6 +111,7 @@ def test_a_worker_that_is_killed_meanwhile_has_made_it_all_the_same(service: Liv
     assert_made_once(service, running)
 
 
+@pytest.mark.slow
 def test_a_failure_waits_too(service: LiveService) -> None:
     running = service.submit(options=SLOW | {"raise_at": "decoding"})
     service.wait_for(running, "denoising")
@@ -120,6 +121,7 @@ def test_a_failure_waits_too(service: LiveService) -> None:
     assert (job["attempts"], job["error"]["code"]) == (1, "generation_failed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back_first", [True, False])
 def test_a_video_waits_for_postgresql(fleet: Fleet, back_first: bool) -> None:
     with postgres.started() as server:

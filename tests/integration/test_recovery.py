@@ -86,6 +86,7 @@ def test_an_older_database_forgets_no_video(service: LiveService) -> None:
     assert len(before) == 4
 
 
+@pytest.mark.slow
 def test_a_job_that_an_older_database_has_as_queued_is_not_made_again(service: LiveService) -> None:
     restart(service)
     blocker = service.submit(options={"step_seconds": 0.3})
@@ -139,6 +140,7 @@ def test_a_video_without_a_manifest_is_set_aside_and_kept(
     assert (service.outputs / ".unclaimed" / video.name / "video.mp4").exists()
 
 
+@pytest.mark.slow
 def test_a_deleted_job_does_not_come_back_with_files_that_a_crash_left(
     service: LiveService,
 ) -> None:
@@ -155,6 +157,7 @@ def test_a_deleted_job_does_not_come_back_with_files_that_a_crash_left(
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_another_database_is_refused_by_name_and_nothing_is_touched(
     fleet: Fleet, service: LiveService
 ) -> None:
@@ -185,6 +188,7 @@ def test_a_second_service_on_the_same_outputs_is_refused_while_the_first_one_liv
     assert_all_there(service, before)
 
 
+@pytest.mark.slow
 def test_outputs_that_were_emptied_are_new_ones(service: LiveService) -> None:
     shutil.rmtree(service.outputs)
     restart(service)

@@ -8,7 +8,9 @@ from tests.integration.fleet import Fleet
 from tests.live import wait_gone, wait_until
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_second_signal_ends_it_at_once(fleet: Fleet, number: signal.Signals):
     service = fleet.start(drain_seconds=600)
     job_id = service.submit({"step_seconds": 1}, num_inference_steps=40)

@@ -75,6 +75,7 @@ def test_at_sigterm_a_long_job_goes_back_to_the_queue(live: LiveService) -> None
     assert live.job(job_id)["attempts"] == live.wait_for(waiting, "completed")["attempts"] == 1
 
 
+@pytest.mark.slow
 def test_a_stop_that_a_library_made_an_error_of_is_still_a_stop(live: LiveService) -> None:
     job_id = live.submit(options={"step_seconds": 0.5, "wraps_stops": True})
     live.wait_for(job_id, "denoising")

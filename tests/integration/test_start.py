@@ -70,6 +70,7 @@ def test_all_that_can_be_asked_is_answered_while_files_are_swept(service: LiveSe
         assert service.videos(job_id) == []
 
 
+@pytest.mark.slow
 def test_what_was_removed_meanwhile_stays_removed_over_a_crash(service: LiveService) -> None:
     service.start()
     job = service.finish()
@@ -110,6 +111,7 @@ def plant_failed(service: LiveService, job_id: str, count: int) -> None:
         (service.outputs / f"{job_id}-{token_hex(16)}").mkdir()
 
 
+@pytest.mark.slow
 def test_a_stop_in_mid_sweep_ends_it_and_the_next_start_goes_on(service: LiveService) -> None:
     service.start()
     job_id = service.submit(options={"raise_at": "denoising"})
@@ -129,6 +131,7 @@ def test_a_stop_in_mid_sweep_ends_it_and_the_next_start_goes_on(service: LiveSer
     assert service.videos() == []
 
 
+@pytest.mark.slow
 def test_one_folder_that_cannot_be_removed_holds_up_no_other(service: LiveService) -> None:
     service.start()
     job_id = service.submit(options={"raise_at": "denoising"})
@@ -207,6 +210,7 @@ def test_uploads_of_removed_and_cancelled_jobs_go(service: LiveService) -> None:
     assert kept.exists()
 
 
+@pytest.mark.slow
 def test_two_videos_of_one_lost_job_are_both_kept(service: LiveService) -> None:
     service.start()
     job = service.finish()

@@ -146,6 +146,7 @@ def test_nothing_is_begun_while_a_volume_is_unwell(fleet: Fleet, idle: bool) -> 
     assert service.wait_for(queued, "completed")["attempts"] == 1
 
 
+@pytest.mark.slow
 def test_outputs_that_fill_up_hold_the_job_until_there_is_room(
     fleet: Fleet, small_disk: Path
 ) -> None:
@@ -163,6 +164,7 @@ def test_outputs_that_fill_up_hold_the_job_until_there_is_room(
     assert service.partials() == []
 
 
+@pytest.mark.slow
 def test_a_video_that_alone_fills_the_disk_fails_after_three_tries(
     fleet: Fleet, tmp_path: Path
 ) -> None:

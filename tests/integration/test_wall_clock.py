@@ -49,6 +49,7 @@ def test_a_stream_that_goes_on_after_a_restart_gets_the_end(
     assert '"cancelled"' in again[-1]["data"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump", [-HOUR, 2 * DAY])
 def test_a_key_makes_one_job_whatever_the_clock_says(fleet: Fleet, wall: WallClock, jump: int):
     service = fleet.start(**wall.settings)
@@ -73,6 +74,7 @@ def test_a_job_took_as_long_as_it_took(fleet: Fleet, wall: WallClock, jump: int)
     assert service.query("SELECT seconds FROM jobs") == [(told["max_duration_seconds"],)]
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_holds_up_no_webhook(fleet: Fleet, wall: WallClock):
     wall.jump(HOUR)
     with receiver() as target:

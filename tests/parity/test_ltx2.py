@@ -198,6 +198,7 @@ def test_ltx_2_3_gets_the_defaults_of_diffusers(
     assert_same(models[name], request, bare_call(bares[name], request, **STG))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Lightricks/LTX-2", "diffusers/LTX-2.3-Diffusers"])
 def test_stg_can_be_turned_off(name: str, models: dict[str, Ltx2], bares: dict[str, LTX2Pipeline]):
     off = {"stg_scale": 0.0, "audio_stg_scale": 0.0}
@@ -264,6 +265,7 @@ def test_passes_of_the_transformer_a_step(
     assert count_passes(models[name], request) == (STEPS * calls, STEPS * videos)
 
 
+@pytest.mark.slow
 def test_an_audio_scale_of_zero_is_zero(models: dict[str, Ltx2]):
     """diffusers reads 0 as absent; the smallest float must then be exactly 0 in effect."""
     ltx_2_3 = models["diffusers/LTX-2.3-Diffusers"]

@@ -124,6 +124,7 @@ def test_flow_shift_follows_the_model_and_the_options(t2v: Any, snapshots: list[
     assert np.array_equal(frames_of(t2v, small), bare_frames(snapshots[0], small))
 
 
+@pytest.mark.slow
 def test_a_picture_near_720p_has_the_shift_of_text(i2v: Any, picture: Path) -> None:
     large = request_of(width=1104, height=576, num_frames=5, guidance_scale=1.0, image=picture)
     for request, shift in ((large, 5.0), (request_of(image=picture), 3.0)):
@@ -132,6 +133,7 @@ def test_a_picture_near_720p_has_the_shift_of_text(i2v: Any, picture: Path) -> N
         assert i2v.scheduler.config.flow_shift == shift
 
 
+@pytest.mark.slow
 def test_tiled_decoding_is_bit_equal(snapshots: list[Path]) -> None:
     """Where a video does not fit in one piece. Afterwards the next one is whole again."""
     request = request_of(width=320, height=288, num_frames=5, guidance_scale=1.0)

@@ -116,6 +116,7 @@ def test_files_that_nothing_loads_stay_where_they_are(machine: Machine):
     }
 
 
+@pytest.mark.slow
 def test_a_repository_stands_for_the_services_that_are_set_to_it(machine: Machine, hub: Hub):
     machine.settings |= {"WAN21_CHECKPOINT": SMALL_WAN, "WAVER_CHECKPOINT": SMALL_WAN}
     done = machine.run("download_models.sh", "--list", SMALL_WAN)
@@ -129,6 +130,7 @@ def test_a_repository_stands_for_the_services_that_are_set_to_it(machine: Machin
     assert hub.sent == {}
 
 
+@pytest.mark.slow
 def test_a_lora_stands_for_its_service_with_its_base(machine: Machine):
     machine.settings |= {"WAN21_CHECKPOINT": f"{WAN}+lightx2v-4step"}
     done = machine.run("download_models.sh", LORAS)
@@ -176,6 +178,7 @@ def test_too_little_space(machine: Machine, hub: Hub):
     assert hub.sent == {}
 
 
+@pytest.mark.slow
 def test_a_licence_is_accepted_once(machine: Machine, hub: Hub):
     refused = machine.run("download_models.sh", "ltx2")
     assert refused.returncode == 1
@@ -201,6 +204,7 @@ def test_a_list_fetches_nothing(machine: Machine, hub: Hub):
     assert hub.sent == {}
 
 
+@pytest.mark.slow
 def test_magi1_comes_with_its_pickles(machine: Machine):
     tokens = snapshot(machine, MAGI) / "ckpt" / "special_tokens.npz"
     tokens.parent.mkdir(parents=True)

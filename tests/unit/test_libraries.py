@@ -42,6 +42,7 @@ def test_importing_a_model_imports_little_and_says_nothing(model: str):
     assert run(code) == "[]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("builder", "scheme", "heavy"), [(ltx2, "none", HEAVY), (wan21, "fp8", (*HEAVY, "sympy"))]
 )
@@ -69,6 +70,7 @@ def test_nor_does_loading_one_by_a_scheme_that_needs_none_of_it(
     assert run(code).splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_what_was_hidden_is_there_for_a_scheme():
     code = """if True:
         import functools, gc, importlib.metadata, torch
@@ -101,6 +103,7 @@ def test_what_takes_time_is_done_once_or_not_at_all():
     assert run(code).split() == ["True", "False", "True"]
 
 
+@pytest.mark.slow
 def test_compiling_blocks_gets_the_compiler_ready():
     code = """if True:
         import torch

@@ -45,6 +45,7 @@ def test_products_that_are_right_pass_the_trial():
     assert why_not_products(CPU) is None
 
 
+@pytest.mark.slow
 def test_a_product_with_one_scale_for_all_tokens_fails_the_trial():
     from torchao.float8.inference import Float8MMConfig
     from torchao.quantization import Float8Tensor, PerTensor

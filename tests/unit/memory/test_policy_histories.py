@@ -1,4 +1,4 @@
-"""Ten thousand random histories of a few services and their pool.
+"""Three thousand random histories of a few services and their pool.
 
 In the last two, every time that a ticket is granted or takes the GPU while an older one waits, the
 world is split: in one half it goes on, in the other the younger ticket gets nothing until the older
@@ -16,7 +16,7 @@ from tests.unit.memory.histories import History, check, histories
 KINDS = 4
 MANY = os.environ.get("HISTORIES")
 played = settings(
-    max_examples=int(MANY or 10_000) // KINDS,
+    max_examples=int(MANY or 3_000) // KINDS,
     derandomize=MANY is None,
     database=None,
     deadline=None,
