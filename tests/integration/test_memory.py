@@ -175,7 +175,8 @@ def test_the_watchdog_stops_the_job_that_takes_too_much(tmp_path: Path):
         try:
             pair.start()
             gauge.services = [pair.a, pair.b]
-            liar = pair.a.submit({"says_mb": 1, "hold_mb": 700, "step_seconds": 0.2})
+            options = {"says_mb": 1, "hold_mb": 700, "step_seconds": 1}
+            liar = pair.a.submit(options, num_inference_steps=60)  # no end that comes before a shot
             wait_until(lambda: "to save the machine" in pair.a.log(400), what="a shot")
             pair.b.finish()
             refused = pair.a.wait_for(liar, "failed", timeout=60)
