@@ -161,7 +161,9 @@ class LiveService:
         return self._process is not None and self._process.poll() is None
 
     def log(self, lines: int = 80) -> str:
-        """The end of what the service and its workers said."""
+        """The end of what the service and its workers said; nothing before its first start."""
+        if not self.log_file.exists():
+            return ""
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
 
     # Talking to it

@@ -212,7 +212,7 @@ def recover(service: LiveService, *arguments: str) -> subprocess.CompletedProces
     environment = {name: str(service.settings[name]) for name in names}
     return subprocess.run(
         [sys.executable, "-m", "scripts.cli", "recover", *arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **environment},
         cwd=service.folder,
         text=True,
         capture_output=True,
