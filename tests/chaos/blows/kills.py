@@ -152,11 +152,10 @@ class Hurry(_AtOnce):
         task = Task(f"chaos-hurry-{self._number}", "cancelled", LONG, 0, priority="high")
         self.ground.ledger.kinds[task.tag] = task.kind
         with suppress(httpx.TransportError):
-            headers = {"Idempotency-Key": task.tag}
-            answer = self.ground.service.client.post("/generate", json=task.body, headers=headers)
-            if answer.status_code != 202:
+            try:
+                job_id = wait_until(lambda: self._accepted(task), what="there is room for it")
+            except AssertionError:
                 return None
-            job_id = self.ground.ledger.accepted[task.tag] = answer.json()["id"]
             try:
                 wait_until(lambda: self._running(job_id), what="the long job runs")
             except AssertionError:
@@ -164,6 +163,15 @@ class Hurry(_AtOnce):
                 return None
             return task
         return None
+
+    def _accepted(self, task: Task) -> str | None:
+        """Its id; None while the queue is full of the others' jobs."""
+        headers = {"Idempotency-Key": task.tag}
+        answer = self.ground.service.client.post("/generate", json=task.body, headers=headers)
+        if answer.status_code != 202:
+            return None
+        job_id = self.ground.ledger.accepted[task.tag] = str(answer.json()["id"])
+        return job_id
 
     def _running(self, job_id: str) -> bool:
         return bool(self.ground.service.job(job_id)["state"] == "running")
