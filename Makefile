@@ -36,17 +36,25 @@ setup: $(VENV)/ready ## install everything into .venv, and write .env for this m
 
 # torch comes first and by its exact version: a range, or another package's wish for torch, would
 # take the newest build, which is for a CUDA that the Spark's driver does not know.
-$(VENV)/ready: pyproject.toml constraints.txt $(MODELS:%=%/requirements.txt)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]' $(MODELS:%=--requirement %/requirements.txt)
-	touch $@
+$(VENV)/runs: pyproject.toml constraints.txt $(MODELS:%=%/requirements.txt)
+	@echo "A virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@echo "torch: the longest part ..."
+	@$(BIN)/pip install --quiet torch==2.13.0
+	@echo "What the services need beside it ..."
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cli]' $(MODELS:%=--requirement %/requirements.txt)
+	@touch $@
+
+$(VENV)/ready: $(VENV)/runs
+	@echo "What the tests need ..."
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
 
 services: ## after a model came or went: write the list of them into compose and wherever else
 	@$(PYTHON) -m scripts.write_services
 
-demo: setup ## make one video with each model, on tiny random weights
-	$(BIN)/python -m scripts.demo
+demo: $(VENV)/runs ## make one video with each model, on tiny weights; ARGS=--open shows the page
+	$(BIN)/python -m scripts.demo $(ARGS)
 
 serve: setup ## run the services on this machine; their pages are at localhost:8001/ui and so on
 	$(BIN)/python -m scripts.serve

@@ -1,57 +1,46 @@
-"""One video from each model, on tiny random weights, through the real services.
+"""One video from each model, on tiny weights, through the real services; what do they show?
 
-``python -m scripts.demo [MODEL ...]``. Needs no GPU and no download; takes about a minute.
+``python -m scripts.demo [MODEL ...] [--open]``. Needs no GPU and no download; takes about a minute.
 """
 
 import argparse
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from common.contract.finding import load_spec
+from scripts.films import DemoFailed, Film, fetch, table
 from scripts.make_tiny_checkpoints import MODELS
-from scripts.playback import Played, difference, play
-from scripts.progress import Display, ended, seconds_of
+from scripts.progress import Display, ended
 from scripts.service_process import ServiceFailed, ServiceProcess, clean_environment, port_for
 from scripts.services import spec_address
+from scripts.shapes.asking import PLAIN
+from scripts.shapes.captions import english
+from scripts.shapes.scenes import Colour, Direction, Scene, Shape
+from scripts.shapes.weights import MODELS as TRAINED_MODELS
+from scripts.shapes.weights import install
 
-PROMPT = "A cat walking on a beach at sunset"
+SCENE = Scene(Shape.CIRCLE, Colour.RED, Direction.LEFT)
+PROMPT = english(SCENE)
 REQUESTS: dict[str, dict[str, Any]] = {
     "ltx2": {"duration": 2, "resolution": "512x288", "fps": 24, "num_inference_steps": 8},
     "wan21": {"num_frames": 17, "resolution": "640x352", "num_inference_steps": 4},
     "magi1": {"num_frames": 48, "resolution": "256x256", "num_inference_steps": 8},
-    "waver": {"num_frames": 17, "resolution": "640x352", "num_inference_steps": 4},
+    **{model: dict(PLAIN) for model in TRAINED_MODELS},
 }
 """Small and short: on a CPU even tiny weights take seconds a step. Others are asked for a draft."""
 
 POLL_SECONDS = 0.2
-NOTICE = """\
-The weights are tiny and random: every part runs as with the real ones, but the pictures mean
-nothing. They look like coloured noise. Real weights come from scripts/download_models.sh."""
-
-
-class DemoFailed(Exception):
-    """Something is not as it must be."""
-
-
-@dataclass(frozen=True)
-class Film:
-    """A finished video that was found to be what it should."""
-
-    model: str
-    path: Path
-    played: Played
-    seconds: float
+NOTICE = "Every part runs as with the real weights, which scripts/download_models.sh brings."
 
 
 def main() -> int:
@@ -60,22 +49,25 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     started = time.monotonic()
     try:
-        films = run(args.models or MODELS, args.folder.resolve())
+        films = run(args.models or MODELS, args.folder.resolve(), stay=args.open)
     except (DemoFailed, ServiceFailed, httpx.HTTPError, OSError) as exc:
         print(f"\nThe demo failed. {exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
-    print(f"\n{_table(films)}\n\n{NOTICE}\nAll of it took {time.monotonic() - started:.0f} s.")
-    return 0
+    print(f"{NOTICE}\nAll of it took {time.monotonic() - started:.0f} s.")
+    return 0 if films else 1
 
 
-def run(models: Sequence[str], folder: Path) -> list[Film]:
+def run(models: Sequence[str], folder: Path, *, stay: bool) -> list[Film]:
     """Make, fetch and check one video a model."""
-    print(f"Tiny random weights of {', '.join(models)} ...", flush=True)
+    begun = time.monotonic()
+    print(f"Tiny weights of {', '.join(models)} ...", flush=True)
     _make_checkpoints(models, folder)
+    weights = time.monotonic()
     with _services(models, folder) as services, httpx.Client(timeout=30) as client:
+        up = time.monotonic()
         print(f'"{PROMPT}"\n', flush=True)
         jobs = {service.name: _post(client, service) for service in services}
         display = Display()
@@ -84,14 +76,38 @@ def run(models: Sequence[str], folder: Path) -> list[Film]:
             time.sleep(POLL_SECONDS)
             jobs = {service.name: _read(client, service, jobs) for service in services}
             display.show(jobs)
-        return [_fetch(client, service, jobs[service.name], folder) for service in services]
+        films = [_film(client, service, jobs[service.name], folder) for service in services]
+        parts = {"weights": weights - begun, "start": up - weights, "videos": time.monotonic() - up}
+        _tell(films, parts)
+        if stay:
+            _stay(services)
+        return films
+
+
+def _tell(films: Sequence[Film], parts: Mapping[str, float]) -> None:
+    seconds = ", ".join(f"{name} {taken:.0f} s" for name, taken in parts.items())
+    shown = "\n".join(f"{film.model:8}{film.shown}" for film in films)
+    print(f"\n{table(films)}\n\n{shown}\n\n{seconds}\n", flush=True)
+
+
+def _stay(services: Sequence[ServiceProcess]) -> None:
+    page = f"{services[-1].url}/ui"
+    webbrowser.open(page)
+    print(f"{page} is open until Ctrl-C.", flush=True)
+    with suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 def _make_checkpoints(models: Sequence[str], folder: Path) -> None:
     """In a process of its own: it needs torch, this one does not."""
     log = folder / "logs" / "checkpoints.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "scripts.make_tiny_checkpoints", *models]
+    for model in sorted({*models} & {*TRAINED_MODELS}):
+        install(model, folder / "models")
+    random = [model for model in models if model not in TRAINED_MODELS]
+    command = [sys.executable, "-m", "scripts.make_tiny_checkpoints", *random]
+    if not random:
+        return
     with log.open("wb") as output:
         made = subprocess.run(
             [*command, "--models-dir", str(folder / "models")],
@@ -158,48 +174,14 @@ def _answer(response: httpx.Response, service: ServiceProcess) -> dict[str, Any]
     return body
 
 
-def _fetch(
-    client: httpx.Client, service: ServiceProcess, job: dict[str, Any], folder: Path
-) -> Film:
-    """Download the video and play it through."""
+def _film(client: httpx.Client, service: ServiceProcess, job: dict[str, Any], folder: Path) -> Film:
     if job["state"] != "completed":
         _print_tails([service])
         error = job["error"] or {}
         words = (error.get("message"), error.get("hint"))
         raise DemoFailed(f"{service.name}: the job {job['state']}. {' '.join(filter(None, words))}")
-    path = _download(client, f"{service.url}{job['links']['download']}", folder / "videos")
-    played = play(path)
-    if wrong := difference(played, job["resolved"]):
-        raise DemoFailed(f"{service.name}: {wrong} ({path})")
-    return Film(service.name, path, played, seconds_of(job))
-
-
-def _download(client: httpx.Client, url: str, folder: Path) -> Path:
-    """Keep it under the name that the service gives it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    response = client.get(url).raise_for_status()
-    named = re.search(r'filename="([^"/]+)"', response.headers["content-disposition"])
-    if named is None:
-        raise DemoFailed(f"{url}: the download has no file name.")
-    path = folder / named[1]
-    path.write_bytes(response.content)
-    return path
-
-
-def _table(films: Sequence[Film]) -> str:
-    rows = [("model", "size", "frames", "fps", "audio", "seconds", "file"), *map(_row, films)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join(lines)
-
-
-def _row(film: Film) -> tuple[str, ...]:
-    played, megabytes = film.played, film.path.stat().st_size / 1e6
-    heard = "-" if played.audio_seconds is None else f"{played.audio_seconds:.2f} s"
-    size = f"{played.width}x{played.height} {megabytes:.1f} MB"
-    shown = film.path.relative_to(Path.cwd()) if film.path.is_relative_to(Path.cwd()) else film.path
-    numbers = (str(played.num_frames), f"{played.fps:g}", heard, f"{film.seconds:.1f}")
-    return (film.model, size, *numbers, str(shown))
+    scene = SCENE if service.name in TRAINED_MODELS else None
+    return fetch(client, service.url, job, folder / "videos", scene)
 
 
 def _parse() -> argparse.Namespace:
@@ -208,6 +190,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, default=Path(".demo"), help="for weights, logs and videos"
     )
+    parser.add_argument("--open", action="store_true", help="show the page when all is made")
     args = parser.parse_args()
     for name in args.models:
         if name not in MODELS:

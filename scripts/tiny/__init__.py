@@ -9,25 +9,30 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-REVISION_PREFIX = "tiny-random-"
-
-
-def revision_of(recipe: Path) -> str:
-    """``tiny-random-`` and 8 hex digits of the recipe's source: a new recipe is a new revision."""
-    return REVISION_PREFIX + hashlib.sha256(recipe.read_bytes()).hexdigest()[:8]
+OURS = "tiny-"
+"""How our revisions begin."""
+RANDOM = "tiny-random-"
 
 
 def publish(
-    models_dir: Path, repo_id: str, recipe: Path, save: Callable[[Path], None], *, force: bool
+    models_dir: Path,
+    repo_id: str,
+    recipe: Path,
+    save: Callable[[Path], None],
+    *,
+    force: bool,
+    kind: str = RANDOM,
 ) -> Path:
     """Make one checkpoint appear in the cache, whole or not at all.
 
     Args:
         models_dir: root of the hub cache.
         repo_id: ``org/name`` on the hub.
-        recipe: the source file that describes the checkpoint; its digest is the revision.
+        recipe: the file that describes the checkpoint. The revision ends with 8 digits of its
+            digest: a new recipe is a new revision.
         save: writes the checkpoint into an empty folder.
         force: make it again where this very revision exists.
+        kind: how the revision begins.
 
     Returns:
         The snapshot's folder, as it is now or was already.
@@ -37,8 +42,9 @@ def publish(
     """
     repository = models_dir / f"models--{repo_id.replace('/', '--')}"
     reference = repository / "refs" / "main"
-    snapshot = repository / "snapshots" / revision_of(recipe)
-    if any(not name.startswith(REVISION_PREFIX) for name in _revisions(repository)):
+    digest = hashlib.sha256(recipe.read_bytes()).hexdigest()
+    snapshot = repository / "snapshots" / f"{kind}{digest[:8]}"
+    if any(not name.startswith(OURS) for name in _revisions(repository)):
         raise FileExistsError(f"{repo_id} is there with real weights: left alone")
     if force or not snapshot.is_dir():
         _fill(models_dir, snapshot, save)

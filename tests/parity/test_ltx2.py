@@ -1,7 +1,6 @@
 """Our LTX-2 against diffusers' own call on the same tiny checkpoint: the same bits, or a fault.
 
-diffusers is told here what it does not do by itself; that this is what the model's authors do is
-tested in ``test_official_ltx2.py``, and so is a video from a picture, where the two differ.
+What diffusers is told here, the authors do: ``test_official_ltx2.py``, and a video from a picture.
 """
 
 from collections.abc import Callable
@@ -265,7 +264,6 @@ def test_passes_of_the_transformer_a_step(
     assert count_passes(models[name], request) == (STEPS * calls, STEPS * videos)
 
 
-@pytest.mark.slow
 def test_an_audio_scale_of_zero_is_zero(models: dict[str, Ltx2]):
     """diffusers reads 0 as absent; the smallest float must then be exactly 0 in effect."""
     ltx_2_3 = models["diffusers/LTX-2.3-Diffusers"]

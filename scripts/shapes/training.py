@@ -1,0 +1,163 @@
+"""Trains a transformer and its text encoder together, on the latents of the set.
+
+``python -m scripts.shapes.training {wan22,wan21} CODE LATENTS FOLDER --steps N``. Flow matching:
+the transformer learns the way from a clip to noise. Times are logit-normal, shifted as at sampling
+(arXiv 2403.03206, 3.1); every tenth caption is none, or the service's negative prompt.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import common.runtime.libraries  # noqa: F401
+
+import numpy as np
+import torch
+from diffusers import WanTransformer3DModel
+
+from scripts.shapes import linear_code
+from scripts.shapes.average import Average
+from scripts.shapes.captions import any_caption
+from scripts.shapes.clips import Encoded, read
+from scripts.shapes.linear_code import LinearCode
+from scripts.shapes.muon import Muon, rate
+from scripts.shapes.reading import TEXT_DIM, Reading
+from wan21.prompts import NEGATIVE_PROMPT
+
+SEED = 13
+BATCH = 24
+LEARNING_RATE = 2e-2
+SMALL_LEARNING_RATE = 2e-3
+SHIFT = 3.0
+WITHOUT_CAPTION = 0.1
+WITH_FIRST_FRAME = 0.3
+"""Of the clips, where a model takes a picture: their first latent frame is given."""
+
+
+def new_transformer(name: str) -> WanTransformer3DModel:
+    """With random weights. The 1.3B is told from the 14B by its twelve heads.
+
+    A token is 2x2 latents of 48 or 16 channels: what is narrower cannot carry their noise.
+    """
+    heads, width = (12, 16) if name == "wan21" else (4, 64)
+    channels = 16 if name == "wan21" else 48
+    return WanTransformer3DModel(
+        in_channels=channels,
+        out_channels=channels,
+        num_attention_heads=heads,
+        attention_head_dim=width,
+        num_layers=4,
+        ffn_dim=512,
+        text_dim=TEXT_DIM,
+    )
+
+
+class Trainer:
+    """Holds what is trained, and makes one step at a time."""
+
+    def __init__(self, name: str, data: Sequence[Encoded], code: LinearCode, steps: int) -> None:
+        torch.manual_seed(SEED)
+        self.chance = np.random.default_rng(SEED)
+        self.picture = name == "wan22"
+        self.data, self.steps = data, steps
+        self.transformer = new_transformer(name)
+        self.reading = Reading(self.transformer)
+        self.mean, self.std = measured(data, code)
+        self.both = torch.nn.ModuleList([self.transformer, self.reading.text_encoder])
+        self.average = Average(self.both.parameters())
+        self.optimizer = Muon(self.both.parameters(), LEARNING_RATE, SMALL_LEARNING_RATE)
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Train; tells what became of every 25 steps."""
+        begun, losses = time.monotonic(), []
+        for step in range(1, self.steps + 1):
+            losses.append(self._step(rate(step, self.steps)))
+            if step % 25 == 0:
+                mean = float(np.mean(losses))
+                yield {"step": step, "loss": mean, "seconds": time.monotonic() - begun}
+                losses.clear()
+
+    def _step(self, share: float) -> float:
+        latents, captions = self._batch()
+        noise = torch.randn_like(latents)
+        sigma = times(len(latents))
+        given = torch.ones(len(latents), 1, latents.shape[2], 1, 1)
+        if self.picture:
+            given[torch.rand(len(latents)) < WITH_FIRST_FRAME, :, 0] = 0
+        level = sigma[:, None, None, None, None] * given
+        mixed = (1 - level) * latents + level * noise
+        words = self.reading.embeds(captions)
+        moment = (1000 * level.expand(-1, -1, -1, *latents.shape[3:])[:, 0, :, ::2, ::2]).flatten(1)
+        found = self.transformer(
+            mixed, moment if self.picture else 1000 * sigma, words, return_dict=False
+        )[0]
+        error = (found - (noise - latents)).square() * given
+        loss = error.sum() / given.expand_as(error).sum()
+        loss.backward()
+        self.optimizer.step(share)
+        self.average.add(self.both.parameters())
+        return float(loss.detach())
+
+    def _batch(self) -> tuple[torch.Tensor, list[str]]:
+        group = self.data[int(self.chance.integers(len(self.data)))]
+        picked = self.chance.integers(len(group.scenes), size=BATCH)
+        captions = [any_caption(group.scenes[index], self.chance) for index in picked]
+        for index in np.nonzero(self.chance.random(BATCH) < WITHOUT_CAPTION)[0]:
+            captions[index] = "" if self.chance.random() < 0.5 else NEGATIVE_PROMPT
+        return (group.latents[picked].float() - self.mean) / self.std, captions
+
+
+def measured(data: Sequence[Encoded], code: LinearCode) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and scale of each latent channel, [C, 1, 1, 1].
+
+    Were all channels brought to one size, the transformer would have to settle the finest detail
+    of an edge while it still looks for the shape. So those that tell less stay smaller, by half as
+    many decibels as they are in the picture.
+    """
+    values = torch.cat([each.latents[:200].float().transpose(0, 1).flatten(1) for each in data], 1)
+    share = (code.spread / code.spread[1:].max()).clamp(max=1).sqrt()
+    scale = values.std(1) / share
+    return values.mean(1)[:, None, None, None], scale[:, None, None, None]
+
+
+def times(number: int) -> torch.Tensor:
+    """Noise levels from 0 to 1, more of the high ones."""
+    plain = torch.sigmoid(torch.randn(number))
+    return SHIFT * plain / (1 + (SHIFT - 1) * plain)
+
+
+def save(trainer: Trainer, folder: Path) -> None:
+    """The averages of both, the tokenizer, and ``latents.json``: mean and deviation by channel."""
+    held = list(trainer.both.parameters())
+    trainer.average.swap(held)
+    trainer.transformer.save_pretrained(folder / "transformer")
+    trainer.reading.text_encoder.save_pretrained(folder / "text_encoder")
+    trainer.average.swap(held)
+    trainer.reading.tokenizer.save_pretrained(folder / "tokenizer")
+    measures = {"latents_mean": trainer.mean, "latents_std": trainer.std}
+    listed = {
+        name: [round(float(one), 5) for one in each.flatten()] for name, each in measures.items()
+    }
+    (folder / "latents.json").write_text(json.dumps(listed))
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=["wan22", "wan21"])
+    parser.add_argument("code", type=Path)
+    parser.add_argument("latents", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--steps", type=int, default=2000)
+    args = parser.parse_args()
+    trainer = Trainer(args.name, read(args.latents), linear_code.read(args.code), args.steps)
+    for told in trainer.run():
+        print(json.dumps({key: round(value, 4) for key, value in told.items()}), flush=True)
+        if told["step"] % 250 == 0 or told["step"] == args.steps:
+            save(trainer, args.folder)
+
+
+if __name__ == "__main__":
+    main()
