@@ -35,6 +35,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "ltx2": {"duration": 2, "resolution": "512x288", "fps": 24, "num_inference_steps": 8},
     "wan21": {"num_frames": 17, "resolution": "640x352", "num_inference_steps": 4},
     "magi1": {"num_frames": 48, "resolution": "256x256", "num_inference_steps": 8},
+    "waver": {"num_frames": 17, "resolution": "640x352", "num_inference_steps": 4},
     **{model: dict(PLAIN) for model in TRAINED_MODELS},
 }
 """Small and short: on a CPU even tiny weights take seconds a step. Others are asked for a draft."""
