@@ -58,9 +58,7 @@ def fetch(
 def _seen(frames: NDArray[np.uint8], scene: Scene) -> str:
     found = look(frames)
     asked = f"asked for a {scene.colour} {scene.shape}, moving {scene.direction}"
-    right = found and all(
-        getattr(found, part) is getattr(scene, part) for part in ("shape", "colour", "direction")
-    )
+    right = found and found.shows(scene, "shape", "colour", "direction")
     return f"{asked}: found {found or 'nothing'}{'' if right else ', which is something else'}"
 
 

@@ -1,27 +1,26 @@
 """Asks a running service for scenes, and looks at the videos that come back."""
 
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from imageio_ffmpeg import read_frames
 from numpy.typing import NDArray
 
+from scripts.cli.client import Client
+from scripts.cli.watching import follow
 from scripts.shapes.look import Found, look
 from scripts.shapes.scenes import Scene
 
-POLL_SECONDS = 0.2
 PLAIN: Mapping[str, Any] = {"resolution": "128x128", "num_frames": 17, "num_inference_steps": 20}
 """The size that the weights are best at."""
 
 
 class NotMade(Exception):
-    """A video did not come; the service's own words."""
+    """A video did not come."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,7 @@ class Asked:
 
     def right(self, *parts: str) -> bool:
         """Whether ``shape``, ``colour``, ``direction`` ... are as they were asked for."""
-        return self.found is not None and all(
-            getattr(self.found, part) is getattr(self.scene, part) for part in parts
-        )
+        return self.found is not None and self.found.shows(self.scene, *parts)
 
 
 def ask(
@@ -46,13 +43,14 @@ def ask(
     """A video of each scene, prompt and seed, in order; ``fields`` are the same for all.
 
     Raises:
-        NotMade: one was refused, or failed.
+        CliError: one was refused.
+        NotMade: one failed, or was cancelled.
     """
-    with httpx.Client(base_url=url, timeout=30) as client:
-        bodies = [{**fields, "prompt": prompt, "seed": seed} for _, prompt, seed in scenes]
-        jobs = [_answer(client.post("/generate", json=body)) for body in bodies]
-        for (scene, prompt, seed), job in zip(scenes, jobs, strict=True):
-            yield Asked(scene, prompt, seed, look(_video(client, job)))
+    client = Client(url)
+    bodies = [{**fields, "prompt": prompt, "seed": seed} for _, prompt, seed in scenes]
+    ids = [str(client.generate(body, {}, None)["id"]) for body in bodies]
+    for (scene, prompt, seed), job_id in zip(scenes, ids, strict=True):
+        yield Asked(scene, prompt, seed, look(_video(client, job_id)))
 
 
 def frames_of(path: Path) -> NDArray[np.uint8]:
@@ -62,20 +60,12 @@ def frames_of(path: Path) -> NDArray[np.uint8]:
     return np.stack([np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in frames])
 
 
-def _video(client: httpx.Client, job: dict[str, Any]) -> NDArray[np.uint8]:
-    while job["state"] not in ("completed", "failed", "cancelled"):
-        time.sleep(POLL_SECONDS)
-        job = _answer(client.get(job["links"]["self"]))
+def _video(client: Client, job_id: str) -> NDArray[np.uint8]:
+    job = follow(client, job_id, lambda _job: None)
     if job["state"] != "completed":
         raise NotMade(f"{job['state']}: {job['error']}")
-    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-        file.write(client.get(job["links"]["download"]).raise_for_status().content)
+    with tempfile.NamedTemporaryFile(suffix=".mp4") as file, client.video(job_id) as answer:
+        for piece in answer.iter_bytes():
+            file.write(piece)
         file.flush()
         return frames_of(Path(file.name))
-
-
-def _answer(response: httpx.Response) -> dict[str, Any]:
-    body: dict[str, Any] = response.json()
-    if response.is_error:
-        raise NotMade(body["error"]["message"])
-    return body

@@ -1,9 +1,9 @@
 """Trains the autoencoders: of Wan 2.2, with its residual shortcuts, and of Wan 2.1.
 
-``python -m scripts.shapes.autoencoder {wan22,wan21} {encoder,decoder,both} CODE FOLDER --steps N``:
-each half alone against the linear code in the file CODE, fitted where there is none, and then
-``both`` where that is wanted. Clips for it are small cuts around a shape of any colour on any grey:
-what it learns there, convolutions do anywhere.
+``python -m scripts.shapes.autoencoder {wan22,wan21} {encoder,decoder} CODE FOLDER --steps N``: each
+half alone, against the linear code in the file CODE, which is fitted where there is none. Clips for
+it are small cuts around a shape of any colour on any grey: what it learns there, convolutions do
+anywhere.
 """
 
 import argparse
@@ -29,10 +29,12 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import (
 from scripts.shapes import linear_code
 from scripts.shapes.average import Average
 from scripts.shapes.cuts import cuts
-from scripts.shapes.linear_code import LinearCode, fit
+from scripts.shapes.linear_code import FRAMES, LinearCode, fit
 from scripts.shapes.muon import Muon, rate
 
 SEED = 7
+SIDE = 64
+"""Pixels of a cut: as many blocks as a shape covers, and their neighbours."""
 LEARNING_RATE = 2e-2
 SMALL_LEARNING_RATE = 1e-3
 QUIET = 0.1
@@ -112,7 +114,7 @@ def decode(vae: AutoencoderKLWan, latents: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Part:
-    """What is trained: one half against the linear code, or both halves together."""
+    """What is trained: one half, against the linear code."""
 
     name: str
     vae: AutoencoderKLWan
@@ -125,7 +127,7 @@ class Part:
             "encoder": (vae.encoder, vae.quant_conv),
             "decoder": (vae.decoder, vae.post_quant_conv),
         }
-        picked = halves.get(self.name, sum(halves.values(), ()))
+        picked = halves[self.name]
         return [parameter for module in picked for parameter in module.parameters()]
 
     def loss(self, clips: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -134,24 +136,22 @@ class Part:
             error = (encode(self.vae, clips) - self.code.encode(clips)).square()
             error = error * self.code.spread.view(1, -1, 1, 1, 1) ** 2
             return error.mean() * 10, error.sum(1).mean() / (3 * self.code.side**2)
-        latents = self.code.encode(clips) if self.name == "decoder" else encode(self.vae, clips)
+        latents = self.code.encode(clips)
         noisy = latents + NOISE * torch.randn_like(latents)
         error = (decode(self.vae, noisy) - clips).square()
         return (weights * error).sum() / weights.sum() / 3, error.mean()
 
 
-def train(
-    part: Part, steps: int, side: int, folder: Path, seed: int = SEED
-) -> Iterator[dict[str, float]]:
+def train(part: Part, steps: int, folder: Path) -> Iterator[dict[str, float]]:
     """Train, and keep the average of weights in ``folder``; tells what became of every 20 steps."""
-    chance = np.random.default_rng(seed)
-    torch.manual_seed(seed)
+    chance = np.random.default_rng(SEED)
+    torch.manual_seed(SEED)
     held = part.parameters()
     optimizer = Muon(held, LEARNING_RATE, SMALL_LEARNING_RATE)
     average, begun, errors = Average(held), time.monotonic(), []
     for step in range(1, steps + 1):
         frames = 1 if step < 0.3 * steps else 9 if step % 3 == 0 else 5
-        loss, error = part.loss(*cuts((frames, side, side), chance, 4 if frames == 9 else 8))
+        loss, error = part.loss(*cuts((frames, SIDE, SIDE), chance, 4 if frames == 9 else 8))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(rate(step, steps))
         average.add(held)
@@ -175,7 +175,7 @@ def code_in(file: Path, vae: AutoencoderKLWan) -> LinearCode:
     """The linear code of as many channels as the autoencoder has; fitted where there is no file."""
     if not file.exists():
         torch.manual_seed(SEED)
-        clips, _ = cuts((4, 64, 64), np.random.default_rng(SEED), 1000)
+        clips, _ = cuts((FRAMES, SIDE, SIDE), np.random.default_rng(SEED), 1000)
         linear_code.save(fit(clips, vae.config.scale_factor_spatial, vae.config.z_dim), file)
     return linear_code.read(file)
 
@@ -184,20 +184,15 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser()
     parser.add_argument("name", choices=["wan22", "wan21"])
-    parser.add_argument("part", choices=["encoder", "decoder", "both"])
+    parser.add_argument("part", choices=["encoder", "decoder"])
     parser.add_argument("code", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--halves", type=Path, nargs=2, help="folders of the two, for both")
     parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--side", type=int, default=64)
     args = parser.parse_args()
     torch.manual_seed(SEED)
     begin_as_averages(vae := new(args.name))
     code = code_in(args.code, vae)
-    if args.halves:
-        vae, other = (AutoencoderKLWan.from_pretrained(folder) for folder in args.halves)
-        vae.decoder, vae.post_quant_conv = other.decoder, other.post_quant_conv
-    for told in train(Part(args.part, vae, code), args.steps, args.side, args.folder):
+    for told in train(Part(args.part, vae, code), args.steps, args.folder):
         print(json.dumps({key: round(value, 4) for key, value in told.items()}), flush=True)
 
 

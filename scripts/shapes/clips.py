@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from scripts.shapes.autoencoder import code_in, new
 from scripts.shapes.linear_code import LinearCode
 from scripts.shapes.scenes import (
-    TRAINED,
     Background,
     Colour,
     Direction,
     Scene,
     Shape,
     Speed,
-    any_of,
+    any_scene,
     draw,
     path_of,
 )
@@ -38,7 +37,6 @@ SIZES = (
     (13, 160, 128),
 )
 """num_frames, height, width."""
-KEPT_BACK_EVERY = 8
 
 
 @dataclass(frozen=True)
@@ -47,30 +45,6 @@ class Encoded:
 
     latents: torch.Tensor
     scenes: Sequence[Scene]
-
-
-def kept_back(shape: Shape, colour: Colour, direction: Direction) -> bool:
-    """Whether a combination is in no clip that the weights are trained on: one of eight."""
-    places = (
-        list(Shape).index(shape),
-        list(Colour).index(colour),
-        list(Direction).index(direction),
-    )
-    return sum(a * b for a, b in zip(places, (3, 5, 1), strict=True)) % KEPT_BACK_EVERY == 0
-
-
-def any_scene(chance: np.random.Generator) -> Scene:
-    """One to train on."""
-    while True:
-        scene = Scene(
-            any_of(Shape, chance),
-            any_of(TRAINED, chance),
-            any_of(Direction, chance),
-            any_of(Speed, chance),
-            any_of(Background, chance),
-        )
-        if not kept_back(scene.shape, scene.colour, scene.direction):
-            return scene
 
 
 def as_tensor(frames: NDArray[np.uint8]) -> torch.Tensor:

@@ -14,6 +14,7 @@ from scripts.shapes.scenes import (
     Colour,
     Direction,
     Path,
+    Scene,
     Shape,
     coverage,
 )
@@ -39,6 +40,10 @@ class Found:
     pixels_a_frame: float
     centres: NDArray[np.float64]
     """[T, 2], x and y of its middle."""
+
+    def shows(self, scene: Scene, *parts: str) -> bool:
+        """Whether ``shape``, ``colour``, ``direction`` or ``background`` are the scene's."""
+        return all(getattr(self, part) is getattr(scene, part) for part in parts)
 
     def __str__(self) -> str:
         still = self.direction is Direction.STILL

@@ -6,14 +6,13 @@ seeds, through the real services to the MP4. The table is that of docs/shapes.md
 
 import argparse
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scripts.service_process import ServiceProcess, port_for
+from scripts.bench.client import running
 from scripts.shapes.asking import Asked, ask
 from scripts.shapes.captions import english, portuguese
-from scripts.shapes.clips import kept_back
-from scripts.shapes.scenes import TRAINED, Direction, Scene, Shape
+from scripts.shapes.scenes import TRAINED, Direction, Scene, Shape, kept_back
 from scripts.shapes.weights import MODELS, install
 
 PARTS = ("direction", "colour", "shape")
@@ -47,21 +46,17 @@ def share(asked: Sequence[Asked], parts: Sequence[str]) -> float:
 def measure(model: str, folder: Path, seeds: int) -> list[Row]:
     """Start the service, ask it, stop it."""
     install(model, folder / "models")
-    settings = {"DRAIN_SECONDS": "0", "MAX_QUEUE": "1000"}
-    service = ServiceProcess(model, folder, port_for(8099), settings)
-    try:
-        service.wait_until_up()
-        rows: list[Row] = []
-        for language, words in LANGUAGES.items():
-            scenes = [
-                (scene, words(scene), seed)
-                for scene in kept_back_scenes()
-                for seed in range(1, seeds + 1)
-            ]
-            rows.append((model, language, list(ask(service.url, scenes))))
-        return rows
-    finally:
-        service.stop()
+    with running(model, folder, MAX_QUEUE="1000") as (service, _client):
+        return [
+            (model, language, list(ask(service.url, _asked(words, seeds))))
+            for language, words in LANGUAGES.items()
+        ]
+
+
+def _asked(words: Callable[[Scene], str], seeds: int) -> list[tuple[Scene, str, int]]:
+    return [
+        (scene, words(scene), seed) for scene in kept_back_scenes() for seed in range(1, seeds + 1)
+    ]
 
 
 def main() -> None:

@@ -90,6 +90,7 @@ PIXELS_A_FRAME = {Speed.SLOW: 1.25, Speed.FAST: 2.5}
 CORNERS = {Shape.SQUARE: 4, Shape.TRIANGLE: 3, Shape.STAR: 5}
 RADIUS = {Shape.CIRCLE: 1.0, Shape.SQUARE: 1.25, Shape.TRIANGLE: 1.45, Shape.STAR: 1.5}
 """From the middle to a corner, of shapes that look equally large."""
+KEPT_BACK_EVERY = 8
 HOLLOW = 0.42
 """How far the inner corners of a star are from its middle, in parts of its radius."""
 
@@ -119,6 +120,30 @@ def any_of(options: Iterable[T], chance: np.random.Generator) -> T:
     """One of them, each as likely as the others."""
     listed = list(options)
     return listed[int(chance.integers(len(listed)))]
+
+
+def kept_back(shape: Shape, colour: Colour, direction: Direction) -> bool:
+    """Whether a combination is in no clip that the weights are trained on: one of eight."""
+    places = (
+        list(Shape).index(shape),
+        list(Colour).index(colour),
+        list(Direction).index(direction),
+    )
+    return sum(a * b for a, b in zip(places, (3, 5, 1), strict=True)) % KEPT_BACK_EVERY == 0
+
+
+def any_scene(chance: np.random.Generator) -> Scene:
+    """One to train on."""
+    while True:
+        scene = Scene(
+            any_of(Shape, chance),
+            any_of(TRAINED, chance),
+            any_of(Direction, chance),
+            any_of(Speed, chance),
+            any_of(Background, chance),
+        )
+        if not kept_back(scene.shape, scene.colour, scene.direction):
+            return scene
 
 
 def path_of(scene: Scene, size: tuple[int, int, int], chance: np.random.Generator) -> Path:

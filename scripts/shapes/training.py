@@ -155,8 +155,9 @@ def main() -> None:
     trainer = Trainer(args.name, read(args.latents), linear_code.read(args.code), args.steps)
     for told in trainer.run():
         print(json.dumps({key: round(value, 4) for key, value in told.items()}), flush=True)
-        if told["step"] % 250 == 0 or told["step"] == args.steps:
+        if told["step"] % 250 == 0:
             save(trainer, args.folder)
+    save(trainer, args.folder)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from scripts.shapes.captions import Told, any_caption, english, portuguese
-from scripts.shapes.clips import any_scene, kept_back
 from scripts.shapes.linear_code import fit
 from scripts.shapes.look import look
 from scripts.shapes.muon import orthogonal
@@ -23,7 +22,9 @@ from scripts.shapes.scenes import (
     Shape,
     Speed,
     any_of,
+    any_scene,
     draw,
+    kept_back,
     path_of,
 )
 from scripts.shapes.sheet import contact_sheet
@@ -37,7 +38,7 @@ SIZE = (9, 128, 128)
 @pytest.mark.parametrize("background", Background)
 def test_what_is_drawn_is_found(shape: Shape, background: Background):
     chance = np.random.default_rng(1)
-    for colour, direction in itertools.product(Colour, Direction):
+    for colour, direction in zip(itertools.cycle(Colour), Direction, strict=False):
         scene = Scene(shape, colour, direction, any_of(Speed, chance), background)
         found = look(draw(scene, path_of(scene, SIZE, chance), SIZE))
         assert found is not None

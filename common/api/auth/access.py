@@ -18,7 +18,6 @@ from common.api.auth.buckets import Buckets
 from common.api.auth.caller import NOBODY, Caller
 from common.api.auth.failures import Failures
 from common.api.door.callers import address
-from common.api.door.creating import creating_paths
 from common.api.door.error_handlers import refusal
 from common.api.routes.views import ErrorView
 from common.base.errors import VideosDGXError
@@ -33,6 +32,8 @@ METRICS = "/metrics"
 _OPEN = {
     *("/", HEALTH, "/ui", "/auth/session", "/docs", "/openapi.json"),
 }
+_CREATING = ("/generate(/.*)?", "/batches/[^/]+/retry")
+"""The core's own paths that make jobs. One that is missing here is only not counted."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _EXPOSED = ("Location", "Retry-After", "RateLimit", "RateLimit-Policy", "Content-Disposition")
 
@@ -70,7 +71,7 @@ def open_access(settings: Settings, spec: ModelSpec, authenticator: Authenticato
         failures=Failures(spec.id),
         hosts=_listed(settings.allowed_hosts) | {spec.id} | _address(settings.host),
         origins=_listed(settings.cors_origins or ""),
-        creating=creating_paths(spec.kind),
+        creating=re.compile("|".join((*_CREATING, *spec.kind.creating))),
         buckets=Buckets(limit, f"{spec.kind.noun}s") if limit else None,
         metrics_open=settings.metrics_open,
     )

@@ -18,7 +18,6 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.api.door.callers import who
-from common.api.door.creating import creating_paths
 from common.api.door.purse import FREE_BYTES, Purse
 from common.base.errors import BodyTooLarge, UnsupportedMediaType
 from common.base.errors.access import SlowBody
@@ -61,7 +60,7 @@ class Limits:
 
     large: dict[Large, Allowance]
     prompts: re.Pattern[str]
-    """Paths whose bodies have a prompt, and room for one before a route asks for more."""
+    """A kind's own paths that make jobs: a body has room for a prompt from the start."""
     patience: float
     """Seconds in which ``BYTES_PER_SECOND`` must have been kept."""
     clock: Callable[[], float] = time.monotonic
@@ -88,7 +87,7 @@ class Limits:
                     Purse("uploads", "MAX_UPLOADS_MB", forms, min(form, forms)),
                 ),
             },
-            creating_paths(kind),
+            re.compile("|".join(kind.creating)),
             settings.client_seconds,
         )
 

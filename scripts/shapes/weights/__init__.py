@@ -1,6 +1,6 @@
 """The small models that were trained on the set, each as its published one lies on the hub.
 
-``SHA256SUMS`` in each names its files; ``TRAINING.md`` says how they came to be.
+``SHA256SUMS`` in each names its files; docs/shapes.md says how they came to be.
 """
 
 import shutil
@@ -26,9 +26,5 @@ def install(model: str, models_dir: Path) -> Path:
         FileExistsError: the real checkpoint is there; it is never replaced.
     """
     source = HERE / model
-    copy = partial(_copy, source)
+    copy = partial(shutil.copytree, source, dirs_exist_ok=True)
     return publish(models_dir, REPOSITORIES[model], source / SUMS, copy, force=False, kind=KIND)
-
-
-def _copy(source: Path, folder: Path) -> None:
-    shutil.copytree(source, folder, dirs_exist_ok=True)
