@@ -1,6 +1,6 @@
 """Puts what was trained together as the published checkpoint lies on the hub.
 
-``python -m scripts.shapes.assemble ENCODER DECODER MODEL FOLDER``: the folders that
+``python -m scripts.shapes.assemble CODE ENCODER DECODER MODEL FOLDER``: the linear code, what
 ``scripts.shapes.autoencoder`` and ``scripts.shapes.training`` wrote, and where to.
 """
 
@@ -15,6 +15,7 @@ import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
 from transformers import T5TokenizerFast, UMT5EncoderModel
 
+from scripts.shapes import linear_code
 from scripts.shapes.weights import SUMS
 
 FLOW_SHIFT = {True: 5.0, False: 3.0}
@@ -23,10 +24,11 @@ _TOKENIZER = {"tokenizer": ["transformers", "T5TokenizerFast"]}
 """Its class in the published ``model_index.json``; transformers 5 saves another for it."""
 
 
-def assemble(encoder: Path, decoder: Path, model: Path) -> WanPipeline:
+def assemble(code: Path, encoder: Path, decoder: Path, model: Path) -> WanPipeline:
     """The pipeline, in the number formats that it is kept in."""
     vae, other = (AutoencoderKLWan.from_pretrained(half) for half in (encoder, decoder))
     vae.decoder, vae.post_quant_conv = other.decoder, other.post_quant_conv
+    silence(vae, linear_code.read(code).used)
     vae.register_to_config(**json.loads((model / "latents.json").read_text()))
     residual = bool(vae.config.is_residual)
     return WanPipeline(
@@ -43,6 +45,15 @@ def assemble(encoder: Path, decoder: Path, model: Path) -> WanPipeline:
         ),
         expand_timesteps=residual,
     )
+
+
+@torch.no_grad()
+def silence(vae: AutoencoderKLWan, used: torch.Tensor) -> None:
+    """Let channels that are not used be exactly zero, and be heard by nobody."""
+    means = torch.nonzero(~used).flatten()
+    vae.quant_conv.weight[means] = 0
+    vae.quant_conv.bias[means] = 0
+    vae.post_quant_conv.weight[:, ~used] = 0
 
 
 def write(pipeline: WanPipeline, folder: Path) -> None:
@@ -62,10 +73,10 @@ def _digest(path: Path) -> str:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(prog="python -m scripts.shapes.assemble", description=__doc__)
-    for name in ("encoder", "decoder", "model", "folder"):
+    for name in ("code", "encoder", "decoder", "model", "folder"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
-    write(assemble(args.encoder, args.decoder, args.model), args.folder)
+    write(assemble(args.code, args.encoder, args.decoder, args.model), args.folder)
 
 
 if __name__ == "__main__":

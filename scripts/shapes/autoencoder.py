@@ -188,9 +188,12 @@ def main() -> None:
     parser.add_argument("code", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--begin", type=Path, metavar="FOLDER", help="go on from what is there")
     args = parser.parse_args()
     torch.manual_seed(SEED)
     begin_as_averages(vae := new(args.name))
+    if args.begin:
+        vae = AutoencoderKLWan.from_pretrained(args.begin)
     code = code_in(args.code, vae)
     for told in train(Part(args.part, vae, code), args.steps, args.folder):
         print(json.dumps({key: round(value, 4) for key, value in told.items()}), flush=True)

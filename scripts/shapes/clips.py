@@ -29,6 +29,8 @@ from scripts.shapes.scenes import (
 )
 
 SIZES = (
+    (5, 128, 128),
+    (9, 128, 128),
     (9, 128, 128),
     (17, 128, 128),
     (17, 128, 128),
@@ -100,7 +102,7 @@ def main() -> None:
     parser.add_argument("name", choices=["wan22", "wan21"])
     parser.add_argument("code", type=Path)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--clips", type=int, default=6000)
+    parser.add_argument("--clips", type=int, default=12000)
     parser.add_argument("--seed", type=int, default=11)
     args = parser.parse_args()
     save(encoded(code_in(args.code, new(args.name)), args.clips, args.seed), args.file)

@@ -54,12 +54,12 @@ def rate(step: int, steps: int) -> float:
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
     """Nearly the closest matrix whose singular values are all the same, 1."""
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    found = wide / (wide.norm() + 1e-9)
+    found = (wide / (wide.norm() + 1e-9)).bfloat16()
     first, third, fifth = COEFFICIENTS
     for _ in range(ITERATIONS):
         square = found @ found.T
         found = first * found + (third * square + fifth * square @ square) @ found
-    return torch.t(found) if wide is not matrix else found
+    return (torch.t(found) if wide is not matrix else found).to(matrix.dtype)
 
 
 def _sides(parameter: torch.Tensor) -> tuple[int, int]:

@@ -27,10 +27,19 @@ from scripts.shapes.reading import TEXT_DIM, Reading
 from wan21.prompts import NEGATIVE_PROMPT
 
 SEED = 13
-BATCH = 24
+TOKENS = 640
+"""In a batch, eight clips at the least: many small steps teach sooner that there is one shape."""
 LEARNING_RATE = 2e-2
 SMALL_LEARNING_RATE = 2e-3
-SHIFT = 3.0
+SHIFT = 5.0
+LOUD = 1.5
+"""Standard deviation of the channel that tells most."""
+SHORT_UNTIL = 0.4
+"""Of the steps, on the shortest clips alone."""
+PATCH = 4
+"""Latents in a token, 2x2."""
+GATES = [2, 5]
+"""Rows of a block's table: how much of its attention and of its feed-forward layer is added."""
 WITHOUT_CAPTION = 0.1
 WITH_FIRST_FRAME = 0.3
 """Of the clips, where a model takes a picture: their first latent frame is given."""
@@ -63,8 +72,10 @@ class Trainer:
         self.picture = name == "wan22"
         self.data, self.steps = data, steps
         self.transformer = new_transformer(name)
+        begin_open(self.transformer, code.used)
         self.reading = Reading(self.transformer)
         self.mean, self.std = measured(data, code)
+        self.used = code.used.float()[None, :, None, None, None]
         self.both = torch.nn.ModuleList([self.transformer, self.reading.text_encoder])
         self.average = Average(self.both.parameters())
         self.optimizer = Muon(self.both.parameters(), LEARNING_RATE, SMALL_LEARNING_RATE)
@@ -73,52 +84,67 @@ class Trainer:
         """Train; tells what became of every 25 steps."""
         begun, losses = time.monotonic(), []
         for step in range(1, self.steps + 1):
-            losses.append(self._step(rate(step, self.steps)))
+            short = step < SHORT_UNTIL * self.steps
+            losses.append(self._step(rate(step, self.steps), short))
             if step % 25 == 0:
                 mean = float(np.mean(losses))
                 yield {"step": step, "loss": mean, "seconds": time.monotonic() - begun}
                 losses.clear()
 
-    def _step(self, share: float) -> float:
-        latents, captions = self._batch()
-        noise = torch.randn_like(latents)
+    def _step(self, share: float, short: bool) -> float:
+        latents, captions = self._batch(short)
+        noise = torch.randn_like(latents) * self.used
         sigma = times(len(latents))
-        given = torch.ones(len(latents), 1, latents.shape[2], 1, 1)
+        asked = torch.ones(len(latents), 1, latents.shape[2], 1, 1)
         if self.picture:
-            given[torch.rand(len(latents)) < WITH_FIRST_FRAME, :, 0] = 0
-        level = sigma[:, None, None, None, None] * given
+            asked[torch.rand(len(latents)) < WITH_FIRST_FRAME, :, 0] = 0
+        level = sigma[:, None, None, None, None] * asked
         mixed = (1 - level) * latents + level * noise
         words = self.reading.embeds(captions)
         moment = (1000 * level.expand(-1, -1, -1, *latents.shape[3:])[:, 0, :, ::2, ::2]).flatten(1)
         found = self.transformer(
             mixed, moment if self.picture else 1000 * sigma, words, return_dict=False
         )[0]
-        error = (found - (noise - latents)).square() * given
-        loss = error.sum() / given.expand_as(error).sum()
+        counted = asked * self.used
+        error = (found - (noise - latents)).square() * counted
+        loss = error.sum() / counted.expand_as(error).sum()
         loss.backward()
         self.optimizer.step(share)
         self.average.add(self.both.parameters())
         return float(loss.detach())
 
-    def _batch(self) -> tuple[torch.Tensor, list[str]]:
-        group = self.data[int(self.chance.integers(len(self.data)))]
-        picked = self.chance.integers(len(group.scenes), size=BATCH)
+    def _batch(self, short: bool) -> tuple[torch.Tensor, list[str]]:
+        groups = [each for each in self.data if each.latents.shape[2] <= 3] if short else self.data
+        group = groups[int(self.chance.integers(len(groups)))]
+        size = max(8, TOKENS * PATCH // group.latents[0, 0].numel())
+        picked = self.chance.integers(len(group.scenes), size=size)
         captions = [any_caption(group.scenes[index], self.chance) for index in picked]
-        for index in np.nonzero(self.chance.random(BATCH) < WITHOUT_CAPTION)[0]:
+        for index in np.nonzero(self.chance.random(size) < WITHOUT_CAPTION)[0]:
             captions[index] = "" if self.chance.random() < 0.5 else NEGATIVE_PROMPT
         return (group.latents[picked].float() - self.mean) / self.std, captions
+
+
+def begin_open(transformer: WanTransformer3DModel, used: torch.Tensor) -> None:
+    """Let every block count from the first step, and let unused channels neither in nor out."""
+    with torch.no_grad():
+        for block in transformer.blocks:
+            block.scale_shift_table[:, GATES] += 1
+        transformer.patch_embedding.weight[:, ~used] = 0
+        rows = used.repeat(PATCH)
+        transformer.proj_out.weight[~rows] = 0
+        transformer.proj_out.bias[~rows] = 0
 
 
 def measured(data: Sequence[Encoded], code: LinearCode) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and scale of each latent channel, [C, 1, 1, 1].
 
     Were all channels brought to one size, the transformer would have to settle the finest detail
-    of an edge while it still looks for the shape. So those that tell less stay smaller, by half as
-    many decibels as they are in the picture.
+    of an edge while it still looks for the shape. So those that tell less stay smaller, as much as
+    they are in the picture. What is always zero stays as it is.
     """
     values = torch.cat([each.latents[:200].float().transpose(0, 1).flatten(1) for each in data], 1)
-    share = (code.spread / code.spread[1:].max()).clamp(max=1).sqrt()
-    scale = values.std(1) / share
+    share = LOUD * (code.spread / code.spread[1:].max()).clamp(max=1)
+    scale = torch.where(code.used, values.std(1) / share, 1.0)
     return values.mean(1)[:, None, None, None], scale[:, None, None, None]
 
 
