@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 POLL_SECONDS = 0.02
 START_SECONDS = 60.0
 ENDED = ("completed", "failed", "cancelled")
-INHERITED = ("PATH", "HOME", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+INHERITED = ("PATH", "HOME", "OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
 """All that a service takes from the tests' environment. The last two hold torch to the instructions
 of an older CPU (``AVX2``, ``avx2``): with COMPUTE_DTYPE=float32 the tests run as one without units
 for bfloat16 does."""

@@ -27,8 +27,7 @@ PATIENCE = 240
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     models = tmp_path_factory.mktemp("models")
     tiny.build(models, geometry=ONE_LAYER)
-    # Beside other work, threads without a core of their own keep the others waiting.
-    with serving("magi1", models, tmp_path_factory.mktemp("service"), omp_num_threads=1) as running:
+    with serving("magi1", models, tmp_path_factory.mktemp("service")) as running:
         yield running
 
 

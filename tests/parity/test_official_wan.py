@@ -32,8 +32,6 @@ from wan21.image_to_video import WholePicturePipeline
 from wan21.model_config import I2V_480P, I2V_720P, T2V_1_3B, T2V_14B
 from waver.variants import TI2V_5B
 
-pytestmark = pytest.mark.usefixtures("one_thread")  # the authors' code ran in one too
-
 CPU = LoadOptions(device="cpu", compute_dtype="bfloat16")
 """As on a GPU, so that what must be in float32 is seen to be."""
 BUILD = 1 if torch.__version__.startswith("2.13.0") else 10

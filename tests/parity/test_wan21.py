@@ -30,8 +30,6 @@ from wan21.image_to_video import WholePicturePipeline
 from wan21.model_config import SPEC
 from wan21.pipeline import _denoise, generate, load
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CPU = on_cpu()
 request_of = partial(clips.request_of, SPEC, (64, 48))
 frames_of = partial(clips.frames_of, SPEC)

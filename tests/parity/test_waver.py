@@ -31,8 +31,6 @@ from waver.guidance import apg
 from waver.model_config import SPEC
 from waver.pipeline import _denoise, generate, load
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CPU = on_cpu()
 request_of = partial(clips.request_of, SPEC, (128, 96))
 frames_of = partial(clips.frames_of, SPEC)

@@ -24,8 +24,6 @@ from waver.model_config import SPEC
 from waver.pipeline import _latents, generate_batch, load
 from waver.variants import T2V_1_3B
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 PROMPTS = ("A cat walking on a beach", "rain", "A very old man tells a story to three dogs", "x")
 TOLERANCE = 2
 """Of 255. In bfloat16 a product may be summed in another order when there are more rows."""

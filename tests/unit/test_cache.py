@@ -31,8 +31,6 @@ from tests.job_contexts import Context
 from tests.unit.media.disks import fill
 from wan21.model_config import SPEC as WAN
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CPU = torch.device("cpu")
 SCHEMES = [Quantization.FP8, Quantization.NF4, Quantization.NVFP4]
 SPECS = {"wan": WAN, "ltx2": LTX2}

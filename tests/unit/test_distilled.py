@@ -32,8 +32,6 @@ from wan21.lora import open_lora
 from wan21.model_config import I2V_480P_4STEP, SPEC, T2V_14B, T2V_14B_4STEP
 from wan21.recipes import REPOSITORY
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -14,8 +14,6 @@ from magi1.schedule import ChunkSchedule, Step
 from magi1.special_tokens import DEFAULT, Prompt, SpecialTokens
 from tests.magi1_cases import COMMITTED, TOLERANCE, run_case
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 Patch = pytest.MonkeyPatch
 
 

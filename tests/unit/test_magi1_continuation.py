@@ -46,7 +46,7 @@ class Watching:
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> MagiPipeline:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> MagiPipeline:
     folder = tiny.build(tmp_path_factory.mktemp("models"))[0]
     loaded = magi1.load(folder, on_cpu())
     loaded.vae.float()  # bfloat16 rounds by where a tensor lies in memory: it hides what is asked

@@ -31,8 +31,6 @@ from magi1.text import text_encoder_component
 from scripts.tiny import magi1 as tiny
 from tests.formats import on_cpu
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CPU = torch.device("cpu")
 NF4 = Quantization.NF4
 QUANTIZED_KEYS = ("q", "qx", "k", "v", "linear_kv_xattn", "linear_proj", "linear_fc1", "linear_fc2")

@@ -16,8 +16,6 @@ from magi1.estimates import CACHED_CHUNKS, CHUNK_FRAMES, CHUNKS_AT_ONCE
 from scripts.tiny import magi1 as tiny
 from tests.formats import on_cpu
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 LAYERS = 2
 STEPS = 8
 LENGTHS = (1, 4, 16, 600)

@@ -22,8 +22,6 @@ from magi1.special_tokens import Prompt, SpecialTokens, in_order
 from magi1.transformer import MagiTransformer3DModel
 from tests.magi1_cases import COMMITTED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SHAPE = (1, 16, 6, 4, 6)
 CASE = COMMITTED / "distill_t2v"
 Loaded = tuple[MagiTransformer3DModel, MagiConfig]
