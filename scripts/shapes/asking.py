@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,33 +24,54 @@ class NotMade(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A scene, the words that it was asked for with, and what was found in the video."""
+class Wish:
+    """A scene, and the words that it is asked for with."""
 
     scene: Scene
     prompt: str
     seed: int
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Others of the request."""
+    picture: bytes | None = None
+    """A PNG to begin with."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A wish, the video that came, and what was found in it."""
+
+    wish: Wish
+    frames: NDArray[np.uint8]
     found: Found | None
 
     def right(self, *parts: str) -> bool:
         """Whether ``shape``, ``colour``, ``direction`` ... are as they were asked for."""
-        return self.found is not None and self.found.shows(self.scene, *parts)
+        return self.found is not None and self.found.shows(self.wish.scene, *parts)
 
 
-def ask(
-    url: str, scenes: Sequence[tuple[Scene, str, int]], fields: Mapping[str, Any] = PLAIN
-) -> Iterator[Asked]:
-    """A video of each scene, prompt and seed, in order; ``fields`` are the same for all.
+def ask(url: str, wishes: Sequence[Wish], **fields: Any) -> Iterator[Asked]:
+    """A video of each, in order; ``fields`` are the same for all, beside the plain ones.
 
     Raises:
         CliError: one was refused.
         NotMade: one failed, or was cancelled.
     """
     client = Client(url)
-    bodies = [{**fields, "prompt": prompt, "seed": seed} for _, prompt, seed in scenes]
-    ids = [str(client.generate(body, {}, None)["id"]) for body in bodies]
-    for (scene, prompt, seed), job_id in zip(scenes, ids, strict=True):
-        yield Asked(scene, prompt, seed, look(_video(client, job_id)))
+    ids = [_submit(client, wish, {**PLAIN, **fields, **wish.fields}) for wish in wishes]
+    for wish, job_id in zip(wishes, ids, strict=True):
+        frames = _video(client, job_id)
+        yield Asked(wish, frames, look(frames))
+
+
+def share(asked: Sequence[Asked], *parts: str) -> float:
+    """How many are right, from 0 to 1."""
+    return sum(each.right(*parts) for each in asked) / len(asked)
+
+
+def _submit(client: Client, wish: Wish, fields: Mapping[str, Any]) -> str:
+    body = {**fields, "prompt": wish.prompt, "seed": wish.seed}
+    files = {"image": ("picture.png", wish.picture)} if wish.picture else {}
+    return str(client.generate(body, files, None)["id"])
 
 
 def frames_of(path: Path) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scripts.bench.client import running
-from scripts.shapes.asking import Asked, ask
+from scripts.shapes.asking import Asked, Wish, ask, share
 from scripts.shapes.captions import english, portuguese
 from scripts.shapes.scenes import TRAINED, Direction, Scene, Shape, kept_back
 from scripts.shapes.weights import MODELS, install
@@ -32,15 +32,10 @@ def table(rows: Sequence[Row]) -> str:
     lines = ["| model | prompts | videos | direction | colour | shape | all three |"]
     lines.append("|---|---|---|---|---|---|---|")
     for model, language, asked in rows:
-        shares = (share(asked, part) for part in (*((part,) for part in PARTS), PARTS))
+        shares = [share(asked, part) for part in PARTS] + [share(asked, *PARTS)]
         cells = (model, language, str(len(asked)), *(f"{100 * each:.1f}" for each in shares))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def share(asked: Sequence[Asked], parts: Sequence[str]) -> float:
-    """How many are right, from 0 to 1."""
-    return sum(each.right(*parts) for each in asked) / len(asked)
 
 
 def measure(model: str, folder: Path, seeds: int) -> list[Row]:
@@ -48,15 +43,15 @@ def measure(model: str, folder: Path, seeds: int) -> list[Row]:
     install(model, folder / "models")
     with running(model, folder, MAX_QUEUE="1000") as (service, _client):
         return [
-            (model, language, list(ask(service.url, _asked(words, seeds))))
+            (model, language, list(ask(service.url, wishes(words, seeds))))
             for language, words in LANGUAGES.items()
         ]
 
 
-def _asked(words: Callable[[Scene], str], seeds: int) -> list[tuple[Scene, str, int]]:
-    return [
-        (scene, words(scene), seed) for scene in kept_back_scenes() for seed in range(1, seeds + 1)
-    ]
+def wishes(words: Callable[[Scene], str], seeds: int) -> list[Wish]:
+    """Each scene that was kept back, with so many seeds."""
+    numbers = range(1, seeds + 1)
+    return [Wish(scene, words(scene), seed) for scene in kept_back_scenes() for seed in numbers]
 
 
 def main() -> None:
@@ -73,7 +68,8 @@ def main() -> None:
     for model, language, asked in rows:
         for each in asked:
             if not each.right(*PARTS):
-                print(f"{model} {language}: {each.prompt!r}, seed {each.seed}: {each.found}")
+                wish = each.wish
+                print(f"{model} {language}: {wish.prompt!r}, seed {wish.seed}: {each.found}")
 
 
 if __name__ == "__main__":
