@@ -16,6 +16,7 @@ import common.runtime.libraries  # noqa: F401
 import numpy as np
 import torch
 from diffusers import WanTransformer3DModel
+from transformers import UMT5EncoderModel
 
 from scripts.shapes import linear_code
 from scripts.shapes.average import Average
@@ -79,6 +80,13 @@ class Trainer:
         self.both = torch.nn.ModuleList([self.transformer, self.reading.text_encoder])
         self.average = Average(self.both.parameters())
         self.optimizer = Muon(self.both.parameters(), LEARNING_RATE, SMALL_LEARNING_RATE)
+
+    def go_on_from(self, folder: Path) -> None:
+        """Take the weights that ``save`` left there; steps and rates begin anew."""
+        transformer = WanTransformer3DModel.from_pretrained(folder / "transformer")
+        self.transformer.load_state_dict(transformer.state_dict())
+        text_encoder = UMT5EncoderModel.from_pretrained(folder / "text_encoder")
+        self.reading.text_encoder.load_state_dict(text_encoder.state_dict())
 
     def run(self) -> Iterator[dict[str, float]]:
         """Train; tells what became of every 25 steps."""
@@ -177,8 +185,11 @@ def main() -> None:
     parser.add_argument("latents", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--begin", type=Path, metavar="FOLDER", help="go on from what is there")
     args = parser.parse_args()
     trainer = Trainer(args.name, read(args.latents), linear_code.read(args.code), args.steps)
+    if args.begin:
+        trainer.go_on_from(args.begin)
     for told in trainer.run():
         print(json.dumps({key: round(value, 4) for key, value in told.items()}), flush=True)
         if told["step"] % 250 == 0:

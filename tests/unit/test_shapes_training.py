@@ -16,7 +16,7 @@ from scripts.shapes.training import Trainer
 from scripts.shapes.training import save as save_model
 from scripts.shapes.weights import SUMS
 
-NAMES = ("wan22", "wan21")
+NAMES = ("wan22", pytest.param("wan21", marks=pytest.mark.slow))
 
 
 def a_code(vae: AutoencoderKLWan) -> LinearCode:
@@ -55,6 +55,7 @@ def test_two_steps_of_everything_make_a_checkpoint(name: str, tmp_path: Path):
     trainer = Trainer(name, read(tmp_path / "clips.pt"), code, 2)
     assert list(trainer.run()) == []
     save_model(trainer, tmp_path / "model")
+    trainer.go_on_from(tmp_path / "model")
     parts = (tmp_path / each for each in ("code.pt", "encoder", "decoder", "model"))
     write(assemble(*parts), folder := tmp_path / "checkpoint")
     pipeline = WanPipeline.from_pretrained(folder)
