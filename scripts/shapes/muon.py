@@ -16,15 +16,24 @@ ITERATIONS = 5
 
 
 class Muon:
-    """Both optimizers as one. ``rate`` is Muon's, ``small_rate`` AdamW's."""
+    """Both optimizers as one. ``rate`` is Muon's, ``small_rate`` AdamW's.
+
+    ``tables`` are for AdamW too: a row of an embedding is no direction of a matrix.
+    """
 
     def __init__(
-        self, parameters: Iterable[torch.nn.Parameter], rate: float, small_rate: float
+        self,
+        parameters: Iterable[torch.nn.Parameter],
+        rate: float,
+        small_rate: float,
+        tables: Iterable[torch.nn.Parameter] = (),
     ) -> None:
         self._rates = (rate, small_rate)
         self._all = list(parameters)
-        self._large = [each for each in self._all if each.ndim > 1 and min(_sides(each)) > 1]
-        small = [each for each in self._all if each.ndim < 2 or min(_sides(each)) == 1]
+        left = {id(each) for each in tables}
+        left |= {id(each) for each in self._all if each.ndim < 2 or min(_sides(each)) == 1}
+        self._large = [each for each in self._all if id(each) not in left]
+        small = [each for each in self._all if id(each) in left]
         self._momenta = [torch.zeros_like(each) for each in self._large]
         self._adam = torch.optim.AdamW(small, small_rate, betas=(0.9, 0.99), weight_decay=0.0)
 

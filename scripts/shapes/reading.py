@@ -43,6 +43,8 @@ class Reading:
     def __init__(self, transformer: WanTransformer3DModel) -> None:
         self.tokenizer: T5TokenizerFast = tokenizer()
         self.text_encoder = new_text_encoder(len(self.tokenizer))
+        self.padding = 1.0
+        """How much the missing tokens weigh: the logarithm's share, 0 is one token's."""
         self._processor = PaddedWords()
         for block in transformer.blocks:
             block.attn2.set_processor(self._processor)
@@ -56,7 +58,7 @@ class Reading:
         mask = tokens.attention_mask
         hidden = self.text_encoder(tokens.input_ids, mask).last_hidden_state * mask[..., None]
         weights = torch.where(mask > 0, 0.0, -torch.inf)
-        missing = torch.log(TEXT_TOKENS - mask.sum(1, keepdim=True).float())
+        missing = self.padding * torch.log(TEXT_TOKENS - mask.sum(1, keepdim=True).float())
         self._processor.bias = torch.cat([weights, missing], 1)[:, None, None]
         return torch.cat([hidden, torch.zeros_like(hidden[:, :1])], 1)
 

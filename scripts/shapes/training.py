@@ -37,6 +37,9 @@ LOUD = 1.5
 """Standard deviation of the channel that tells most."""
 SHORT_UNTIL = 0.4
 """Of the steps, on the shortest clips alone."""
+PADDED_FROM = 0.4
+"""Of the steps: from here on padding weighs as in the pipelines. Were it so from the first, 500
+rows of zeros would drown ten words, and attention that looks at padding alone learns no word."""
 PATCH = 4
 """Latents in a token, 2x2."""
 GATES = [2, 5]
@@ -79,7 +82,8 @@ class Trainer:
         self.used = code.used.float()[None, :, None, None, None]
         self.both = torch.nn.ModuleList([self.transformer, self.reading.text_encoder])
         self.average = Average(self.both.parameters())
-        self.optimizer = Muon(self.both.parameters(), LEARNING_RATE, SMALL_LEARNING_RATE)
+        words = [self.reading.text_encoder.shared.weight]
+        self.optimizer = Muon(self.both.parameters(), LEARNING_RATE, SMALL_LEARNING_RATE, words)
 
     def go_on_from(self, folder: Path) -> None:
         """Take the weights that ``save`` left there; steps and rates begin anew."""
@@ -93,6 +97,7 @@ class Trainer:
         begun, losses = time.monotonic(), []
         for step in range(1, self.steps + 1):
             short = step < SHORT_UNTIL * self.steps
+            self.reading.padding = min(1.0, step / (PADDED_FROM * self.steps))
             losses.append(self._step(rate(step, self.steps), short))
             if step % 25 == 0:
                 mean = float(np.mean(losses))
