@@ -90,6 +90,8 @@ PIXELS_A_FRAME = {Speed.SLOW: 1.25, Speed.FAST: 2.5}
 CORNERS = {Shape.SQUARE: 4, Shape.TRIANGLE: 3, Shape.STAR: 5}
 RADIUS = {Shape.CIRCLE: 1.0, Shape.SQUARE: 1.25, Shape.TRIANGLE: 1.45, Shape.STAR: 1.5}
 """From the middle to a corner, of shapes that look equally large."""
+ASIDE = 8.0
+"""Pixels at most between the middle of the picture and of a way."""
 KEPT_BACK_EVERY = 8
 HOLLOW = 0.42
 """How far the inner corners of a star are from its middle, in parts of its radius."""
@@ -147,13 +149,19 @@ def any_scene(chance: np.random.Generator) -> Scene:
 
 
 def path_of(scene: Scene, size: tuple[int, int, int], chance: np.random.Generator) -> Path:
-    """A way through the picture that leaves it nowhere. ``size`` is num_frames, height, width."""
+    """A way through the middle of the picture, nearly. ``size``: num_frames, height, width.
+
+    Shapes are large, and near the middle: what a caption tells is much beside what it does not.
+    A long way is a slower one, so that it leaves the picture nowhere.
+    """
     num_frames, height, width = size
-    radius = min(height, width) * chance.uniform(0.11, 0.15)
+    radius = min(height, width) * chance.uniform(0.2, 0.22)
     steps = np.array(STEPS[scene.direction]) * PIXELS_A_FRAME[scene.speed]
     way = steps * (np.arange(num_frames) - (num_frames - 1) / 2)[:, None]
+    most = np.array([width, height]) / 2 - RADIUS[scene.shape] * radius
+    way *= np.min(most / np.maximum(np.abs(way).max(axis=0), most))
     reach = np.abs(way).max(axis=0) + RADIUS[scene.shape] * radius
-    room = np.maximum(np.array([width, height]) / 2 - reach, 0)
+    room = np.clip(np.array([width, height]) / 2 - reach, 0, ASIDE)
     middle = np.array([width, height]) / 2 + chance.uniform(-room, room)
     return Path(radius, middle + way)
 
