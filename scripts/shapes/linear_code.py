@@ -17,9 +17,10 @@ FRAMES = 4
 """In a latent, after a first one of its own."""
 MOVING_SHARE = 3
 """One in so many channels tells what changes."""
-USED = (16, 8)
-"""Channels of both kinds that are used at most: a transformer as narrow as these has to carry the
-noise of each. Those of Wan 2.2 that stay zero cost 1.7 dB; Wan 2.1 has no more."""
+USED = (6, 0)
+"""Channels of both kinds that are used: a transformer as narrow as these has to carry the noise of
+each. All 48 of Wan 2.2 are worth 26 dB, 24 of them 25, these six 22.6, and whatever is asked of a
+clip is still found in what they say."""
 
 
 @dataclass(frozen=True)

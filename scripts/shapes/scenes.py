@@ -86,7 +86,7 @@ STEPS = {
     Direction.DOWN_RIGHT: (math.sqrt(0.5), math.sqrt(0.5)),
 }
 """Unit vectors, x to the right and y down."""
-PIXELS_A_FRAME = {Speed.SLOW: 1.25, Speed.FAST: 2.5}
+PIXELS_A_FRAME = {Speed.SLOW: 2.0, Speed.FAST: 4.0}
 CORNERS = {Shape.SQUARE: 4, Shape.TRIANGLE: 3, Shape.STAR: 5}
 RADIUS = {Shape.CIRCLE: 1.0, Shape.SQUARE: 1.25, Shape.TRIANGLE: 1.45, Shape.STAR: 1.5}
 """From the middle to a corner, of shapes that look equally large."""
@@ -155,7 +155,7 @@ def path_of(scene: Scene, size: tuple[int, int, int], chance: np.random.Generato
     A long way is a slower one, so that it leaves the picture nowhere.
     """
     num_frames, height, width = size
-    radius = min(height, width) * chance.uniform(0.2, 0.22)
+    radius = min(height, width) * chance.uniform(0.16, 0.18)
     steps = np.array(STEPS[scene.direction]) * PIXELS_A_FRAME[scene.speed]
     way = steps * (np.arange(num_frames) - (num_frames - 1) / 2)[:, None]
     most = np.array([width, height]) / 2 - RADIUS[scene.shape] * radius

@@ -7,6 +7,7 @@ the transformer learns the way from a clip to noise. Times are logit-normal, shi
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -44,6 +45,15 @@ PATCH = 4
 """Latents in a token, 2x2."""
 GATES = [2, 5]
 """Rows of a block's table: how much of its attention and of its feed-forward layer is added."""
+NEAR = 2.0
+"""How much of queries and keys is for places, beside content of a standard deviation near 1."""
+SHARP = 1.4
+"""Scale of queries and keys: a neighbour has a few times the weight of the next one."""
+OFFSETS = (
+    ((0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 0, 0)),
+    ((0, 0, 1), (0, 0, -1), (0, 1, 0), (0, -1, 0)),
+)
+"""Where the heads look at first, in tokens of time, height and width; blocks take turns."""
 WITHOUT_CAPTION = 0.1
 WITH_FIRST_FRAME = 0.3
 """Of the clips, where a model takes a picture: their first latent frame is given."""
@@ -77,6 +87,7 @@ class Trainer:
         self.data, self.steps = data, steps
         self.transformer = new_transformer(name)
         begin_open(self.transformer, code.used)
+        begin_near(self.transformer)
         self.reading = Reading(self.transformer)
         self.mean, self.std = measured(data, code)
         self.used = code.used.float()[None, :, None, None, None]
@@ -146,6 +157,32 @@ def begin_open(transformer: WanTransformer3DModel, used: torch.Tensor) -> None:
         rows = used.repeat(PATCH)
         transformer.proj_out.weight[~rows] = 0
         transformer.proj_out.bias[~rows] = 0
+
+
+@torch.no_grad()
+def begin_near(transformer: WanTransformer3DModel) -> None:
+    """Let self-attention begin by looking at neighbours: at itself, before, after, beside, ...
+
+    Rotary embeddings tell places only to queries and keys that have something in common. With
+    weights as they usually begin they have nothing: attention became a mean of all tokens, and
+    stayed it for thousands of steps.
+    """
+    rotary = transformer.rope
+    width = transformer.config.attention_head_dim
+    axes = (rotary.t_dim, rotary.h_dim, rotary.w_dim)
+    begins = (0, axes[0], axes[0] + axes[1])
+    for number, block in enumerate(transformer.blocks):
+        for head in range(transformer.config.num_attention_heads):
+            offset = OFFSETS[number % 2][head % len(OFFSETS[0])]
+            for begin, size, away in zip(begins, axes, offset, strict=True):
+                for pair in range(2):
+                    angle = away * 10000.0 ** (-2 * pair / size)
+                    at = head * width + begin + 2 * pair
+                    block.attn1.to_k.bias[at : at + 2] = torch.tensor([NEAR, 0.0])
+                    both = [NEAR * math.cos(angle), NEAR * math.sin(angle)]
+                    block.attn1.to_q.bias[at : at + 2] = torch.tensor(both)
+        for one in (block.attn1.norm_q, block.attn1.norm_k):
+            one.weight.fill_(SHARP)
 
 
 def measured(data: Sequence[Encoded], code: LinearCode) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,6 +14,7 @@ from scripts.shapes.look import look
 from scripts.shapes.muon import orthogonal
 from scripts.shapes.reading import TEXT_TOKENS, Reading
 from scripts.shapes.scenes import (
+    PIXELS_A_FRAME,
     TRAINED,
     Background,
     Colour,
@@ -60,7 +61,7 @@ def test_the_middle_is_where_it_was_drawn():
     found = look(draw(scene, path, SIZE))
     assert found is not None
     assert np.abs(found.centres - path.centres).max() < 0.1
-    assert found.pixels_a_frame == pytest.approx(2.5, abs=0.05)
+    assert found.pixels_a_frame == pytest.approx(PIXELS_A_FRAME[Speed.FAST], abs=0.05)
 
 
 def test_captions_say_what_they_are_told_to():

@@ -12,6 +12,7 @@ from scripts.shapes.autoencoder import Part, decode, new, train
 from scripts.shapes.clips import SIZES, encoded, read, save
 from scripts.shapes.linear_code import LinearCode, fit
 from scripts.shapes.linear_code import save as save_code
+from scripts.shapes.listening import Listening
 from scripts.shapes.training import Trainer
 from scripts.shapes.training import save as save_model
 from scripts.shapes.weights import SUMS
@@ -54,6 +55,9 @@ def test_two_steps_of_everything_make_a_checkpoint(name: str, tmp_path: Path):
     save(encoded(code, len(SIZES), seed=1), tmp_path / "clips.pt")
     trainer = Trainer(name, read(tmp_path / "clips.pt"), code, 2)
     assert list(trainer.run()) == []
+    costs = Listening(trainer, 0).costs(0.9)
+    assert all(0 < cost < 100 for cost in costs.values())
+    assert costs["right"] != costs["colour"]
     save_model(trainer, tmp_path / "model")
     trainer.go_on_from(tmp_path / "model")
     parts = (tmp_path / each for each in ("code.pt", "encoder", "decoder", "model"))

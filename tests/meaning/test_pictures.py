@@ -1,0 +1,48 @@
+"""A first frame is kept, and what it shows goes where it is told to."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scripts.shapes.asking import Wish, ask
+from scripts.shapes.captions import english
+from scripts.shapes.look import look
+from scripts.shapes.obeys import PARTS
+from scripts.shapes.scenes import Background, Colour, Direction, Path, Scene, Shape, draw
+from tests.live import LiveService
+
+MIDDLE = Path(17.0, np.array([[64.0, 64.0]]))
+SCENES = (
+    Scene(Shape.CIRCLE, Colour.RED, Direction.RIGHT),
+    Scene(Shape.STAR, Colour.YELLOW, Direction.UP),
+    Scene(Shape.SQUARE, Colour.BLUE, Direction.DOWN_LEFT, background=Background.WHITE),
+)
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=english)
+def test_a_picture_is_kept_and_moves(waver: LiveService, scene: Scene):
+    (frame,) = draw(scene, MIDDLE, (1, 128, 128))
+    (asked,) = ask(waver.url, [Wish(scene, english(scene), 1, picture=_png(frame))])
+    first = look(asked.frames[:1])
+    assert first is not None
+    assert first.shows(scene, "shape", "colour", "background")
+    assert np.hypot(*(first.centres[0] - 64)) < 2, "where the picture has it"
+    assert asked.right(*PARTS, "background")
+
+
+def test_the_same_picture_goes_elsewhere(waver: LiveService):
+    scene = SCENES[0]
+    (frame,) = draw(scene, MIDDLE, (1, 128, 128))
+    for direction in (Direction.UP, Direction.DOWN, Direction.STILL):
+        told = replace(scene, direction=direction)
+        (asked,) = ask(waver.url, [Wish(told, english(told), 1, picture=_png(frame))])
+        assert asked.right(*PARTS)
+
+
+def _png(frame: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, "PNG")
+    return file.getvalue()
