@@ -68,4 +68,10 @@ def test_what_passes():
         *("OTEL_EXPORTER_OTLP_ENDPOINT", "WAN21_OWN_PASSWORD"),
     }
     found = worker_environment("wan21", dict.fromkeys(passed | kept, "x"))
-    assert set(found) == passed
+    assert set(found) == passed | {"OMP_WAIT_POLICY"}
+
+
+def test_threads_do_not_spin_unless_they_are_told_to():
+    assert worker_environment("wan21", {})["OMP_WAIT_POLICY"] == "PASSIVE"
+    told = worker_environment("wan21", {"OMP_WAIT_POLICY": "ACTIVE"})
+    assert told["OMP_WAIT_POLICY"] == "ACTIVE"

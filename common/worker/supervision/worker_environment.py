@@ -45,9 +45,15 @@ _SECRET = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|KEY)(_|$)")
 """Nor, among those, the hub's token: a worker loads what is on disk. PGPASSWORD is needed."""
 
 
+_USUAL = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Where nothing else is set. torch's threads spin while they wait for each other; where another
+process has one of their cores, all the others spin for as long as it runs."""
+
+
 def worker_environment(model_id: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The part of a service's environment that the worker of one model gets."""
-    return {name: value for name, value in environment.items() if _passes(name.upper(), model_id)}
+    passed = {name: value for name, value in environment.items() if _passes(name.upper(), model_id)}
+    return _USUAL | passed
 
 
 def _passes(name: str, model_id: str) -> bool:
