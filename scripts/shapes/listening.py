@@ -75,13 +75,10 @@ class Listening:
     def _error(
         self, mixed: torch.Tensor, noise: torch.Tensor, level: float, captions: list[str]
     ) -> torch.Tensor:
-        used = self.trainer.used[0, :, 0, 0, 0] > 0
-        tokens = mixed[0, 0].numel() // 4
-        moment = torch.full((len(mixed), tokens) if self.trainer.picture else (1,), 1000 * level)
-        words = self.trainer.reading.embeds(captions)
-        velocity = self.trainer.transformer(mixed, moment, words, return_dict=False)[0]
-        error: torch.Tensor = (velocity - (noise - self.latents))[:, used].square()
-        return error
+        used = self.trainer.used.flatten() > 0
+        levels = torch.full((len(mixed), 1, mixed.shape[2], 1, 1), level)
+        velocity = self.trainer.velocity(mixed, levels, captions)
+        return (velocity - (noise - self.latents))[:, used].square()
 
     @staticmethod
     def _of_middle(error: torch.Tensor) -> float:

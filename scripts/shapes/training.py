@@ -7,7 +7,6 @@ the transformer learns the way from a clip to noise. Times are logit-normal, shi
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from transformers import UMT5EncoderModel
 
 from scripts.shapes import linear_code
 from scripts.shapes.average import Average
+from scripts.shapes.beginnings import PATCH, begin_near, begin_open
 from scripts.shapes.captions import any_caption
 from scripts.shapes.clips import Encoded, read
 from scripts.shapes.linear_code import LinearCode
@@ -36,24 +36,10 @@ SMALL_LEARNING_RATE = 2e-3
 SHIFT = 5.0
 LOUD = 1.5
 """Standard deviation of the channel that tells most."""
-SHORT_UNTIL = 0.4
-"""Of the steps, on the shortest clips alone."""
-PADDED_FROM = 0.4
-"""Of the steps: from here on padding weighs as in the pipelines. Were it so from the first, 500
-rows of zeros would drown ten words, and attention that looks at padding alone learns no word."""
-PATCH = 4
-"""Latents in a token, 2x2."""
-GATES = [2, 5]
-"""Rows of a block's table: how much of its attention and of its feed-forward layer is added."""
-NEAR = 2.0
-"""How much of queries and keys is for places, beside content of a standard deviation near 1."""
-SHARP = 1.4
-"""Scale of queries and keys: a neighbour has a few times the weight of the next one."""
-OFFSETS = (
-    ((0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 0, 0)),
-    ((0, 0, 1), (0, 0, -1), (0, 1, 0), (0, -1, 0)),
-)
-"""Where the heads look at first, in tokens of time, height and width; blocks take turns."""
+EASY = 0.4
+"""Of the steps: on the shortest clips alone, while padding comes to weigh as in the pipelines. Were
+it so from the first, 500 rows of zeros would drown ten words, and attention that looks at padding
+alone learns no word."""
 WITHOUT_CAPTION = 0.1
 WITH_FIRST_FRAME = 0.3
 """Of the clips, where a model takes a picture: their first latent frame is given."""
@@ -84,7 +70,7 @@ class Trainer:
         torch.manual_seed(SEED)
         self.chance = np.random.default_rng(SEED)
         self.picture = name == "wan22"
-        self.data, self.steps = data, steps
+        self.data, self.steps, self.easy = data, steps, EASY * steps
         self.transformer = new_transformer(name)
         begin_open(self.transformer, code.used)
         begin_near(self.transformer)
@@ -97,19 +83,20 @@ class Trainer:
         self.optimizer = Muon(self.both.parameters(), LEARNING_RATE, SMALL_LEARNING_RATE, words)
 
     def go_on_from(self, folder: Path) -> None:
-        """Take the weights that ``save`` left there; steps and rates begin anew."""
+        """Take the weights that ``save`` left there; rates begin anew, and nothing is easy."""
         transformer = WanTransformer3DModel.from_pretrained(folder / "transformer")
         self.transformer.load_state_dict(transformer.state_dict())
         text_encoder = UMT5EncoderModel.from_pretrained(folder / "text_encoder")
         self.reading.text_encoder.load_state_dict(text_encoder.state_dict())
+        self.easy = 0
 
     def run(self) -> Iterator[dict[str, float]]:
         """Train; tells what became of every 25 steps."""
         begun, losses = time.monotonic(), []
         for step in range(1, self.steps + 1):
-            short = step < SHORT_UNTIL * self.steps
-            self.reading.padding = min(1.0, step / (PADDED_FROM * self.steps))
-            losses.append(self._step(rate(step, self.steps), short))
+            easy = step < self.easy
+            self.reading.padding = step / self.easy if easy else 1.0
+            losses.append(self._step(rate(step, self.steps), easy))
             if step % 25 == 0:
                 mean = float(np.mean(losses))
                 yield {"step": step, "loss": mean, "seconds": time.monotonic() - begun}
@@ -124,18 +111,28 @@ class Trainer:
             asked[torch.rand(len(latents)) < WITH_FIRST_FRAME, :, 0] = 0
         level = sigma[:, None, None, None, None] * asked
         mixed = (1 - level) * latents + level * noise
-        words = self.reading.embeds(captions)
-        moment = (1000 * level.expand(-1, -1, -1, *latents.shape[3:])[:, 0, :, ::2, ::2]).flatten(1)
-        found = self.transformer(
-            mixed, moment if self.picture else 1000 * sigma, words, return_dict=False
-        )[0]
         counted = asked * self.used
-        error = (found - (noise - latents)).square() * counted
+        error = (self.velocity(mixed, level, captions) - (noise - latents)).square() * counted
         loss = error.sum() / counted.expand_as(error).sum()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step(share)
         self.average.add(self.both.parameters())
         return float(loss.detach())
+
+    def velocity(
+        self, mixed: torch.Tensor, level: torch.Tensor, captions: Sequence[str]
+    ) -> torch.Tensor:
+        """What the transformer finds in latents [B, C, T, H, W] with noise of ``level``.
+
+        ``level`` is [B, 1, T, 1, 1], from 0 to 1. Tokens of a model that takes a picture have a
+        time each.
+        """
+        height, width = mixed.shape[3] // 2, mixed.shape[4] // 2
+        each = level[:, 0].expand(-1, -1, height, width).flatten(1)
+        moment = 1000 * (each if self.picture else each[:, 0])
+        words = self.reading.embeds(captions)
+        found: torch.Tensor = self.transformer(mixed, moment, words, return_dict=False)[0]
+        return found
 
     def _batch(self, short: bool) -> tuple[torch.Tensor, list[str]]:
         groups = [each for each in self.data if each.latents.shape[2] <= 3] if short else self.data
@@ -146,43 +143,6 @@ class Trainer:
         for index in np.nonzero(self.chance.random(size) < WITHOUT_CAPTION)[0]:
             captions[index] = "" if self.chance.random() < 0.5 else NEGATIVE_PROMPT
         return (group.latents[picked].float() - self.mean) / self.std, captions
-
-
-def begin_open(transformer: WanTransformer3DModel, used: torch.Tensor) -> None:
-    """Let every block count from the first step, and let unused channels neither in nor out."""
-    with torch.no_grad():
-        for block in transformer.blocks:
-            block.scale_shift_table[:, GATES] += 1
-        transformer.patch_embedding.weight[:, ~used] = 0
-        rows = used.repeat(PATCH)
-        transformer.proj_out.weight[~rows] = 0
-        transformer.proj_out.bias[~rows] = 0
-
-
-@torch.no_grad()
-def begin_near(transformer: WanTransformer3DModel) -> None:
-    """Let self-attention begin by looking at neighbours: at itself, before, after, beside, ...
-
-    Rotary embeddings tell places only to queries and keys that have something in common. With
-    weights as they usually begin they have nothing: attention became a mean of all tokens, and
-    stayed it for thousands of steps.
-    """
-    rotary = transformer.rope
-    width = transformer.config.attention_head_dim
-    axes = (rotary.t_dim, rotary.h_dim, rotary.w_dim)
-    begins = (0, axes[0], axes[0] + axes[1])
-    for number, block in enumerate(transformer.blocks):
-        for head in range(transformer.config.num_attention_heads):
-            offset = OFFSETS[number % 2][head % len(OFFSETS[0])]
-            for begin, size, away in zip(begins, axes, offset, strict=True):
-                for pair in range(2):
-                    angle = away * 10000.0 ** (-2 * pair / size)
-                    at = head * width + begin + 2 * pair
-                    block.attn1.to_k.bias[at : at + 2] = torch.tensor([NEAR, 0.0])
-                    both = [NEAR * math.cos(angle), NEAR * math.sin(angle)]
-                    block.attn1.to_q.bias[at : at + 2] = torch.tensor(both)
-        for one in (block.attn1.norm_q, block.attn1.norm_k):
-            one.weight.fill_(SHARP)
 
 
 def measured(data: Sequence[Encoded], code: LinearCode) -> tuple[torch.Tensor, torch.Tensor]:

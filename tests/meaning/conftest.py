@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from scripts.shapes.obeys import kept_back_scenes
 from scripts.shapes.weights import MODELS, install
 from tests.integration.test_models import serving
 from tests.live import LiveService
 
 MODEL = "waver"
+SIX = kept_back_scenes()[::5]
+"""Each shape, and most ways, in colours that no clip of the training showed them in."""
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,6 @@ def test_without_guidance_a_negative_prompt_says_nothing(waver: LiveService):
 
 
 def test_guidance_obeys_more(waver: LiveService):
-    """Here with words that only say what matters: what is not said is any of the training's."""
     weak, strong = (
         list(
             ask(waver.url, [Wish(SCENE, english(SCENE), seed) for seed in SEEDS], guidance_scale=g)
@@ -43,7 +42,7 @@ def test_a_colour_that_is_forbidden(waver: LiveService):
     wish = [Wish(SCENE, english(SCENE, NO_COLOUR), seed) for seed in SEEDS]
     free = list(ask(waver.url, wish))
     forbidden = [
-        replace(each.wish, fields={"negative_prompt": f"{each.found.colour}"})
+        replace(each.wish, fields={"negative_prompt": str(each.found.colour)})
         for each in free
         if each.found
     ]

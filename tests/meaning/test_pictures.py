@@ -1,6 +1,5 @@
 """A first frame is kept, and what it shows goes where it is told to."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from scripts.shapes.look import look
 from scripts.shapes.obeys import PARTS
 from scripts.shapes.scenes import Background, Colour, Direction, Path, Scene, Shape, draw
 from tests.live import LiveService
+from tests.photos import saved
 
 MIDDLE = Path(17.0, np.array([[64.0, 64.0]]))
 SCENES = (
@@ -25,7 +25,9 @@ SCENES = (
 @pytest.mark.parametrize("scene", SCENES, ids=english)
 def test_a_picture_is_kept_and_moves(waver: LiveService, scene: Scene):
     (frame,) = draw(scene, MIDDLE, (1, 128, 128))
-    (asked,) = ask(waver.url, [Wish(scene, english(scene), 1, picture=_png(frame))])
+    (asked,) = ask(
+        waver.url, [Wish(scene, english(scene), 1, picture=saved(Image.fromarray(frame), "PNG"))]
+    )
     first = look(asked.frames[:1])
     assert first is not None
     assert first.shows(scene, "shape", "colour", "background")
@@ -38,11 +40,7 @@ def test_the_same_picture_goes_elsewhere(waver: LiveService):
     (frame,) = draw(scene, MIDDLE, (1, 128, 128))
     for direction in (Direction.UP, Direction.DOWN, Direction.STILL):
         told = replace(scene, direction=direction)
-        (asked,) = ask(waver.url, [Wish(told, english(told), 1, picture=_png(frame))])
+        (asked,) = ask(
+            waver.url, [Wish(told, english(told), 1, picture=saved(Image.fromarray(frame), "PNG"))]
+        )
         assert asked.right(*PARTS)
-
-
-def _png(frame: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(frame).save(file, "PNG")
-    return file.getvalue()

@@ -8,12 +8,11 @@ import pytest
 
 from scripts.shapes.asking import Asked, Wish, ask, share
 from scripts.shapes.captions import Told, english, portuguese
-from scripts.shapes.obeys import PARTS, kept_back_scenes, wishes
+from scripts.shapes.obeys import PARTS, wishes
 from scripts.shapes.scenes import Background, Colour, Direction, Scene, Shape
 from tests.live import LiveService
+from tests.meaning.conftest import SIX
 
-SIX = kept_back_scenes()[::5]
-"""Each shape, and most ways, in colours that no clip of the training showed them in."""
 A_SHAPE = Scene(Shape.CIRCLE, Colour.RED, Direction.LEFT)
 
 

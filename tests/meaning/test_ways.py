@@ -9,22 +9,22 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from common.contract import Phase, Quantization
+from common.contract import Quantization
 from common.contract.finding import load_spec
 from common.kinds.video.requests import GenerateRequest
 from common.runtime.scheme_choice import runnable_schemes
 from scripts.shapes.asking import PLAIN, Wish, ask, share
 from scripts.shapes.captions import english
 from scripts.shapes.look import look
-from scripts.shapes.obeys import PARTS, kept_back_scenes, wishes
+from scripts.shapes.obeys import PARTS, wishes
 from scripts.shapes.scenes import Scene
 from scripts.shapes.weights import REPOSITORIES, install
 from tests.formats import on_cpu
 from tests.integration.test_models import serving
-from tests.meaning.conftest import MODEL
+from tests.job_contexts import Context
+from tests.meaning.conftest import MODEL, SIX
 from tests.resolving import resolve
 
-SIX = kept_back_scenes()[::5]
 SCHEMES = [
     scheme
     for scheme, why in runnable_schemes(torch.device("cpu")).items()
@@ -55,21 +55,13 @@ def test_quantized_weights_obey_as_well(models: Path, tmp_path: Path, scheme: Qu
     assert rates[scheme] >= rates[Quantization.NONE] - POINTS / 100
 
 
-class Watching:
+class Watching(Context):
     """A job's context that keeps the last preview."""
 
     picture: NDArray[np.uint8] | None = None
 
-    def progress(
-        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
-    ) -> None:
-        pass
-
     def preview(self, step: int, picture: Callable[[], NDArray[np.uint8]]) -> None:
         self.picture = picture()
-
-    def raise_if_cancelled(self) -> None:
-        pass
 
 
 @pytest.mark.parametrize("scene", SIX[:3], ids=english)
