@@ -12,16 +12,15 @@ PATCH = 4
 """Latents in a token, 2x2."""
 GATES = [2, 5]
 """Rows of a block's table: how much of its attention and of its feed-forward layer is added."""
-NEAR = 2.0
-"""How much of queries and keys is for places, beside content of a standard deviation near 1."""
-SHARP = 1.4
-"""Scale of queries and keys: a neighbour has a few times the weight of the next one."""
-OFFSETS = (
-    ((0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 0, 0)),
-    ((0, 0, 1), (0, 0, -1), (0, 1, 0), (0, -1, 0)),
-)
-"""Where the heads look at first, in tokens of time, height and width; blocks take turns."""
+NEAR = (6.0, 2.0)
+"""How much of queries and keys is for places, beside content of a standard deviation near 1: in the
+first block, and in the others."""
+SHARP = (3.0, 1.4)
+"""Scale of queries and keys: in the first block a head looks at one place, in the others a
+neighbour has a few times the weight of the next one."""
 ITSELF = (0, 0, 0)
+OFFSETS = ((0, 0, -1), (0, 0, 1), (0, -1, 0), (0, 1, 0), (-1, 0, 0), (1, 0, 0), ITSELF, ITSELF)
+"""Where the heads look at first, in tokens of time, height and width."""
 
 
 @torch.no_grad()
@@ -44,13 +43,13 @@ def begin_near(transformer: WanTransformer3DModel) -> None:
     """
     rotary, heads = transformer.rope, range(transformer.config.num_attention_heads)
     axes = (rotary.t_dim, rotary.h_dim, rotary.w_dim)
+    looks = torch.cat([_turned(axes, OFFSETS[head % len(OFFSETS)]) for head in heads])
     for number, block in enumerate(transformer.blocks):
-        offsets = OFFSETS[number % 2]
-        looks = [_turned(axes, offsets[head % len(offsets)]) for head in heads]
-        block.attn1.to_q.bias += torch.cat(looks)
-        block.attn1.to_k.bias += _turned(axes, ITSELF).repeat(len(heads))
-        block.attn1.norm_q.weight.fill_(SHARP)
-        block.attn1.norm_k.weight.fill_(SHARP)
+        near, sharp = NEAR[number > 0], SHARP[number > 0]
+        block.attn1.to_q.bias += near * looks
+        block.attn1.to_k.bias += near * _turned(axes, ITSELF).repeat(len(heads))
+        block.attn1.norm_q.weight.fill_(sharp)
+        block.attn1.norm_k.weight.fill_(sharp)
 
 
 def _turned(axes: Sequence[int], offset: Sequence[int]) -> torch.Tensor:
@@ -62,5 +61,5 @@ def _turned(axes: Sequence[int], offset: Sequence[int]) -> torch.Tensor:
     for part, away in zip(found, offset, strict=True):
         angles = [away * 10000.0 ** (-2 * pair / len(part)) for pair in range(2)]
         turns = [turn(angle) for angle in angles for turn in (math.cos, math.sin)]
-        part[: len(turns)] = NEAR * torch.tensor(turns)
+        part[: len(turns)] = torch.tensor(turns)
     return torch.cat(found)

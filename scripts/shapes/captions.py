@@ -69,13 +69,22 @@ class Told:
 
 def any_caption(scene: Scene, chance: np.random.Generator) -> str:
     """One of its wordings, as the weights are trained on: most say all, some leave parts out."""
-    told = Told(
+    return worded(scene, any_told(chance), chance)
+
+
+def any_told(chance: np.random.Generator) -> Told:
+    """What a caption tells that weights are trained on."""
+    return Told(
         shape=chance.random() < 0.95,
         colour=chance.random() < 0.95,
         direction=chance.random() < 0.95,
         speed=chance.random() < 0.3,
         background=chance.random() < 0.3,
     )
+
+
+def worded(scene: Scene, told: Told, chance: np.random.Generator) -> str:
+    """In either language, in any wording."""
     words = english if chance.random() < 0.6 else portuguese
     text = words(scene, told, chance)
     return text[0].upper() + text[1:] if chance.random() < 0.3 else text

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scripts.shapes.autoencoder import code_in, new
 from scripts.shapes.linear_code import LinearCode
 from scripts.shapes.scenes import (
+    PLAINLY,
     Background,
     Colour,
     Direction,
@@ -26,6 +27,7 @@ from scripts.shapes.scenes import (
     any_scene,
     draw,
     path_of,
+    plain_scene,
 )
 
 SIZES = (
@@ -39,6 +41,8 @@ SIZES = (
     (13, 160, 128),
 )
 """num_frames, height, width."""
+PLAIN = 0.2
+"""Of the clips: all in one colour on one background, for the beginning of a training."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,15 @@ class Encoded:
 
     latents: torch.Tensor
     scenes: Sequence[Scene]
+
+    def plain(self) -> "Encoded":
+        """Those of one colour on one background."""
+        picked = [
+            index
+            for index, scene in enumerate(self.scenes)
+            if (scene.colour, scene.background) == PLAINLY
+        ]
+        return Encoded(self.latents[picked], [self.scenes[index] for index in picked])
 
 
 def as_tensor(frames: NDArray[np.uint8]) -> torch.Tensor:
@@ -59,7 +72,8 @@ def encoded(code: LinearCode, number: int, seed: int) -> list[Encoded]:
     """So many clips, in batches of each size."""
     chance, found = np.random.default_rng(seed), []
     for size in SIZES:
-        scenes = [any_scene(chance) for _ in range(number // len(SIZES))]
+        drawn = [chance.random() < PLAIN for _ in range(number // len(SIZES))]
+        scenes = [(plain_scene if plain else any_scene)(chance) for plain in drawn]
         latents = []
         for start in range(0, len(scenes), 4):
             frames = [

@@ -92,11 +92,9 @@ def main() -> None:
     for name in ("code", "latents", "folder"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--size", type=int, default=3, help="which of the sizes of the clips")
-    parser.add_argument("--padding", type=float, default=1.0, help="as at that step of a training")
     args = parser.parse_args()
     trainer = Trainer(args.name, read(args.latents), linear_code.read(args.code), 1)
     trainer.go_on_from(args.folder)
-    trainer.reading.padding = args.padding
     listening = Listening(trainer, args.size)
     for level in LEVELS:
         costs = listening.costs(level)

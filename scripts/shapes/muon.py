@@ -18,7 +18,8 @@ ITERATIONS = 5
 class Muon:
     """Both optimizers as one. ``rate`` is Muon's, ``small_rate`` AdamW's.
 
-    ``tables`` are for AdamW too: a row of an embedding is no direction of a matrix.
+    ``tables`` are for AdamW too: a row of an embedding is no direction of a matrix. Each step takes
+    ``decay`` times the rate off Muon's matrices, which keeps their norm below its inverse.
     """
 
     def __init__(
@@ -27,8 +28,9 @@ class Muon:
         rate: float,
         small_rate: float,
         tables: Iterable[torch.nn.Parameter] = (),
+        decay: float = 0.0,
     ) -> None:
-        self._rates = (rate, small_rate)
+        self._rates, self._decay = (rate, small_rate), decay
         self._all = list(parameters)
         left = {id(each) for each in tables}
         left |= {id(each) for each in self._all if each.ndim < 2 or min(_sides(each)) == 1}
@@ -48,6 +50,7 @@ class Muon:
                 change = orthogonal(parameter.grad.lerp(momentum, MOMENTUM).flatten(1))
                 rows, columns = change.shape
                 scale = max(1.0, rows / columns) ** 0.5
+                parameter.mul_(1 - rate * self._decay)
                 parameter.sub_(change.view_as(parameter), alpha=rate * scale)
         self._adam.param_groups[0]["lr"] = small_rate
         self._adam.step()

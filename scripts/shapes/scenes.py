@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -73,6 +73,7 @@ RGB = {
     Colour.ORANGE: (250, 130, 20),
 }
 TRAINED = tuple(colour for colour in Colour if colour is not Colour.ORANGE)
+PLAINLY = (Colour.RED, Background.BLACK)
 GREY = {Background.BLACK: 0, Background.GREY: 112, Background.WHITE: 255}
 STEPS = {
     Direction.STILL: (0.0, 0.0),
@@ -92,6 +93,9 @@ RADIUS = {Shape.CIRCLE: 1.0, Shape.SQUARE: 1.25, Shape.TRIANGLE: 1.45, Shape.STA
 """From the middle to a corner, of shapes that look equally large."""
 ASIDE = 8.0
 """Pixels at most between the middle of the picture and of a way."""
+BEFORE_MIDDLE = 0.25
+"""Of a way. Were it half, a shape that goes left would be as often left as right of the middle, and
+a model could learn nothing of a direction before it knows places, times and directions at once."""
 KEPT_BACK_EVERY = 8
 HOLLOW = 0.42
 """How far the inner corners of a star are from its middle, in parts of its radius."""
@@ -148,6 +152,15 @@ def any_scene(chance: np.random.Generator) -> Scene:
             return scene
 
 
+def plain_scene(chance: np.random.Generator) -> Scene:
+    """One to begin with, in one colour on one background."""
+    while True:
+        colour, background = PLAINLY
+        scene = replace(any_scene(chance), colour=colour, background=background)
+        if not kept_back(scene.shape, scene.colour, scene.direction):
+            return scene
+
+
 def path_of(scene: Scene, size: tuple[int, int, int], chance: np.random.Generator) -> Path:
     """A way through the middle of the picture, nearly. ``size``: num_frames, height, width.
 
@@ -157,7 +170,7 @@ def path_of(scene: Scene, size: tuple[int, int, int], chance: np.random.Generato
     num_frames, height, width = size
     radius = min(height, width) * chance.uniform(0.16, 0.18)
     steps = np.array(STEPS[scene.direction]) * PIXELS_A_FRAME[scene.speed]
-    way = steps * (np.arange(num_frames) - (num_frames - 1) / 2)[:, None]
+    way = steps * (np.arange(num_frames) - BEFORE_MIDDLE * (num_frames - 1))[:, None]
     most = np.array([width, height]) / 2 - RADIUS[scene.shape] * radius
     way *= np.min(most / np.maximum(np.abs(way).max(axis=0), most))
     reach = np.abs(way).max(axis=0) + RADIUS[scene.shape] * radius

@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 
 from scripts.shapes.captions import Told, any_caption, english, portuguese
+from scripts.shapes.clips import Encoded
 from scripts.shapes.linear_code import fit
 from scripts.shapes.look import look
-from scripts.shapes.muon import orthogonal
-from scripts.shapes.reading import TEXT_TOKENS, Reading
+from scripts.shapes.muon import Muon, orthogonal
 from scripts.shapes.scenes import (
     PIXELS_A_FRAME,
+    PLAINLY,
     TRAINED,
     Background,
     Colour,
@@ -27,9 +28,9 @@ from scripts.shapes.scenes import (
     draw,
     kept_back,
     path_of,
+    plain_scene,
 )
 from scripts.shapes.sheet import contact_sheet
-from scripts.shapes.training import new_transformer
 from scripts.shapes.words import tokenizer
 
 SIZE = (9, 128, 128)
@@ -121,17 +122,20 @@ def test_a_contact_sheet_shows_the_first_and_the_last(tmp_path: Path):
     assert sheet[-1, -1, 0] == 200
 
 
-def test_one_padded_row_weighs_as_all_that_the_pipelines_pad():
-    torch.manual_seed(7)
-    transformer = new_transformer("wan22").eval()
-    reading = Reading(transformer)
-    captions = ["a red circle moves left", "", "uma estrela azul fica onde está"]
-    latents, moment = torch.randn(3, 48, 2, 4, 4), torch.full((3,), 500)
-    with torch.no_grad():
-        short = reading.embeds(captions)
-        found = transformer(latents, moment, short, return_dict=False)[0]
-        reading.without_weights()
-        whole = torch.zeros(3, TEXT_TOKENS, short.shape[2])
-        whole[:, : short.shape[1]] = short
-        wanted = transformer(latents, moment, whole, return_dict=False)[0]
-    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+def test_what_a_training_begins_with_is_of_one_colour_and_of_every_way():
+    chance = np.random.default_rng(8)
+    scenes = [plain_scene(chance) for _ in range(200)]
+    assert {(each.colour, each.background) for each in scenes} == {PLAINLY}
+    assert {each.direction for each in scenes} == set(Direction)
+    assert {each.shape for each in scenes} == set(Shape)
+    assert not any(kept_back(each.shape, each.colour, each.direction) for each in scenes)
+    clips = Encoded(torch.arange(4.0), [scenes[0], any_scene(chance), scenes[1], scenes[2]])
+    assert clips.plain().latents.tolist() == [0, 2, 3]
+
+
+def test_decay_holds_what_no_gradient_moves():
+    weight = torch.nn.Parameter(torch.ones(4, 4))
+    optimizer = Muon([weight, torch.nn.Parameter(torch.ones(4))], 0.1, 0.1, decay=0.5)
+    weight.grad = torch.zeros(4, 4)
+    optimizer.step(1.0)
+    torch.testing.assert_close(weight, torch.full((4, 4), 0.95))
