@@ -9,9 +9,9 @@ from PIL import Image
 from scripts.shapes.asking import Wish, ask
 from scripts.shapes.captions import english
 from scripts.shapes.look import look
-from scripts.shapes.obeys import PARTS
 from scripts.shapes.scenes import Background, Colour, Direction, Path, Scene, Shape, draw
 from tests.live import LiveService
+from tests.meaning.conftest import LEARNT
 from tests.photos import saved
 
 MIDDLE = Path(17.0, np.array([[64.0, 64.0]]))
@@ -30,9 +30,9 @@ def test_a_picture_is_kept_and_moves(waver: LiveService, scene: Scene):
     )
     first = look(asked.frames[:1])
     assert first is not None
-    assert first.shows(scene, "shape", "colour", "background")
+    assert first.shows(scene, "colour", "background")
     assert np.hypot(*(first.centres[0] - 64)) < 2, "where the picture has it"
-    assert asked.right(*PARTS, "background")
+    assert asked.right(*LEARNT, "background")
 
 
 def test_the_same_picture_goes_elsewhere(waver: LiveService):
@@ -43,4 +43,4 @@ def test_the_same_picture_goes_elsewhere(waver: LiveService):
         (asked,) = ask(
             waver.url, [Wish(told, english(told), 1, picture=saved(Image.fromarray(frame), "PNG"))]
         )
-        assert asked.right(*PARTS)
+        assert asked.right(*LEARNT)

@@ -8,10 +8,10 @@ import pytest
 
 from scripts.shapes.asking import Asked, Wish, ask, share
 from scripts.shapes.captions import Told, english, portuguese
-from scripts.shapes.obeys import PARTS, wishes
+from scripts.shapes.obeys import wishes
 from scripts.shapes.scenes import Background, Colour, Direction, Scene, Shape
 from tests.live import LiveService
-from tests.meaning.conftest import SIX
+from tests.meaning.conftest import LEARNT, SIX
 
 A_SHAPE = Scene(Shape.CIRCLE, Colour.RED, Direction.LEFT)
 
@@ -23,7 +23,7 @@ def made(service: LiveService, wanted: Sequence[Wish], **fields: object) -> list
 @pytest.mark.parametrize("words", [english, portuguese])
 def test_scenes_that_no_training_showed(waver: LiveService, words: Callable[[Scene], str]):
     asked = made(waver, [Wish(scene, words(scene), seed) for seed, scene in enumerate(SIX)])
-    for part in PARTS:
+    for part in LEARNT:
         assert share(asked, part) >= 5 / 6, [(each.wish.prompt, str(each.found)) for each in asked]
 
 
@@ -31,7 +31,7 @@ def test_scenes_that_no_training_showed(waver: LiveService, words: Callable[[Sce
 @pytest.mark.parametrize("words", [english, portuguese])
 def test_all_of_them_with_three_seeds(waver: LiveService, words: Callable[[Scene], str]):
     asked = made(waver, wishes(words, seeds=3))
-    for part in PARTS:
+    for part in LEARNT:
         assert share(asked, part) >= 0.95
 
 
@@ -40,15 +40,15 @@ def test_a_seed_is_a_video(waver: LiveService):
     one, again, other = made(waver, [Wish(A_SHAPE, prompt, seed) for seed in (1, 1, 2)])
     assert np.array_equal(one.frames, again.frames)
     assert not np.array_equal(one.frames, other.frames)
-    assert one.right(*PARTS)
-    assert other.right(*PARTS)
+    assert one.right(*LEARNT)
+    assert other.right(*LEARNT)
     assert one.found is not None
     assert other.found is not None
-    assert np.hypot(*(one.found.centres - other.found.centres).T).mean() > 4, "it is elsewhere"
+    assert np.hypot(*(one.found.centres - other.found.centres).T).mean() > 1, "it is elsewhere"
 
 
 @pytest.mark.parametrize("background", Background)
 def test_what_is_behind(waver: LiveService, background: Background):
     scene = replace(A_SHAPE, background=background)
     (asked,) = made(waver, [Wish(scene, english(scene, Told(background=True)), 3)])
-    assert asked.right(*PARTS, "background")
+    assert asked.right(*LEARNT, "background")

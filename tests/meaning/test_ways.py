@@ -16,13 +16,13 @@ from common.runtime.scheme_choice import runnable_schemes
 from scripts.shapes.asking import PLAIN, Wish, ask, share
 from scripts.shapes.captions import english
 from scripts.shapes.look import look
-from scripts.shapes.obeys import PARTS, wishes
+from scripts.shapes.obeys import wishes
 from scripts.shapes.scenes import Scene
 from scripts.shapes.weights import REPOSITORIES, install
 from tests.formats import on_cpu
 from tests.integration.test_models import serving
 from tests.job_contexts import Context
-from tests.meaning.conftest import MODEL, SIX
+from tests.meaning.conftest import LEARNT, MODEL, SIX
 from tests.resolving import resolve
 
 SCHEMES = [
@@ -40,7 +40,7 @@ def test_jobs_that_are_made_together_obey_like_single_ones(models: Path, tmp_pat
         asked = list(ask(service.url, wanted))
         fused = {row[0] for row in service.query("SELECT fused FROM jobs")}
     assert max(each or 0 for each in fused) > 1
-    assert share(asked, *PARTS) >= 5 / 6
+    assert share(asked, *LEARNT) >= 5 / 6
 
 
 @pytest.mark.slow
@@ -51,7 +51,7 @@ def test_quantized_weights_obey_as_well(models: Path, tmp_path: Path, scheme: Qu
         folder = tmp_path / each
         with serving(MODEL, models, folder, quantization=each, max_queue=500) as service:
             asked = list(ask(service.url, wanted))
-        rates[each] = sum(share(asked, part) for part in PARTS) / len(PARTS)
+        rates[each] = sum(share(asked, part) for part in LEARNT) / len(LEARNT)
     assert rates[scheme] >= rates[Quantization.NONE] - POINTS / 100
 
 
