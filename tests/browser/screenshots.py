@@ -5,29 +5,28 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts.shapes.weights import install
 from tests.browser.browser import CHROMIUM, DESKTOP, PHONE, chromium
 from tests.browser.steps import PLAYS, describe, make, ready, start
 from tests.live import ROOT, LiveService
+from tests.toy.model_config import make_checkpoint
 
 FOLDER = ROOT / "docs" / "screenshots"
-SMALL = {"resolution": "160x128", "num_frames": "13", "num_inference_steps": "20"}
 HISTORY = (
-    ("A yellow star moves to the lower right on a grey background", 3),
-    ("Um quadrado azul vai para cima sobre um fundo branco", 6),
-    ("A green triangle goes left slowly on a black background", 4),
+    ("Fog lifts from a pine valley at first light", "832x480", 3),
+    ("Evening over rolling hills, the last sun behind a ridge", "832x480", 6),
+    ("A drone flies along the coast, warm light", "832x480", 4),
 )
 
 
 def main() -> None:
-    """Start the small trained model, use its page, and keep what it looks like."""
+    """Start a toy that draws, use its page, and keep what it looks like."""
     if CHROMIUM is None:
         raise SystemExit("no chromium on this machine (apt-get install chromium)")
     with TemporaryDirectory() as folder, sync_playwright() as started, chromium(started) as browser:
         service = _service(Path(folder))
         try:
-            for prompt, seed in HISTORY:
-                service.finish(prompt=prompt, seed=seed, timeout=240, **SMALL)
+            for prompt, resolution, seed in HISTORY:
+                service.finish(prompt=prompt, resolution=resolution, seed=seed, timeout=120)
             for scheme in ("light", "dark"):
                 _desktop(browser, service, scheme)
                 _phone(browser, service, scheme)
@@ -36,11 +35,11 @@ def main() -> None:
 
 
 def _service(folder: Path) -> LiveService:
-    siblings = "ltx2=:8001,wan21=:8002,magi1=:8003,waver=:8099"
-    install("waver", folder / "models")
+    siblings = "scenery=:8099,ltx2=:8001,wan21=:8002,magi1=:8003"
     service = LiveService(
-        folder, "waver.app", "waver", siblings=siblings, memory_floor_gb=0, preview_every=1
+        folder, "tests.browser.scenery", "scenery", siblings=siblings, memory_floor_gb=0
     )
+    make_checkpoint(folder / "models", name="scenery")
     return service.start()
 
 
@@ -54,7 +53,9 @@ def _page(browser: Browser, service: LiveService, size: dict[str, int], scheme: 
 
 def _desktop(browser: Browser, service: LiveService, scheme: str) -> None:
     page = _page(browser, service, DESKTOP, scheme)
-    make(page, "A red circle moves to the right", seed="8", **SMALL)
+    make(
+        page, "Sunset over a mountain range, slow pan, haze in the valleys", duration="3", seed="8"
+    )
     page.click("#more > summary")
     page.locator("#stage video").evaluate(PLAYS)
     page.locator("#stage video").evaluate("video => video.pause()")
@@ -64,10 +65,9 @@ def _desktop(browser: Browser, service: LiveService, scheme: str) -> None:
 
 def _phone(browser: Browser, service: LiveService, scheme: str) -> None:
     page = _page(browser, service, PHONE, scheme)
-    many = {**SMALL, "num_inference_steps": "100"}
-    describe(page, "A purple star moves up", seed="2", **many)
+    describe(page, "Hills at dusk", num_inference_steps="20", option_step_seconds="0.5")
     start(page)
-    page.locator(".doing", has_text="step 9").wait_for()
+    page.locator(".doing", has_text="step 7").wait_for()
     _keep(page, f"phone-{scheme}")
     page.close()
 
