@@ -20,7 +20,7 @@ def made(service: LiveService, wanted: Sequence[Wish], **fields: object) -> list
     return list(ask(service.url, wanted, **fields))
 
 
-@pytest.mark.parametrize("words", [english, portuguese])
+@pytest.mark.parametrize("words", [english, pytest.param(portuguese, marks=pytest.mark.slow)])
 def test_scenes_that_no_training_showed(waver: LiveService, words: Callable[[Scene], str]):
     asked = made(waver, [Wish(scene, words(scene), seed) for seed, scene in enumerate(SIX)])
     for part in LEARNT:
