@@ -52,6 +52,14 @@ def begin_near(transformer: WanTransformer3DModel) -> None:
         block.attn1.norm_k.weight.fill_(sharp)
 
 
+def hold_rows(layer: torch.nn.Module, rows: int) -> None:
+    """Let no step of training change the first rows of a layer's weights and biases."""
+    for parameter in layer.parameters():
+        moved = torch.ones_like(parameter)
+        moved[:rows] = 0
+        parameter.register_hook(moved.mul)  # type: ignore[no-untyped-call]
+
+
 def _turned(axes: Sequence[int], offset: Sequence[int]) -> torch.Tensor:
     """For one head: as its rotary embedding turns what is so many tokens away.
 

@@ -13,6 +13,8 @@ import torch
 from diffusers import WanTransformer3DModel
 from diffusers.models.transformers.transformer_wan import WanAttention
 
+from scripts.shapes.beginnings import hold_rows
+
 FELT = 32
 """Directions in which a word is felt, each by a unit for either sign."""
 STEEP = 4.0
@@ -38,8 +40,8 @@ def begin_hearing(transformer: WanTransformer3DModel) -> None:
     second.weight[0] = 0
     second.weight[0, : 2 * FELT] = 1 / FELT
     second.bias[0] = -LEAST
-    _hold(first, 2 * FELT)
-    _hold(second, 1)
+    hold_rows(first, 2 * FELT)
+    hold_rows(second, 1)
     for block in transformer.blocks:
         _look_at_words(block.attn2, transformer.config.attention_head_dim)
 
@@ -57,11 +59,3 @@ def _look_at_words(attention: WanAttention, width: int) -> None:
     for norm in (attention.norm_q, attention.norm_k):
         norm.weight.fill_(SURE)
         norm.requires_grad_(False)
-
-
-def _hold(layer: torch.nn.Module, rows: int) -> None:
-    """Let no step of training change the first rows."""
-    for parameter in layer.parameters():
-        kept = torch.ones_like(parameter)
-        kept[:rows] = 0
-        parameter.register_hook(kept.mul)  # type: ignore[no-untyped-call]

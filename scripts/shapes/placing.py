@@ -14,6 +14,8 @@ import common.runtime.libraries  # noqa: F401
 import torch
 from diffusers import WanTransformer3DModel
 
+from scripts.shapes.beginnings import hold_rows
+
 EDGES = 6
 """Left, right, upper, lower, first and last: one head each looks there, the next one nowhere."""
 COMPARED = 12
@@ -68,7 +70,7 @@ def begin_placed(transformer: WanTransformer3DModel) -> None:
     _compare(out, rows)
     _measure(block.ffn.net[0].proj, narrow, rows)
     block.requires_grad_(False)
-    _keep_clear(embedding, rows)
+    hold_rows(embedding, rows.told)
 
 
 def _show(values: torch.nn.Linear, rows: Rows) -> None:
@@ -101,11 +103,3 @@ def _measure(widen: torch.nn.Linear, narrow: torch.nn.Linear, rows: Rows) -> Non
             widen.bias[unit] = DEAF
             narrow.weight[:, unit] = 0
             narrow.weight[rows.flags + row // rows.compared, unit] = LOUD / rows.compared
-
-
-def _keep_clear(embedding: torch.nn.Module, rows: Rows) -> None:
-    """Let no step write where differences and flags stand."""
-    for parameter in embedding.parameters():
-        kept = torch.ones_like(parameter)
-        kept[: rows.told] = 0
-        parameter.register_hook(kept.mul)  # type: ignore[no-untyped-call]

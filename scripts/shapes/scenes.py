@@ -92,7 +92,7 @@ CORNERS = {Shape.SQUARE: 4, Shape.TRIANGLE: 3, Shape.STAR: 5}
 RADIUS = {Shape.CIRCLE: 1.0, Shape.SQUARE: 1.25, Shape.TRIANGLE: 1.45, Shape.STAR: 1.5}
 """From the middle to a corner, of shapes that look equally large."""
 ASIDE = 8.0
-"""Pixels at most between the middle of the picture and of a way."""
+"""Pixels at most, along either axis, between the middle of the picture and of where a way passes."""
 BEFORE_MIDDLE = 0.25
 """Of a way. Were it half, a shape that goes left would be as often left as right of the middle, and
 a model could learn nothing of a direction before it knows places, times and directions at once."""
@@ -162,7 +162,7 @@ def plain_scene(chance: np.random.Generator) -> Scene:
 
 
 def path_of(scene: Scene, size: tuple[int, int, int], chance: np.random.Generator) -> Path:
-    """A way through the middle of the picture, nearly. ``size``: num_frames, height, width.
+    """A way that passes near the middle of the picture early. ``size``: num_frames, height, width.
 
     Shapes are large, and near the middle: what a caption tells is much beside what it does not.
     A long way is a slower one, so that it leaves the picture nowhere.
