@@ -92,7 +92,7 @@ CORNERS = {Shape.SQUARE: 4, Shape.TRIANGLE: 3, Shape.STAR: 5}
 RADIUS = {Shape.CIRCLE: 1.0, Shape.SQUARE: 1.25, Shape.TRIANGLE: 1.45, Shape.STAR: 1.5}
 """From the middle to a corner, of shapes that look equally large."""
 ASIDE = 8.0
-"""Pixels at most, along either axis, between the middle of the picture and of where a way passes."""
+"""Pixels at most between the middle of the picture and where a way passes it, along either axis."""
 BEFORE_MIDDLE = 0.25
 """Of a way. Were it half, a shape that goes left would be as often left as right of the middle, and
 a model could learn nothing of a direction before it knows places, times and directions at once."""
