@@ -4,8 +4,6 @@ import os
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -16,6 +14,7 @@ import httpx
 import psutil
 
 from tests.formats import COMPUTE_DTYPE
+from tests.nursery import Child, begin
 from tests.toy.model_config import make_checkpoint
 
 T = TypeVar("T")
@@ -86,7 +85,7 @@ class LiveService:
         self.launch_under: tuple[str, ...] = ()
         """A program that becomes the service, as in ``("prlimit", "--nofile=256")``."""
         self._said_before = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
         self._client: httpx.Client | None = None
         folder.mkdir(parents=True, exist_ok=True)
         if module == "tests.toy.app":
@@ -94,14 +93,18 @@ class LiveService:
 
     # Life and death
 
+    def by_exec(self) -> "LiveService":
+        """Let it begin as users start it, not as a fork: for who looks at the process itself."""
+        self.launch_under = ("env",)
+        return self
+
     def launch(self) -> None:
         """Start the process, and no more."""
-        command = [*self.launch_under, sys.executable, "-m", *self.module.split()]
         self._said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
         # Not in the repository: a developer's .env must not reach in here.
-        place: dict[str, Any] = {"cwd": self.folder, "env": self._environment()}
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, **place)
+        self._process = begin(
+            self.module, self.folder, self._environment(), self.log_file, self.launch_under
+        )
 
     def start(self) -> "LiveService":
         """Start the process; it answers when this returns."""
@@ -152,7 +155,7 @@ class LiveService:
         self.exit_code()
 
     @property
-    def process(self) -> "subprocess.Popen[bytes]":
+    def process(self) -> Child:
         assert self._process is not None
         return self._process
 

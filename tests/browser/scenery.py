@@ -13,6 +13,7 @@ from common.kinds.video import Defaults, VideoClip, VideoOptions
 from common.kinds.video.requests import ResolvedRequest
 from common.service import serve
 from tests.toy import model_config as toy
+from tests.toy.pipeline import take
 
 SKIES = (
     ((38, 49, 92), (240, 140, 96), (255, 226, 170)),
@@ -34,7 +35,7 @@ def generate(_pipeline: Any, request: ResolvedRequest, context: JobContext) -> V
     pause = SceneryOptions.model_validate(request.options).step_seconds
     for step in range(request.num_inference_steps):
         context.raise_if_cancelled()
-        toy._take(pause)
+        take(pause)
         context.progress(Phase.DENOISING, step + 1, request.num_inference_steps)
     frames = (_frame(request, index)[None] for index in range(request.num_frames))
     width, height = request.width, request.height

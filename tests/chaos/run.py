@@ -108,7 +108,7 @@ def _service(folder: Path, server: PostgresServer | None, wall: WallClock | None
     settings: dict[str, Any] = {"database_url": server.url} if server else {}
     settings |= wall.settings if wall else {}
     settings |= {"heartbeat_timeout_seconds": HEARTBEAT_TIMEOUT_SECONDS}
-    return LiveService(folder, max_queue=25, min_free_disk_gb=RESERVE_GB, **settings)
+    return LiveService(folder, max_queue=25, min_free_disk_gb=RESERVE_GB, **settings).by_exec()
 
 
 def _run(ground: Ground, jobs: int, seed: int, names: Sequence[str]) -> Account:

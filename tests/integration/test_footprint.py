@@ -25,7 +25,7 @@ def heavy(service: LiveService) -> list[str]:
 
 
 def test_an_idle_service_is_small(fleet: Fleet) -> None:
-    service = fleet.start()
+    service = fleet.prepare().by_exec().start()
     service.get("/info")
     assert heavy(service) == []
     assert psutil.Process(service.process.pid).memory_full_info().pss < 80 * MIB
@@ -34,7 +34,7 @@ def test_an_idle_service_is_small(fleet: Fleet) -> None:
 @pytest.mark.skipif(find_spec("torch") is None, reason="there is no torch to stay away from")
 @pytest.mark.parametrize("model", ["wan21", "ltx2", "waver"])
 def test_a_real_models_service_is_small_too(fleet: Fleet, model: str) -> None:
-    service = fleet.start(module=f"{model}.app", model=model)
+    service = fleet.prepare(module=f"{model}.app", model=model).by_exec().start()
     service.get("/info")
     answer = service.client.post("/generate", json={"prompt": "x", "dry_run": True})
     assert answer.status_code == 200, answer.text
@@ -44,7 +44,7 @@ def test_a_real_models_service_is_small_too(fleet: Fleet, model: str) -> None:
 
 def test_what_large_bodies_took_is_given_back(fleet: Fleet) -> None:
     """Memory that strangers make a process take: it goes back to the machine within seconds."""
-    service = fleet.start()
+    service = fleet.prepare().by_exec().start()
     process = psutil.Process(service.process.pid)
     service.client.post("/generate", json={"prompt": "a" * 6000})
     before = process.memory_full_info().pss
@@ -59,6 +59,7 @@ def test_what_large_bodies_took_is_given_back(fleet: Fleet) -> None:
     wait_until(lambda: process.memory_full_info().pss < before + 15 * MIB, 40, "it is small again")
 
 
-def test_the_api_stays_small_after_jobs(service: LiveService) -> None:
+def test_the_api_stays_small_after_jobs(fleet: Fleet) -> None:
+    service = fleet.prepare().by_exec().start()
     service.finish()
     assert heavy(service) == []

@@ -40,7 +40,7 @@ def test_a_service_is_one_folder_wherever_it_lies(
     assert "tests." not in left, "it needs nothing of the tree but common"
     service = fleet.prepare(module=f"{NAME}.app", model=model.SPEC.id, pythonpath=place)
     model.make_checkpoint(service.models)
-    job = service.start().finish(prompt="Elsewhere")
+    job = service.by_exec().start().finish(prompt="Elsewhere")
     answer = service.client.get(job["links"]["download"])
     [folder] = service.videos(job["id"])
     assert answer.content == (folder / product).read_bytes()

@@ -29,7 +29,7 @@ def environment_of(pid: int | None) -> dict[str, str]:
 def test_a_worker_sees_no_secret_of_its_service(fleet: Fleet):
     """A real worker's /proc/PID/environ, where each kind of secret is set for its service."""
     key = "vdgx_walrus"
-    service = fleet.start(
+    service = fleet.prepare(
         api_keys=line_for("ana", Scope.ADMIN, key),
         webhook_secret=WEBHOOK_SECRET,
         jwt_issuer="me",
@@ -38,6 +38,7 @@ def test_a_worker_sees_no_secret_of_its_service(fleet: Fleet):
         omp_num_threads=1,
         **ODD,
     )
+    service.by_exec().start()
     service.client.headers["X-API-Key"] = key
     service.finish()
     found = environment_of(service.worker_pid())
