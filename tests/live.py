@@ -169,6 +169,10 @@ class LiveService:
             return ""
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
 
+    def wait_said(self, words: str) -> None:
+        """Its log is written by a thread of its own: wait until the end of it has these words."""
+        wait_until(lambda: words in self.log(), what=f"the log says {words!r}")
+
     # Talking to it
 
     @property
@@ -244,6 +248,10 @@ class LiveService:
     def partials(self) -> list[Path]:
         """What is still being written, or was left behind."""
         return list((self.outputs / ".partial").iterdir())
+
+    def inputs(self) -> list[Path]:
+        """The uploads that it keeps; not what it writes to see that it can."""
+        return sorted(p for p in (self.state / "inputs").iterdir() if not p.name.startswith("."))
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read the job database directly."""

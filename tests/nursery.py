@@ -55,7 +55,9 @@ class Fork:
     """A process that is forked; the rest is as ``Popen`` has it."""
 
     def __init__(self, *arguments: object) -> None:
-        self._process: ForkServerProcess = _CONTEXT.Process(target=_become, args=arguments)
+        self._process: ForkServerProcess = _CONTEXT.Process(
+            target=_become, args=arguments, daemon=True
+        )
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -79,6 +81,14 @@ class Fork:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+def is_nursery(process: Path) -> bool:
+    """Whether a folder of /proc is that of the process that forks, or of what tidies up for it."""
+    command = (process / "cmdline").read_bytes()
+    return (
+        b"multiprocessing.forkserver" in command or b"multiprocessing.resource_tracker" in command
+    )
 
 
 def _become(command: list[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:

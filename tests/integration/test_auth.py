@@ -200,7 +200,7 @@ def test_a_removed_key_is_out_at_once_and_a_new_one_in(fleet: Fleet, tmp_path: P
         assert clients["eva"].get("/jobs").status_code == 200
         keys.path.write_text(f"ana {keys.keys['ben']}\n")  # damaged: the key itself, not its hash
         assert clients["ben"].get("/jobs").status_code == 200
-        assert "line 1" in service.log()
+        service.wait_said("line 1")
         assert keys.keys["ben"] not in service.log()
         keys.path.write_text("")
         assert clients["ben"].get("/jobs").status_code == 401
@@ -224,7 +224,7 @@ def test_a_damaged_key_file_stops_the_start(fleet: Fleet, tmp_path: Path):
     service = fleet.prepare(api_keys_file=path)
     service.launch()
     assert service.exit_code() == 1
-    assert "API_KEYS_FILE: line 2 is not" in service.log()
+    service.wait_said("API_KEYS_FILE: line 2 is not")
 
 
 def test_without_keys_all_is_as_it_was(fleet: Fleet):

@@ -319,13 +319,13 @@ def test_a_retried_job_has_its_picture_too(service: LiveService):
 
 
 def test_a_refused_batch_leaves_no_picture(service: LiveService):
-    before = sorted((service.state / "inputs").iterdir())
+    before = service.inputs()
     answer = form(service, {"requests": [{"prompt": "a"}]}, b"no picture")
     assert (answer.status_code, error_of(answer)["param"]) == (422, "image")
     service.submit(**LONG)
     full = form(service, {"requests": [{"prompt": "a"}] * 20}, pictures.png())
     assert full.status_code == 429
-    assert sorted((service.state / "inputs").iterdir()) == before
+    assert service.inputs() == before
 
 
 def test_a_picture_is_sent_once(service: LiveService):

@@ -54,7 +54,7 @@ def test_what_a_model_raises_fails_the_job_and_stays_secret(
     assert service.worker_pid() != worker, "a process whose model broke took another job"
     for path in (f"/jobs/{broken}", f"/jobs/{broken}/download", "/jobs", "/metrics", "/info"):
         assert "secret inside" not in service.client.get(path).text
-    assert "secret inside" in service.log()
+    service.wait_said("secret inside")
     assert service.videos(broken) == service.partials() == []
 
 

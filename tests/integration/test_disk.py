@@ -56,7 +56,7 @@ def test_a_state_folder_that_cannot_be_written_stops_the_start(
     service = fleet.prepare(state_dir=read_only_disk)
     service.launch()
     assert service.exit_code() == 1
-    assert "Read-only file system" in service.log()
+    service.wait_said("Read-only file system")
     assert "Traceback" not in service.log()
 
 
@@ -66,7 +66,7 @@ def test_an_outputs_folder_that_cannot_be_written_stops_the_start(
     service = fleet.prepare(outputs_dir=read_only_disk)
     service.launch()
     assert service.exit_code() != 0
-    assert "Read-only file system" in service.log()
+    service.wait_said("Read-only file system")
 
 
 @pytest.mark.parametrize("content", [b"this is no database, but it is long enough" * 100])

@@ -23,7 +23,7 @@ def test_a_video_whose_pictures_cannot_be_made_is_whole(fleet: Fleet, tmp_path: 
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_preview")
     other = service.client.get(f"/v1/videos/{job['id']}/content?variant=thumbnail")
     assert other.status_code == 404
-    assert "no thumbnail" in service.log()
+    service.wait_said("no thumbnail")
     assert service.partials() == []
     assert service.finish()["state"] == "completed", "by the same worker"
 
@@ -35,7 +35,7 @@ def test_where_no_thread_is_to_be_had_the_job_waits(fleet: Fleet):
     job = service.job(job_id)
     assert job["state"] not in ("failed", "completed")
     assert job["attempts"] <= 1, "and counts no attempt"
-    assert "The machine has no threads left." in service.log()
+    service.wait_said("The machine has no threads left.")
     assert "inside the model" not in service.log(1000)
     service.cancel(job_id)
     service.wait_for(job_id, "cancelled")

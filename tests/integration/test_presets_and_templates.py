@@ -96,7 +96,7 @@ def test_the_folder_is_read_again_and_a_broken_file_is_named(fleet: Fleet, tmp_p
     (tmp_path / "film.yaml").write_text(FILM)
     (tmp_path / "spoilt.yaml").write_text(FILM.replace("{what}", "{what.__class__}"))
     assert [one["name"] for one in service.get("/presets")["templates"]] == ["film"]
-    assert "spoilt.yaml" in service.log()
+    service.wait_said("spoilt.yaml")
     (tmp_path / "film.yaml").unlink()
     assert service.get("/presets")["templates"] == []
     error = dry(service, 422, template="film", variables={"what": "x"})

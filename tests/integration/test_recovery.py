@@ -67,7 +67,7 @@ def test_a_lost_database_is_made_again_from_the_videos(service: LiveService, how
     restart(service)
     jobs = assert_all_there(service, before)
     assert [job["requested"]["prompt"] for job in jobs] == ["bar 2", "bar 1", "bar 0"]
-    assert "3 finished jobs were not in the job table" in service.log()
+    service.wait_said("3 finished jobs were not in the job table")
     service.finish()
     service.stop()
     restart(service)
@@ -134,7 +134,7 @@ def test_a_video_without_a_manifest_is_set_aside_and_kept(
     restart(service)
     assert len(service.jobs()) == 2
     assert (service.outputs / ".unclaimed" / video.name / "video.mp4").read_bytes() == content
-    assert "1 folders of the outputs belong to no job" in service.log()
+    service.wait_said("1 folders of the outputs belong to no job")
     service.stop()
     restart(service)
     assert (service.outputs / ".unclaimed" / video.name / "video.mp4").exists()

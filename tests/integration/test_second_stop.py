@@ -25,7 +25,7 @@ def test_a_second_signal_ends_it_at_once(fleet: Fleet, number: signal.Signals):
     wait_until(ended, what="it ends long before its drain")
     assert service.exit_code() == 128 + number
     wait_gone(worker)
-    assert "told to stop again" in service.log()
+    service.wait_said("told to stop again")
     service.restart()
     service.wait_for(job_id, "denoising")
     wait_until(lambda: service.job(job_id)["attempts"] == 1, what="it was given back")

@@ -144,7 +144,7 @@ def test_one_folder_that_cannot_be_removed_holds_up_no_other(service: LiveServic
     service.start()
     service.wait_swept()
     assert service.videos() == [stuck]
-    assert "folders of the outputs could not be moved or removed" in service.log()
+    service.wait_said("folders of the outputs could not be moved or removed")
     assert service.client.get("/ready").status_code == 200
 
 

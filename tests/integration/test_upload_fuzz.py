@@ -81,7 +81,7 @@ def test_a_damaged_upload_is_taken_or_refused(fleet: Fleet, tmp_path: Path, fiel
         outcomes += seen
     assert min(outcomes[200], outcomes[422]) > 3, outcomes  # small files take little
     assert "Traceback (most recent call last)" not in _unforeseen(service.log(100_000))
-    assert not list((service.state / "inputs").iterdir())
+    assert service.inputs() == []
 
 
 def _unforeseen(log: str) -> str:

@@ -135,4 +135,4 @@ def test_no_start_without_a_secret(tmp_path: Path):
     service = LiveService(tmp_path, webhooks_allowed=1)
     service.launch()
     assert service.exit_code() == 1
-    assert "WEBHOOK_SECRET: webhooks are allowed" in service.log()
+    service.wait_said("WEBHOOK_SECRET: webhooks are allowed")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.kinds.video import AudioTrack, VideoClip
+from tests.nursery import is_nursery
 
 WIDTH, HEIGHT = 128, 96
 
@@ -30,14 +31,15 @@ def clip_of(
 
 
 def children(of: int) -> list[int]:
-    """Process ids whose parent is ``of``, zombies included."""
+    """Process ids whose parent is ``of``, zombies included; not those that services come from."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
+            ours = is_nursery(stat.parent)
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if int(fields[1]) == of:
+        if int(fields[1]) == of and not ours:
             found.append(int(stat.parent.name))
     return found
 
