@@ -23,11 +23,19 @@ class JobContext(Protocol):
     """A running job, seen from inside a model."""
 
     def progress(
-        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+        self,
+        phase: Phase,
+        step: int = 0,
+        steps: int = 0,
+        *,
+        chunk: int = 0,
+        chunks: int = 0,
+        loss: float | None = None,
     ) -> None:
         """Say where the job is: ``step`` of ``steps`` are done in ``phase``.
 
-        A model that works piece by piece also says how many pieces are finished.
+        A model that works piece by piece also says how many pieces are finished, and one that
+        learns the loss of the step.
         """
 
     def preview(self, step: int, picture: "Callable[[], NDArray[np.uint8]]") -> None:

@@ -46,6 +46,8 @@ class Progress(_Message):
     seconds_left: float | None = None
     preview: int | None = None
     """The step of the newest preview picture, while there is one."""
+    loss: float | None = None
+    """Of the latest step, where a model learns."""
 
 
 class Wake(_Message):

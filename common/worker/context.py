@@ -76,7 +76,14 @@ class RunningJob:
             raise JobReleased
 
     def progress(
-        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+        self,
+        phase: Phase,
+        step: int = 0,
+        steps: int = 0,
+        *,
+        chunk: int = 0,
+        chunks: int = 0,
+        loss: float | None = None,
     ) -> None:
         now = self._clock()
         new_phase = phase is not self.latest.phase
@@ -95,6 +102,7 @@ class RunningJob:
             seconds_elapsed=round(now - self._started, 3),
             seconds_left=self._seconds_left(now, step, steps),
             preview=self.latest.preview,
+            loss=self.latest.loss if loss is None else loss,
         )
         if new_phase or now - self._reported >= REPORT_SECONDS:
             self._reported = now

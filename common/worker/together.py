@@ -34,10 +34,17 @@ class Together:
         return [member for member in self._members if member in held]
 
     def progress(
-        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+        self,
+        phase: Phase,
+        step: int = 0,
+        steps: int = 0,
+        *,
+        chunk: int = 0,
+        chunks: int = 0,
+        loss: float | None = None,
     ) -> None:
         for member in self.present:
-            member.progress(phase, step, steps, chunk=chunk, chunks=chunks)
+            member.progress(phase, step, steps, chunk=chunk, chunks=chunks, loss=loss)
 
     def preview(self, step: int, picture: "Callable[[], NDArray[np.uint8]]") -> None:
         for member in self.present:

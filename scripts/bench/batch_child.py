@@ -37,7 +37,14 @@ class Stopwatch:
         self.clips: Sequence[JobContext] = [self] * count
 
     def progress(
-        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+        self,
+        phase: Phase,
+        step: int = 0,
+        steps: int = 0,
+        *,
+        chunk: int = 0,
+        chunks: int = 0,
+        loss: float | None = None,
     ) -> None:
         """The last step is what counts."""
         if phase is Phase.DENOISING and step == steps:

@@ -45,7 +45,14 @@ class Undisturbed:
     """A job that nobody watches or cancels."""
 
     def progress(
-        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+        self,
+        phase: Phase,
+        step: int = 0,
+        steps: int = 0,
+        *,
+        chunk: int = 0,
+        chunks: int = 0,
+        loss: float | None = None,
     ) -> None:
         """Nobody listens."""
 

@@ -11,6 +11,7 @@ import torch
 
 from common.contract import ModelSpec, Variant
 from common.contract.finding import load_spec
+from common.kinds.video import VIDEO_KIND
 from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
 from common.runtime.checkpoints import read_index
@@ -41,7 +42,8 @@ class Case:
 def cases(*, adapters: bool = False) -> list[Case]:
     """Of all services; those with an adapter are of the same base, and left out otherwise."""
     specs = [load_spec(spec_address(model)) for model in MODELS]
-    found = [Case(spec, variant) for spec in specs for variant in spec.variants]
+    videos = [spec for spec in specs if spec.kind is VIDEO_KIND]  # others load the same ones
+    found = [Case(spec, variant) for spec in videos for variant in spec.variants]
     published = [case for case in found if "*" not in case.variant.checkpoint]
     return [case for case in published if adapters or case.variant.adapter is None]
 

@@ -33,7 +33,14 @@ class Watching:
         self.chunks: list[tuple[int, int]] = []
 
     def progress(
-        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+        self,
+        phase: Phase,
+        step: int = 0,
+        steps: int = 0,
+        *,
+        chunk: int = 0,
+        chunks: int = 0,
+        loss: float | None = None,
     ) -> None:
         self.phases.append(phase)
         self.chunks.append((chunk, chunks))

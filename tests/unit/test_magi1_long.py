@@ -25,7 +25,14 @@ class Uncancelled:
     """A job that nobody watches."""
 
     def progress(
-        self, phase: Phase, step: int = 0, steps: int = 0, *, chunk: int = 0, chunks: int = 0
+        self,
+        phase: Phase,
+        step: int = 0,
+        steps: int = 0,
+        *,
+        chunk: int = 0,
+        chunks: int = 0,
+        loss: float | None = None,
     ) -> None:
         pass
 

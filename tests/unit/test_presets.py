@@ -5,7 +5,7 @@ import pytest
 from common.base.errors import Unresolvable
 from common.contract import ModelSpec, Variant
 from common.contract.finding import load_spec
-from common.kinds.video import Capability, Preset
+from common.kinds.video import VIDEO_KIND, Capability, Preset
 from common.kinds.video.frame_size import Picture
 from common.kinds.video.presets import chosen_preset, values_of
 from common.kinds.video.requests import GenerateRequest
@@ -13,7 +13,8 @@ from scripts.services import MODELS, spec_address
 from tests.resolving import resolve
 from tests.toy.model_config import SPEC as TOY
 
-SPECS = [*(load_spec(spec_address(model)) for model in MODELS), TOY]
+LOADED = [load_spec(spec_address(model)) for model in MODELS]
+SPECS = [*(spec for spec in LOADED if spec.kind is VIDEO_KIND), TOY]
 ALL = [
     pytest.param(spec, variant, preset, id=f"{variant.name}-{preset.name}")
     for spec in SPECS

@@ -28,25 +28,29 @@ from common.publishing.arrivals import remove_all
 
 router = APIRouter(tags=["Generate"])
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorView, "description": text}
-    for status, text in {
-        409: "`Idempotency-Key`: its first request is under way, or its job was deleted.",
-        413: "The body is over the limit.",
-        415: "Neither JSON nor multipart.",
-        422: "A field is wrong, or the model cannot make that; `param` names it.",
-        429: "The queue is full; try again after `Retry-After` seconds.",
-        503: "The job database or a volume does not answer, or too many files are being looked at.",
-        507: "Too little disk space is left.",
-    }.items()
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": DryRunView, "description": "`dry_run`: no job."},
+    **{
+        status: {"model": ErrorView, "description": text}
+        for status, text in {
+            409: "`Idempotency-Key`: its first request is under way, or its job was deleted.",
+            413: "The body is over the limit.",
+            415: "Neither JSON nor multipart.",
+            422: "A field is wrong, or the model cannot make that; `param` names it.",
+            429: "The queue is full; try again after `Retry-After` seconds.",
+            503: "The job database or a volume is silent, or too many files are being looked at.",
+            507: "Too little disk space is left.",
+        }.items()
+    },
 }
+"""Of whatever makes a job from the kind's body."""
 
 
 @router.post(
     "/generate",
     status_code=202,
     response_model=JobView,
-    responses={200: {"model": DryRunView, "description": "`dry_run`: no job."}, **_ERRORS},
+    responses=RESPONSES,
     summary="Make it",
 )
 async def generate(
