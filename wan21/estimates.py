@@ -61,7 +61,7 @@ def memory_of(
     decoding = decoding_bytes(request.width, request.height, vae["base_dim"])
     return Memory(
         load_bytes=weight_bytes(checkpoint, dtype, float32=IN_FLOAT32),
-        run_bytes=max(denoising, decoding),
+        run_bytes=max(denoising + sum(lora.size_bytes for lora in request.loras), decoding),
     )
 
 

@@ -52,8 +52,8 @@ PRESETS_I2V_720P = presets(
 """480p and 720p are the sizes that its model cards name. More steps than the published number, and
 a draft's 20 steps at a smaller size, are ours: they have not been compared on a GPU."""
 
-_TEXT = frozenset({Capability.TEXT_TO_VIDEO})
-_IMAGE = frozenset({Capability.IMAGE_TO_VIDEO})
+_TEXT = frozenset({Capability.TEXT_TO_VIDEO, Capability.LORA})
+_IMAGE = frozenset({Capability.IMAGE_TO_VIDEO, Capability.LORA})
 
 T2V_14B = VideoVariant(
     "Wan-AI/Wan2.1-T2V-14B-Diffusers",

@@ -24,13 +24,14 @@ from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
+from common.runtime.kept_lora import Shelf
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.sampling import generator_for, step_callback
 from wan21.distilled import DistilledScheduler
 from wan21.estimates import IN_FLOAT32, decoding_bytes
 from wan21.flow_shift import flow_shift_for
 from wan21.image_to_video import WholePicturePipeline
-from wan21.lora import open_lora
+from wan21.lora import open_lora, to_diffusers_names
 from wan21.options import Wan21Options
 from wan21.precision import keep_rules
 
@@ -63,6 +64,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
         unused=UNUSED,
     )
     check_decoder(pipeline.vae)
+    pipeline.shelf = Shelf.of(options, to_diffusers_names)
     if options.adapter is not None:
         pipeline.scheduler = DistilledScheduler.with_shift()
     return pipeline
@@ -102,19 +104,20 @@ def _denoise(
     """
     pipeline.scheduler = _scheduler(pipeline, request)
     steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
-    latents: torch.Tensor = pipeline(
-        **pictures,
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        height=request.height,
-        width=request.width,
-        num_frames=request.num_frames,
-        num_inference_steps=steps,
-        guidance_scale=request.guidance_scale,
-        generator=generator_for(request.seed),
-        callback_on_step_end=step_callback(context, steps, picture),
-        output_type="latent",
-    ).frames
+    with pipeline.shelf.applied(pipeline.transformer, request.loras):
+        latents: torch.Tensor = pipeline(
+            **pictures,
+            prompt=request.prompt,
+            negative_prompt=request.negative_prompt,
+            height=request.height,
+            width=request.width,
+            num_frames=request.num_frames,
+            num_inference_steps=steps,
+            guidance_scale=request.guidance_scale,
+            generator=generator_for(request.seed),
+            callback_on_step_end=step_callback(context, steps, picture),
+            output_type="latent",
+        ).frames
     return latents
 
 

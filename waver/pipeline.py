@@ -26,11 +26,13 @@ from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
+from common.runtime.kept_lora import Shelf
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.sampling import generator_for, step_callback
 from common.runtime.weights import checkpoint_name
 from waver.estimates import IN_FLOAT32, TEXT_TOKENS, decoding_bytes
 from waver.guidance import projected_guidance
+from waver.lora import to_diffusers_names
 from waver.options import Guidance, WaverOptions
 from waver.pictures import PicturesPipeline, as_tensor
 from waver.precision import keep_rules
@@ -59,6 +61,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
         pipeline_class, checkpoint, options, keep=keep_rules(checkpoint), float32=IN_FLOAT32
     )
     check_decoder(pipeline.vae)
+    pipeline.shelf = Shelf.of(options, to_diffusers_names)
     return pipeline
 
 
@@ -146,7 +149,7 @@ def _denoise(
     guidance, prompts = _guided(pipeline, requests, options)
     run = _for_pictures(pipeline, len(requests)) if request.image else pipeline
     steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
-    with guidance:
+    with guidance, pipeline.shelf.applied(pipeline.transformer, request.loras):
         latents: torch.Tensor = run(
             **prompts,
             **_pictures(requests),

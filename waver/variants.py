@@ -13,7 +13,7 @@ from waver.prompts import NEGATIVE_PROMPT, Quality
 
 WAVER = "Waver 1.0"
 
-_TEXT = frozenset({Capability.TEXT_TO_VIDEO})
+_TEXT = frozenset({Capability.TEXT_TO_VIDEO, Capability.LORA})
 _BOTH = _TEXT | {Capability.IMAGE_TO_VIDEO}
 
 _IN_WORDS = {"quality": Quality.HIGH.value}
@@ -79,6 +79,7 @@ WAVER_1_0 = replace(
     TI2V_5B,
     checkpoint="*/[Ww]aver*",
     revision="main",
+    capabilities=_BOTH - {Capability.LORA},  # those for Wan do not fit
     limits=replace(TI2V_5B.limits, size_multiple=16, max_pixels=1280 * 720),
     defaults=replace(TI2V_5B.defaults, height=720),
     stands_in_for=None,

@@ -6,13 +6,14 @@ differences that ModelTC/LightX2V, tools/extract/lora_extractor.py, writes for w
 ``diff`` for weights, ``diff_b`` for biases, ``diff_m`` for modulation tables.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import nn
 
 from common.base.errors import CheckpointError
 from common.contract.hub import OTHER_CHECKPOINT
@@ -101,6 +102,34 @@ class Lora:
             raise self._of_another_model(name)
         return (weight.float() + addend).to(weight.dtype)
 
+    def pairs(self) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
+        """Of each layer that it changes: its name, A [rank, in], and B [out, rank] with its scale.
+
+        Raises:
+            CheckpointError: it changes what has no rank, as distilled ones do.
+        """
+        for name, change in sorted(self._changes.items()):
+            if change.up is None or change.down is None or not name.endswith(".weight"):
+                raise CheckpointError(
+                    f"the adapter {self._name} changes more than layers: {name}.",
+                    hint="Such a one is added while weights are loaded, as a part of CHECKPOINT.",
+                )
+            up, down = (self._tensor(key, torch.device("cpu")) for key in (change.up, change.down))
+            yield name.removesuffix(".weight"), down, up * self._scale(change, down)
+
+    def layer(self, model: nn.Module, name: str, sides: tuple[int, int]) -> nn.Module:
+        """The layer of this name, which has these sides [out, in]; whatever keeps its weight.
+
+        Raises:
+            CheckpointError: there is none, or it is of another shape.
+        """
+        found: nn.Module | None = dict(model.named_modules()).get(name)
+        if found is None or sides != tuple(
+            getattr(found, side, None) for side in ("out_features", "in_features")
+        ):
+            raise self._of_another_model(name)
+        return found
+
     def check_used(self) -> None:
         """To be called at the end: everything in the file must have found its tensor.
 
@@ -126,10 +155,12 @@ class Lora:
         if change.up is None or change.down is None:
             raise self._half_a_pair()
         up, down = self._tensor(change.up, device), self._tensor(change.down, device)
-        scale = 1.0
-        if change.alpha is not None:
-            scale = self._tensor(change.alpha, device).item() / down.shape[0]
-        return scale * (up @ down)
+        return self._scale(change, down) * (up @ down)
+
+    def _scale(self, change: Change, down: torch.Tensor) -> float:
+        if change.alpha is None:
+            return 1.0
+        return self._tensor(change.alpha, torch.device("cpu")).item() / down.shape[0]
 
     def _tensor(self, key: str, device: torch.device) -> torch.Tensor:
         # float() first: it copies out of the mapped file, from which a GPU copies slowly.

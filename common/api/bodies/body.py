@@ -149,18 +149,22 @@ def _from_form(kind: Kind, form: FormData) -> Parsed:
 
 
 def _read(kind: Kind, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Fields that are objects are JSON text in a form."""
-    objects = _objects(kind.request)
-    return {
-        name: json_object(name, text) if name in objects else text for name, text in texts.items()
-    }
+    """Fields that are objects are JSON text in a form, and lists may be."""
+    objects, lists = _typed(kind.request, "object"), _typed(kind.request, "array")
+    read: dict[str, Any] = dict(texts)
+    for name in texts.keys() & objects:
+        read[name] = json_object(name, texts[name])
+    for name in texts.keys() & lists:
+        if texts[name].lstrip().startswith("["):
+            read[name] = json_of(texts[name], name)
+    return read
 
 
 @cache
-def _objects(request: type[BaseModel]) -> frozenset[str]:
-    """The names of its fields that are objects, or null."""
+def _typed(request: type[BaseModel], wanted: str) -> frozenset[str]:
+    """The names of its fields that are of this JSON type, or null."""
     fields = request.model_json_schema()["properties"]
     choices = {name: [schema, *schema.get("anyOf", ())] for name, schema in fields.items()}
     return frozenset(
-        name for name, of in choices.items() if any(one.get("type") == "object" for one in of)
+        name for name, of in choices.items() if any(one.get("type") == wanted for one in of)
     )

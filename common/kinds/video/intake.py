@@ -12,6 +12,7 @@ from common.contract import Resolution, Upload
 from common.contract.work import Medias, SentFile
 from common.kinds.video.beginnings import Clip, video_input_of
 from common.kinds.video.frame_size import Picture
+from common.kinds.video.loras import LoraFolder
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve
@@ -31,6 +32,7 @@ class VideoIntake:
     variant: VideoVariant
     settings: Settings
     templates: TemplateFolder
+    loras: LoraFolder
 
     @classmethod
     def of(
@@ -38,7 +40,8 @@ class VideoIntake:
     ) -> "VideoIntake":
         """With the templates that the operator has, or ours."""
         templates = TemplateFolder(settings.templates_dir or PACKAGED)
-        return cls(model, options, variant, settings, templates)
+        loras = LoraFolder(settings.models_dir)
+        return cls(model, options, variant, settings, templates, loras)
 
     def look(
         self, request: GenerateRequest | None, files: Mapping[str, SentFile], job_id: str
@@ -62,8 +65,11 @@ class VideoIntake:
         """What the model makes of it, its template filled in."""
         if request.template is not None:
             request = await asyncio.to_thread(self.templates.filled, request)
+        loras = await asyncio.to_thread(self.loras.resolve, request.loras, self.variant)
         beginning = next(iter(uploads), None)
-        return resolve(request, self.model, self.options, self.variant, beginning)
+        resolution = resolve(request, self.model, self.options, self.variant, beginning)
+        resolved = resolution.request.model_copy(update={"loras": loras})
+        return Resolution(resolved, resolution.adjustments)
 
     def _image(self, sent: SentFile | str, job_id: str) -> tuple[Upload, ...]:
         file = BytesIO(decode_base64_image(sent)) if isinstance(sent, str) else sent.file

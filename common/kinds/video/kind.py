@@ -71,6 +71,7 @@ class VideoKind(Kind):
     files = (files.VIDEO, files.THUMBNAIL, files.SPRITESHEET)
     routers = (
         "common.kinds.video.routes_presets:router",
+        "common.kinds.video.routes_loras:router",
         *(f"{_OPENAI}.{name}:router" for name in ("routes_sync", "routes_videos")),
         *(f"{_OPENAI}.{name}:router" for name in ("routes_content", "routes_models")),
     )

@@ -30,6 +30,7 @@ from common.contract.fields import (
     contradiction,
 )
 from common.contract.work import Resolved, WorkRequest
+from common.kinds.video.loras import Loras, ResolvedLora
 
 SIZE_HINT = 'Width x height in pixels, as in "1024x576".'
 
@@ -101,6 +102,9 @@ class GenerateRequest(WorkRequest):
     )
     generate_audio: bool | None = Field(
         None, description="Sound with the picture, on models that make it."
+    )
+    loras: Loras = Field(
+        (), description="LoRAs that count for this video, from `GET /loras`, each with a strength."
     )
     options: Options = Field(
         default_factory=dict, description="The model's own options, listed by `GET /info`."
@@ -178,6 +182,7 @@ class ResolvedRequest(Resolved):
     """Already validated by the model's options class: ``SPEC.options(**request.options)``."""
     preset: str | None = None
     """Which one gave the values that the client did not."""
+    loras: tuple[ResolvedLora, ...] = ()
 
     @property
     def duration(self) -> float:

@@ -44,6 +44,7 @@ def shape(request: ResolvedRequest) -> str:
         "image" if request.image else "",
         "audio" if request.generate_audio else "",
         "guided" if request.guidance_scale > 1 else "",
+        f"loras {loras}" if (loras := sum(each.size_bytes for each in request.loras)) else "",
         hashlib.sha256(options.encode()).hexdigest()[:8],
     ]
     size = f"{request.width}x{request.height}x{request.num_frames}"

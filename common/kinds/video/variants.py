@@ -16,6 +16,7 @@ class Capability(StrEnum):
     IMAGE_TO_VIDEO = "image_to_video"
     VIDEO_CONTINUATION = "video_continuation"
     AUDIO = "audio"
+    LORA = "lora"
 
 
 @dataclass(frozen=True)

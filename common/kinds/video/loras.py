@@ -1,0 +1,123 @@
+"""LoRAs that a request may name: ``loras/<name>.safetensors`` of the models volume.
+
+Read without torch: a safetensors file begins with the length of its header, and then the header as
+JSON (github.com/huggingface/safetensors, "Format").
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.base.errors import Unresolvable
+from common.kinds.video.variants import Capability, VideoVariant
+
+FOLDER = "loras"
+ENDING = ".safetensors"
+LORA_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+MAX_LORAS = 4
+_LARGEST_HEADER = 100 * 1024 * 1024
+_DOWN = re.compile(r"\.(lora_A|lora_down)(\.default)?\.weight$")
+
+
+class LoraUse(BaseModel):
+    """One LoRA, and how strongly it counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=LORA_NAME)] = Field(description="`GET /loras` lists them.")
+    strength: float = Field(1.0, ge=-4, le=4, description="1 is as it was trained, 0 is nothing.")
+
+
+class ResolvedLora(BaseModel):
+    """What is added to the model's layers. ``size_bytes`` is the file's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    strength: float
+    size_bytes: int
+
+
+Loras = Annotated[tuple[LoraUse, ...], Field(max_length=MAX_LORAS)]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a file says of itself; None where it does not, or cannot be read."""
+
+    name: str
+    size_bytes: int
+    rank: int | None
+    base: str | None
+
+
+@dataclass(frozen=True)
+class LoraFolder:
+    """Those of one models volume. It is looked into anew at each question."""
+
+    models_dir: Path
+
+    def path(self, name: str) -> Path:
+        """Where it is, if it is there."""
+        return self.models_dir / FOLDER / f"{name}{ENDING}"
+
+    def all(self) -> list[Told]:
+        """What there is, by name."""
+        files = sorted((self.models_dir / FOLDER).glob(f"*{ENDING}"))
+        return [self._told(file) for file in files if re.match(LORA_NAME, file.stem)]
+
+    def resolve(self, uses: Sequence[LoraUse], variant: VideoVariant) -> tuple[ResolvedLora, ...]:
+        """Of those of a request. Raises Unresolvable."""
+        if uses and Capability.LORA not in variant.capabilities:
+            raise Unresolvable(
+                f"{variant.name} takes no LoRAs here.", param="loras", hint="Leave loras out."
+            )
+        if len({use.name for use in uses}) < len(uses):
+            raise Unresolvable("loras names one twice.", param="loras", hint="Add their strengths.")
+        return tuple(self._one(index, use) for index, use in enumerate(uses))
+
+    def _one(self, index: int, use: LoraUse) -> ResolvedLora:
+        try:
+            size = self.path(use.name).stat().st_size
+        except OSError as exc:
+            raise Unresolvable(
+                f"loras: there is no {use.name!r}.",
+                param=f"loras.{index}.name",
+                hint=f"GET /loras lists those in {FOLDER}/ of the models volume.",
+            ) from exc
+        return ResolvedLora(name=use.name, strength=use.strength, size_bytes=size)
+
+    def _told(self, file: Path) -> Told:
+        header = _header(file)
+        told = header.get("__metadata__")
+        told = told if isinstance(told, dict) else {}
+        ranks = [_rows(value) for name, value in header.items() if _DOWN.search(name)]
+        base = told.get("ss_base_model_version")
+        return Told(
+            name=file.stem,
+            size_bytes=file.stat().st_size,
+            rank=max((rank for rank in ranks if rank), default=None),
+            base=base if isinstance(base, str) else None,
+        )
+
+
+def _header(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            found = json.loads(stream.read(min(length, _LARGEST_HEADER)))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _rows(value: Any) -> int | None:
+    match value:
+        case {"shape": [int(rows), *_]}:
+            return rows
+    return None
