@@ -70,14 +70,14 @@ class Client:
         """The JSON behind a path."""
         return self._ask("GET", path, params=query).json()
 
-    def generate(self, body: Json, files: Files, key: str | None) -> Json:
-        """Ask for a video; under one key, so that a lost answer makes no second job."""
+    def generate(self, body: Json, files: Files, key: str | None, path: str = "/generate") -> Json:
+        """Ask for a job; under one key, so that a lost answer makes no second one."""
         headers = {"Idempotency-Key": str(uuid4()) if key is None else key}
         if files:
             form = {name: _as_text(value) for name, value in body.items() if value is not None}
-            answer = self._ask("POST", "/generate", data=form, files=files, headers=headers)
+            answer = self._ask("POST", path, data=form, files=files, headers=headers)
         else:
-            answer = self._ask("POST", "/generate", json=body, headers=headers)
+            answer = self._ask("POST", path, json=body, headers=headers)
         found: Json = answer.json()
         return found
 

@@ -24,6 +24,7 @@ def generate(
     num_inference_steps: opt.Steps = None,
     guidance_scale: opt.Guidance = None,
     generate_audio: opt.Audio = None,
+    loras: opt.Loras = None,
     options: opt.ModelOptions = None,
     field: opt.Fields = None,
     image: opt.Image = None,
@@ -65,6 +66,7 @@ def body_of(given: Json) -> Json:
     body = {name: value for name, value in given.items() if name not in _ELSEWHERE}
     body["variables"] = opt.pairs("--variable", body["variables"])
     body["options"] = opt.values("--option", body["options"])
+    body["loras"] = opt.loras(body["loras"])
     body["dry_run"] = given["dry_run"] or None  # left out is what its absence means
     # By identity: 0 is a value, and so is False.
     sent = {name: value for name, value in body.items() if value is not None and value != {}}

@@ -15,6 +15,7 @@ from scripts.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from scripts.cli.generate import finish, generate
 from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output, show_error
+from scripts.cli.train import train
 from scripts.cli.watching import wait
 from scripts.health_ask import check_all, urls_on
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(generate)
+app.command()(train)
 
 
 def main() -> None:

@@ -79,6 +79,10 @@ Guidance = Annotated[float | None, typer.Option("--guidance-scale", "--guidance"
 Audio = Annotated[
     bool | None, typer.Option("--generate-audio/--no-generate-audio", help="Sound, or none.")
 ]
+Loras = Annotated[
+    list[str] | None,
+    typer.Option("--lora", metavar="NAME[=STRENGTH]", help="Again and again: see `GET /loras`."),
+]
 ModelOptions = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="NAME=VALUE", help="The model's own; the value may be JSON."),
@@ -110,6 +114,23 @@ def pairs(option: str, given: list[str] | None) -> dict[str, str]:
             )
         found[name] = value
     return found
+
+
+def loras(given: list[str] | None) -> list[dict[str, Any]] | None:
+    """``NAME`` or ``NAME=STRENGTH``, several times. Raises CliError: the strength is no number."""
+    found = []
+    for text in given or ():
+        name, separator, strength = text.partition("=")
+        try:
+            found.append({"name": name, "strength": float(strength) if separator else 1.0})
+        except ValueError:
+            raise CliError(
+                f"{text!r}: the strength is no number.",
+                status=WRONG,
+                param="--lora",
+                hint="As in --lora name=0.8.",
+            ) from None
+    return found or None
 
 
 def values(option: str, given: list[str] | None) -> dict[str, Any]:

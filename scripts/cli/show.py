@@ -120,7 +120,7 @@ def _made(answer: Json) -> list[tuple[str, Any]]:
         ("adjusted", f"{one['field']}: {one['requested']} -> {one['resolved']} ({one['reason']})")
         for one in answer["adjustments"]
     ]
-    return [("prompt", made.get("prompt", "")), *_figures(made), *changed]
+    return [("prompt", made.get("prompt", made.get("name", ""))), *_figures(made), *changed]
 
 
 def _figures(made: Json) -> list[tuple[str, Any]]:

@@ -138,7 +138,8 @@ def test_what_had_not_ended_is_made(resumed: Resumed):
     service, stored = resumed.service, resumed.stored
     for name in MADE:
         before, now = stored.job(name), service.wait_for(stored.jobs[name], "completed", timeout=60)
-        assert {**without_moves(before), "state": "completed"} == without_moves(now)
+        made = {**without_moves(before), "state": "completed"}
+        assert not list(differences(made, without_moves(now)))
         assert now["attempts"] == before["attempts"] + 1
         assert service.client.get(now["links"]["download"]).content[4:8] == b"ftyp"
         assert len(service.videos(now["id"])) == 1
@@ -239,7 +240,7 @@ def test_manifests_alone_give_the_videos_back(lost: tuple[LiveService, Stored]):
     for name in names:
         before, now = stored.job(name), service.job(stored.jobs[name])
         for field in ("state", "requested", "resolved", "adjustments", "priority", "result"):
-            assert now[field] == before[field], (name, field)
+            assert not list(differences(before[field], now[field])), (name, field)
         download = before["links"]["download"]
         assert digest(service, download) == stored.files[download]
     own = [job["id"] for job in service.jobs()]

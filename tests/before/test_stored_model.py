@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.tiny import wan21
+from tests.before.documents import differences
 from tests.before.stored import digest, unpack, wan21_on
 from tests.live import LiveService
 
@@ -22,14 +23,15 @@ def service(tmp_path: Path) -> Iterator[LiveService]:
 def test_jobs_of_a_real_model_are_served_and_made(service: LiveService):
     stored = unpack("wan21", service.folder)
     service.start().wait_swept()
-    assert service.job(stored.jobs["completed"]) == stored.job("completed")
+    completed = stored.job("completed")
+    assert not list(differences(completed, service.job(stored.jobs["completed"])))
     for path, content in stored.files.items():
         assert digest(service, path) == content
     for name in ("interrupted", "queued"):
         before = stored.job(name)
         now = service.wait_for(stored.jobs[name], "completed", timeout=240)
         for field in ("requested", "resolved", "adjustments", "created_at", "links"):
-            assert now[field] == before[field]
+            assert not list(differences(before[field], now[field]))
         assert now["attempts"] == before["attempts"] + 1
         assert (service.state / "inputs" / now["resolved"]["image"]).is_file()
     service.stop()

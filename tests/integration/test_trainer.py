@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from scripts.shapes.scenes import Colour
 from scripts.shapes.weights import REPOSITORIES, install
 from tests.films import film
 from tests.integration.test_models import serving
-from tests.live import LiveService, wait_until
+from tests.live import ROOT, LiveService, wait_until
 from tests.sets import of_colour, with_captions, zipped
 from tests.unit.media.ffprobe import probe, stream
 
@@ -82,6 +85,23 @@ def test_clips_become_a_lora_and_a_video_that_shows_it(
     shown.write_bytes(trainer.client.get(job["links"]["validation"]).content)
     video = stream(probe(shown), "video")
     assert (video["width"], video["height"], video["nb_read_frames"]) == (128, 128, "9")
+
+
+def test_from_a_terminal(trainer: LiveService, clips: bytes, tmp_path: Path) -> None:
+    (tmp_path / "set.zip").write_bytes(clips)
+    words = ["set.zip", "--name", "kite", "--rank", "1", "--steps", "2", "--output", "kite.st"]
+    fields = ["--field", "num_inference_steps=1", "--field", "guidance_scale=1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.cli", "train", *words, *fields],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "VIDEOSDGX_URL": trainer.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with safe_open(tmp_path / "kite.st", framework="np") as file:
+        assert file.metadata()["ss_output_name"] == "kite"
 
 
 def test_pictures_are_learnt_from_too_and_the_same_seed_is_the_same_lora(

@@ -9,6 +9,7 @@ import pytest
 from common.contract import Phase
 from common.contract.fusing import most_together, shape_of_batch
 from common.kinds.video.fusing import OWN
+from common.kinds.video.loras import ResolvedLora
 from common.kinds.video.requests import ResolvedRequest
 from tests.contract.test_store import RESOLVED
 from tests.toy.model_config import SPEC
@@ -39,6 +40,7 @@ def test_words_and_seed_may_differ(fields: dict[str, Any]) -> None:
         {"guidance_scale": 2.0},
         {"generate_audio": True},
         {"options": {"step_seconds": 1}},
+        {"loras": (ResolvedLora(name="a", strength=1, size_bytes=1),)},
         {"image": Path("a.png")},
     ],
     ids=str,
@@ -52,7 +54,7 @@ def test_every_field_of_a_request_was_thought_of() -> None:
     compared = set(ResolvedRequest.model_fields) - OWN
     assert compared == {
         *("width", "height", "num_frames", "fps", "num_inference_steps", "guidance_scale"),
-        *("generate_audio", "video", "video_frames", "options"),
+        *("generate_audio", "video", "video_frames", "options", "loras"),
     }
 
 
