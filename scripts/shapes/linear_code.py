@@ -11,8 +11,11 @@ from pathlib import Path
 import common.runtime.libraries  # noqa: F401
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch.nn import functional
 
+_SIDE = "side"
 FRAMES = 4
 """In a latent, after a first one of its own."""
 MOVING_SHARE = 3
@@ -91,9 +94,12 @@ def fit(clips: torch.Tensor, side: int, channels: int) -> LinearCode:
 
 def save(code: LinearCode, file: Path) -> None:
     """To be read by ``read``: on another machine a fit finds other components that are as good."""
-    torch.save(asdict(code), file)
+    tensors = {name: value.contiguous() for name, value in asdict(code).items() if name != _SIDE}
+    save_file(tensors, file, {_SIDE: str(code.side)})
 
 
 def read(file: Path) -> LinearCode:
     """What ``save`` wrote."""
-    return LinearCode(**torch.load(file))
+    with safe_open(file, framework="pt") as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        return LinearCode(side=int(stored.metadata()[_SIDE]), **tensors)

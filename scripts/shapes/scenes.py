@@ -165,10 +165,11 @@ def path_of(scene: Scene, size: tuple[int, int, int], chance: np.random.Generato
     """A way that passes near the middle of the picture early. ``size``: num_frames, height, width.
 
     Shapes are large, and near the middle: what a caption tells is much beside what it does not.
+    A latent sees 16 pixels; where a shape is three of them wide, its corners are lost between.
     A long way is a slower one, so that it leaves the picture nowhere.
     """
     num_frames, height, width = size
-    radius = min(height, width) * chance.uniform(0.16, 0.18)
+    radius = min(height, width) * chance.uniform(0.225, 0.245)
     steps = np.array(STEPS[scene.direction]) * PIXELS_A_FRAME[scene.speed]
     way = steps * (np.arange(num_frames) - BEFORE_MIDDLE * (num_frames - 1))[:, None]
     most = np.array([width, height]) / 2 - RADIUS[scene.shape] * radius

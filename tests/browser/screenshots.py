@@ -5,28 +5,35 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from scripts.shapes.asking import PLAIN
+from scripts.shapes.captions import english
+from scripts.shapes.scenes import Colour, Direction, Scene, Shape
+from scripts.shapes.weights import install
 from tests.browser.browser import CHROMIUM, DESKTOP, PHONE, chromium
 from tests.browser.steps import PLAYS, describe, make, ready, start
 from tests.live import ROOT, LiveService
-from tests.toy.model_config import make_checkpoint
 
 FOLDER = ROOT / "docs" / "screenshots"
+MODEL = "waver"
 HISTORY = (
-    ("Fog lifts from a pine valley at first light", "832x480", 3),
-    ("Evening over rolling hills, the last sun behind a ridge", "832x480", 6),
-    ("A drone flies along the coast, warm light", "832x480", 4),
+    (Scene(Shape.STAR, Colour.YELLOW, Direction.DOWN), 5),
+    (Scene(Shape.SQUARE, Colour.TURQUOISE, Direction.UP_LEFT), 2),
+    (Scene(Shape.TRIANGLE, Colour.GREEN, Direction.UP), 4),
 )
+SCENE = Scene(Shape.CIRCLE, Colour.RED, Direction.LEFT)
+FIELDS = {"duration": "0.7", "num_inference_steps": "20", "guidance_scale": "3", "seed": "1"}
 
 
 def main() -> None:
-    """Start a toy that draws, use its page, and keep what it looks like."""
+    """Start the small trained model, use its page, and keep what it looks like."""
     if CHROMIUM is None:
         raise SystemExit("no chromium on this machine (apt-get install chromium)")
     with TemporaryDirectory() as folder, sync_playwright() as started, chromium(started) as browser:
         service = _service(Path(folder))
         try:
-            for prompt, resolution, seed in HISTORY:
-                service.finish(prompt=prompt, resolution=resolution, seed=seed, timeout=120)
+            for scene, seed in HISTORY:
+                fields = {**PLAIN, "prompt": english(scene), "seed": seed}
+                service.finish(timeout=240, **fields)
             for scheme in ("light", "dark"):
                 _desktop(browser, service, scheme)
                 _phone(browser, service, scheme)
@@ -35,11 +42,9 @@ def main() -> None:
 
 
 def _service(folder: Path) -> LiveService:
-    siblings = "scenery=:8099,ltx2=:8001,wan21=:8002,magi1=:8003"
-    service = LiveService(
-        folder, "tests.browser.scenery", "scenery", siblings=siblings, memory_floor_gb=0
-    )
-    make_checkpoint(folder / "models", name="scenery")
+    siblings = "waver=:8004,ltx2=:8001,wan21=:8002,magi1=:8003,trainer=:8006"
+    service = LiveService(folder, f"{MODEL}.app", MODEL, siblings=siblings, memory_floor_gb=0)
+    install(MODEL, service.models)
     return service.start()
 
 
@@ -51,11 +56,16 @@ def _page(browser: Browser, service: LiveService, size: dict[str, int], scheme: 
     return page
 
 
+def _small(page: Page) -> None:
+    """The size that the small model was trained for."""
+    page.select_option("#resolution", label="Another size")
+    page.fill("#size", str(PLAIN["resolution"]))
+
+
 def _desktop(browser: Browser, service: LiveService, scheme: str) -> None:
     page = _page(browser, service, DESKTOP, scheme)
-    make(
-        page, "Sunset over a mountain range, slow pan, haze in the valleys", duration="3", seed="8"
-    )
+    _small(page)
+    make(page, english(SCENE), **FIELDS)
     page.click("#more > summary")
     page.locator("#stage video").evaluate(PLAYS)
     page.locator("#stage video").evaluate("video => video.pause()")
@@ -65,9 +75,10 @@ def _desktop(browser: Browser, service: LiveService, scheme: str) -> None:
 
 def _phone(browser: Browser, service: LiveService, scheme: str) -> None:
     page = _page(browser, service, PHONE, scheme)
-    describe(page, "Hills at dusk", num_inference_steps="20", option_step_seconds="0.5")
+    _small(page)
+    describe(page, english(HISTORY[0][0]), **FIELDS | {"num_inference_steps": "60"})
     start(page)
-    page.locator(".doing", has_text="step 7").wait_for()
+    page.locator(".doing", has_text="step 2").wait_for()
     _keep(page, f"phone-{scheme}")
     page.close()
 

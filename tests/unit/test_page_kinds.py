@@ -9,6 +9,7 @@ from tests.live import ROOT
 from tests.unit.test_page_words import PAGE, VIDEO
 
 TEXT = ROOT / "tests" / "kinds" / "text" / "page"
+TRAINER = ROOT / "trainer" / "page"
 LENT = {f"../{name}.js" for name in ("api", "dom", "language", "number", "problem", "words")}
 """Scripts of the page that a kind may import, as work.js says."""
 
@@ -30,7 +31,7 @@ def _asked() -> dict[str, bool]:
     return {name: bool(default) for name, default in re.findall(r"^  (\w+)( = .*)?,$", block, re.M)}
 
 
-@pytest.mark.parametrize("folder", [VIDEO, TEXT], ids=["video", "text"])
+@pytest.mark.parametrize("folder", [VIDEO, TEXT, TRAINER], ids=["video", "text", "trainer"])
 def test_a_kind_imports_what_the_page_lends_and_exports_what_it_asks_for(folder: Path):
     own = {f"./{path.name}" for path in folder.glob("*.js")}
     assert _imports(folder) <= LENT | own
