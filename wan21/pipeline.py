@@ -24,7 +24,7 @@ from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
-from common.runtime.kept_lora import Shelf
+from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.sampling import generator_for, step_callback
 from wan21.distilled import DistilledScheduler
@@ -104,7 +104,7 @@ def _denoise(
     """
     pipeline.scheduler = _scheduler(pipeline, request)
     steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
-    with pipeline.shelf.applied(pipeline.transformer, request.loras):
+    with with_loras(pipeline, request.loras):
         latents: torch.Tensor = pipeline(
             **pictures,
             prompt=request.prompt,

@@ -26,7 +26,7 @@ from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
-from common.runtime.kept_lora import Shelf
+from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.sampling import generator_for, step_callback
 from common.runtime.weights import checkpoint_name
@@ -149,7 +149,7 @@ def _denoise(
     guidance, prompts = _guided(pipeline, requests, options)
     run = _for_pictures(pipeline, len(requests)) if request.image else pipeline
     steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
-    with guidance, pipeline.shelf.applied(pipeline.transformer, request.loras):
+    with guidance, with_loras(pipeline, request.loras):
         latents: torch.Tensor = run(
             **prompts,
             **_pictures(requests),

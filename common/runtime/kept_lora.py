@@ -6,7 +6,7 @@ cost two thin products a layer and step.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,11 @@ class Shelf:
                     addend = _Addend(down, up * lora.strength)
                     stack.callback(layer.register_forward_hook(addend).remove)
             yield
+
+
+def with_loras(pipeline: Any, loras: Sequence[Any]) -> AbstractContextManager[None]:
+    """What a pipeline, whose ``shelf`` its ``load`` has set, is to be run inside of."""
+    return pipeline.shelf.applied(pipeline.transformer, loras) if loras else nullcontext()
 
 
 def _compiled(transformer: nn.Module) -> bool:
