@@ -13,8 +13,8 @@ from tests.live import LiveService
 MODEL = "waver"
 SIX = kept_back_scenes()[::5]
 """Each shape, and most ways, in colours that no clip of the training showed them in."""
-LEARNT = ("direction", "colour")
-"""What the weights obey; shapes are still too round to be told apart (docs/shapes.md)."""
+LEARNT = ("direction", "colour", "shape")
+"""What the weights obey (docs/shapes.md)."""
 
 
 @pytest.fixture(scope="session")
