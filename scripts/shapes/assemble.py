@@ -59,6 +59,10 @@ def silence(vae: AutoencoderKLWan, used: torch.Tensor) -> None:
 def write(pipeline: WanPipeline, folder: Path) -> None:
     """Its files, and a list of their digests."""
     pipeline.save_pretrained(folder)
+    for config in folder.glob("*/config.json"):
+        values = json.loads(config.read_text())
+        values.pop("_name_or_path", None)  # a folder of whoever trained it
+        config.write_text(json.dumps(values, indent=2) + "\n")
     index = folder / "model_index.json"
     index.write_text(json.dumps(json.loads(index.read_text()) | _TOKENIZER, indent=2) + "\n")
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)

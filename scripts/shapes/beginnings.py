@@ -53,11 +53,30 @@ def begin_near(transformer: WanTransformer3DModel) -> None:
 
 
 def hold_rows(layer: torch.nn.Module, rows: int) -> None:
-    """Let no step of training change the first rows of a layer's weights and biases."""
+    """Let no step of training change the first rows of a layer's weights and biases.
+
+    They have no gradient; but a decay takes from all of a matrix, and in a thousand steps leaves
+    nothing of them. So they are put back as they were at the first step, at every one.
+    """
     for parameter in layer.parameters():
         moved = torch.ones_like(parameter)
         moved[:rows] = 0
         parameter.register_hook(moved.mul)  # type: ignore[no-untyped-call]
+        parameter.register_post_accumulate_grad_hook(_Held(rows).put_back)
+
+
+class _Held:
+    """Rows as they were when they were seen first."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._kept: torch.Tensor | None = None
+
+    @torch.no_grad()
+    def put_back(self, parameter: torch.Tensor) -> None:
+        if self._kept is None:
+            self._kept = parameter[: self._rows].clone()
+        parameter[: self._rows] = self._kept
 
 
 def _turned(axes: Sequence[int], offset: Sequence[int]) -> torch.Tensor:

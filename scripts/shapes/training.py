@@ -120,6 +120,7 @@ class Trainer:
             for name in ("latents_mean", "latents_std")
         )
         self.easy = 0
+        self.transformer.condition_embedder.text_embedder.requires_grad_(requires_grad=False)
 
     def run(self) -> Iterator[dict[str, float]]:
         """Train; tells what became of every 25 steps."""

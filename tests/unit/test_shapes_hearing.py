@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from scripts.shapes import understanding
+from scripts.shapes.beginnings import hold_rows
 from scripts.shapes.hearing import begin_hearing
+from scripts.shapes.muon import Muon
 from scripts.shapes.reading import Reading
 from scripts.shapes.training import new_transformer
 from scripts.shapes.understanding import begin_understanding
@@ -45,3 +47,17 @@ def test_what_is_taught_is_not_trained_any_more(monkeypatch: pytest.MonkeyPatch)
     embedder = transformer.condition_embedder.text_embedder
     held = [*reading.text_encoder.parameters(), *embedder.parameters()]
     assert not any(each.requires_grad for each in held)
+
+
+def test_what_is_held_outlasts_a_decay():
+    """Decay takes from all of a matrix: without an own care for them, the rows were gone."""
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(8, 8)
+    hold_rows(layer, 3)
+    before = layer.weight.detach().clone()
+    optimizer = Muon(layer.parameters(), 0.1, 0.01, decay=0.5)
+    for _ in range(50):
+        layer(torch.randn(4, 8)).square().mean().backward()
+        optimizer.step(1.0)
+    assert torch.allclose(layer.weight[:3], before[:3], atol=0.06 * float(before.abs().max()))
+    assert (layer.weight[3:] - before[3:]).abs().max() > 0.1
