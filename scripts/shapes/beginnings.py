@@ -62,7 +62,8 @@ def hold_rows(layer: torch.nn.Module, rows: int) -> None:
         moved = torch.ones_like(parameter)
         moved[:rows] = 0
         parameter.register_hook(moved.mul)  # type: ignore[no-untyped-call]
-        parameter.register_post_accumulate_grad_hook(_Held(rows).put_back)
+        keep = _Held(rows).put_back
+        parameter.register_post_accumulate_grad_hook(keep)  # type: ignore[no-untyped-call]
 
 
 class _Held:
