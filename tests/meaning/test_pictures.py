@@ -14,7 +14,7 @@ from tests.live import LiveService
 from tests.meaning.conftest import LEARNT
 from tests.photos import saved
 
-MIDDLE = Path(17.0, np.array([[64.0, 64.0]]))
+MIDDLE = Path(30.0, np.array([[64.0, 64.0]]))
 SCENES = (
     Scene(Shape.CIRCLE, Colour.RED, Direction.RIGHT),
     Scene(Shape.STAR, Colour.YELLOW, Direction.UP),

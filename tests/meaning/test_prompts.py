@@ -1,5 +1,6 @@
 """What is asked for is what the finished MP4 shows; docs/shapes.md has the numbers of many more."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -10,8 +11,9 @@ from scripts.shapes.asking import Asked, Wish, ask, share
 from scripts.shapes.captions import Told, english, portuguese
 from scripts.shapes.obeys import wishes
 from scripts.shapes.scenes import Background, Colour, Direction, Scene, Shape
+from scripts.shapes.weights import HERE
 from tests.live import LiveService
-from tests.meaning.conftest import LEARNT, SIX
+from tests.meaning.conftest import LEARNT, MODEL, SIX
 
 A_SHAPE = Scene(Shape.CIRCLE, Colour.RED, Direction.LEFT)
 
@@ -52,3 +54,14 @@ def test_what_is_behind(waver: LiveService, background: Background):
     scene = replace(A_SHAPE, background=background)
     (asked,) = made(waver, [Wish(scene, english(scene, Told(background=True)), 3)])
     assert asked.right(*LEARNT, "background")
+
+
+def test_noise_is_as_it_was_in_the_training(waver: LiveService):
+    """The service's own shift of the noise schedule is the published one of these weights."""
+    config = json.loads((HERE / MODEL / "scheduler" / "scheduler_config.json").read_text())
+    shifts = ({}, {"flow_shift": config["flow_shift"]}, {"flow_shift": 1})
+    prompt = english(A_SHAPE)
+    wanted = [Wish(A_SHAPE, prompt, 1, {"options": options}) for options in shifts]
+    own, published, other = made(waver, wanted)
+    assert np.array_equal(own.frames, published.frames)
+    assert not np.array_equal(own.frames, other.frames)

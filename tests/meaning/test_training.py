@@ -24,7 +24,7 @@ TRAINING: dict[str, Any] = {
     "steps": 400,
     "learning_rate": 2e-3,
     "num_inference_steps": 20,
-    "guidance_scale": 3,
+    "guidance_scale": 2,
     "validation_prompt": "an orange circle moves to the left",
     "prior_prompts": "\n".join(
         english(Scene(shape, colour, way))
