@@ -21,7 +21,7 @@ HISTORY = (
     (Scene(Shape.TRIANGLE, Colour.GREEN, Direction.UP), 4),
 )
 SCENE = Scene(Shape.CIRCLE, Colour.RED, Direction.LEFT)
-FIELDS = {"duration": "0.7", "num_inference_steps": "20", "guidance_scale": "2", "seed": "1"}
+FIELDS = {"duration": "0.7", "num_inference_steps": "20", "guidance_scale": "1.5", "seed": "1"}
 
 
 def main() -> None:
