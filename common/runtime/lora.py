@@ -123,10 +123,11 @@ class Lora:
         Raises:
             CheckpointError: there is none, or it is of another shape.
         """
-        found: nn.Module | None = dict(model.named_modules()).get(name)
-        if found is None or sides != tuple(
-            getattr(found, side, None) for side in ("out_features", "in_features")
-        ):
+        try:
+            found = model.get_submodule(name)
+        except AttributeError as exc:
+            raise self._of_another_model(name) from exc
+        if sides != tuple(getattr(found, side, None) for side in ("out_features", "in_features")):
             raise self._of_another_model(name)
         return found
 
