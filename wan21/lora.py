@@ -10,15 +10,10 @@ read here, and only the renaming is diffusers': the one it has for whole checkpo
 layout.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import common.runtime.libraries  # noqa: F401
-
-from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 
 from common.runtime.lora import Lora
+from common.runtime.lora_names import to_diffusers_names
 
 
 def open_lora(path: Path) -> Lora:
@@ -28,9 +23,3 @@ def open_lora(path: Path) -> Lora:
         CheckpointError: it is damaged, or not in a layout that is known here.
     """
     return Lora(path, to_diffusers_names)
-
-
-def to_diffusers_names(original: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values under the names that ``WanTransformer3DModel`` has for them."""
-    renamed: dict[str, Any] = convert_wan_transformer_to_diffusers(dict(original))
-    return renamed

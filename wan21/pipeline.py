@@ -26,12 +26,13 @@ from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
 from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
+from common.runtime.lora_names import to_diffusers_names
 from common.runtime.sampling import generator_for, step_callback
 from wan21.distilled import DistilledScheduler
 from wan21.estimates import IN_FLOAT32, decoding_bytes
 from wan21.flow_shift import flow_shift_for
 from wan21.image_to_video import WholePicturePipeline
-from wan21.lora import open_lora, to_diffusers_names
+from wan21.lora import open_lora
 from wan21.options import Wan21Options
 from wan21.precision import keep_rules
 

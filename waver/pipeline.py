@@ -28,11 +28,11 @@ from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
 from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
+from common.runtime.lora_names import to_diffusers_names
 from common.runtime.sampling import generator_for, step_callback
 from common.runtime.weights import checkpoint_name
 from waver.estimates import IN_FLOAT32, TEXT_TOKENS, decoding_bytes
 from waver.guidance import projected_guidance
-from waver.lora import to_diffusers_names
 from waver.options import Guidance, WaverOptions
 from waver.pictures import PicturesPipeline, as_tensor
 from waver.precision import keep_rules

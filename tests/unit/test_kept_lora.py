@@ -15,7 +15,8 @@ from common.base.settings import SettingsError
 from common.kinds.video.loras import LoraFolder, LoraUse, ResolvedLora
 from common.runtime.kept_lora import Shelf
 from common.runtime.linear_fp8 import quantize
-from wan21.lora import open_lora, to_diffusers_names
+from common.runtime.lora_names import to_diffusers_names
+from wan21.lora import open_lora
 from wan21.model_config import T2V_1_3B
 from waver.variants import WAVER_1_0
 

@@ -1,4 +1,4 @@
-"""Wan LoRAs, in the names of Wan's original code or of diffusers."""
+"""From the names of the original code, in which most LoRAs are published, to those of diffusers."""
 
 from collections.abc import Mapping
 from typing import Any
