@@ -65,9 +65,11 @@ class VideoIntake:
         """What the model makes of it, its template filled in."""
         if request.template is not None:
             request = await asyncio.to_thread(self.templates.filled, request)
-        loras = await asyncio.to_thread(self.loras.resolve, request.loras, self.variant)
         beginning = next(iter(uploads), None)
         resolution = resolve(request, self.model, self.options, self.variant, beginning)
+        if not request.loras:
+            return resolution
+        loras = await asyncio.to_thread(self.loras.resolve, request.loras, self.variant)
         resolved = resolution.request.model_copy(update={"loras": loras})
         return Resolution(resolved, resolution.adjustments)
 
