@@ -23,6 +23,10 @@ top of what is really held; only ``auto``, which is decided without a worker, ha
 LOADING_SHARE = 1.15
 """Peak of a load against what it leaves (docs/benchmarks.md)."""
 
+BLIND_SHARE = 4
+"""What grows faster than its worker beats is stopped before anybody knows how much it took: its
+next try asks for this part of the pool more, or a small estimate would need a dozen tries."""
+
 
 @dataclass(frozen=True)
 class Demand:
@@ -142,8 +146,14 @@ class Appraiser:
             return
         shape = self.spec.kind.shape(request)
         known = self.experience.corrected(weights, shape, estimate, batch).memory
-        running = max(0, held - known.load_bytes)
+        running = max(held - known.load_bytes, self._stride(known))
         self.experience.outgrew(weights, shape, known.run_bytes, running, batch)
+
+    def _stride(self, known: Memory) -> int:
+        """Nothing where it would ask for more than there is: only what was seen may refuse."""
+        more = known.run_bytes + self.capacity_bytes // BLIND_SHARE
+        asked = known.load_bytes + more * 4 // 3  # what ``Experience`` makes of it, and headroom
+        return more if asked <= self.capacity_bytes else 0
 
     def demand(self, checkpoint: Checkpoint, request: Resolved, batch: int = 1) -> Demand:
         """By geometry and experience, of ``batch`` such jobs that are made together.

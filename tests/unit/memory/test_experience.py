@@ -94,6 +94,17 @@ def appraiser(experience: Experience, scheme: Quantization = Quantization.NONE) 
     return Appraiser(SPEC, VARIANT, experience, scheme, 1000 * MIB)
 
 
+def test_what_was_stopped_unseen_is_refused_within_a_few_tries(
+    experience: Experience, checkpoint: Checkpoint
+):
+    one, asked = appraiser(experience), []
+    while (total := one.demand(checkpoint, REQUEST).total_bytes) <= one.capacity_bytes:
+        asked.append(total)
+        one.outgrew(checkpoint, REQUEST, held=0, loaded=True)
+    assert 2 <= len(asked) <= 5
+    assert asked[-1] >= one.capacity_bytes * 3 // 4, "it was refused before it had been let try"
+
+
 def test_a_scheme_shrinks_the_weights_and_not_the_run(
     experience: Experience, checkpoint: Checkpoint
 ):
