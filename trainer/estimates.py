@@ -17,7 +17,7 @@ from trainer.requests import ResolvedTraining
 
 IN_FLOAT32 = ("vae",)
 TEXT_TOKENS = 512
-NUM_LAYERS = 30
+NUM_LAYERS = 40
 HEADROOM = 1.5
 """Fragmentation and the kernels' workspaces. An estimate, not yet measured on a GPU."""
 
@@ -31,6 +31,8 @@ ENCODE_BYTES = {True: 90, False: 210}
 and without. As decoding has it, whose halves are alike."""
 PASSES = 4
 """Forward, forward again, and backward, which is two."""
+GUIDED = 2
+"""Passes of a step of a video: with the prompt, and without."""
 ENCODE_FLOPS = 4.6e6
 """Per pixel and frame, counted on ``AutoencoderKLWan``."""
 T2V_1_3B = Architecture(dim=1536, ffn_dim=8960, num_layers=30)
@@ -62,8 +64,9 @@ def adapter_numbers(rank: int, transformer: dict[str, Any]) -> int:
 def flops_of(request: ResolvedTraining) -> float:
     """Operations on the 1.3B; others differ by a factor, which past runs correct."""
     tokens = num_tokens(request, 16)
-    passes = PASSES * (2 if request.prior_prompts else 1)
-    steps = forward_flops(tokens, TEXT_TOKENS, T2V_1_3B) * passes * request.steps
+    passes = PASSES * (2 if request.prior_prompts else 1) * request.steps
+    passes += GUIDED * request.num_inference_steps * (len(request.prior_prompts) + 1)
+    steps = forward_flops(tokens, TEXT_TOKENS, T2V_1_3B) * passes
     pixels = request.width * request.height * request.num_frames * request.num_clips
     return float(steps + FLOAT32_COST * ENCODE_FLOPS * pixels)
 

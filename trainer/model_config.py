@@ -2,10 +2,10 @@
 
 from common.contract import ModelSpec, Quantization
 from common.contract.deferred import Deferred, PipelineModule
+from common.runtime.keep_dit import saved_bytes
 from trainer.estimates import flops_of, memory_of
 from trainer.kind import TRAINING_KIND
 from trainer.options import TrainerOptions
-from trainer.precision import saved_bytes
 from trainer.variants import VARIANTS
 
 

@@ -22,10 +22,10 @@ from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
+from common.runtime.keep_dit import keep_rules
 from common.runtime.sampling import generator_for
 from trainer.clips import encoded
 from trainer.estimates import IN_FLOAT32, TEXT_TOKENS
-from trainer.precision import keep_rules
 from trainer.product import Trained
 from trainer.requests import ResolvedTraining
 from trainer.training import Example, Lessons, Trainer
@@ -65,7 +65,7 @@ def generate(pipeline: Any, request: ResolvedTraining, context: JobContext) -> T
         with learning(pipeline.transformer, request.rank, request.seed) as adapter:
             losses = _train(pipeline, adapter, lessons, context)
             write = partial(save, adapter.tensors())
-            latents = _validation(pipeline, request, context)
+            latents = _made(pipeline, request, request.validation_prompt, request.seed, context)
     needed = request.width * request.height  # tiles never: a clip as large was encoded
     clip = VideoClip(
         frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
@@ -78,15 +78,18 @@ def generate(pipeline: Any, request: ResolvedTraining, context: JobContext) -> T
 
 
 def _lessons(pipeline: Any, request: ResolvedTraining, context: JobContext) -> Lessons:
-    embeds, examples = partial(_embeds, pipeline), []
+    examples: list[Example] = []
     context.progress(Phase.ENCODING_PROMPT, 0, request.num_clips)
     for latents, caption in encoded(pipeline.vae, request, context.raise_if_cancelled):
-        examples.append(Example(latents, embeds(caption)))
+        examples.append(Example(latents, _embeds(pipeline, caption)))
         context.progress(Phase.ENCODING_PROMPT, len(examples), request.num_clips)
     return Lessons(
         examples=examples,
-        nothing=embeds(""),
-        priors=[embeds(prompt) for prompt in request.prior_prompts],
+        nothing=_embeds(pipeline, ""),
+        priors=[
+            Example(_made(pipeline, request, prompt, seed, context), _embeds(pipeline, prompt))
+            for seed, prompt in enumerate(request.prior_prompts, request.seed)
+        ],
         steps=request.steps,
         learning_rate=request.learning_rate,
         prior_loss_weight=request.prior_loss_weight,
@@ -119,19 +122,21 @@ def _train(
     return losses
 
 
-def _validation(pipeline: Any, request: ResolvedTraining, context: JobContext) -> torch.Tensor:
-    """Normalised latents of the video that shows what was learnt."""
+def _made(
+    pipeline: Any, request: ResolvedTraining, prompt: str, seed: int, context: JobContext
+) -> torch.Tensor:
+    """Normalised latents of what the model makes of a prompt now."""
     config = pipeline.scheduler.config
     pipeline.scheduler = FlowUniPCScheduler.from_config(config, flow_shift=request.flow_shift)
     latents: torch.Tensor = pipeline(
-        prompt=request.validation_prompt,
+        prompt=prompt,
         negative_prompt="",
         width=request.width,
         height=request.height,
         num_frames=request.num_frames,
         num_inference_steps=request.num_inference_steps,
         guidance_scale=request.guidance_scale,
-        generator=generator_for(request.seed),
+        generator=generator_for(seed),
         callback_on_step_end=_only_look(context),
         output_type="latent",
     ).frames

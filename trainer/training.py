@@ -2,10 +2,11 @@
 
 Noise levels are as dense as those at which the service samples (its flow shift). Each tenth caption
 is none, so that guidance has something to guide away from. Where there are prior prompts, what the
-base model makes of them is held: the adapter is taught the base's own velocity for them, as
-DreamBooth's prior preservation does with pictures (arXiv 2208.12242, section 3.3).
+base model makes of them is held: on its own videos of them the adapter is taught the base's own
+velocity, as DreamBooth's prior preservation does with pictures (arXiv 2208.12242, section 3.3).
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ LONGEST_GRADIENT = 1.0
 
 @dataclass(frozen=True)
 class Example:
-    """A clip: normalised latents [1, C, T, H, W], and its caption's embeddings [1, L, D]."""
+    """A video: normalised latents [1, C, T, H, W], and its caption's embeddings [1, L, D]."""
 
     latents: torch.Tensor
     prompt_embeds: torch.Tensor
@@ -38,8 +39,8 @@ class Lessons:
     examples: Sequence[Example]
     nothing: torch.Tensor
     """Embeddings of no words, [1, L, D]."""
-    priors: Sequence[torch.Tensor]
-    """Embeddings of prompts whose videos are to stay as they are."""
+    priors: Sequence[Example]
+    """What the base itself makes of prompts whose videos are to stay as they are."""
     steps: int
     learning_rate: float
     prior_loss_weight: float
@@ -78,22 +79,22 @@ class Trainer:
         told = float(loss.detach())
         loss.backward()  # type: ignore[no-untyped-call]
         if lessons.priors:
-            self._hold(example)
+            self._hold()
         torch.nn.utils.clip_grad_norm_(self._parameters, LONGEST_GRADIENT)
         for group in self._optimizer.param_groups:
-            group["lr"] = lessons.learning_rate * min(1.0, (step + 1) / WARM_UP)
+            group["lr"] = lessons.learning_rate * share_of_rate(step, lessons.steps)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return told
 
-    def _hold(self, example: Example) -> None:
+    def _hold(self) -> None:
         """What the base makes of another prompt stays."""
         lessons = self._lessons
-        prompt = lessons.priors[self._any(len(lessons.priors))]
-        mixed, sigma, _ = self._noised(example.latents)
+        prior = lessons.priors[self._any(len(lessons.priors))]
+        mixed, sigma, _ = self._noised(prior.latents)
         with torch.no_grad(), self._adapter.silent():
-            before = self._velocity(mixed, sigma, prompt)
-        error = (self._velocity(mixed, sigma, prompt) - before).square().mean()
+            before = self._velocity(mixed, sigma, prior.prompt_embeds)
+        error = (self._velocity(mixed, sigma, prior.prompt_embeds) - before).square().mean()
         (lessons.prior_loss_weight * error).backward()  # type: ignore[no-untyped-call]
 
     def _noised(self, latents: torch.Tensor) -> tuple[torch.Tensor, float, torch.Tensor]:
@@ -120,3 +121,11 @@ class Trainer:
 
     def _any(self, number: int) -> int:
         return int(torch.randint(number, (), generator=self._chance))
+
+
+def share_of_rate(step: int, steps: int) -> float:
+    """Of the learning rate: it warms up, and falls to nothing along half a cosine.
+
+    At a constant rate the last clips seen would count most.
+    """
+    return min(1.0, (step + 1) / WARM_UP) * (1 + math.cos(math.pi * step / steps)) / 2

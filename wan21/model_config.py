@@ -9,9 +9,9 @@ from common.contract import ModelSpec, Quantization
 from common.contract.deferred import Deferred, PipelineModule
 from common.kinds.video import VIDEO_KIND, Capability, Defaults, Limits, Preset, VideoVariant
 from common.kinds.video.presets import presets
+from common.runtime.keep_dit import saved_bytes
 from wan21.estimates import flops_of, memory_of
 from wan21.options import Wan21Options
-from wan21.precision import saved_bytes
 from wan21.prompts import NEGATIVE_PROMPT, NEGATIVE_PROMPT_I2V
 from wan21.recipes import DISTILLED_I2V, DISTILLED_T2V, distilled
 

@@ -24,6 +24,7 @@ from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
+from common.runtime.keep_dit import keep_rules
 from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.lora_names import to_diffusers_names
@@ -34,7 +35,6 @@ from wan21.flow_shift import flow_shift_for
 from wan21.image_to_video import WholePicturePipeline
 from wan21.lora import open_lora
 from wan21.options import Wan21Options
-from wan21.precision import keep_rules
 
 PIPELINES = {
     "WanPipeline": WanPipeline,

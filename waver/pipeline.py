@@ -26,6 +26,7 @@ from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
+from common.runtime.keep_dit import keep_rules
 from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.lora_names import to_diffusers_names
@@ -35,7 +36,6 @@ from waver.estimates import IN_FLOAT32, TEXT_TOKENS, decoding_bytes
 from waver.guidance import projected_guidance
 from waver.options import Guidance, WaverOptions
 from waver.pictures import PicturesPipeline, as_tensor
-from waver.precision import keep_rules
 from waver.prompts import tagged_negative_prompt, tagged_prompt
 from waver.variants import STAND_INS
 

@@ -14,6 +14,7 @@ from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed, Wan
 from torch import nn
 
 from common.contract import Quantization
+from common.runtime import keep_dit
 from common.runtime.keep import TRANSFORMER, Keep
 from common.runtime.keep_t5 import KEEP_T5
 from ltx2 import precision as ltx2_precision
@@ -30,7 +31,6 @@ from scripts.bench.text_encoders import (
     whole_t5,
     whole_umt5,
 )
-from wan21 import precision as wan21_precision
 
 VIDEO_TOKENS = 64
 AUDIO_TOKENS = 16
@@ -172,7 +172,7 @@ def _wan(name: str, *, dim: int, ffn_dim: int, num_heads: int, num_layers: int) 
         lambda: WanTransformer3DModel(
             num_attention_heads=num_heads, ffn_dim=ffn_dim, num_layers=num_layers
         ),
-        lambda _: wan21_precision.keep_transformer(num_layers),
+        lambda _: keep_dit.keep_transformer(num_layers),
         stream=("hidden_states",),
     )
 

@@ -10,6 +10,7 @@ import common.runtime.libraries  # noqa: F401
 import torch
 from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
 
+from common.runtime import keep_dit
 from common.runtime.flops import Architecture, forward_flops
 from ltx2 import estimates as ltx2_estimates
 from ltx2 import precision as ltx2_precision
@@ -17,7 +18,6 @@ from ltx2.model_config import SPEC as LTX2
 from scripts.bench.gpu_magi1 import magi1
 from scripts.bench.gpu_subject import Call, Case, Subject, noise
 from wan21 import estimates as wan21_estimates
-from wan21 import precision as wan21_precision
 from wan21.model_config import SPEC as WAN21
 
 GUIDED = 2
@@ -95,7 +95,7 @@ def _wan(small: bool) -> Subject:
         build=lambda: WanTransformer3DModel(**(tiny if small else {})),
         step=step,
         flops=flops,
-        keep=lambda _: wan21_precision.keep_transformer(),
+        keep=lambda _: keep_dit.keep_transformer(),
     )
 
 

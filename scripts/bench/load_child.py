@@ -22,11 +22,11 @@ from common.contract import Quantization
 from common.runtime.cache import WeightCache
 from common.runtime.components import Component, PendingComponent, Treatment
 from common.runtime.devices import pick_device
+from common.runtime.keep_dit import keep_transformer
 from common.runtime.loading import build
 from common.runtime.quantization import quantize_, quantize_linear, weight_bytes
 from scripts.bench.high_water import peak_bytes, reset_peak
 from scripts.bench.load_files import CHUNK_BYTES, write_checkpoint
-from wan21.precision import keep_transformer
 
 GIB = 2**30
 DTYPE = torch.bfloat16

@@ -19,6 +19,7 @@ from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
 from torch import nn
 
 from common.contract import Quantization
+from common.runtime import keep_dit
 from common.runtime.keep import Keep, component_scheme, saved_bytes
 from common.runtime.keep_t5 import KEEP_T5
 from common.runtime.quantization import declared_keeps
@@ -28,8 +29,6 @@ from magi1.configuration import OFFICIAL
 from magi1.transformer import MagiTransformer3DModel
 from magi1.vae import AutoencoderKLMagi
 from scripts.bench.text_encoders import whole_gemma, whole_t5, whole_umt5
-from wan21 import precision as wan21_precision
-from waver import precision as waver_precision
 
 WAN_VAE, WAN_2_2_VAE, CLIP = 126_892_531, 704_688_668, 632_076_800
 """Numbers of them: half of a float32 file's bytes (published headers of the autoencoders; of the
@@ -97,9 +96,9 @@ def service_sizes() -> tuple[ServiceSize, ...]:
     newer = {**dict.fromkeys(_GATES, True), "use_prompt_embeddings": False}
     magi_vae = 2 * numbers_of(AutoencoderKLMagi)
     nf4, fp8 = Quantization.NF4, Quantization.FP8
-    wan, image = _wan_part(wan21_precision, 40, 13824), {"in_channels": 36, "image_dim": 1280}
-    wan_i2v = _wan_part(wan21_precision, 40, 13824, **image, added_kv_proj_dim=5120)
-    wan_5b = _wan_part(waver_precision, 24, 14336, num_layers=30, in_channels=48, out_channels=48)
+    wan, image = _wan_part(40, 13824), {"in_channels": 36, "image_dim": 1280}
+    wan_i2v = _wan_part(40, 13824, **image, added_kv_proj_dim=5120)
+    wan_5b = _wan_part(24, 14336, num_layers=30, in_channels=48, out_channels=48)
     return (
         ServiceSize("LTX-2", nf4, "25-30", (_ltx2_part(), gemma), ltx2),
         ServiceSize("LTX-2.3", nf4, "25-30", (_ltx2_part(**newer), gemma), ltx2_3),
@@ -120,9 +119,7 @@ def _ltx2_part(**config: bool) -> Part:
     return Part("transformer", whole, ltx2_precision.keep_transformer)
 
 
-def _wan_part(
-    precision: Any, heads: int, ffn_dim: int, num_layers: int = 40, **config: int
-) -> Part:
+def _wan_part(heads: int, ffn_dim: int, num_layers: int = 40, **config: int) -> Part:
     whole = partial(
         WanTransformer3DModel,
         num_attention_heads=heads,
@@ -130,7 +127,7 @@ def _wan_part(
         num_layers=num_layers,
         **config,
     )
-    return Part("transformer", whole, lambda _: precision.keep_transformer(num_layers))
+    return Part("transformer", whole, lambda _: keep_dit.keep_transformer(num_layers))
 
 
 def _magi_part(name: str) -> Part:

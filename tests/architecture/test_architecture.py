@@ -120,8 +120,6 @@ def test_diffusers_and_transformers_come_by_way_of_our_module():
     """By themselves they import what takes several times as long as torch, and is not used."""
     late = []
     for path in SOURCES:
-        if path.is_relative_to(ROOT / "tests"):
-            continue
         imported = [
             name.partition(".")[0] if name != "common.runtime.libraries" else name
             for node in ast.parse(path.read_text()).body

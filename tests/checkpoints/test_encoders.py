@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import common.runtime.libraries  # noqa: F401
+
 import pytest
 import torch
 from diffusers import LTX2Pipeline, WanImageToVideoPipeline, WanPipeline

@@ -4,10 +4,10 @@ import gc
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+import common.runtime.libraries  # noqa: F401
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("diffusers")
+import pytest
+import torch
 
 HERE = Path(__file__).parent
 

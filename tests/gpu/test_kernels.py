@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import pytest
 import torch
 from diffusers import WanTransformer3DModel

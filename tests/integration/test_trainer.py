@@ -19,6 +19,7 @@ from tests.films import film
 from tests.integration.test_models import serving
 from tests.live import ROOT, LiveService, wait_until
 from tests.sets import of_colour, with_captions, zipped
+from tests.unit.media.disks import FILLER, fill
 from tests.unit.media.ffprobe import probe, stream
 
 FEW: dict[str, Any] = {
@@ -33,10 +34,15 @@ LONG = FEW | {"steps": 2000}
 
 
 @pytest.fixture(scope="module")
-def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
-    """For the small weights that tests of meaning make videos with."""
-    models = tmp_path_factory.mktemp("models")
-    install("waver", models)
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the small weights that tests of meaning make videos with."""
+    folder = tmp_path_factory.mktemp("models")
+    install("waver", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trainer(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     folder = tmp_path_factory.mktemp("trainer")
     with serving("trainer", models, folder, checkpoint=REPOSITORIES["waver"]) as service:
         yield service
@@ -135,6 +141,21 @@ def test_a_kill_in_the_midst_costs_nothing_but_time(trainer: LiveService, clips:
     [folder] = trainer.videos(job_id)
     names = {"lora.safetensors", "losses.csv", "manifest.json", "validation.mp4"}
     assert {path.name for path in folder.iterdir()} == names
+
+
+def test_a_disk_that_fills_up_in_the_midst_holds_the_training_until_there_is_room(
+    models: Path, clips: bytes, small_disk: Path, tmp_path: Path
+) -> None:
+    outputs = {"checkpoint": REPOSITORIES["waver"], "outputs_dir": small_disk}
+    with serving("trainer", models, tmp_path, **outputs) as service:
+        job_id = accepted(service, clips, FEW | {"steps": 20})
+        service.wait_for(job_id, "denoising", timeout=240)
+        fill(small_disk)
+        wait_until(lambda: "outputs volume is full" in service.log(), 240, "it met the full disk")
+        assert list(small_disk.rglob("*.safetensors")) == []
+        (small_disk / FILLER).unlink()
+        service.wait_for(job_id, "completed", timeout=240)
+        assert len(list(small_disk.rglob("lora.safetensors"))) == 1
 
 
 def test_what_it_would_cost_is_told_before(trainer: LiveService, clips: bytes) -> None:

@@ -65,14 +65,15 @@ def made(
     return list(ask(service.url, wanted, loras=loras))
 
 
-@pytest.mark.xfail(reason="learnt, or the others kept: rate and steps for both are not found yet")
 def test_it_is_learnt_and_the_others_stay(waver: LiveService, orange: str):
     (told,) = waver.get("/loras")["loras"]
     assert (told["name"], told["rank"], told["base"]) == (orange, 8, REPOSITORIES[MODEL])
     with_it = made(waver, ORANGE, orange)
+    print("orange", share(with_it, "colour"))
     assert share(with_it, "colour") >= 0.9, [str(each.found) for each in with_it]
     before, after = made(waver, OTHERS, None), made(waver, OTHERS, orange)
     for part in LEARNT:
+        print(part, share(before, part), share(after, part))
         assert share(after, part) >= share(before, part) - 0.05, [str(each.found) for each in after]
     again = made(waver, OTHERS[:3], None)
     for one, other in zip(before, again, strict=False):

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import pytest
-
-pytest.importorskip("diffusers")
-
 import torch
 from diffusers import (
     FlowMatchEulerDiscreteScheduler,

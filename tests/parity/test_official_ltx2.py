@@ -5,10 +5,9 @@ Only the text encoder is passed by: a case brings what the transformer is given 
 
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import pytest
-
-pytest.importorskip("diffusers")
-
 import torch
 from diffusers import LTX2Pipeline, LTX2VideoTransformer3DModel
 from diffusers.models.modeling_utils import ModelMixin

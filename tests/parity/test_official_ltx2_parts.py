@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import pytest
-
-pytest.importorskip("diffusers")
-
 import torch
 from diffusers import (
     AutoencoderKLLTX2Audio,

@@ -3,11 +3,10 @@
 import hashlib
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import pytest
-
-pytest.importorskip("diffusers")
-
 import torch
 from diffusers import LTX2VideoTransformer3DModel
 from diffusers.pipelines.ltx2.pipeline_ltx2 import calculate_shift

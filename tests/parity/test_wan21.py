@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import pytest
 import torch

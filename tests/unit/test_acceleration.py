@@ -4,10 +4,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import pytest
-
-pytest.importorskip("diffusers")
-
 import torch
 from diffusers import AutoencoderKLWan, LTX2VideoTransformer3DModel, WanTransformer3DModel
 from diffusers.models.attention_dispatch import (

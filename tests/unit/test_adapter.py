@@ -11,7 +11,7 @@ from torch import nn
 
 from common.runtime.linear_fp8 import quantize
 from trainer.adapter import learning, original_name, save
-from trainer.training import Example, Lessons, Trainer
+from trainer.training import WARM_UP, Example, Lessons, Trainer, share_of_rate
 from wan21.lora import open_lora
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of libraries that PEFT brings along
@@ -37,7 +37,7 @@ def lessons(**other: object) -> Lessons:
     torch.manual_seed(1)
     words = [torch.randn(1, 4, TEXT) for _ in range(3)]
     examples = [Example(torch.randn(1, CHANNELS, 2, 4, 4), words[0])]
-    plain = {"steps": 30, "learning_rate": 1e-2, "prior_loss_weight": 1.0, "flow_shift": 3.0}
+    plain = {"steps": 80, "learning_rate": 1e-2, "prior_loss_weight": 1.0, "flow_shift": 3.0}
     return Lessons(examples, words[1], seed=0, **{"priors": [], **plain, **other})  # type: ignore[arg-type]
 
 
@@ -104,14 +104,22 @@ def test_prior_prompts_are_held():
     """What the base makes of another prompt moves less where it is to stay."""
     other = torch.randn(1, 4, TEXT)
 
-    def moved(priors: list[torch.Tensor]) -> float:
+    def moved(priors: list[Example]) -> float:
         transformer = small()
         before = seen(transformer, other)
         with learning(transformer, 4) as adapter:
             list(Trainer(transformer, adapter, lessons(priors=priors), by_token=False).run())
             return float((seen(transformer, other) - before).square().mean())
 
-    assert moved([other]) < 0.5 * moved([])
+    assert moved([Example(torch.randn(1, CHANNELS, 2, 4, 4), other)]) < 0.5 * moved([])
+
+
+def test_the_rate_warms_up_and_falls_to_nothing():
+    rates = [share_of_rate(step, 400) for step in range(400)]
+    assert rates.index(max(rates)) == WARM_UP - 1
+    assert rates[0] < 0.06
+    assert rates[WARM_UP:] == sorted(rates[WARM_UP:], reverse=True)
+    assert rates[-1] < 1e-3
 
 
 def test_names_are_those_of_wans_own_code():

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import pytest
-
-pytest.importorskip("diffusers")
-
 import torch
 from diffusers import WanImageToVideoPipeline, WanPipeline
 from PIL import Image

@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import common.runtime.libraries  # noqa: F401
+
 import diffusers
 import pytest
 import torch
@@ -16,16 +18,16 @@ from torch import nn
 
 from common.base.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.contract import LoadReport, Quantization
+from common.runtime import keep_dit
 from common.runtime.cache_writer import plain_tensors
 from common.runtime.keep import rules_under
+from common.runtime.keep_dit import keep_transformer
 from common.runtime.loading import load_model, quantizable
 from common.runtime.quantization import quantize_, tensors_of
 from ltx2 import precision as ltx2_precision
 from scripts.tiny import ltx2, wan21
 from tests.formats import on_cpu
-from wan21 import precision as wan21_precision
 from wan21.pipeline import load
-from wan21.precision import keep_transformer
 
 CPU = torch.device("cpu")
 SCHEMES = [Quantization.FP8, Quantization.NF4, Quantization.NVFP4]
@@ -37,8 +39,8 @@ MODELS = {
     "ltx2.3": ("transformer", "vae", "connectors", "vocoder"),
 }
 KEEP_RULES = {
-    "wan t2v": wan21_precision.keep_rules,
-    "wan 1.3B": wan21_precision.keep_rules,
+    "wan t2v": keep_dit.keep_rules,
+    "wan 1.3B": keep_dit.keep_rules,
     "ltx2": ltx2_precision.keep_rules,
 }
 COMPONENTS = [(model, name) for model, names in MODELS.items() for name in names]

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+import common.runtime.libraries  # noqa: F401
+
 import pytest
 import torch
 from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
 from torch import nn
 
 from common.contract import Quantization
+from common.runtime import keep_dit
 from common.runtime.devices import as_torch
 from common.runtime.keep import Keep, edge_blocks, layer_scheme
 from common.runtime.keep_t5 import KEEP_T5
@@ -23,8 +26,6 @@ from scripts.tiny import gemma
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import wan21 as tiny_wan21
 from tests.formats import COMPUTE_DTYPE
-from wan21 import precision as wan21_precision
-from waver import precision as waver_precision
 
 DTYPE = as_torch(COMPUTE_DTYPE)
 ERRORS = {
@@ -120,8 +121,8 @@ def test_the_real_models_keep_the_blocks_at_their_ends():
         wan = WanTransformer3DModel(num_layers=40)
     rules = ltx2_precision.keep_transformer(Quantization.NF4, 48)
     assert _kept_blocks(ltx2, rules, "transformer_blocks") == {0, 43, 44, 45, 46, 47}
-    assert _kept_blocks(wan, wan21_precision.keep_transformer(40), "blocks") == {0, 39}
-    assert _kept_blocks(wan, waver_precision.keep_transformer(30), "blocks") == {0, 29}
+    assert _kept_blocks(wan, keep_dit.keep_transformer(40), "blocks") == {0, 39}
+    assert _kept_blocks(wan, keep_dit.keep_transformer(30), "blocks") == {0, 29}
     assert _kept_blocks(wan, magi1_precision.keep_transformer(34), "blocks") == {0, 33}
 
 
@@ -220,7 +221,7 @@ def _schemes_below(model: nn.Module, *parts: str) -> set[Quantization | None]:
 def test_wan_keeps_its_conditioning_and_its_ends():
     with torch.device("meta"):
         transformer = tiny_wan21._transformer(36, 12, image_dim=16)
-    verdicts = _verdicts(transformer, Quantization.FP8, wan21_precision.keep_transformer(2))
+    verdicts = _verdicts(transformer, Quantization.FP8, keep_dit.keep_transformer(2))
     assert verdicts["proj_out"]
     assert verdicts["condition_embedder.time_embedder.linear_1"]
     assert verdicts["condition_embedder.image_embedder.ff.net.2"]
@@ -268,7 +269,7 @@ def test_the_transformers_run_and_tell_a_dtype_that_floats(scheme: Quantization)
     }
     with torch.no_grad():
         exact = transformer(**inputs).sample
-        result = quantize_(transformer, scheme, wan21_precision.keep_transformer(2))
+        result = quantize_(transformer, scheme, keep_dit.keep_transformer(2))
         answer = transformer(**inputs).sample
     assert any(name.endswith("to_q") for name in result.quantized)
     assert transformer.dtype is DTYPE

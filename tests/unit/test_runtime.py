@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import common.runtime.libraries  # noqa: F401
+
 import numpy as np
 import pytest
 import torch
