@@ -109,11 +109,12 @@ def estimate_memory(
     vae = read_config(checkpoint, "vae")
     size = (request.width, request.height, request.num_frames)
     decoding = decoding_bytes(vae, *size, itemsize)
+    loras = sum(lora.size_bytes for lora in request.loras)
     return Memory(
         load_bytes=weight_bytes(
             checkpoint, dtype, components=COMPONENTS, float32=float32_components(checkpoint)
         ),
-        run_bytes=OVERHEAD_BYTES + max(denoising, decoding),
+        run_bytes=OVERHEAD_BYTES + max(denoising + loras, decoding),
     )
 
 

@@ -13,7 +13,9 @@ from ltx2.precision import saved_bytes
 DISTILLED_STEPS = 8
 """Length of ``DISTILLED_SIGMA_VALUES`` in diffusers, pipelines/ltx2/utils.py."""
 
-CAPABILITIES = frozenset({Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.AUDIO})
+CAPABILITIES = frozenset(
+    {Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.AUDIO, Capability.LORA}
+)
 
 LIMITS = Limits(
     size_multiple=32,

@@ -19,6 +19,7 @@ from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
+from common.runtime.kept_lora import Shelf
 from common.runtime.latent_preview import LatentPreview
 from common.runtime.sampling import StepCallback, generator_for, step_callback
 from ltx2.conditioning import condition_picture
@@ -32,6 +33,7 @@ from ltx2.fidelity import (
     perturbing,
 )
 from ltx2.guidance import Guidance, resolve_guidance
+from ltx2.lora_names import to_diffusers_names
 from ltx2.options import Ltx2Options
 from ltx2.precision import keep_rules
 from ltx2.preview import latent_preview
@@ -48,6 +50,7 @@ class Ltx2:
     image_to_video: ImageToVideo
     traits: Traits
     preview: LatentPreview
+    shelf: Shelf
 
 
 def load(checkpoint: Path, options: LoadOptions) -> Ltx2:
@@ -68,21 +71,23 @@ def load(checkpoint: Path, options: LoadOptions) -> Ltx2:
             keep=keep_rules(checkpoint),
             float32=float32_components(checkpoint),
             config={"transformer": TRANSFORMER_CONFIG},
-        )
+        ),
+        Shelf.of(options, to_diffusers_names),
     )
 
 
-def ready(pipeline: LTX2Pipeline) -> Ltx2:
+def ready(pipeline: LTX2Pipeline, shelf: Shelf) -> Ltx2:
     """Make a loaded pipeline sample as the model's authors do, from words and from a picture.
 
     Args:
         pipeline: its transformer was built with ``TRANSFORMER_CONFIG``; it is changed.
+        shelf: of its LoRAs.
     """
     pipeline.register_modules(scheduler=constant_shift(pipeline.scheduler))
     gate_by_noise_level(pipeline.transformer)
     image_to_video = ImageToVideo(**pipeline.components)
     image_to_video.set_progress_bar_config(disable=True)
-    return Ltx2(pipeline, image_to_video, traits_of(pipeline), latent_preview(pipeline))
+    return Ltx2(pipeline, image_to_video, traits_of(pipeline), latent_preview(pipeline), shelf)
 
 
 def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> VideoClip:
@@ -97,7 +102,8 @@ def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> Vide
     """
     context.progress(Phase.ENCODING_PROMPT)
     context.raise_if_cancelled()
-    with memory_errors():
+    transformer = model.text_to_video.transformer
+    with memory_errors(), model.shelf.applied(transformer, request.loras):
         latents = denoise(model, request, conditions(model, request), context)
         context.progress(Phase.DECODING)
         context.raise_if_cancelled()

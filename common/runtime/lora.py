@@ -18,7 +18,10 @@ from torch import nn
 from common.base.errors import CheckpointError
 from common.contract.hub import OTHER_CHECKPOINT
 
-PREFIX = "diffusion_model."
+PREFIXES = ("model.diffusion_model.", "diffusion_model.", "transformer.")
+"""In front of a module's name, as ComfyUI and as diffusers write it."""
+ADAPTER = ".default"
+"""PEFT's name of an adapter, which some leave in."""
 
 PARTS = {
     ".lora_up.weight": ("up", ".weight"),
@@ -60,7 +63,11 @@ class Lora:
             self._file: Any = safe_open(path, framework="pt")
         except (OSError, SafetensorError) as exc:
             raise CheckpointError(f"the adapter {self._name} is missing or damaged.") from exc
-        self._changes = rename(self._read_changes())
+        read = self._read_changes()
+        self._changes = rename(read)
+        if len(self._changes) < len(read):  # of parts that are no transformer's
+            kept = {id(change) for change in self._changes.values()}
+            raise self._of_another_model(min(n for n in read if id(read[n]) not in kept))
         self._left = set(self._changes)
 
     def changes(self, name: str) -> bool:
@@ -176,9 +183,11 @@ class Lora:
         return {name: Change(**parts) for name, parts in found.items()}
 
     def _parse(self, key: str) -> tuple[str, str]:
-        base, dot, last = key.removeprefix(PREFIX).rpartition(".")
+        prefix = next(filter(key.startswith, PREFIXES), "")
+        base, dot, last = key.removeprefix(prefix).rpartition(".")
         if last == "weight":
-            base, dot, last = base.rpartition(".")[0], ".", base.rpartition(".")[2] + ".weight"
+            base, dot, last = base.removesuffix(ADAPTER).rpartition(".")
+            last += ".weight"
         if dot + last not in PARTS:
             raise CheckpointError(f"the adapter {self._name} has an unknown layout: {key}.")
         part, ending = PARTS[dot + last]

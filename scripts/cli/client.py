@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -93,7 +93,16 @@ class Client:
 
     def delete(self, job_id: str) -> None:
         """Forget an ended job, and remove its files."""
-        self._ask("DELETE", f"/jobs/{job_id}")
+        self.remove(f"/jobs/{job_id}")
+
+    def remove(self, path: str) -> None:
+        """Take away what is behind a path."""
+        self._ask("DELETE", path)
+
+    def put(self, path: str, file: BinaryIO) -> Json:
+        """Store a file as it is. Read once, so it is sent once."""
+        found: Json = self._ask("PUT", path, content=file).json()
+        return found
 
     def events(self, job_id: str, after: str | None) -> Iterator[Event]:
         """What happens to a job, until the stream ends. Raises TransportError where it breaks."""
@@ -138,10 +147,11 @@ class Client:
 def _may_be_sent_again(method: str, exc: httpx.TransportError) -> bool:
     """A broken connection, and not one that nobody took or that was waited for long enough.
 
-    All our requests but DELETE may arrive twice: they change nothing, carry a key, or cancel.
+    All our requests but DELETE may arrive twice: they change nothing, carry a key, or cancel. What
+    PUT sends is read only once.
     """
     final = (httpx.ConnectError, httpx.TimeoutException, httpx.UnsupportedProtocol)
-    return method != "DELETE" and not isinstance(exc, final)
+    return method not in ("DELETE", "PUT") and not isinstance(exc, final)
 
 
 def _as_text(value: Any) -> str:

@@ -13,6 +13,7 @@ from scripts.cli import options as opt
 from scripts.cli.client import Client, address_of
 from scripts.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from scripts.cli.generate import finish, generate
+from scripts.cli.loras import app as loras
 from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output, show_error
 from scripts.cli.train import train
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.command()(train)
+app.add_typer(loras, name="loras")
 
 
 def main() -> None:

@@ -51,9 +51,9 @@ def _document(model: str) -> Any:
 
 
 def held(document: Any) -> Any:
-    """What of a document must stay: all but its texts and the version.
+    """What of a document must stay: all but its texts, examples and the version.
 
-    A *field* that is called ``description`` stays: its value is no text.
+    A *field* that is called ``description`` or ``examples`` stays: its value is no text, no list.
     """
     kept = _without_texts(document)
     kept["info"].pop("version")
@@ -68,7 +68,7 @@ def _without_texts(part: Any) -> Any:
     return {
         name: _without_texts(value)
         for name, value in part.items()
-        if not (name == "description" and isinstance(value, str))
+        if not isinstance(value, {"description": str, "examples": list}.get(name, ()))
     }
 
 

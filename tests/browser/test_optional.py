@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import Open
 from tests.browser.steps import ready, start
 from tests.integration.callers import everyone
+from tests.integration.test_loras import a_lora
 from tests.live import LiveService
 
 
@@ -33,6 +35,28 @@ def test_a_template_takes_the_place_of_the_prompt(open_page: Open, service: Live
     (job,) = service.jobs()
     assert "prompt" not in job["requested"]
     assert "a blue teapot" in job["resolved"]["prompt"]
+
+
+def test_loras_are_chosen_with_their_strength(open_page: Open, service: LiveService):
+    assert not open_page().is_visible("#loras"), "there are none"
+    for name in ("kites", "rain"):
+        assert service.client.put(f"/loras/{name}", content=a_lora()).status_code == 201
+    try:
+        page = open_page()
+        ready(page)
+        page.fill("#prompt", "A kite")
+        page.click("#more > summary")
+        page.check("#lora-0")
+        page.fill("#strength-0", "0.8")
+        assert not page.is_visible("#strength-1")
+        found = Axe().run(page).response["violations"]
+        assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []
+        job = service.job(start(page))
+        assert job["requested"]["loras"] == [{"name": "kites", "strength": 0.8}]
+        assert job["resolved"]["loras"][0]["size_bytes"] == len(a_lora())
+    finally:
+        for name in ("kites", "rain"):
+            service.client.delete(f"/loras/{name}")
 
 
 def test_a_key_opens_the_page_and_a_wrong_one_says_so(open_page: Open, tmp_path: Path):

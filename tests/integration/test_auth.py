@@ -117,7 +117,7 @@ def test_anothers_job_is_not_there_on_any_route(clients: Clients, guarded: LiveS
     batch = clients["ana"].post("/generate/batch", json=requests).json()["id"]
     checked = set()
     for path, method in operations(clients["ben"]):
-        if "{" not in path:
+        if "{" not in path or path.startswith("/loras"):  # an admin's, and all may use them
             continue
         theirs = batch if "{batch_id}" in path else job
         filled = "/".join(theirs if part.startswith("{") else part for part in path.split("/"))

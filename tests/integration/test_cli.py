@@ -16,6 +16,7 @@ import pytest
 from scripts.services import MODELS
 from tests.integration import pictures
 from tests.integration.fleet import Fleet
+from tests.integration.test_loras import a_lora
 from tests.live import ROOT, LiveService, wait_until
 from tests.unit.media.ffprobe import probe, stream
 
@@ -128,6 +129,19 @@ def test_a_template_and_its_variables(shell: Shell) -> None:
     assert "A studio shot of a=b on" in ran.out
     assert "product-shot" in shell("presets").out
     assert shell("presets", "--json").json["presets"][0]["name"] == "draft"
+
+
+def test_a_lora_is_stored_used_and_removed(shell: Shell) -> None:
+    (shell.folder / "kites.safetensors").write_bytes(a_lora())
+    assert "kites is stored" in shell("loras", "add", "kites.safetensors").out
+    assert "already" in shell("loras", "add", "kites.safetensors", code=4).err
+    assert "kites                    rank 4" in shell("loras", "list").out
+    assert "none.st: No such file" in shell("loras", "add", "none.st", code=2).err
+    job = shell("generate", "x", "--lora", "kites=0.5", "--json").json
+    assert job["resolved"]["loras"][0]["strength"] == 0.5
+    shell("loras", "remove", "kites")
+    assert shell("loras", "list", "--json").json == []
+    assert "There is no LoRA" in shell("loras", "remove", "kites", code=4).err
 
 
 def test_the_same_key_is_the_same_job(shell: Shell) -> None:

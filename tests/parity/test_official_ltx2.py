@@ -14,9 +14,11 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from common.kinds.video.requests import ResolvedRequest
+from common.runtime.kept_lora import Shelf
 from ltx2.decoding import Latents
 from ltx2.fidelity import TRANSFORMER_CONFIG
 from ltx2.guidance import resolve_guidance
+from ltx2.lora_names import to_diffusers_names
 from ltx2.options import Ltx2Options
 from ltx2.pipeline import Ltx2, denoise, ready
 from scripts.tiny import ltx2 as tiny
@@ -109,7 +111,7 @@ def model_of(case: Case) -> Ltx2:
         vocoder=None,
     )
     pipeline.set_progress_bar_config(disable=True)
-    return ready(pipeline)
+    return ready(pipeline, Shelf(None, to_diffusers_names))
 
 
 def request_of(facts: dict[str, Any]) -> ResolvedRequest:

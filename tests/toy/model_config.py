@@ -73,7 +73,14 @@ def cost(request: ResolvedRequest) -> float:
 VARIANT = VideoVariant(
     checkpoint="videosdgx/toy",
     revision="main",
-    capabilities=frozenset({Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.AUDIO}),
+    capabilities=frozenset(
+        {
+            Capability.TEXT_TO_VIDEO,
+            Capability.IMAGE_TO_VIDEO,
+            Capability.AUDIO,
+            Capability.LORA,
+        }
+    ),
     limits=Limits(
         size_multiple=16,
         min_side=16,

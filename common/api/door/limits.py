@@ -43,6 +43,8 @@ class Large(StrEnum):
 
     JSON = "JSON"
     FORM = "forms"
+    FILE = "files"
+    """One file as it is, written to where it stays while it comes."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Limits:
         forms = int(settings.max_uploads_mb * MIB)
         with suppress(OSError):  # without a temporary folder every upload is refused by itself
             forms = min(forms, shutil.disk_usage(tempfile.gettempdir()).total)
+        file = int(settings.max_file_mb * MIB)
         larger = "or raise MAX_BODY_MB"
         return cls(
             {
@@ -85,6 +88,9 @@ class Limits:
                     form,
                     f"Send smaller files, {larger}.",
                     Purse("uploads", "MAX_UPLOADS_MB", forms, min(form, forms)),
+                ),
+                Large.FILE: Allowance(
+                    file, "MAX_FILE_MB sets the limit.", Purse("files", "MAX_FILE_MB", file, file)
                 ),
             },
             re.compile("|".join(kind.creating)),

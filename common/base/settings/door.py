@@ -15,6 +15,8 @@ class DoorSettings(BaseSettings):
     """Largest body that is JSON, perhaps with a picture in it: it lies in memory."""
     max_uploads_mb: float = Field(256, gt=0)
     """Forms under way in all, in the temporary folder; each caller has half of it."""
+    max_file_mb: float = Field(2048, gt=0)
+    """Largest file that an admin may store as it is (a LoRA); one at a time."""
     max_connections: int = Field(2000, ge=16)
     """Open connections; each address has half of them. Over it the longest idle one is closed."""
     client_seconds: float = Field(20, gt=0)

@@ -1,10 +1,10 @@
 """LoRAs that a request may name: ``loras/<name>.safetensors`` of the models volume.
 
-Read without torch: a safetensors file begins with the length of its header, and then the header as
-JSON (github.com/huggingface/safetensors, "Format").
+What a file says of itself stands in its header, which is read without torch.
 """
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from common.base.errors import Unresolvable
 from common.kinds.video.variants import Capability, VideoVariant
+from common.runtime.safetensors_format import DamagedFile, header_bytes
 
 FOLDER = "loras"
 ENDING = ".safetensors"
 LORA_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 MAX_LORAS = 4
-_LARGEST_HEADER = 100 * 1024 * 1024
-_DOWN = re.compile(r"\.(lora_A|lora_down)(\.default)?\.weight$")
+LOWER = re.compile(r"\.(lora_A|lora_down)(\.default)?\.weight$")
+"""How the first matrix of a pair is called."""
 
 
 class LoraUse(BaseModel):
@@ -54,6 +55,8 @@ class Told:
     size_bytes: int
     rank: int | None
     base: str | None
+    trigger_words: tuple[str, ...]
+    """What a prompt should have for it to count."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,19 @@ class LoraFolder:
 
     models_dir: Path
 
+    @property
+    def folder(self) -> Path:
+        """Of the files."""
+        return self.models_dir / FOLDER
+
     def path(self, name: str) -> Path:
         """Where it is, if it is there."""
-        return self.models_dir / FOLDER / f"{name}{ENDING}"
+        return self.folder / f"{name}{ENDING}"
 
     def all(self) -> list[Told]:
         """What there is, by name."""
-        files = sorted((self.models_dir / FOLDER).glob(f"*{ENDING}"))
-        return [self._told(file) for file in files if re.match(LORA_NAME, file.stem)]
+        names = sorted(file.stem for file in self.folder.glob(f"*{ENDING}"))
+        return [self.told(name) for name in names if re.match(LORA_NAME, name)]
 
     def resolve(self, uses: Sequence[LoraUse], variant: VideoVariant) -> tuple[ResolvedLora, ...]:
         """Of those of a request. Raises Unresolvable."""
@@ -92,26 +100,28 @@ class LoraFolder:
             ) from exc
         return ResolvedLora(name=use.name, strength=use.strength, size_bytes=size)
 
-    def _told(self, file: Path) -> Told:
+    def told(self, name: str) -> Told:
+        """What one says of itself. Raises OSError where it is not there."""
+        file = self.path(name)
         header = _header(file)
         told = header.get("__metadata__")
         told = told if isinstance(told, dict) else {}
-        ranks = [_rows(value) for name, value in header.items() if _DOWN.search(name)]
-        base = told.get("ss_base_model_version")
+        ranks = [_rows(value) for key, value in header.items() if LOWER.search(key)]
         return Told(
-            name=file.stem,
+            name=name,
             size_bytes=file.stat().st_size,
             rank=max((rank for rank in ranks if rank), default=None),
-            base=base if isinstance(base, str) else None,
+            base=_text(told, "ss_base_model_version") or None,
+            trigger_words=tuple(_text(told, "modelspec.trigger_phrase").replace(",", " ").split()),
         )
 
 
 def _header(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            found = json.loads(stream.read(min(length, _LARGEST_HEADER)))
-    except (OSError, ValueError, RecursionError):
+            size = os.fstat(stream.fileno()).st_size
+            found = json.loads(header_bytes(stream.fileno(), size))
+    except (OSError, DamagedFile, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -121,3 +131,9 @@ def _rows(value: Any) -> int | None:
         case {"shape": [int(rows), *_]}:
             return rows
     return None
+
+
+def _text(told: dict[str, Any], key: str) -> str:
+    """As kohya-ss/sd-scripts (``ss_``) and Stability-AI/ModelSpec write them."""
+    value = told.get(key, "")
+    return value if isinstance(value, str) else ""

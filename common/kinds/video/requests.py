@@ -49,7 +49,11 @@ class GenerateRequest(WorkRequest):
                     "resolution": "1024x576",
                     "fps": 24,
                     "seed": 42,
-                }
+                },
+                {
+                    "prompt": "A kite over the sea",
+                    "loras": [{"name": "kites", "strength": 0.8}],
+                },
             ]
         },
     )

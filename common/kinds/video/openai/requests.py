@@ -29,6 +29,7 @@ from common.contract.fields import (
     Steps,
 )
 from common.contract.left_out import MayBeLeftOut, without_nulls
+from common.kinds.video.loras import Loras
 from common.kinds.video.openai.errors import in_their_names
 from common.kinds.video.requests import SIZE_HINT, GenerateRequest
 from common.media.kinds import HEAD_BYTES, Kind, kind_of
@@ -44,6 +45,7 @@ _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 _SAME = {
     *("prompt", "negative_prompt", "num_frames", "fps", "seed"),
     *("num_inference_steps", "guidance_scale", "options", "preset", "priority", "webhook_url"),
+    "loras",
 }
 """Fields that have the same name and meaning in a ``GenerateRequest``."""
 
@@ -90,6 +92,7 @@ class CreateVideo(MayBeLeftOut):
         None, description="The model's own options, listed by `GET /info`."
     )
     preset: Name | None = Field(None, description="One that `GET /presets` lists.")
+    loras: Loras | None = Field(None, description="From `GET /loras`; a form has them as JSON.")
     priority: Priority | None = Field(None, description="Place in the queue.")
     webhook_url: HttpUrl | None = Field(
         None, description="Called when the video is ready or failed, where the service allows it."
@@ -190,12 +193,18 @@ def _nested(texts: Mapping[str, str]) -> dict[str, Any]:
     for name, text in texts.items():
         member = _MEMBER.fullmatch(name)
         if member is None:
-            fields[name] = json_object(name, text) if name in _OBJECTS else text
+            fields[name] = _read(name, text)
         elif member[1] in texts:
             raise given_twice(member[1])
         else:
             fields.setdefault(member[1], {})[member[2]] = text
     return fields
+
+
+def _read(name: str, text: str) -> Any:
+    if name in _OBJECTS:
+        return json_object(name, text)
+    return json_of(text, name) if name == "loras" else text
 
 
 def _holder(name: str) -> str:

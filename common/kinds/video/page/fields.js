@@ -5,6 +5,7 @@ import { say } from "../language.js";
 import * as number from "../number.js";
 import { Problem } from "../problem.js";
 import { rounded, size } from "../words.js";
+import * as loras from "./loras.js";
 import * as media from "./media.js";
 import * as presets from "./presets.js";
 
@@ -36,6 +37,7 @@ export const fields = () => ({
     h("div", { class: "field check", "data-field": "generate_audio", hidden: true },
       h("input", { id: "generate_audio", type: "checkbox", checked: true }),
       h("label", { for: "generate_audio" }, () => say("sound"))),
+    loras.chooser(),
   ],
 });
 
@@ -75,7 +77,7 @@ export async function learn({ info, uploads, fill }) {
   place("fps").hidden = limits.fixed_fps !== null;
   place("generate_audio").hidden = !capabilities.includes("audio");
   media.learn(capabilities, uploads);
-  await presets.learn(fill);
+  await Promise.all([presets.learn(fill), loras.learn(capabilities)]);
 }
 
 function numbers({ min_steps, max_steps, max_guidance_scale }, defaults) {
@@ -131,6 +133,7 @@ function written() {
   for (const name of NUMBERS) found[name] = number.read($(name));
   found.resolution = resolution();
   if (!place("generate_audio").hidden && !$("generate_audio").checked) found.generate_audio = false;
+  found.loras = loras.current();
   return found;
 }
 
@@ -149,6 +152,7 @@ export function fill(given) {
   $("resolution").value = known ? given.resolution ?? "" : CUSTOM;
   $("size").value = known ? "" : given.resolution;
   $("generate_audio").checked = given.generate_audio !== false;
+  loras.fill(given.loras);
   showSize();
 }
 

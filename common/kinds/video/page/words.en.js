@@ -33,6 +33,7 @@ export default {
   "seed.draw": "Draw",
   "fps": "Frames a second",
   "sound": "Sound",
+  "lora.strength": "Strength of {name}",
   "start": "Make video",
 
   "media.image": "First picture",

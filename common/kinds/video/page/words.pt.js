@@ -33,6 +33,7 @@ export default {
   "seed.draw": "Sortear",
   "fps": "Quadros por segundo",
   "sound": "Som",
+  "lora.strength": "Força de {name}",
   "start": "Fazer o vídeo",
 
   "media.image": "Primeira imagem",
