@@ -47,6 +47,7 @@ from common.base.chores import chore
 from common.contract import Kind, ModelSpec
 from common.contract.finding import found
 from common.contract.kind import main_file
+from common.publishing.retention import Retention
 from common.publishing.sweep import sweep_files
 from common.worker.supervision.orphans import end_orphan
 from common.worker.supervision.owed import OWED, keep_owed, take_owed
@@ -156,6 +157,10 @@ async def _chores(service: Service) -> AsyncIterator[None]:
         if service.backups is not None:
             backups = chore(service.keeper, "backups", service.backups.run)
             await stack.enter_async_context(backups)
+        if not service.settings.retains:
+            retention = Retention(store, service.storage, service.settings)
+            old = chore(service.keeper, "retention", retention.run)
+            await stack.enter_async_context(old)
         yield
 
 

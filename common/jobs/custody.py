@@ -21,7 +21,7 @@ class Files:
 
     @property
     def needless(self) -> bool:
-        """Whether the job has ended without a file. An end is for good."""
+        """Whether the job has ended without a file, or its files had their time. Both for good."""
         return self.state in ENDED and self.folder is None
 
 

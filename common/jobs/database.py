@@ -16,6 +16,7 @@ from common.jobs.damage import damaged, is_damage
 from common.jobs.deadline import seconds_left, within
 from common.jobs.one_file import stay_with_file
 from common.jobs.schema import OUTGROWN, metadata
+from common.jobs.shelves import keep_shelves
 from common.jobs.totals import keep_totals
 
 OPENING_SECONDS = 600.0
@@ -36,6 +37,7 @@ def open_database(url: str) -> Engine:
         metadata.create_all(connection)
         _add_what_is_missing(connection)
         keep_totals(connection)
+        keep_shelves(connection)
     return engine
 
 

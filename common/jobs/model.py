@@ -74,6 +74,12 @@ class Job(NewJob):
     """How many jobs its last claim took to make together; None where it was alone."""
     alone: bool | None = None
     """A batch with it has failed: it is not fused again."""
+    kept: bool | None = None
+    """Whether somebody keeps its files, however old they grow."""
+    expired_at: float | None = None
+    """When its files were removed because of their age, number or size."""
+    expires_at: float | None = None
+    """When they will be too old."""
     unreadable: tuple[str, ...] = ()
     """Columns of its row that could not be read, whose values here stand in for them."""
 

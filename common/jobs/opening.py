@@ -14,7 +14,8 @@ from common.jobs.sql import SqlJobStore
 def open_store(settings: Settings, spec: ModelSpec) -> SqlJobStore:
     """The store of one service: PostgreSQL by ``DATABASE_URL``, else SQLite in its state folder."""
     url = settings.database_url or sqlite_url(settings.state_of(spec.id) / DATABASE)
-    store = SqlJobStore(url, spec.id, spec.kind)
+    keep_seconds = None if settings.keep_days is None else settings.keep_days * 86400
+    store = SqlJobStore(url, spec.id, spec.kind, keep_seconds=keep_seconds)
     store.soundness.way_out = partial(way_out, settings, spec.id)
     return store
 

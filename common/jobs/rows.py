@@ -70,7 +70,9 @@ def _record_of(resolved: type[Resolved], result: type[JobResult]) -> type[Job]:
 class JobRows:
     """Rows to jobs of one kind of work."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, keep_seconds: float | None = None) -> None:
+        """``keep_seconds``: how old files may grow."""
+        self._keep_seconds = keep_seconds
         self.kind, self.noun = kind.name, kind.noun
         self.record = _record_of(kind.resolved, kind.result)
         self._in_place = _IN_PLACE | {"resolved": kind.nothing}
@@ -82,8 +84,16 @@ class JobRows:
             columns[name] = parsed(columns[name])
         if columns["kind"] not in (None, self.kind):  # None: of a version that knew one kind
             columns["resolved"] = columns["result"] = "of another kind"
+        columns["expires_at"] = self._end(row)
         job, odd = read(self.record, columns, self._in_place)
         return _marked(job, odd) if odd else job
+
+    def _end(self, row: Row[Any]) -> float | None:
+        """When its files will be too old, where it has any that nobody keeps."""
+        stays = row.state != JobState.COMPLETED or row.expired_at is not None or row.kept
+        if stays or self._keep_seconds is None or not isinstance(row.finished_at, float):
+            return None
+        return row.finished_at + self._keep_seconds
 
 
 def read(

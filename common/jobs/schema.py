@@ -5,6 +5,7 @@ that is kept (``common.jobs.totals``): tests/contract/test_plans.py holds every 
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
@@ -15,7 +16,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     literal_column,
+    true,
 )
 
 metadata = MetaData()
@@ -38,6 +41,10 @@ jobs = Table(
     Column("estimated", Float),
     Column("fused", Integer),
     Column("alone", Boolean),
+    # Of finished files: whether somebody keeps them, their bytes, and when they were removed.
+    Column("kept", Boolean),
+    Column("size", BigInteger),
+    Column("expired_at", Float),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
@@ -142,6 +149,16 @@ totals = Table(
 )
 """What ``common.jobs.totals`` keeps, and says of each column. Written by triggers alone."""
 
+shelves = Table(
+    "shelves",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("owner", String(64), primary_key=True),
+    Column("amount", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+)
+"""How many jobs of an owner have files on disk, and their bytes. See ``common.jobs.shelves``."""
+
 PLACES = 50
 """How many places in the queue one step of priority is worth."""
 
@@ -151,6 +168,13 @@ RANK: ColumnElement[int] = jobs.c.number - jobs.c.priority * literal_column(str(
 """The order of the queue. A job is overtaken by a bounded number of later ones: none starves."""
 
 QUEUED: ColumnElement[bool] = jobs.c.state == literal_column("'queued'")
+ON_DISK: ColumnElement[bool] = and_(
+    jobs.c.state == literal_column("'completed'"), jobs.c.expired_at.is_(None)
+)
+"""The jobs that have files."""
+LOOSE: ColumnElement[bool] = and_(ON_DISK, jobs.c.kept.is_not(true()))
+"""Those of them that nobody keeps."""
+UNMEASURED: ColumnElement[bool] = and_(ON_DISK, jobs.c.size.is_(None))
 _IN_BATCH = jobs.c.batch.is_not(None)
 _ENDED = jobs.c.finished_at.is_not(None)
 
@@ -168,6 +192,21 @@ Index(
     *("jobs_by_end", jobs.c.model, jobs.c.finished_at, jobs.c.number),
     sqlite_where=_ENDED,
     postgresql_where=_ENDED,
+)
+Index(
+    *("jobs_by_age", jobs.c.model, jobs.c.finished_at, jobs.c.number),
+    sqlite_where=LOOSE,
+    postgresql_where=LOOSE,
+)
+Index(
+    *("jobs_of_owner_by_age", jobs.c.model, jobs.c.owner, jobs.c.finished_at, jobs.c.number),
+    sqlite_where=LOOSE,
+    postgresql_where=LOOSE,
+)
+Index(
+    *("jobs_unmeasured", jobs.c.model, jobs.c.number),
+    sqlite_where=UNMEASURED,
+    postgresql_where=UNMEASURED,
 )
 
 OUTGROWN = ("jobs_by_owner", "jobs_by_batch")

@@ -3,8 +3,9 @@
 from common.jobs.sql_batches import SqlBatches
 from common.jobs.sql_custody import SqlCustody
 from common.jobs.sql_figures import SqlFigures
+from common.jobs.sql_retention import SqlRetention
 from common.jobs.sql_workers import SqlWorkers
 
 
-class SqlJobStore(SqlBatches, SqlWorkers, SqlFigures, SqlCustody):
+class SqlJobStore(SqlBatches, SqlWorkers, SqlFigures, SqlCustody, SqlRetention):
     """See ``common.jobs.store.JobStore``. Holds the jobs of one model."""

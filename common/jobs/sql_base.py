@@ -39,14 +39,18 @@ class SqlBase:
         kind: Kind,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
+        keep_seconds: float | None = None,
     ) -> None:
-        """``clock`` says when, in seconds since the epoch; ``stopwatch``, monotonic, how long."""
+        """``clock`` says when, in seconds since the epoch; ``stopwatch``, monotonic, how long.
+
+        ``keep_seconds``: how old files may grow, where that matters.
+        """
         self.model = model
         self._clock = clock
         self._stopwatch = stopwatch
         self._claimed_at: dict[str, float] = {}
         """The claims that were made here, by token, on the stopwatch."""
-        self._rows = JobRows(kind)
+        self._rows = JobRows(kind, keep_seconds)
         self._life = Life(model, stopwatch)
         self._owner: str | None = None
         self.soundness = Soundness()

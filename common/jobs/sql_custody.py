@@ -1,6 +1,7 @@
 """The job store's side of keeping the outputs folder, on SQLAlchemy Core."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 
@@ -44,11 +45,11 @@ class SqlCustody(SqlBase):
 
     def files_of(self, job_ids: Collection[str]) -> dict[str, Files]:
         found: dict[str, Files] = {}
-        columns = select(jobs.c.id, jobs.c.state, jobs.c.result, jobs.c.error)
+        columns = select(jobs.c.id, jobs.c.state, jobs.c.result, jobs.c.error, jobs.c.expired_at)
         with self._reading() as connection:
             for some in chunks(job_ids):
                 rows = connection.execute(columns.where(self._ours_among(some)))
-                found |= {row.id: _files(row.state, row.result, row.error) for row in rows}
+                found |= {row.id: _files_in(row) for row in rows}
         return found
 
     def deleted(self, job_ids: Collection[str]) -> set[str]:
@@ -88,6 +89,12 @@ class SqlCustody(SqlBase):
             if rows:
                 connection.execute(insert(jobs), rows)
         return len(rows)
+
+
+def _files_in(row: Any) -> Files:
+    if row.state == JobState.COMPLETED and row.expired_at is not None:
+        return Files(JobState.COMPLETED)  # they had their time
+    return _files(row.state, row.result, row.error)
 
 
 def _files(stored: str, result: str | None, error: str | None) -> Files:

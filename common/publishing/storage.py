@@ -153,7 +153,9 @@ class Storage:
         return self._root / UNCLAIMED
 
     def take_away(self, folder: str) -> None:
-        """Remove one published folder."""
+        """Remove one published folder. Raises ValueError: it is no name of one."""
+        if not _FOLDER.fullmatch(folder):
+            raise ValueError("no name of a folder of the outputs")
         self._take_away(self._root / folder)
 
     def set_aside(self, folder: str) -> bool:
@@ -185,6 +187,10 @@ class Storage:
         if not _FOLDER.fullmatch(folder) or name not in self._names:
             raise ValueError("no such file in the outputs folder")
         return self._root / folder / name
+
+    def folder(self, name: str) -> Path | None:
+        """The published folder of this name, which may be missing; None: it is no such name."""
+        return self._root / name if _FOLDER.fullmatch(name) else None
 
     def free_bytes(self) -> int:
         """Bytes that may still be written to the volume."""

@@ -91,6 +91,11 @@ class Client:
         found: Json = self._ask("POST", f"/jobs/{job_id}/cancel").json()
         return found
 
+    def keep(self, job_id: str, *, kept: bool) -> Json:
+        """Have a job's files stay, or no more."""
+        found: Json = self._ask("POST" if kept else "DELETE", f"/jobs/{job_id}/keep").json()
+        return found
+
     def delete(self, job_id: str) -> None:
         """Forget an ended job, and remove its files."""
         self.remove(f"/jobs/{job_id}")

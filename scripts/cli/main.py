@@ -102,6 +102,23 @@ def cancel(
 
 
 @app.command()
+def keep(
+    job_ids: opt.JobIds,
+    undo: opt.Undo = False,
+    service: opt.Service = None,
+    api_key: opt.Key = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Keep files of finished jobs, however old they grow; --undo takes that back."""
+    client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
+    jobs = [client.keep(job_id, kept=not undo) for job_id in job_ids]
+    if as_json:
+        shown.json(jobs)
+    for job in () if as_json else jobs:
+        shown.text(f"{job['id']}  {'kept' if job['kept'] else 'not kept'}")
+
+
+@app.command()
 def download(
     job_id: opt.JobId,
     output: opt.Output = None,

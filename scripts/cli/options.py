@@ -79,6 +79,7 @@ Guidance = Annotated[float | None, typer.Option("--guidance-scale", "--guidance"
 Audio = Annotated[
     bool | None, typer.Option("--generate-audio/--no-generate-audio", help="Sound, or none.")
 ]
+Undo = Annotated[bool, typer.Option("--undo", help="Keep them no more.")]
 Loras = Annotated[
     list[str] | None,
     typer.Option("--lora", metavar="NAME[=STRENGTH]", help="Again and again: see `GET /loras`."),

@@ -1,5 +1,7 @@
 """What clients were promised: the description of each API, but for its texts."""
 
+import json
+import re
 from itertools import islice
 from typing import Any
 
@@ -37,3 +39,13 @@ def test_texts_may_change_and_nothing_else():
         'parts > required: ["x"] before, ["x", "y"] now',
         'paths > /a > get > operationId: "a" before, "a2" now',
     ]
+
+
+@pytest.mark.parametrize("model", MODULES)
+def test_every_reference_leads_somewhere(now: dict[str, Any], model: str):
+    document = now[model]
+    text = json.dumps(document)
+    wanted = set(re.findall(r'"\$ref": "([^"]+)"', text))
+    there = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert wanted <= there
+    assert '"$defs"' not in text

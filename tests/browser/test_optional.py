@@ -7,10 +7,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import Open
-from tests.browser.steps import ready, start
+from tests.browser.steps import make, ready, start
 from tests.integration.callers import everyone
 from tests.integration.test_loras import a_lora
-from tests.live import LiveService
+from tests.live import LiveService, wait_until
 
 
 def test_a_preset_fills_the_form(open_page: Open, service: LiveService):
@@ -122,3 +122,24 @@ def test_a_running_job_is_found_again_after_a_reload(open_page: Open):
     start(page)
     page.reload()
     page.locator(".doing", has_text="Denoising").wait_for()
+
+
+def test_a_video_is_kept_and_one_that_had_its_time_says_so(open_page: Open, tmp_path: Path):
+    limits = {"keep_jobs": 1, "retention_seconds": 0.05}
+    service = LiveService(tmp_path / "limited", **limits).start()
+    try:
+        page = open_page()
+        page.goto(f"{service.url}/ui/")
+        kept = make(page, "Mine")
+        page.get_by_role("button", name="Keep", exact=True).click()
+        page.get_by_role("button", name="Keep no more").wait_for()
+        assert service.job(kept)["kept"]
+        old = service.finish(prompt="Not mine")["id"]
+        service.finish(prompt="Newer")
+        wait_until(lambda: service.job(old)["expired_at"], what="the old one is gone")
+        page.goto(f"{service.url}/ui/#{old}")
+        page.locator("#stage", has_text="It had its time").wait_for()
+        assert page.locator("#stage video").count() == 0
+        assert page.get_by_role("link", name="Download").count() == 0
+    finally:
+        service.close()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert
 
+from common.base.errors import JobNotFound
 from common.jobs.batches import Member, NewBatch
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.model import Job, KeyUse, Progress
@@ -38,7 +39,7 @@ QUEUED, FAILED = 500, 200
 KEY = KeyUse(key="k", fingerprint="f", seconds=3600)
 SOME = [str(number) for number in range(50)]
 """Ids that are asked for together."""
-SMALL = ("identities", "totals")
+SMALL = ("identities", "shelves", "totals")
 """Tables that do not grow with the jobs."""
 
 
@@ -111,6 +112,11 @@ def both(call: Callable[[SqlJobStore], object]) -> Callable[[World], object]:
     return lambda world: (call(world.store), call(world.store.seen_by("ann")))
 
 
+def refused(call: Callable[..., object], *words: object, **named: object) -> None:
+    with pytest.raises(JobNotFound):
+        call(*words, **named)
+
+
 CALLS: dict[str, Callable[[World], object]] = {
     "submit": lambda w: w.store.submit([new_job(owner="ann", key=KEY), new_job()], 10**6, 10**6),
     "made_with": lambda w: w.store.made_with("ann", KEY),
@@ -142,6 +148,17 @@ CALLS: dict[str, Callable[[World], object]] = {
     "removed": lambda w: w.store.removed(100),
     "forget_removed": lambda w: w.store.forget_removed(SOME),
     "restore": lambda w: w.store.restore([w.lost()]),
+    "keep": both(lambda store: refused(store.keep, "x", kept=True)),
+    "unmeasured": lambda w: w.store.unmeasured(100),
+    "measured": lambda w: w.store.measured({w.job(JobState.COMPLETED).id: 7}),
+    "shelf": lambda w: w.store.shelf(),
+    "owners_over": lambda w: w.store.owners_over(5),
+    "oldest": lambda w: (
+        w.store.oldest(100),
+        w.store.oldest(100, ended_before=5000),
+        w.store.oldest(100, owner="ann", ended_before=5000),
+    ),
+    "expire": lambda w: w.store.expire([w.job(JobState.COMPLETED).id, *SOME]),
     "submit_batch": lambda w: w.batch(JobState.QUEUED),
     "batch": lambda w: w.store.seen_by("ann").batch(w.batch(JobState.QUEUED).id),
     "batches": both(lambda store: store.batches(SOME)),

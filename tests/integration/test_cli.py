@@ -131,6 +131,14 @@ def test_a_template_and_its_variables(shell: Shell) -> None:
     assert shell("presets", "--json").json["presets"][0]["name"] == "draft"
 
 
+def test_a_job_is_kept_and_kept_no_more(shell: Shell, service: LiveService) -> None:
+    job_id = service.finish()["id"]
+    assert "kept" in shell("keep", job_id).out
+    assert service.job(job_id)["kept"]
+    assert shell("keep", job_id, "--undo", "--json").json[0]["kept"] is False
+    assert "No such job" in shell("keep", UNKNOWN, code=4).err
+
+
 def test_a_lora_is_stored_used_and_removed(shell: Shell) -> None:
     (shell.folder / "kites.safetensors").write_bytes(a_lora())
     assert "kites is stored" in shell("loras", "add", "kites.safetensors").out

@@ -133,7 +133,7 @@ def test_a_cancel_in_the_midst_leaves_nothing(trainer: LiveService, clips: bytes
 
 
 def test_a_kill_in_the_midst_costs_nothing_but_time(trainer: LiveService, clips: bytes) -> None:
-    job_id = accepted(trainer, clips, FEW | {"steps": 60})
+    job_id = accepted(trainer, clips, FEW | {"steps": 30})
     trainer.wait_for(job_id, "denoising", timeout=240)
     trainer.kill_worker()
     job = trainer.wait_for(job_id, "completed", timeout=240)
@@ -148,7 +148,7 @@ def test_a_disk_that_fills_up_in_the_midst_holds_the_training_until_there_is_roo
 ) -> None:
     outputs = {"checkpoint": REPOSITORIES["waver"], "outputs_dir": small_disk}
     with serving("trainer", models, tmp_path, **outputs) as service:
-        job_id = accepted(service, clips, FEW | {"steps": 20})
+        job_id = accepted(service, clips, FEW | {"steps": 8})
         service.wait_for(job_id, "denoising", timeout=240)
         fill(small_disk)
         wait_until(lambda: "outputs volume is full" in service.log(), 240, "it met the full disk")

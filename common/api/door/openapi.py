@@ -37,7 +37,13 @@ def describe_options(app: FastAPI, spec: ModelSpec) -> None:
 
 def describe_once(app: FastAPI) -> None:
     """Complete the description once, and let no thread see it before it is complete."""
-    complete, lock = functools.cache(app.openapi), threading.Lock()
+    plain, lock = app.openapi, threading.Lock()
+
+    @functools.cache
+    def complete() -> dict[str, Any]:
+        document = plain()
+        _lift(document, document["components"]["schemas"])
+        return document
 
     def openapi() -> dict[str, Any]:
         with lock:
@@ -86,6 +92,20 @@ def _tell_of_outages(document: Mapping[str, Any]) -> None:
                 },
             )
             answer["headers"] = {"Retry-After": wait}
+
+
+def _lift(part: Any, schemas: dict[str, Any]) -> None:
+    """Definitions within a body are looked for in ``components``, where all readers find them."""
+    if isinstance(part, list):
+        for member in part:
+            _lift(member, schemas)
+    elif isinstance(part, dict):
+        for name, schema in part.pop("$defs", {}).items():
+            schemas.setdefault(name, schema)
+        if str(part.get("$ref")).startswith("#/$defs/"):
+            part["$ref"] = part["$ref"].replace("#/$defs/", "#/components/schemas/")
+        for member in list(part.values()):
+            _lift(member, schemas)
 
 
 def _refer(part: Any, bodies: frozenset[str]) -> None:

@@ -1,5 +1,6 @@
 """What every vocabulary of routes does with a job: find, cancel, remove, open its files."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi.concurrency import run_in_threadpool
@@ -78,12 +79,23 @@ def published_path(service: Service, job: Job, file: PublishedFile) -> Path:
 
     Raises:
         JobConflict: it is not completed.
+        FileGone: it had its time.
     """
+    if job.expired_at is not None:
+        raise _expired(service.kind.noun, job.expired_at)
     if job.result is None:
         reason = job.error.message if job.error else f"There is no {service.kind.noun} yet."
         hint = f"Poll GET /jobs/{job.id} until it is completed." if not job.ended else None
         raise JobConflict(f"The job is {job.state}. {reason}", hint=hint)
     return service.storage.path(job.result.folder, file.name)
+
+
+def _expired(noun: str, at: float) -> FileGone:
+    when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return FileGone(
+        f"The {noun} had its time: it was removed on {when}.",
+        hint=f"Make the {noun} again. POST /jobs/{{id}}/keep holds one that is still there.",
+    )
 
 
 def remove_files(service: Service, job: Job) -> None:

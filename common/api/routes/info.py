@@ -80,6 +80,16 @@ class MemoryView(BaseModel):
     worker_rss_bytes: int | None
 
 
+class RetentionView(BaseModel):
+    """Over one of these the oldest files go, unless somebody keeps them. Null: no limit."""
+
+    keep_days: float | None
+    keep_jobs: int | None
+    keep_gb: float | None
+    keep_gb_per_owner: float | None
+    keep_free_gb: float | None
+
+
 class InfoView(BaseModel):
     """A service, its model and its machine."""
 
@@ -97,6 +107,7 @@ class InfoView(BaseModel):
     quantization: str = Field(description="The model's default.")
     max_queue: int
     auto_unload_minutes: float
+    retention: RetentionView | None = Field(None, description="How long files stay; null: ever.")
     memory: MemoryView
     pool: PoolView
     system: SystemView
@@ -120,6 +131,7 @@ async def info_view(service: Service) -> InfoView:
         quantization=spec.quantization,
         max_queue=settings.max_queue,
         auto_unload_minutes=settings.auto_unload_minutes,
+        retention=None if settings.retains else RetentionView.model_validate(settings.model_dump()),
         memory=_memory(service.supervisor.worker_rss_bytes),
         pool=await pool_view(service.pool, service.queue),
         system=await run_in_threadpool(_system, service),

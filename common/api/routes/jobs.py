@@ -55,6 +55,23 @@ async def cancel_job(job_id: str, service: ServiceParam) -> JobView:
     return job_view(service.kind, job, service.supervisor.live.get(job_id))
 
 
+@router.post("/{job_id}/keep", responses=_UNKNOWN | _CONFLICT, summary="Keep a job's files")
+async def keep_job(job_id: str, service: ServiceParam) -> JobView:
+    """Its files stay, however old they grow and however little room there is."""
+    return await _kept(service, job_id, kept=True)
+
+
+@router.delete("/{job_id}/keep", responses=_UNKNOWN | _CONFLICT, summary="Keep it no more")
+async def let_job_go(job_id: str, service: ServiceParam) -> JobView:
+    """Its files go when it is their time, as all others do."""
+    return await _kept(service, job_id, kept=False)
+
+
+async def _kept(service: Service, job_id: str, *, kept: bool) -> JobView:
+    await service.queue.call(service.queue.store.keep, job_id, kept=kept)
+    return await view_of(service, job_id)
+
+
 @router.delete("/{job_id}", status_code=204, responses=_UNKNOWN | _CONFLICT, summary="Remove a job")
 async def delete_job(job_id: str, service: ServiceParam) -> None:
     """Forget an ended job and delete its files."""

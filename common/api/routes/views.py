@@ -55,6 +55,9 @@ class JobView(BaseModel):
     attempts: int
     result: SerializeAsAny[ResultShown] | None = None
     error: ErrorBody | None = None
+    kept: bool = Field(False, description="Its files stay, however old: `POST /jobs/{id}/keep`.")
+    expires_at: datetime | None = Field(None, description="When its files will be too old.")
+    expired_at: datetime | None = Field(None, description="When its files were removed.")
     links: Links
 
 
@@ -113,14 +116,17 @@ def job_view(
         attempts=job.attempts,
         result=kind.result_view.model_validate(job.result.model_dump()) if job.result else None,
         error=job.error,
+        kept=bool(job.kept),
+        expires_at=_moment(job.expires_at),
+        expired_at=_moment(job.expired_at),
         links=_links(kind, job),
     )
 
 
 def _links(kind: Kind, job: Job) -> Links:
-    base = f"/jobs/{job.id}"
+    base, there = f"/jobs/{job.id}", job.expired_at is None
     files = {
-        file.route: f"{base}/{file.route}" if file.made(job.result) else None
+        file.route: f"{base}/{file.route}" if there and file.made(job.result) else None
         for file in kind.files
         if file.route is not None
     }

@@ -19,6 +19,7 @@ from common.base.settings.door import DoorSettings
 from common.base.settings.fusing import FusingSettings
 from common.base.settings.page import UiSettings
 from common.base.settings.requests import RequestSettings
+from common.base.settings.retention import RetentionSettings
 from common.base.settings.tracing import TracingSettings
 from common.base.settings.webhooks import WebhookSettings
 
@@ -39,6 +40,7 @@ class Settings(
     DoorSettings,
     FusingSettings,
     RequestSettings,
+    RetentionSettings,
     TracingSettings,
     UiSettings,
     WebhookSettings,

@@ -19,7 +19,7 @@ let began = false;
 siblings();
 theme();
 language.offer($("language"));
-stage.build({ again, cancel, remove, changed });
+stage.build({ again, cancel, keep: keepFiles, remove, changed });
 history.build({ open: ({ id }) => (location.hash = id), cancel, remove });
 $("form").addEventListener("submit", (event) => (event.preventDefault(), start()));
 $("form").addEventListener("input", touched);
@@ -46,6 +46,7 @@ async function begin() {
 async function learn() {
   const info = await ask("/info");
   title(info);
+  stage.learn(info);
   await form.build(info, config.uploads);
   began = true;
 }
@@ -132,6 +133,12 @@ function changed(job) {
 async function cancel(job) {
   await told(() => ask(job.links.cancel, { method: "POST" }));
   await history.refresh();
+}
+
+async function keepFiles({ id, kept, links }) {
+  await told(() => ask(`${links.self}/keep`, { method: kept ? "DELETE" : "POST" }));
+  announce(language.say(kept ? "keep.undone" : "keep.done"));
+  await stage.show(id);
 }
 
 async function remove(job) {

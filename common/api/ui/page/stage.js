@@ -13,11 +13,17 @@ let shown = null; // {id, state}: what stands on the stage
 let stop = () => {};
 let parts = {};
 let calls;
+let keeps = false; // whether old files go by themselves
 
-/** `calls`: again(job), cancel(job), remove(job), changed(job). */
+/** `calls`: again(job), cancel(job), keep(job), remove(job), changed(job). */
 export function build(given) {
   calls = given;
   clear();
+}
+
+/** `retention` of /info: without any, everything stays and need not be kept. */
+export function learn({ retention }) {
+  keeps = retention !== null;
 }
 
 export const showing = () => shown?.id ?? null;
@@ -63,7 +69,8 @@ function update(job) {
 function draw(job) {
   if (!ended(job) && parts.id === job.id) return; // the running job's parts stay
   parts = { id: job.id };
-  const picture = { completed: work.result, failed: failure, cancelled: failure }[job.state] ?? running;
+  const completed = job.expired_at ? expired : work.result;
+  const picture = { completed, failed: failure, cancelled: failure }[job.state] ?? running;
   const facts = h("div", { class: "facts" },
     h("p", { class: "prompt" }, work.title(job)),
     h("div", { class: "actions" }, actions(job)),
@@ -76,6 +83,12 @@ function failure(job) {
   return h("div", { class: "frame failure" },
     h("p", { class: "headline" }, () => stateWord(job.state)),
     h("p", {}, why));
+}
+
+function expired(job) {
+  return h("div", { class: "frame failure" },
+    h("p", { class: "headline" }, () => say("stage.expired")),
+    h("p", {}, () => say("stage.expired_about", { moment: moment(job.expired_at) })));
 }
 
 function running(job) {
@@ -131,9 +144,15 @@ function actions(job) {
     parts.cancel = button("cancel", calls.cancel);
     return [parts.cancel, again];
   }
-  const made = job.state === "completed";
+  const made = job.state === "completed" && !job.expired_at;
+  const kept = job.kept ? "keep.undo" : "keep";
   const file = { class: "button primary", href: job.links.download, download: true };
-  return [made ? h("a", file, () => say("download")) : null, again, button("delete", calls.remove, "quiet")];
+  return [
+    made ? h("a", file, () => say("download")) : null,
+    again,
+    made && (keeps || job.kept) ? button(kept, calls.keep) : null,
+    button("delete", calls.remove, "quiet"),
+  ];
 }
 
 /** What a job was really made with, folded. */

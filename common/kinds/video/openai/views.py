@@ -47,7 +47,7 @@ class VideoView(BaseModel):
     progress: int = Field(description="Percent.")
     created_at: int = Field(description="Seconds since 1970.")
     completed_at: int | None = Field(description="When it ended, well or not.")
-    expires_at: int | None = Field(None, description="Always null: videos stay until deleted.")
+    expires_at: int | None = Field(None, description="When it is removed, or was; null: it stays.")
     prompt: str
     size: str = Field(description="What is really made, as in `1280x720`.")
     seconds: str = Field(description="What is really made.")
@@ -105,7 +105,8 @@ def video_view(job: Job, live: Progress | None = None) -> VideoView:
         status=_STATUS[job.state],
         progress=100 if job.state is JobState.COMPLETED else min(percent, 99),
         created_at=int(job.created_at),
-        completed_at=None if job.finished_at is None else int(job.finished_at),
+        completed_at=_whole(job.finished_at),
+        expires_at=_whole(job.expired_at or job.expires_at),
         prompt=made.prompt,
         size=f"{made.width}x{made.height}",
         seconds=f"{seconds:g}",
@@ -129,6 +130,10 @@ def model_view(service: Service) -> ModelView:
         root=service.variant.name,
         stands_in_for=service.variant.stands_in_for,
     )
+
+
+def _whole(moment: float | None) -> int | None:
+    return None if moment is None else int(moment)
 
 
 def _error(job: Job) -> VideoErrorView | None:

@@ -10,7 +10,7 @@ let known = [];
 
 /** Where they are chosen. */
 export const chooser = () => h("div", { id: "loras", class: "field stack", "data-field": "loras", role: "group",
-  "aria-label": "LoRAs", hidden: true });
+  "aria-label": () => say("loras"), hidden: true });
 
 /** Learn what the service has. */
 export async function learn(capabilities) {

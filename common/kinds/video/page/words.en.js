@@ -33,6 +33,7 @@ export default {
   "seed.draw": "Draw",
   "fps": "Frames a second",
   "sound": "Sound",
+  "loras": "LoRAs",
   "lora.strength": "Strength of {name}",
   "start": "Make video",
 

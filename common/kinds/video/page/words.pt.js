@@ -33,6 +33,7 @@ export default {
   "seed.draw": "Sortear",
   "fps": "Quadros por segundo",
   "sound": "Som",
+  "loras": "LoRAs",
   "lora.strength": "Força de {name}",
   "start": "Fazer o vídeo",
 
