@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common.base.settings import Settings
-from common.contract.context import Phase
 from common.contract.variants import Checkpoint, Variant
 from common.contract.work import (
     ClipShown,
@@ -66,7 +65,8 @@ class Making:
     """Call it often. Raises JobCancelled, JobReleased."""
     model_done: Callable[[], None]
     """Call it once nothing more is drawn from the model: the GPU is another's from then on."""
-    progress: Callable[[Phase], None]
+    progress: Callable[..., None]
+    """Of a phase, and of its ``step`` and ``steps`` where those are known: a sign of life."""
 
 
 class Intake(Protocol):

@@ -24,6 +24,8 @@ def generate(
     num_inference_steps: opt.Steps = None,
     guidance_scale: opt.Guidance = None,
     generate_audio: opt.Audio = None,
+    interpolate: opt.Smoother = None,
+    upscale: opt.Larger = None,
     loras: opt.Loras = None,
     options: opt.ModelOptions = None,
     field: opt.Fields = None,
@@ -67,6 +69,7 @@ def body_of(given: Json) -> Json:
     body["variables"] = opt.pairs("--variable", body["variables"])
     body["options"] = opt.values("--option", body["options"])
     body["loras"] = opt.loras(body["loras"])
+    body |= opt.refined(body.pop("interpolate"), body.pop("upscale"))
     body["dry_run"] = given["dry_run"] or None  # left out is what its absence means
     # By identity: 0 is a value, and so is False.
     sent = {name: value for name, value in body.items() if value is not None and value != {}}

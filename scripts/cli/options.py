@@ -80,6 +80,10 @@ Audio = Annotated[
     bool | None, typer.Option("--generate-audio/--no-generate-audio", help="Sound, or none.")
 ]
 Undo = Annotated[bool, typer.Option("--undo", help="Keep them no more.")]
+Smoother = Annotated[
+    int | None, typer.Option("--interpolate", help="Frame rate times 2 to this power: 1 or 2.")
+]
+Larger = Annotated[int | None, typer.Option("--upscale", help="Sides times 2 or 4.")]
 Loras = Annotated[
     list[str] | None,
     typer.Option("--lora", metavar="NAME[=STRENGTH]", help="Again and again: see `GET /loras`."),
@@ -115,6 +119,13 @@ def pairs(option: str, given: list[str] | None) -> dict[str, str]:
             )
         found[name] = value
     return found
+
+
+def refined(exp: int | None, scale: int | None) -> dict[str, Any]:
+    """The fields of a request that say what becomes of its frames; the service judges numbers."""
+    smoother = {"enable_frame_interpolation": True, "frame_interpolation_exp": exp}
+    larger = {"enable_upscaling": True, "upscaling_scale": scale}
+    return ({} if exp is None else smoother) | ({} if scale is None else larger)
 
 
 def loras(given: list[str] | None) -> list[dict[str, Any]] | None:

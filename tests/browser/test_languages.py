@@ -47,10 +47,10 @@ def test_the_switch_keeps_what_stands_on_the_page_and_is_remembered(
 ):
     page = open_page()
     make(page, "A red kite", duration="2")
+    page.select_option("#resolution", "custom")  # first: the picture alone would be refused
+    page.fill("#size", "nothing")
     page.set_input_files("#media", {"name": "a.png", "mimeType": "image/png", "buffer": png(72)})
     page.locator("#media-about", has_text="a.png, 72").wait_for()
-    page.select_option("#resolution", "custom")
-    page.fill("#size", "nothing")
     page.click("#start")
     page.locator('[data-field="resolution"] .problem', has_text="two whole numbers").wait_for()
     page.click("#language")

@@ -124,6 +124,23 @@ def test_a_running_job_is_found_again_after_a_reload(open_page: Open):
     page.locator(".doing", has_text="Denoising").wait_for()
 
 
+def test_smoother_and_larger_is_chosen_and_chosen_again(open_page: Open, service: LiveService):
+    page = open_page()
+    ready(page)
+    page.fill("#prompt", "A bar")
+    page.click("#more > summary")
+    page.select_option("#frame_interpolation_exp", "1")
+    page.select_option("#upscaling_scale", "2")
+    job_id = start(page)
+    page.locator("#stage video").wait_for()
+    job = service.job(job_id)
+    assert job["result"]["fps"] == 2 * job["resolved"]["fps"]
+    assert job["result"]["width"] == 2 * job["resolved"]["width"]
+    page.select_option("#upscaling_scale", "")
+    page.get_by_role("button", name="Use these settings again").click()
+    assert page.input_value("#upscaling_scale") == "2"
+
+
 def test_a_video_is_kept_and_one_that_had_its_time_says_so(open_page: Open, tmp_path: Path):
     limits = {"keep_jobs": 1, "retention_seconds": 0.05}
     service = LiveService(tmp_path / "limited", **limits).start()

@@ -131,6 +131,14 @@ def test_a_template_and_its_variables(shell: Shell) -> None:
     assert shell("presets", "--json").json["presets"][0]["name"] == "draft"
 
 
+def test_smoother_and_larger(shell: Shell) -> None:
+    asked = shell("generate", "x", "--interpolate", "2", "--upscale", "4", "--json").json[
+        "requested"
+    ]
+    assert (asked["frame_interpolation_exp"], asked["upscaling_scale"]) == (2, 4)
+    assert "upscaling_scale" in shell("generate", "x", "--upscale", "3", code=4).err
+
+
 def test_a_job_is_kept_and_kept_no_more(shell: Shell, service: LiveService) -> None:
     job_id = service.finish()["id"]
     assert "kept" in shell("keep", job_id).out

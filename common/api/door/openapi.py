@@ -42,7 +42,7 @@ def describe_once(app: FastAPI) -> None:
     @functools.cache
     def complete() -> dict[str, Any]:
         document = plain()
-        _lift(document, document["components"]["schemas"])
+        _lift(document, document.get("components", {}).get("schemas", {}))
         return document
 
     def openapi() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from common.base.settings import MIB, Settings
 from common.contract import Intake, Kind, Publisher, Work
 from common.kinds.video import files, fusing, sizing
+from common.kinds.video.afterwards import CAPABILITIES
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
 from common.kinds.video.result import ClipView, ResultView, VideoResult
@@ -92,7 +93,8 @@ class VideoKind(Kind):
         }
 
     def bounded(self, variant: VideoVariant, settings: Settings) -> VideoVariant:
-        """The variant with the operator's longest video, where that is shorter."""
+        """With what comes after any model, and the operator's longest video if that is shorter."""
+        variant = replace(variant, capabilities=variant.capabilities | CAPABILITIES)
         most = settings.max_duration_seconds
         if most is None:
             return variant

@@ -1,6 +1,7 @@
 """From a clip to a finished video's files: the MP4, and mostly its thumbnail."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from common.kinds.video.result import VideoResult
 from common.media.clip import VideoClip
 from common.media.codecs import EncoderSettings, resolve_codec
 from common.media.encoder import EncodedVideo, encode
+from common.media.refining.spool import spooled
 from common.media.thumbnail import try_thumbnail
 
 if TYPE_CHECKING:
@@ -34,9 +36,12 @@ class VideoPublisher:
     def publish(self, product: VideoClip, making: Making) -> VideoResult:
         """Draw all frames. Raises EncodingFailed, and what ``making.look`` raises."""
         thumbnail = making.folder / THUMBNAIL.name
+        refines = making.request.refined
+        product = refined(product, making) if refines else product
 
         def frames_done(poster: "NDArray[np.uint8]") -> None:
-            making.model_done()
+            if not refines:
+                making.model_done()
             making.progress(Phase.ENCODING_VIDEO)
             try_thumbnail(poster, thumbnail, making.job_id)
 
@@ -50,6 +55,34 @@ class VideoPublisher:
             on_wait=making.look,
         )
         return _result(making, product, encoded, thumbnail)
+
+
+def refined(clip: VideoClip, making: Making) -> VideoClip:
+    """The clip with more or larger frames.
+
+    All of the model's are drawn first: it takes a processor long, and meanwhile the GPU is free.
+    """
+    exp, scale = making.request.frame_interpolation_exp, making.request.upscaling_scale
+    clip = spooled(clip, making.folder, making.look)
+    making.model_done()
+    if exp:
+        from common.media.refining.interpolation import interpolated
+
+        clip = interpolated(clip, exp)
+    if scale > 1:
+        from common.media.refining.upscaling import upscaled
+
+        clip = upscaled(clip, scale)
+    return replace(clip, frames=_told(clip, making))
+
+
+def _told(clip: VideoClip, making: Making) -> "Iterator[NDArray[np.uint8]]":
+    """Each is a sign of life: some take seconds."""
+    done = 0
+    for chunk in clip.frames:
+        done += len(chunk)
+        making.progress(Phase.ENCODING_VIDEO, done, clip.num_frames)
+        yield chunk
 
 
 def _result(making: Making, clip: VideoClip, encoded: EncodedVideo, thumbnail: Path) -> VideoResult:

@@ -30,12 +30,13 @@ from common.contract.fields import (
     contradiction,
 )
 from common.contract.work import Resolved, WorkRequest
+from common.kinds.video.afterwards import Afterwards
 from common.kinds.video.loras import Loras, ResolvedLora
 
 SIZE_HINT = 'Width x height in pixels, as in "1024x576".'
 
 
-class GenerateRequest(WorkRequest):
+class GenerateRequest(Afterwards, WorkRequest):
     """The body of ``POST /generate``. Everything but ``prompt`` or ``template`` may be left out."""
 
     model_config = ConfigDict(
@@ -187,6 +188,15 @@ class ResolvedRequest(Resolved):
     preset: str | None = None
     """Which one gave the values that the client did not."""
     loras: tuple[ResolvedLora, ...] = ()
+    frame_interpolation_exp: int = 0
+    """The file has 2 to this power times the model's frame rate."""
+    upscaling_scale: int = 1
+    """The file has so many times the model's sides."""
+
+    @property
+    def refined(self) -> bool:
+        """Whether frames become more or larger after the model."""
+        return self.frame_interpolation_exp > 0 or self.upscaling_scale > 1
 
     @property
     def duration(self) -> float:

@@ -87,6 +87,7 @@ def resolve(
         video_frames=clip.num_frames if clip else 0,
         options=options.model_dump(mode="json"),
         preset=request.preset,
+        **request.resolved(width, height, fps),
     )
     return Resolution(resolved, tuple(report.adjustments))
 

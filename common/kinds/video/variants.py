@@ -17,6 +17,8 @@ class Capability(StrEnum):
     VIDEO_CONTINUATION = "video_continuation"
     AUDIO = "audio"
     LORA = "lora"
+    FRAME_INTERPOLATION = "frame_interpolation"
+    UPSCALING = "upscaling"
 
 
 @dataclass(frozen=True)

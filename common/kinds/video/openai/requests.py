@@ -29,6 +29,7 @@ from common.contract.fields import (
     Steps,
 )
 from common.contract.left_out import MayBeLeftOut, without_nulls
+from common.kinds.video.afterwards import Afterwards
 from common.kinds.video.loras import Loras
 from common.kinds.video.openai.errors import in_their_names
 from common.kinds.video.requests import SIZE_HINT, GenerateRequest
@@ -45,7 +46,7 @@ _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 _SAME = {
     *("prompt", "negative_prompt", "num_frames", "fps", "seed"),
     *("num_inference_steps", "guidance_scale", "options", "preset", "priority", "webhook_url"),
-    "loras",
+    *("loras", *Afterwards.model_fields),
 }
 """Fields that have the same name and meaning in a ``GenerateRequest``."""
 
@@ -58,7 +59,7 @@ class ImageReference(BaseModel):
     image_url: str = Field(description="A `data:` URL. Addresses are not fetched.")
 
 
-class CreateVideo(MayBeLeftOut):
+class CreateVideo(Afterwards, MayBeLeftOut):
     """The body of ``POST /v1/videos``. Everything but ``prompt`` may be left out."""
 
     model_config = ConfigDict(

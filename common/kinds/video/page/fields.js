@@ -8,6 +8,7 @@ import { rounded, size } from "../words.js";
 import * as loras from "./loras.js";
 import * as media from "./media.js";
 import * as presets from "./presets.js";
+import * as refine from "./refine.js";
 
 const CUSTOM = "custom";
 const NUMBERS = ["duration", "fps", "num_inference_steps", "guidance_scale", "seed"];
@@ -37,6 +38,7 @@ export const fields = () => ({
     h("div", { class: "field check", "data-field": "generate_audio", hidden: true },
       h("input", { id: "generate_audio", type: "checkbox", checked: true }),
       h("label", { for: "generate_audio" }, () => say("sound"))),
+    refine.choosers(),
     loras.chooser(),
   ],
 });
@@ -134,7 +136,7 @@ function written() {
   found.resolution = resolution();
   if (!place("generate_audio").hidden && !$("generate_audio").checked) found.generate_audio = false;
   found.loras = loras.current();
-  return found;
+  return { ...found, ...refine.current() };
 }
 
 function resolution() {
@@ -153,6 +155,7 @@ export function fill(given) {
   $("size").value = known ? "" : given.resolution;
   $("generate_audio").checked = given.generate_audio !== false;
   loras.fill(given.loras);
+  refine.fill(given);
   showSize();
 }
 
