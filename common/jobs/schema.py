@@ -149,6 +149,14 @@ totals = Table(
 )
 """What ``common.jobs.totals`` keeps, and says of each column. Written by triggers alone."""
 
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("since", Float, nullable=False),
+)
+"""Models of which no job is claimed."""
+
 shelves = Table(
     "shelves",
     metadata,

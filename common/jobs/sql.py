@@ -3,9 +3,10 @@
 from common.jobs.sql_batches import SqlBatches
 from common.jobs.sql_custody import SqlCustody
 from common.jobs.sql_figures import SqlFigures
+from common.jobs.sql_pausing import SqlPausing
 from common.jobs.sql_retention import SqlRetention
 from common.jobs.sql_workers import SqlWorkers
 
 
-class SqlJobStore(SqlBatches, SqlWorkers, SqlFigures, SqlCustody, SqlRetention):
+class SqlJobStore(SqlBatches, SqlWorkers, SqlFigures, SqlCustody, SqlRetention, SqlPausing):
     """See ``common.jobs.store.JobStore``. Holds the jobs of one model."""

@@ -8,7 +8,18 @@ from itertools import islice
 from secrets import token_hex
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    func,
+    insert,
+    not_,
+    select,
+)
 
 from common.base.errors import JobNotFound
 from common.contract.kind import Kind
@@ -18,7 +29,7 @@ from common.jobs.keys import Life, Now
 from common.jobs.model import Job, Progress
 from common.jobs.one_file import still_there
 from common.jobs.rows import JobRows
-from common.jobs.schema import deleted_jobs, jobs
+from common.jobs.schema import QUEUED, deleted_jobs, jobs, pauses
 from common.jobs.statements import ended_after, held, move
 from common.jobs.states import Event, JobState
 from common.jobs.totals import unfinished
@@ -75,6 +86,14 @@ class SqlBase:
         view = copy.copy(self)
         view._owner = owner
         return view
+
+    def _pause(self) -> Select[Any]:
+        """Since when no job of this model is claimed; no row while they are."""
+        return select(pauses.c.since).where(pauses.c.model == self.model)
+
+    def _claimable(self) -> ColumnElement[bool]:
+        """Of this model, in the queue, and nobody has paused that."""
+        return and_(self._mine(), QUEUED, not_(self._pause().exists()))
 
     def _mine(self) -> ColumnElement[bool]:
         """All that there is, for most purposes: of this model, and in an owner's view theirs."""

@@ -5,7 +5,7 @@ from sqlalchemy import case, or_, select, update
 from common.base.errors import ErrorBody
 from common.contract import JobResult
 from common.jobs.model import Job, Progress
-from common.jobs.schema import QUEUED, RANK, jobs
+from common.jobs.schema import RANK, jobs
 from common.jobs.sql_fusing import SqlFusing
 from common.jobs.statements import DONE, by_number, held, kept, worker_died
 from common.jobs.states import CLAIMED, Event, JobState
@@ -17,7 +17,7 @@ class SqlWorkers(SqlFusing):
     def claim(self, worker: str) -> Job | None:
         first = (
             select(jobs.c.number)
-            .where(self._mine(), QUEUED)
+            .where(self._claimable())
             .order_by(RANK, jobs.c.number)
             .limit(1)
             .with_for_update(skip_locked=True)  # PostgreSQL; SQLite holds the write lock anyway
@@ -83,7 +83,7 @@ class SqlWorkers(SqlFusing):
 
     def has_work(self, worker: str) -> bool:
         # Two questions and not one with an "or" inside: each has an index of its own.
-        queued = select(jobs.c.number).where(self._mine(), QUEUED).exists()
+        queued = select(jobs.c.number).where(self._claimable()).exists()
         own = select(jobs.c.number).where(
             self._mine(), jobs.c.state.in_(CLAIMED), jobs.c.worker == worker
         )

@@ -10,6 +10,7 @@ from common.jobs.custody import Custody
 from common.jobs.figures import Figured
 from common.jobs.model import Job, JobPage, KeyUse, NewJob, Progress, Statistics
 from common.jobs.outbox import Outbox
+from common.jobs.pausing import Pausing
 from common.jobs.retention import Retention
 from common.jobs.states import Event, JobState
 
@@ -17,7 +18,7 @@ CURSOR_PATTERN = "^[0-9]{1,18}$"
 """More digits would not fit the column."""
 
 
-class JobStore(BatchStore, Outbox, Figured, Custody, Retention, Protocol):
+class JobStore(BatchStore, Outbox, Figured, Custody, Retention, Pausing, Protocol):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.
 
     Methods that take a ``token`` change nothing, and say so, when the job was claimed anew since.

@@ -86,10 +86,14 @@ class Client:
         found: Json = self.get(f"/jobs/{job_id}")
         return found
 
+    def post(self, path: str) -> Json:
+        """Ask for something that may be asked twice."""
+        found: Json = self._ask("POST", path).json()
+        return found
+
     def cancel(self, job_id: str) -> Json:
         """Cancel a job; it may need a moment to stop."""
-        found: Json = self._ask("POST", f"/jobs/{job_id}/cancel").json()
-        return found
+        return self.post(f"/jobs/{job_id}/cancel")
 
     def keep(self, job_id: str, *, kept: bool) -> Json:
         """Have a job's files stay, or no more."""

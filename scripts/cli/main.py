@@ -102,6 +102,30 @@ def cancel(
 
 
 @app.command()
+def pause(
+    service: opt.Service = None, api_key: opt.Key = None, as_json: opt.AsJson = False
+) -> None:
+    """Let no job begin; what runs goes on, and jobs are accepted. Needs the scope admin."""
+    _queue(Client(address_of(service), api_key), "pause", as_json=as_json)
+
+
+@app.command()
+def resume(
+    service: opt.Service = None, api_key: opt.Key = None, as_json: opt.AsJson = False
+) -> None:
+    """Let jobs begin again. Needs the scope admin."""
+    _queue(Client(address_of(service), api_key), "resume", as_json=as_json)
+
+
+def _queue(client: Client, what: str, *, as_json: bool) -> None:
+    queue, shown = client.post(f"/queue/{what}"), Output(as_json=as_json)
+    if as_json:
+        shown.json(queue)
+    else:
+        shown.text(f"{what}d, {queue['queued']} queued, {queue['running']} running")
+
+
+@app.command()
 def keep(
     job_ids: opt.JobIds,
     undo: opt.Undo = False,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.services import MODELS
+from scripts.make_tiny_checkpoints import MODELS as TINY
 from tests.containers.stack import Stack
 
 SETTINGS = {
@@ -14,6 +14,7 @@ SETTINGS = {
     "DRAIN_SECONDS": 40,
     "AUTO_UNLOAD_MINUTES": -1,
     "MEMORY_KIND": "cpu",
+    "TRAINER_CHECKPOINT": "Wan-AI/Wan2.1-T2V-14B-Diffusers",  # that of wan21, which uses its LoRA
 }
 
 
@@ -34,7 +35,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def running(built: Stack) -> Stack:
     """All services, healthy, with tiny checkpoints that were made in their own containers."""
     print(f"\nmake up: all healthy after {built.up():.0f} s")
-    for model in MODELS:
+    for model in TINY:
         command = ("-m", "scripts.make_tiny_checkpoints", model, "--models-dir", "/models")
         built.inside(model, "python", *command)
     return built

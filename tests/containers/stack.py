@@ -140,6 +140,20 @@ class Stack:
         """Post a job; answers its id."""
         return str(self.post(service, "/generate", body)["id"])
 
+    def train(self, clips: bytes, fields: dict[str, Any]) -> str:
+        """Post a training; answers its id."""
+        address, files = self.url("trainer") + "/train", {"clips": ("set.zip", clips)}
+        answer = self._client.post(address, data=fields, files=files)
+        assert answer.is_success, answer.text
+        return str(answer.json()["id"])
+
+    def put(self, service: str, path: str, data: bytes) -> dict[str, Any]:
+        """Store a file; answers the JSON."""
+        answer = self._client.put(self.url(service) + path, content=data)
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
     def job(self, service: str, job_id: str) -> dict[str, Any]:
         job: dict[str, Any] = self.get(service, f"/jobs/{job_id}")
         return job

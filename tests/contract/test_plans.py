@@ -39,7 +39,7 @@ QUEUED, FAILED = 500, 200
 KEY = KeyUse(key="k", fingerprint="f", seconds=3600)
 SOME = [str(number) for number in range(50)]
 """Ids that are asked for together."""
-SMALL = ("identities", "shelves", "totals")
+SMALL = ("identities", "pauses", "shelves", "totals")
 """Tables that do not grow with the jobs."""
 
 
@@ -149,6 +149,9 @@ CALLS: dict[str, Callable[[World], object]] = {
     "forget_removed": lambda w: w.store.forget_removed(SOME),
     "restore": lambda w: w.store.restore([w.lost()]),
     "keep": both(lambda store: refused(store.keep, "x", kept=True)),
+    "pause": lambda w: w.store.pause(),
+    "paused_since": lambda w: w.store.paused_since(),
+    "resume": lambda w: w.store.resume(),
     "unmeasured": lambda w: w.store.unmeasured(100),
     "measured": lambda w: w.store.measured({w.job(JobState.COMPLETED).id: 7}),
     "shelf": lambda w: w.store.shelf(),

@@ -139,6 +139,14 @@ def test_smoother_and_larger(shell: Shell) -> None:
     assert "upscaling_scale" in shell("generate", "x", "--upscale", "3", code=4).err
 
 
+def test_the_queue_is_paused_and_resumed(shell: Shell, service: LiveService) -> None:
+    assert shell("pause").out == "paused, 0 queued, 0 running\n"
+    job_id = service.submit()
+    assert "queued" in shell("show", job_id).out
+    assert shell("resume", "--json").json["paused_since"] is None
+    service.wait_for(job_id, "completed")
+
+
 def test_a_job_is_kept_and_kept_no_more(shell: Shell, service: LiveService) -> None:
     job_id = service.finish()["id"]
     assert "kept" in shell("keep", job_id).out

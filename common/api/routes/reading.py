@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from common.api.live.feed import Sight
+from common.api.routes.queue import PAUSED
 from common.api.routes.views import JobView, job_view
 from common.api.service import Service
 from common.jobs.model import Job, Progress
@@ -25,7 +26,9 @@ async def views_of(
 ) -> list[JobView]:
     """The views of jobs that were read already; the line is looked at once for all."""
     etas = await service.forecasts.of(jobs)
-    live = service.supervisor.live | _held(service, jobs)
+    queued = any(job.state is JobState.QUEUED for job in jobs)
+    paused = await service.queue.read(service.queue.store.paused_since) if queued else None
+    live = service.supervisor.live | _held(service, jobs, paused)
     kind = service.kind
     return [job_view(kind, job, live.get(job.id), position, etas.get(job.id)) for job in jobs]
 
@@ -41,10 +44,10 @@ class Watched:
         """All of them as they are now; those that were deleted are left out."""
         service = self._service
         read, store = service.queue.read, service.queue.store
-        found, places = await read(_look, store, tuple(job_ids), self._jobs)
+        found, places, paused = await read(_look, store, tuple(job_ids), self._jobs)
         self._jobs = {job_id: job for job_id, job in (self._jobs | found).items() if not job.ended}
         etas = await service.forecasts.of(list(found.values()))
-        live = service.supervisor.live | _held(service, list(found.values()))
+        live = service.supervisor.live | _held(service, list(found.values()), paused)
         return {
             job_id: Sight(service.kind, job, live.get(job_id), places.get(job_id), etas.get(job_id))
             for job_id, job in found.items()
@@ -53,21 +56,21 @@ class Watched:
 
 def _look(
     store: JobStore, job_ids: Sequence[str], before: Mapping[str, Job]
-) -> tuple[dict[str, Job], dict[str, int]]:
+) -> tuple[dict[str, Job], dict[str, int], float | None]:
     standing = store.standings(job_ids)
     moved = [one.id for one in standing if one.id not in before or one.moved(before[one.id])]
     rows = store.known(moved)
     same = {one.id: one.now(before[one.id]) for one in standing if one.id not in moved}
     found = same | rows
     queued = [job for job in found.values() if job.state is JobState.QUEUED]
-    return found, store.positions(queued) if queued else {}
+    return (found, store.positions(queued), store.paused_since()) if queued else (found, {}, None)
 
 
-def _held(service: Service, jobs: Sequence[Job]) -> dict[str, Progress]:
-    """Queued jobs begin only when the volumes are well: then they say so."""
+def _held(service: Service, jobs: Sequence[Job], paused: float | None) -> dict[str, Progress]:
+    """Queued jobs begin only when the volumes are well, and nobody has paused them: they say so."""
     queued = [job for job in jobs if job.state is JobState.QUEUED]
     unwell = service.volumes.known_unwell() if queued else None
-    if unwell is None:
+    if unwell is None and paused is None:
         return {}
-    held = {"waiting_for": unwell.body.message}
+    held = {"waiting_for": PAUSED if unwell is None else unwell.body.message}
     return {job.id: job.progress.model_copy(update=held) for job in queued}

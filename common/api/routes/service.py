@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from common import __version__
 from common.api.auth.access import FORBIDDEN, metrics_reader
 from common.api.routes.info import InfoView, info_view
-from common.api.routes.memory_views import PoolView, pool_view
 from common.api.routes.metrics import as_prometheus, scraped, wants_prometheus
 from common.api.service import Service, service_of
 from common.api.ui.playground import PAGE
@@ -52,21 +51,6 @@ class ReadyView(BaseModel):
     ready: bool
     model_loaded: bool
     reasons: list[str] = Field(description="Why not, if not.")
-
-
-class QueueView(BaseModel):
-    """The queue now."""
-
-    queued: int
-    waiting: int
-    running: int
-    cancelling: int
-    max_queue: int
-    expected_wait_seconds: float | None = Field(
-        description="For a job sent now; null while jobs wait of which none was measured before."
-    )
-    waiting_for: str | None = Field(description="Why the next job does not begin, if it waits.")
-    pool: PoolView
 
 
 class LastJob(BaseModel):
@@ -158,34 +142,6 @@ async def ready(service: ServiceParam, response: Response) -> ReadyView:
 async def info(service: ServiceParam) -> InfoView:
     """Model, limits, defaults, options, checkpoint, memory and system."""
     return await info_view(service)
-
-
-@router.get("/queue/status", tags=["Jobs"], summary="The queue")
-async def queue_status(service: ServiceParam) -> QueueView:
-    """How many jobs wait and run, and how long a new one would wait."""
-    statistics = await service.queue.read(service.queue.store.statistics)
-    count = statistics.by_state.get
-    running = count(JobState.RUNNING, 0) + count(JobState.LOADING, 0)
-    waiting = count(JobState.WAITING, 0)
-    queued = count(JobState.QUEUED, 0)
-    wait = await service.forecasts.wait_seconds()
-    return QueueView(
-        queued=queued,
-        waiting=waiting,
-        running=running,
-        cancelling=count(JobState.CANCELLING, 0),
-        max_queue=service.settings.max_queue,
-        expected_wait_seconds=None if wait is None else round(wait, 1),
-        waiting_for=await _reason(service, queued),
-        pool=await pool_view(service.pool, service.queue),
-    )
-
-
-async def _reason(service: Service, queued: int) -> str | None:
-    reasons = [progress.waiting_for for progress in service.supervisor.live.values()]
-    if queued and (unwell := await service.volumes.now_unwell()) is not None:
-        reasons.append(unwell.body.message)
-    return next(filter(None, reasons), None)
 
 
 @router.get(
