@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -75,6 +76,7 @@ class Stack:
             "ENV_FILE": str(self.env_file),
             "PYTHON": sys.executable,
             # A container may not be harder to end than its engine, where that is restricted.
+            "OPEN_FILES": str(min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
             "API_OOM_SCORE_ADJ": "-500" if _may_lower_oom_score() else "0",
         }
         return {**os.environ, **ports, **ours}

@@ -182,3 +182,14 @@ def test_a_client_of_openai_names_them_too(service: LiveService):
     unknown = service.client.post("/v1/videos", json={"prompt": "a kite", "loras": [{"name": "x"}]})
     assert unknown.status_code == 400
     assert unknown.json()["error"]["param"] == "loras.0.name"
+
+
+def test_a_remix_is_made_with_the_same_ones_and_refined_alike(service: LiveService):
+    put(service, "kites", a_lora())
+    wanted = {"loras": [{"name": "kites", "strength": 0.5}], "enable_frame_interpolation": True}
+    job = service.finish(**wanted)
+    answer = service.client.post(f"/v1/videos/{job['id']}/remix", json={"prompt": "at night"})
+    assert answer.status_code == 200, answer.text
+    remix = service.job(answer.json()["id"])["resolved"]
+    assert remix["loras"] == job["resolved"]["loras"]
+    assert remix["frame_interpolation_exp"] == 1

@@ -61,3 +61,10 @@ class Afterwards(BaseModel):
                 hint="Ask for a smaller fps, or leave enable_frame_interpolation out.",
             )
         return {"frame_interpolation_exp": exp, "upscaling_scale": scale}
+
+
+def as_asked(exp: int, scale: int) -> dict[str, bool | int]:
+    """The fields of a request that is resolved to this."""
+    smoother = {"enable_frame_interpolation": True, "frame_interpolation_exp": exp}
+    larger = {"enable_upscaling": True, "upscaling_scale": scale}
+    return (smoother if exp else {}) | (larger if scale > 1 else {})

@@ -17,6 +17,7 @@ from common.api.routes.generate import make
 from common.api.service import Service
 from common.base.errors import FileGone, JobConflict
 from common.jobs.model import Job
+from common.kinds.video.afterwards import as_asked
 from common.kinds.video.jobs import resolved_of
 from common.kinds.video.openai.errors import in_their_names
 from common.kinds.video.openai.requests import reader_for
@@ -39,7 +40,7 @@ async def create_job(request: Request, service: Service, once: Once) -> Job:
 async def remix_job(
     request: Request, service: Service, once: Once, source: Job, prompt: str
 ) -> Job:
-    """Queue ``source`` again under another prompt: same size, length, seed, and beginning.
+    """Queue ``source`` again under another prompt: all else is the same, its beginning too.
 
     Raises:
         JobConflict: it is not completed.
@@ -72,6 +73,8 @@ def _same_again(made: ResolvedRequest, prompt: str) -> GenerateRequest:
         "guidance_scale": made.guidance_scale,
         "generate_audio": made.generate_audio,
         "options": made.options,
+        "loras": [{"name": lora.name, "strength": lora.strength} for lora in made.loras],
+        **as_asked(made.frame_interpolation_exp, made.upscaling_scale),
     }
     return validated(GenerateRequest, fields)
 
