@@ -86,5 +86,5 @@ def test_settings_that_the_docs_name_are_there():
     known = {name.upper() for name in Settings.model_fields}
     elsewhere = {"CHECKPOINT", "QUANTIZATION", "PINNED", "HOST"}  # in more words than one
     named = set(re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", OPERATIONS))
-    compose = {"COMPOSE_PROFILES", "TLS_HOST", "TLS_ADDRESS"}
+    compose = {"COMPOSE_PROFILES", "OPEN_FILES", "TLS_HOST", "TLS_ADDRESS"}
     assert named - known - elsewhere - compose == set()
