@@ -19,7 +19,7 @@ PLAIN: Mapping[str, Any] = {
     "resolution": "128x128",
     "num_frames": 17,
     "num_inference_steps": 20,
-    "guidance_scale": 1.5,
+    "guidance_scale": 1.25,
 }
 """What the weights are best at: with more guidance some that stand still begin to drift."""
 
