@@ -4,9 +4,10 @@ The row is told first, and then the folder goes in one step: a crash in between 
 job that has none, which the sweep of the next start removes. Nobody is ever shown half of them.
 """
 
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from common.jobs.store import JobStore
 from common.publishing.storage import Storage
 
 log = get_logger("retention")
+
+ROOM_AT_ONCE = 10
+"""Jobs whose files go in one look to make room: other services look at the same disk."""
 
 
 @dataclass
@@ -34,6 +38,22 @@ class SoberClock:
     def __call__(self) -> float:
         """Seconds since the epoch."""
         return min(self.wall(), self.own() + self._ahead)
+
+
+ALL = sys.maxsize
+
+
+@dataclass(frozen=True)
+class Over:
+    """A limit that is passed: so many jobs' files have to go, and so many bytes."""
+
+    why: str
+    jobs: int = 0
+    size: int = 0
+    most: int = ALL
+    """Jobs whose files go in one look."""
+    ended_before: float | None = None
+    owner: str | None = None
 
 
 @dataclass
@@ -56,22 +76,32 @@ class Retention:
 
     def round(self, stop: threading.Event) -> None:
         """Remove what is over a limit now. Raises Stopped, and as the disk and the store do."""
-        settings = self.settings
         self._measure(stop)
-        if settings.keep_days is not None:
-            before = self.clock() - settings.keep_days * 86400
-            self._remove(stop, "age", jobs=None, ended_before=before)
-        shelf = self.store.shelf()
-        jobs = 0 if settings.keep_jobs is None else shelf.amount - settings.keep_jobs
-        size = 0 if settings.keep_gb is None else shelf.size - int(settings.keep_gb * GIB)
-        self._remove(stop, "number and size", jobs=jobs, size=size)
-        if settings.keep_gb_per_owner is not None:
-            most = int(settings.keep_gb_per_owner * GIB)
+        for look in (self._old, self._many, self._owners, self._short):
+            for over in look():
+                self._remove(over, stop)
+
+    def _old(self) -> Iterator[Over]:
+        if (days := self.settings.keep_days) is not None:
+            yield Over("age", jobs=ALL, ended_before=self.clock() - days * 86400)
+
+    def _many(self) -> Iterator[Over]:
+        jobs, gb, shelf = self.settings.keep_jobs, self.settings.keep_gb, self.store.shelf()
+        yield Over(
+            "number and size",
+            jobs=0 if jobs is None else shelf.amount - jobs,
+            size=0 if gb is None else shelf.size - int(gb * GIB),
+        )
+
+    def _owners(self) -> Iterator[Over]:
+        if (gb := self.settings.keep_gb_per_owner) is not None:
+            most = int(gb * GIB)
             for owner, size in self.store.owners_over(most).items():
-                self._remove(stop, "size of the owner", size=size - most, owner=owner)
-        if settings.keep_free_gb is not None:
-            short = int(settings.keep_free_gb * GIB) - self.storage.free_bytes()
-            self._remove(stop, "room", size=short)
+                yield Over("size of the owner", size=size - most, owner=owner)
+
+    def _short(self) -> Iterator[Over]:
+        if (gb := self.settings.keep_free_gb) is not None:
+            yield Over("room", size=int(gb * GIB) - self.storage.free_bytes(), most=ROOM_AT_ONCE)
 
     def _measure(self, stop: threading.Event) -> None:
         """Write down what new files take."""
@@ -80,29 +110,29 @@ class Retention:
             folders = {job_id: self.storage.folder(name) for job_id, name in found.items()}
             self.store.measured({job_id: size_of(folder) for job_id, folder in folders.items()})
 
-    def _remove(
-        self,
-        stop: threading.Event,
-        why: str,
-        *,
-        jobs: int | None = 0,
-        size: int = 0,
-        ended_before: float | None = None,
-        owner: str | None = None,
-    ) -> None:
-        """The oldest, until so many ``jobs`` (None: all) and so many bytes have gone."""
-        gone = freed = 0
-        while jobs is None or gone < jobs or freed < size:
+    def _remove(self, over: Over, stop: threading.Event) -> None:
+        """The oldest, until it is over no more, or nothing may go."""
+        gone: list[Stored] = []
+        while some := self._next(over, gone):
             _go_on(stop)
-            oldest = self.store.oldest(AT_ONCE, ended_before=ended_before, owner=owner)
-            some = oldest if jobs is None else _first(oldest, jobs - gone, size - freed)
-            if not (told := set(self.store.expire([one.id for one in some]))):
-                break
+            told = set(self.store.expire([one.id for one in some]))
             for one in (one for one in some if one.id in told):
                 self._take_away(one)
-                gone, freed = gone + 1, freed + one.size
+                gone.append(one)
+            if not told:
+                break
         if gone:
-            log.info("old files removed", extra={"jobs": gone, "bytes": freed, "because_of": why})
+            size = sum(one.size for one in gone)
+            log.info("old files removed", extra={"jobs": len(gone), "bytes": size, "for": over.why})
+
+    def _next(self, over: Over, gone: Sequence[Stored]) -> Sequence[Stored]:
+        jobs = over.jobs - len(gone)
+        size = over.size - sum(one.size for one in gone)
+        limit = min(AT_ONCE, over.most - len(gone))
+        if limit == 0 or (jobs <= 0 and size <= 0):
+            return []
+        oldest = self.store.oldest(limit, ended_before=over.ended_before, owner=over.owner)
+        return _first(oldest, jobs, size)
 
     def _take_away(self, one: Stored) -> None:
         try:

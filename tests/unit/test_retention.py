@@ -117,6 +117,15 @@ def test_room_is_made_before_the_disk_is_full(world: World, monkeypatch: pytest.
     assert world.round(keep_free_gb=2500 / GIB) == ids[2:]
 
 
+def test_room_is_made_in_steps_since_others_make_some_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    ids = [world.made() for _ in range(15)]
+    monkeypatch.setattr(world.storage, "free_bytes", lambda: 0)
+    assert world.round(keep_free_gb=1) == ids[10:]
+    assert world.round(keep_free_gb=1) == []
+
+
 def test_a_clock_that_is_put_forward_makes_nothing_old():
     wall, own = Clock(), Clock()
     sober = SoberClock(wall, own)

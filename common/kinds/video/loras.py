@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -77,7 +78,11 @@ class LoraFolder:
     def all(self) -> list[Told]:
         """What there is, by name."""
         names = sorted(file.stem for file in self.folder.glob(f"*{ENDING}"))
-        return [self.told(name) for name in names if re.match(LORA_NAME, name)]
+        found = []
+        for name in (name for name in names if re.match(LORA_NAME, name)):
+            with suppress(FileNotFoundError):  # removed while we looked
+                found.append(self.told(name))
+        return found
 
     def resolve(self, uses: Sequence[LoraUse], variant: VideoVariant) -> tuple[ResolvedLora, ...]:
         """Of those of a request. Raises Unresolvable."""
