@@ -165,6 +165,11 @@ class Kind(Protocol):
     def shape(self, request: Any) -> str:
         """All that decides a job's peak of memory; words and seeds do not."""
 
+    def beside(self, request: Any) -> int:
+        """Bytes that making its files takes, on top of what the model takes."""
+        del request
+        return 0
+
     def smaller(self, variant: Any, request: Any) -> Iterator[Iterator[tuple[str, Any]]]:
         """Ways to ask for less: along each, how to say it, and the request, the largest first."""
 

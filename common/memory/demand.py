@@ -166,7 +166,7 @@ class Appraiser:
         known = self.experience.corrected(self.weights(checkpoint), shape, estimate, batch)
         return Demand(
             load_bytes=known.memory.load_bytes,
-            run_bytes=known.memory.run_bytes,
+            run_bytes=known.memory.run_bytes + self.spec.kind.beside(request) * batch,
             measured=known.measured,
             seconds=self.experience.seconds(self.spec.cost(request) * batch),
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from setuptools import find_packages
 
+from common.kinds.video.afterwards import Afterwards
 from common.kinds.video.requests import GenerateRequest
 from scripts.cli.client import address_of
 from scripts.cli.errors import CliError
@@ -17,7 +18,9 @@ from tests.live import ROOT
 
 
 def test_every_field_of_a_request_is_an_option():
-    assert set(GenerateRequest.model_fields) <= set(inspect.signature(generate).parameters)
+    options, refining = set(inspect.signature(generate).parameters), {"interpolate", "upscale"}
+    assert set(GenerateRequest.model_fields) - set(Afterwards.model_fields) <= options - refining
+    assert refining <= options, "each says a field of two names"
 
 
 def test_the_entry_point_is_there():

@@ -55,12 +55,21 @@ def test_every_field_of_a_request_was_thought_of() -> None:
     assert compared == {
         *("width", "height", "num_frames", "fps", "num_inference_steps", "guidance_scale"),
         *("generate_audio", "video", "video_frames", "options", "loras"),
+        *(
+            "frame_interpolation_exp",
+            "upscaling_scale",
+        ),  # not fused at all, where they say anything
     }
 
 
 def test_pictures_may_differ_videos_are_never_fused() -> None:
     assert shape(image=Path("a.png")) == shape(image=Path("b.png"))
     assert shape(video=Path("a.mp4"), video_frames=4) is None
+
+
+def test_refined_frames_hold_up_nobody() -> None:
+    assert shape(upscaling_scale=2) is None
+    assert shape(frame_interpolation_exp=1) is None
 
 
 def test_a_model_that_cannot_has_no_shapes() -> None:

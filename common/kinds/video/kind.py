@@ -121,6 +121,9 @@ class VideoKind(Kind):
     def shape(self, request: ResolvedRequest) -> str:
         return sizing.shape(request)
 
+    def beside(self, request: ResolvedRequest) -> int:
+        return sizing.beside(request)
+
     def smaller(
         self, variant: VideoVariant, request: ResolvedRequest
     ) -> Iterator[Iterator[tuple[str, ResolvedRequest]]]:

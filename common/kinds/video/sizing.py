@@ -11,6 +11,10 @@ from common.kinds.video.variants import Capability, Limits, Preset, VideoVariant
 
 _SMALLER = (0.75, 0.5, 0.25)
 _PLAIN = Preset()
+FLOW_BYTES = 120
+"""Of a pixel of the model's frame: motions, where each leads in two frames, what is there."""
+LARGER_BYTES = 60
+"""Of a pixel of a larger frame: in float32 as it is made, averaged and corrected."""
 
 
 def usual(variant: VideoVariant) -> Iterator[ResolvedRequest]:
@@ -49,6 +53,14 @@ def shape(request: ResolvedRequest) -> str:
     ]
     size = f"{request.width}x{request.height}x{request.num_frames}"
     return " ".join([size, *filter(None, flags)])
+
+
+def beside(request: ResolvedRequest) -> int:
+    """Bytes of one frame's way from the model to the encoder, where it is refined."""
+    pixels = request.width * request.height
+    interpolating = pixels * FLOW_BYTES if request.frame_interpolation_exp else 0
+    scale = request.upscaling_scale
+    return interpolating + (pixels * scale**2 * LARGER_BYTES if scale > 1 else 0)
 
 
 def work(request: ResolvedRequest, cost: float) -> Work:

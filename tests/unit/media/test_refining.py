@@ -10,12 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from common.base.errors import EncodingFailed, StorageFull
+from common.kinds.video.sizing import beside, usual_request
 from common.media.clip import VideoClip
 from common.media.refining.interpolation import interpolated
 from common.media.refining.spool import spooled
 from common.media.refining.upscaling import TILE, enlarged, upscaled
 from scripts.shapes.look import look
 from scripts.shapes.scenes import Background, Colour, Direction, Scene, Shape, Speed, draw, path_of
+from wan21.model_config import T2V_1_3B
 
 Frames = NDArray[np.uint8]
 SIZE = (9, 128, 128)
@@ -140,3 +142,27 @@ def test_a_full_disk_is_named(small_disk: Path):
     frames = (np.zeros((1, 256, 256, 3), np.uint8) for _ in range(9))
     with pytest.raises(StorageFull):
         spooled(VideoClip(frames, 9, 256, 256, 24), small_disk, lambda: None)
+
+
+@pytest.mark.parametrize(("exp", "scale"), [(1, 1), (0, 2), (2, 4)])
+def test_what_it_takes_is_foretold(exp: int, scale: int):
+    """numpy's memory and OpenCV's; ncnn's own is bounded by a tile."""
+    size, frames = (320, 192), np.random.default_rng(1).integers(0, 255, (3, 192, 320, 3), np.uint8)
+    told = beside(
+        usual_request(T2V_1_3B).model_copy(
+            update={
+                **dict(zip(("width", "height"), size, strict=True)),
+                "frame_interpolation_exp": exp,
+                "upscaling_scale": scale,
+            }
+        )
+    )
+    clip = clip_of(frames)
+    clip = interpolated(clip, exp) if exp else clip
+    clip = upscaled(clip, scale) if scale > 1 else clip
+    tracemalloc.start()
+    for _ in clip.frames:
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told / 4 < peak < told

@@ -137,7 +137,7 @@ def as_generate_request(video: CreateVideo) -> GenerateRequest:
     _check_pairs(video)
     image = video.input_reference.image_url if video.input_reference else None
     shift = {} if video.flow_shift is None else {"flow_shift": video.flow_shift}
-    fields = video.model_dump(include=_SAME) | {
+    fields = video.model_dump(include=_SAME, exclude_unset=True) | {
         "duration": video.seconds,
         "resolution": f"{video.width}x{video.height}" if video.width else video.size,
         "image": image,
