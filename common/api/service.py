@@ -15,6 +15,7 @@ from common.base.settings import Settings
 from common.contract import Intake, Kind, ModelSpec, Variant
 from common.contract.hub import locate
 from common.jobs.estimates.forecasts import Forecasts
+from common.jobs.pauses import Pauses
 from common.jobs.queue import JobQueue, OwnersQueue
 from common.jobs.rolling_backup import RollingBackup
 from common.memory.demand import Appraiser
@@ -54,6 +55,7 @@ class Service:
     gpu: Gpu | None = None
     tracing: Tracing | None = None
     backups: RollingBackup | None = None
+    pauses: Pauses = field(default_factory=Pauses)
     arrivals: Arrivals = field(default_factory=Arrivals)
     started: float = field(default_factory=time.monotonic)
 

@@ -45,11 +45,12 @@ def _change(row: str, sign: str) -> str:
 
 def _on_sqlite() -> Sequence[str]:
     gone, come = _change("OLD", "-"), _change("NEW", "")
+    was, counts = (_COUNTS.format(row=row) for row in ("OLD", "NEW"))
     return [
-        f"CREATE TRIGGER {_NAME}_come AFTER INSERT ON jobs BEGIN {come}; END",
+        f"CREATE TRIGGER {_NAME}_come AFTER INSERT ON jobs WHEN {counts} BEGIN {come}; END",
         f"CREATE TRIGGER {_NAME}_moved AFTER UPDATE OF {_COLUMNS} ON jobs "
-        f"BEGIN {gone}; {come}; END",
-        f"CREATE TRIGGER {_NAME}_gone AFTER DELETE ON jobs BEGIN {gone}; END",
+        f"WHEN ({was}) OR ({counts}) BEGIN {gone}; {come}; END",
+        f"CREATE TRIGGER {_NAME}_gone AFTER DELETE ON jobs WHEN {was} BEGIN {gone}; END",
     ]
 
 

@@ -62,6 +62,7 @@ async def pause(service: ServiceParam) -> QueueView:
     A restart changes nothing of it, nor does another machine on the same database.
     """
     await service.queue.call(service.queue.store.pause)
+    service.pauses.forget()
     return await queue_status(service)
 
 
@@ -69,6 +70,7 @@ async def pause(service: ServiceParam) -> QueueView:
 async def resume(service: ServiceParam) -> QueueView:
     """Jobs begin again, in the order in which they stand."""
     await service.queue.call(service.queue.store.resume)
+    service.pauses.forget()
     service.supervisor.wake()
     return await queue_status(service)
 

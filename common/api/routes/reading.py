@@ -27,7 +27,7 @@ async def views_of(
     """The views of jobs that were read already; the line is looked at once for all."""
     etas = await service.forecasts.of(jobs)
     queued = any(job.state is JobState.QUEUED for job in jobs)
-    paused = await service.queue.read(service.queue.store.paused_since) if queued else None
+    paused = await service.pauses.since(service.queue) if queued else None
     live = service.supervisor.live | _held(service, jobs, paused)
     kind = service.kind
     return [job_view(kind, job, live.get(job.id), position, etas.get(job.id)) for job in jobs]
@@ -44,7 +44,8 @@ class Watched:
         """All of them as they are now; those that were deleted are left out."""
         service = self._service
         read, store = service.queue.read, service.queue.store
-        found, places, paused = await read(_look, store, tuple(job_ids), self._jobs)
+        found, places = await read(_look, store, tuple(job_ids), self._jobs)
+        paused = await service.pauses.since(service.queue) if places else None
         self._jobs = {job_id: job for job_id, job in (self._jobs | found).items() if not job.ended}
         etas = await service.forecasts.of(list(found.values()))
         live = service.supervisor.live | _held(service, list(found.values()), paused)
@@ -56,14 +57,14 @@ class Watched:
 
 def _look(
     store: JobStore, job_ids: Sequence[str], before: Mapping[str, Job]
-) -> tuple[dict[str, Job], dict[str, int], float | None]:
+) -> tuple[dict[str, Job], dict[str, int]]:
     standing = store.standings(job_ids)
     moved = [one.id for one in standing if one.id not in before or one.moved(before[one.id])]
     rows = store.known(moved)
     same = {one.id: one.now(before[one.id]) for one in standing if one.id not in moved}
     found = same | rows
     queued = [job for job in found.values() if job.state is JobState.QUEUED]
-    return (found, store.positions(queued), store.paused_since()) if queued else (found, {}, None)
+    return found, store.positions(queued) if queued else {}
 
 
 def _held(service: Service, jobs: Sequence[Job], paused: float | None) -> dict[str, Progress]:
