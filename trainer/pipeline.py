@@ -65,7 +65,9 @@ def generate(pipeline: Any, request: ResolvedTraining, context: JobContext) -> T
         with learning(pipeline.transformer, request.rank, request.seed) as adapter:
             losses = _train(pipeline, adapter, lessons, context)
             write = partial(save, adapter.tensors())
-            latents = _made(pipeline, request, request.validation_prompt, request.seed, context)
+            tell = partial(context.progress, Phase.DENOISING, request.steps, request.steps)
+            shown = request.validation_prompt
+            latents = _made(pipeline, request, shown, request.seed, context, tell)
     needed = request.width * request.height  # tiles never: a clip as large was encoded
     clip = VideoClip(
         frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
@@ -78,18 +80,23 @@ def generate(pipeline: Any, request: ResolvedTraining, context: JobContext) -> T
 
 
 def _lessons(pipeline: Any, request: ResolvedTraining, context: JobContext) -> Lessons:
-    examples: list[Example] = []
-    context.progress(Phase.ENCODING_PROMPT, 0, request.num_clips)
+    examples, priors = list[Example](), list[Example]()
+    total = request.num_clips + len(request.prior_prompts)
+
+    def tell() -> None:
+        context.progress(Phase.ENCODING_PROMPT, len(examples) + len(priors), total)
+
+    tell()
     for latents, caption in encoded(pipeline.vae, request, context.raise_if_cancelled):
         examples.append(Example(latents, _embeds(pipeline, caption)))
-        context.progress(Phase.ENCODING_PROMPT, len(examples), request.num_clips)
+        tell()
+    for seed, prompt in enumerate(request.prior_prompts, request.seed):
+        latents = _made(pipeline, request, prompt, seed, context, tell)
+        priors.append(Example(latents, _embeds(pipeline, prompt)))
     return Lessons(
         examples=examples,
         nothing=_embeds(pipeline, ""),
-        priors=[
-            Example(_made(pipeline, request, prompt, seed, context), _embeds(pipeline, prompt))
-            for seed, prompt in enumerate(request.prior_prompts, request.seed)
-        ],
+        priors=priors,
         steps=request.steps,
         learning_rate=request.learning_rate,
         prior_loss_weight=request.prior_loss_weight,
@@ -123,9 +130,14 @@ def _train(
 
 
 def _made(
-    pipeline: Any, request: ResolvedTraining, prompt: str, seed: int, context: JobContext
+    pipeline: Any,
+    request: ResolvedTraining,
+    prompt: str,
+    seed: int,
+    context: JobContext,
+    tell: Callable[[], None],
 ) -> torch.Tensor:
-    """Normalised latents of what the model makes of a prompt now."""
+    """Normalised latents of what the model makes of a prompt now; ``tell`` at each step of it."""
     config = pipeline.scheduler.config
     pipeline.scheduler = FlowUniPCScheduler.from_config(config, flow_shift=request.flow_shift)
     latents: torch.Tensor = pipeline(
@@ -137,16 +149,20 @@ def _made(
         num_inference_steps=request.num_inference_steps,
         guidance_scale=request.guidance_scale,
         generator=generator_for(seed),
-        callback_on_step_end=_only_look(context),
+        callback_on_step_end=_step_end(context, tell),
         output_type="latent",
     ).frames
     return latents
 
 
-def _only_look(context: JobContext) -> Callable[..., dict[str, Any]]:
-    """The steps of the training are those that were told."""
+def _step_end(context: JobContext, tell: Callable[[], None]) -> Callable[..., dict[str, Any]]:
+    """Shows life: a video may take longer than a worker may be still.
+
+    Its steps are none of the training's, so ``tell`` says how far that is.
+    """
 
     def on_step_end(_pipeline: Any, _step: int, _at: Any, found: dict[str, Any]) -> dict[str, Any]:
+        tell()
         context.raise_if_cancelled()
         return found
 

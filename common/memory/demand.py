@@ -138,15 +138,20 @@ class Appraiser:
         held: int,
         loaded: bool,
         batch: int = 1,
+        *,
+        seen: bool = True,
     ) -> None:
-        """A worker that held so much in all was stopped; its next try asks for more."""
+        """A worker that held so much in all was stopped; its next try asks for more.
+
+        ``seen``: the worker says so now, and not what it held up to a second ago.
+        """
         weights, estimate = self.weights(checkpoint), self.estimate(checkpoint, request, batch)
         if not loaded:
             self.experience.loaded(weights, max(held, estimate.load_bytes) * 5 // 4)
             return
         shape = self.spec.kind.shape(request)
         known = self.experience.corrected(weights, shape, estimate, batch).memory
-        running = max(held - known.load_bytes, self._stride(known))
+        running = max(held - known.load_bytes, 0 if seen else self._stride(known))
         self.experience.outgrew(weights, shape, known.run_bytes, running, batch)
 
     def _stride(self, known: Memory) -> int:

@@ -94,11 +94,7 @@ def cancel(
 ) -> None:
     """Cancel jobs: at once while queued, else as soon as the GPU is free."""
     client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
-    jobs = [client.cancel(job_id) for job_id in job_ids]
-    if as_json:
-        shown.json(jobs)
-    for job in () if as_json else jobs:
-        shown.text(f"{job['id']}  {job['state']}")
+    shown.each([client.cancel(job_id) for job_id in job_ids], lambda job: job["state"])
 
 
 @app.command()
@@ -136,10 +132,7 @@ def keep(
     """Keep files of finished jobs, however old they grow; --undo takes that back."""
     client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
     jobs = [client.keep(job_id, kept=not undo) for job_id in job_ids]
-    if as_json:
-        shown.json(jobs)
-    for job in () if as_json else jobs:
-        shown.text(f"{job['id']}  {'kept' if job['kept'] else 'not kept'}")
+    shown.each(jobs, lambda job: "kept" if job["kept"] else "not kept")
 
 
 @app.command()

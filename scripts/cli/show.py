@@ -1,6 +1,7 @@
 """What the commands print: tables and texts for people, JSON for programs."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +46,14 @@ class Output:
             return
         for name, value in _facts(job):
             self.text(f"{name:<12}{value}")
+
+    def each(self, jobs: list[Json], said: Callable[[Json], str]) -> None:
+        """What became of each."""
+        if self.as_json:
+            self.json(jobs)
+            return
+        for job in jobs:
+            self.text(f"{job['id']}  {said(job)}")
 
     def jobs(self, jobs: list[Json]) -> None:
         """A line a job."""

@@ -17,7 +17,7 @@ from tests.integration.fleet import Fleet
 from tests.live import LiveService, wait_until
 from tests.unit.media.disks import FILLER, fill
 
-TOLD = {"ss_base_model_version": "Wan-AI/Wan2.1", "modelspec.trigger_phrase": "kites, skystyle"}
+TOLD = {"ss_base_model_version": "Wan-AI/Wan2.1", "modelspec.trigger_phrase": "kites, sky style"}
 
 
 def a_lora(rank: int = 4, **others: int) -> bytes:
@@ -65,7 +65,7 @@ def test_one_comes_is_listed_and_goes(service: LiveService):
         "size_bytes": len(data),
         "rank": 4,
         "base": "Wan-AI/Wan2.1",
-        "trigger_words": ["kites", "skystyle"],
+        "trigger_words": ["kites", "sky style"],
     }
     assert service.get("/loras")["loras"] == [answer.json()]
     assert (_folder(service) / "kites.safetensors").read_bytes() == data

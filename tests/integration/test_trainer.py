@@ -16,6 +16,7 @@ from safetensors import safe_open
 from scripts.shapes.scenes import Colour
 from scripts.shapes.weights import REPOSITORIES, install
 from tests.films import film
+from tests.integration.answers import events_of
 from tests.integration.test_models import serving
 from tests.live import ROOT, LiveService, wait_until
 from tests.sets import of_colour, with_captions, zipped
@@ -156,6 +157,18 @@ def test_a_disk_that_fills_up_in_the_midst_holds_the_training_until_there_is_roo
         (small_disk / FILLER).unlink()
         service.wait_for(job_id, "completed", timeout=240)
         assert len(list(small_disk.rglob("lora.safetensors"))) == 1
+
+
+def test_videos_of_prior_prompts_are_a_part_of_the_progress(
+    trainer: LiveService, clips: bytes
+) -> None:
+    """Each step of them shows life: with a large model they take hours."""
+    priors = "a red circle moves up\na blue star stands still"
+    job_id = accepted(trainer, clips, FEW | {"prior_prompts": priors})
+    events = events_of(trainer, f"/jobs/{job_id}/events")
+    told = [json.loads(event["data"]) for event in events if "encoding_prompt" in event["data"]]
+    assert 3 + 2 in {news["progress"]["steps"] for news in told}, "clips and prior prompts"
+    assert trainer.wait_for(job_id, "completed")["result"]["steps"] == 3
 
 
 def test_what_it_would_cost_is_told_before(trainer: LiveService, clips: bytes) -> None:

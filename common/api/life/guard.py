@@ -53,6 +53,7 @@ async def _learn(service: Service, lease: Lease) -> None:
             lease.used_bytes,
             lease.loaded,
             job.fused or 1,
+            seen=False,
         )
     except (CheckpointError, JobNotFound):
         return

@@ -14,6 +14,7 @@ from common import __version__
 from common.api.routes.memory_views import PoolView, pool_view
 from common.api.service import Service
 from common.base.errors import CheckpointError
+from common.base.settings.retention import RetentionSettings
 from common.contract.hub import locate, revision_notes
 from common.contract.messages import GpuPulse, ModelState
 from common.memory.gpu_figures import read_gpu
@@ -131,11 +132,17 @@ async def info_view(service: Service) -> InfoView:
         quantization=spec.quantization,
         max_queue=settings.max_queue,
         auto_unload_minutes=settings.auto_unload_minutes,
-        retention=None if settings.retains else RetentionView.model_validate(settings.model_dump()),
+        retention=_retention(settings),
         memory=_memory(service.supervisor.worker_rss_bytes),
         pool=await pool_view(service.pool, service.queue),
         system=await run_in_threadpool(_system, service),
     )
+
+
+def _retention(settings: RetentionSettings) -> RetentionView | None:
+    if settings.retains:
+        return None
+    return RetentionView.model_validate(settings, from_attributes=True)
 
 
 def _checkpoint(service: Service) -> CheckpointView:

@@ -37,7 +37,7 @@ class QueueView(BaseModel):
 async def queue_status(service: ServiceParam) -> QueueView:
     """How many jobs wait and run, and how long a new one would wait."""
     statistics = await service.queue.read(service.queue.store.statistics)
-    since = await service.queue.read(service.queue.store.paused_since)
+    since = await service.pauses.since(service.queue)
     count = statistics.by_state.get
     running = count(JobState.RUNNING, 0) + count(JobState.LOADING, 0)
     queued = count(JobState.QUEUED, 0)

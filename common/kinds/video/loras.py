@@ -6,7 +6,7 @@ What a file says of itself stands in its header, which is read without torch.
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +117,7 @@ class LoraFolder:
             size_bytes=file.stat().st_size,
             rank=max((rank for rank in ranks if rank), default=None),
             base=_text(told, "ss_base_model_version") or None,
-            trigger_words=tuple(_text(told, "modelspec.trigger_phrase").replace(",", " ").split()),
+            trigger_words=tuple(_listed(_text(told, "modelspec.trigger_phrase"))),
         )
 
 
@@ -136,6 +136,11 @@ def _rows(value: Any) -> int | None:
         case {"shape": [int(rows), *_]}:
             return rows
     return None
+
+
+def _listed(text: str) -> Iterator[str]:
+    """Words, or phrases of several, between commas."""
+    return filter(None, (part.strip() for part in text.split(",")))
 
 
 def _text(told: dict[str, Any], key: str) -> str:

@@ -100,7 +100,7 @@ def test_what_was_stopped_unseen_is_refused_within_a_few_tries(
     one, asked = appraiser(experience), []
     while (total := one.demand(checkpoint, REQUEST).total_bytes) <= one.capacity_bytes:
         asked.append(total)
-        one.outgrew(checkpoint, REQUEST, held=0, loaded=True)
+        one.outgrew(checkpoint, REQUEST, held=0, loaded=True, seen=False)
     assert 2 <= len(asked) <= 5
     assert asked[-1] >= one.capacity_bytes * 3 // 4, "it was refused before it had been let try"
 
