@@ -6,7 +6,6 @@ is fitted to the frame: at its own size, where blocks and blur are small beside 
 
 import math
 from io import BytesIO
-from pathlib import Path
 
 import av
 import numpy as np
@@ -15,29 +14,23 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
-from common.runtime.images import open_image
-
 MAX_SIDE = 16384
 """Pixels that x264 takes (``MAX_RESOLUTION`` in encoder/encoder.c); larger is shrunk before."""
 MIN_SIDE = 2
 """A frame of a video has even sides; thinner is not compressed, as at the authors."""
 
 
-def condition_picture(path: Path, width: int, height: int, crf: int) -> torch.Tensor:
+def condition_picture(image: Image.Image, width: int, height: int, crf: int) -> torch.Tensor:
     """Shape [1, 3, height, width], values in [0, 1], float32.
 
     As ``load_image_and_preprocess`` in Lightricks/LTX-2, ltx_pipelines/utils/media_io/decode.py.
 
     Args:
-        path: of the picture.
+        image: in RGB, at its own size.
         width: of the video's frame, in pixels.
         height: of the video's frame, in pixels.
         crf: of H.264, as in training: 33 up to LTX-2.3; 0 leaves the picture as it is.
-
-    Raises:
-        OSError: the file is missing or no picture.
     """
-    image = open_image(path)
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     pixels = np.array(image, dtype=np.uint8)
     if crf > 0 and min(image.size) >= MIN_SIDE:

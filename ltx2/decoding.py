@@ -42,7 +42,7 @@ def unpack_latents(
     """Turn tokens, shape [1, tokens, channels], into ``Latents.video``."""
     latents: torch.Tensor = pipeline._unpack_latents(
         packed,
-        (request.num_frames - 1) // pipeline.vae_temporal_compression_ratio + 1,
+        (request.clip_frames - 1) // pipeline.vae_temporal_compression_ratio + 1,
         request.height // pipeline.vae_spatial_compression_ratio,
         request.width // pipeline.vae_spatial_compression_ratio,
         pipeline.transformer_spatial_patch_size,

@@ -55,7 +55,7 @@ timestep of its own, so each has its own modulation. Of LTX-2.3; 39 in LTX-2.0."
 
 def video_tokens(request: ResolvedRequest) -> int:
     """Latents of the video, each of which is one token."""
-    latent_frames = (request.num_frames - 1) // TEMPORAL + 1
+    latent_frames = (request.clip_frames - 1) // TEMPORAL + 1
     return latent_frames * (request.height // SPATIAL) * (request.width // SPATIAL)
 
 
@@ -107,7 +107,7 @@ def estimate_memory(
     itemsize = dtype.itemsize
     denoising = int(HEADROOM * _denoising_bytes(checkpoint, request, itemsize))
     vae = read_config(checkpoint, "vae")
-    size = (request.width, request.height, request.num_frames)
+    size = (request.width, request.height, request.clip_frames)
     decoding = decoding_bytes(vae, *size, itemsize)
     loras = sum(lora.size_bytes for lora in request.loras)
     return Memory(
@@ -128,7 +128,7 @@ def _denoising_bytes(checkpoint: Path, request: ResolvedRequest, itemsize: int) 
     config = read_config(checkpoint, "transformer")
     width = config["num_attention_heads"] * config["attention_head_dim"]
     batch = 2 if _guidance(request).has_cfg else 1  # the other passes come after it, one by one
-    tensors = TOKEN_TENSORS_WITH_PICTURE if request.image else TOKEN_TENSORS
+    tensors = TOKEN_TENSORS_WITH_PICTURE if request.begins else TOKEN_TENSORS
     return batch * video_tokens(request) * int(width) * tensors * itemsize
 
 

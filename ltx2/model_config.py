@@ -14,7 +14,13 @@ DISTILLED_STEPS = 8
 """Length of ``DISTILLED_SIGMA_VALUES`` in diffusers, pipelines/ltx2/utils.py."""
 
 CAPABILITIES = frozenset(
-    {Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.AUDIO, Capability.LORA}
+    {
+        Capability.TEXT_TO_VIDEO,
+        Capability.IMAGE_TO_VIDEO,
+        Capability.EXTEND,
+        Capability.AUDIO,
+        Capability.LORA,
+    }
 )
 
 LIMITS = Limits(

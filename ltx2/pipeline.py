@@ -12,13 +12,16 @@ import torch
 from diffusers import LTX2Pipeline
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES, resolve_default_image_crf
 from numpy.typing import NDArray
+from PIL import Image
 
 from common.base.errors import Unresolvable
 from common.contract import JobContext, LoadOptions, Phase
 from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.shown import beginning
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
+from common.runtime.images import open_image
 from common.runtime.kept_lora import Shelf
 from common.runtime.latent_preview import LatentPreview
 from common.runtime.sampling import StepCallback, generator_for, step_callback
@@ -110,7 +113,7 @@ def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> Vide
         audio = decode_audio(model.text_to_video, latents.audio) if request.generate_audio else None
     return VideoClip(
         frames=decode_video(model.text_to_video, latents.video, context),
-        num_frames=request.num_frames,
+        num_frames=request.clip_frames,
         width=request.width,
         height=request.height,
         fps=request.fps,
@@ -121,11 +124,20 @@ def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> Vide
 def conditions(model: Ltx2, request: ResolvedRequest) -> dict[str, Any]:
     """The arguments of diffusers' call that say what the video shows."""
     words = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
-    if request.image is None:
+    shown = _picture(request)
+    if shown is None:
         return words
     crf = resolve_default_image_crf(model.image_to_video.text_encoder)
-    picture = condition_picture(request.image, request.width, request.height, crf)
+    picture = condition_picture(shown, request.width, request.height, crf)
     return {**words, "image": picture, "image_crf": 0}  # it is compressed already
+
+
+def _picture(request: ResolvedRequest) -> Image.Image | None:
+    """What the video begins with; a picture at its own size."""
+    if request.image is not None:
+        return open_image(request.image)
+    frames = beginning(request)
+    return None if frames is None else Image.fromarray(frames[-1])
 
 
 def sampling_arguments(request: ResolvedRequest, traits: Traits) -> dict[str, Any]:
@@ -133,7 +145,7 @@ def sampling_arguments(request: ResolvedRequest, traits: Traits) -> dict[str, An
     return {
         "width": request.width,
         "height": request.height,
-        "num_frames": request.num_frames,
+        "num_frames": request.clip_frames,
         "frame_rate": request.fps,
         "num_inference_steps": request.num_inference_steps,
         "sigmas": _sigmas(request, traits),

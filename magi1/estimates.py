@@ -161,7 +161,7 @@ def flops_of(request: ResolvedRequest) -> float:
     A chunk takes all its steps, and one more to store its keys. Its steps see five, four, three
     and two chunks, a quarter of them each. The 24B does about five times as much.
     """
-    chunks = math.ceil((request.video_frames + request.num_frames) / CHUNK_FRAMES)
+    chunks = math.ceil(request.clip_frames / CHUNK_FRAMES)
     made = chunks - request.video_frames // CHUNK_FRAMES
     passes = PASSES if request.guidance_scale > 1 else 1
     forward = chunk_flops(chunk_tokens(request), MAGI_4_5B, seen_chunks=3.5)

@@ -47,6 +47,7 @@ LIMITS = Limits(
     # ``process_prefix_video`` in inference/pipeline/video_process.py takes the first 32 frames.
     # Of a rest below 4, one latent frame's, the official autoencoder can make nothing.
     video_input=VideoInput(fps=FPS, min_frames=4, max_frames=32, frames_step=4),
+    tail_frames=32,
     takes_negative_prompt=False,  # guidance leads away from a learned caption of no text
 )
 BASE_LIMITS = replace(LIMITS, legal_steps=BASE_STEPS, max_guidance_scale=20)
@@ -65,7 +66,12 @@ four times the 16 of the distilled 24B's example."""
 DEFAULTS_24B = replace(DEFAULTS, width=1280)
 
 _ALL = frozenset(
-    {Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.VIDEO_CONTINUATION}
+    {
+        Capability.TEXT_TO_VIDEO,
+        Capability.IMAGE_TO_VIDEO,
+        Capability.VIDEO_CONTINUATION,
+        Capability.EXTEND,
+    }
 )
 
 

@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from common.contract import JobContext, LoadOptions, Phase
 from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.shown import beginning
 from common.runtime.acceleration import refuse_group_offload
 from common.runtime.devices import compute_dtype, memory_errors, pick_device
-from common.runtime.images import load_image
 from common.runtime.load_components import load_components
 from common.runtime.sampling import to_uint8
-from common.runtime.videos import load_video
 from magi1.checkpoint import transformer_component
 from magi1.configuration import SamplingConfig, find_config
 from magi1.options import Magi1Options
@@ -137,7 +136,7 @@ def num_chunks_of(pipeline: MagiPipeline, request: ResolvedRequest) -> int:
     The official code appends the picture's frame, and with it a chunk more than was asked for.
     """
     frames = int(pipeline.vae.config.patch_frames) * pipeline.sampling.chunk_width
-    return math.ceil((request.video_frames + request.num_frames) / frames)
+    return math.ceil(request.clip_frames / frames)
 
 
 def sampling_for(config: SamplingConfig, request: ResolvedRequest) -> SamplingConfig:
@@ -180,13 +179,8 @@ def token_names(options: Magi1Options) -> tuple[str, ...]:
 
 def _prefix(pipeline: MagiPipeline, request: ResolvedRequest) -> torch.Tensor | None:
     """Latents of the picture or of the video's beginning, [1, 16, t, height / 8, width / 8]."""
-    size = {"width": request.width, "height": request.height}
-    if request.video is not None:
-        frames = load_video(request.video, num_frames=request.video_frames, fps=request.fps, **size)
-        return encode_prefix(pipeline.vae, frames)
-    if request.image is not None:
-        return encode_prefix(pipeline.vae, load_image(request.image, **size)[None])
-    return None
+    frames = beginning(request)
+    return None if frames is None else encode_prefix(pipeline.vae, frames)
 
 
 @torch.no_grad()

@@ -3,11 +3,18 @@
 from common.contract import ModelSpec, Resolution
 from common.kinds.video import VideoVariant
 from common.kinds.video.beginnings import Beginning
+from common.kinds.video.frame_size import LastPicture
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve as resolve_video
 
 
 def resolve(
-    request: GenerateRequest, spec: ModelSpec, variant: VideoVariant, beginning: Beginning = None
+    request: GenerateRequest,
+    spec: ModelSpec,
+    variant: VideoVariant,
+    beginning: Beginning = None,
+    last: LastPicture | None = None,
 ) -> Resolution:
-    return resolve_video(request, spec.id, spec.options, variant, beginning)
+    if variant.limits.needs_last_image and beginning is not None and last is None:
+        last = LastPicture("last.png", beginning.width, beginning.height)
+    return resolve_video(request, spec.id, spec.options, variant, beginning, last)

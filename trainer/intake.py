@@ -13,7 +13,7 @@ from common.base.errors import InvalidRequest, Unresolvable
 from common.base.settings import MIB, Settings
 from common.contract import ModelOptions, Resolution, Upload
 from common.contract.words_of_errors import first_of, path_of, words_of
-from common.contract.work import Medias, SentFile
+from common.contract.work import Finished, Medias, SentFile
 from common.media.clip import VideoInput
 from common.media.inputs import inspect_image
 from common.media.videos import VideoLimits, inspect_video
@@ -57,7 +57,11 @@ class TrainingIntake:
     settings: Settings
 
     def look(
-        self, _request: TrainRequest | None, files: Mapping[str, SentFile], job_id: str
+        self,
+        _request: TrainRequest | None,
+        files: Mapping[str, SentFile],
+        job_id: str,
+        _finished: Mapping[str, Finished],
     ) -> Callable[[], tuple[Upload, ...]] | None:
         """How to look at the clips; None where there are none."""
         sent = files.get(Clips.field)

@@ -7,10 +7,11 @@ import common.runtime.libraries  # noqa: F401
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from common.runtime.from_video import SkipsSteps
 from wan21.recipes import DISTILLED_FLOW_SHIFT, DISTILLED_SIGMAS
 
 
-class DistilledScheduler(FlowMatchEulerDiscreteScheduler):  # type: ignore[misc]  # untyped base
+class DistilledScheduler(SkipsSteps, FlowMatchEulerDiscreteScheduler):  # type: ignore[misc]  # as is
     """Euler steps at the trained noise levels; a checkpoint that is distilled carries it.
 
     Distribution matching distillation trains a few fixed levels. Between them nothing was
@@ -36,3 +37,4 @@ class DistilledScheduler(FlowMatchEulerDiscreteScheduler):  # type: ignore[misc]
         super().set_timesteps(
             num_inference_steps, device=device, sigmas=list(DISTILLED_SIGMAS), **arguments
         )
+        self.skip_steps()

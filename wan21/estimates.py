@@ -77,12 +77,14 @@ def flops_of(request: ResolvedRequest) -> float:
     """
     passes = 2 if request.guidance_scale > 1 else 1
     forward = forward_flops(num_tokens(request), TEXT_TOKENS, WAN_14B)
-    per_pixel = DECODE_FLOPS + (ENCODE_FLOPS if request.image else 0)
-    vae = FLOAT32_COST * per_pixel * request.width * request.height * request.num_frames
-    return forward * passes * request.num_inference_steps + vae
+    # A picture is encoded with black frames behind it, as long as the video.
+    encoded = bool(request.frames_shown)
+    per_pixel = DECODE_FLOPS + (ENCODE_FLOPS if encoded else 0)
+    vae = FLOAT32_COST * per_pixel * request.width * request.height * request.clip_frames
+    return forward * passes * request.steps_taken + vae
 
 
 def num_tokens(request: ResolvedRequest) -> int:
     """Length of the transformer's sequence: 4 frames a latent, 8x8 pixels, 2x2 latents a token."""
-    latent_frames = (request.num_frames - 1) // 4 + 1
+    latent_frames = (request.clip_frames - 1) // 4 + 1
     return latent_frames * (request.width // 16) * (request.height // 16)

@@ -6,6 +6,9 @@ FLOW_SHIFT = 5.0
 FLOW_SHIFT_I2V_480P = 3.0
 """Wan-Video/Wan2.1, generate.py: 5 whatever the size, but for a picture at 832x480."""
 
+FLOW_SHIFT_FLF2V = 16.0
+"""generate.py there: from a first picture to a last one."""
+
 FLOW_SHIFT_1_3B = 8.0
 """Model card of Wan-AI/Wan2.1-T2V-1.3B: 8 to 12, with guidance_scale 6."""
 
@@ -19,10 +22,17 @@ that it is nearer to in ratio."""
 
 
 def flow_shift_for(
-    width: int, height: int, *, num_attention_heads: int, from_picture: bool
+    width: int,
+    height: int,
+    *,
+    num_attention_heads: int,
+    from_picture: bool,
+    to_picture: bool = False,
 ) -> float:
     """The published shift for a size in pixels and a model told by its heads and its task."""
     if num_attention_heads == HEADS_1_3B:
         return FLOW_SHIFT_1_3B
+    if to_picture:
+        return FLOW_SHIFT_FLF2V
     small = width * height <= THRESHOLD_PIXELS
     return FLOW_SHIFT_I2V_480P if from_picture and small else FLOW_SHIFT

@@ -52,8 +52,9 @@ PRESETS_I2V_720P = presets(
 """480p and 720p are the sizes that its model cards name. More steps than the published number, and
 a draft's 20 steps at a smaller size, are ours: they have not been compared on a GPU."""
 
-_TEXT = frozenset({Capability.TEXT_TO_VIDEO, Capability.LORA})
-_IMAGE = frozenset({Capability.IMAGE_TO_VIDEO, Capability.LORA})
+_FROM_VIDEO = frozenset({Capability.VIDEO_TO_VIDEO, Capability.RETAKE})
+_TEXT = frozenset({Capability.TEXT_TO_VIDEO, Capability.LORA}) | _FROM_VIDEO
+_IMAGE = frozenset({Capability.IMAGE_TO_VIDEO, Capability.EXTEND, Capability.LORA})
 
 T2V_14B = VideoVariant(
     "Wan-AI/Wan2.1-T2V-14B-Diffusers",
@@ -91,12 +92,22 @@ I2V_720P = VideoVariant(
     presets=PRESETS_I2V_720P,
 )
 
+FLF2V_720P = VideoVariant(
+    "Wan-AI/Wan2.1-FLF2V-14B-720P-diffusers",
+    "main",
+    (_IMAGE | {Capability.LAST_IMAGE}) - {Capability.EXTEND},
+    replace(LIMITS, needs_last_image=True),
+    replace(DEFAULTS, width=1280, height=720),
+    presets=PRESETS_I2V_720P,
+)
+"""From a first picture to a last one. generate.py has other steps and words for i2v alone."""
+
 T2V_14B_4STEP = distilled(T2V_14B, DISTILLED_T2V)
 I2V_480P_4STEP = distilled(I2V_480P, DISTILLED_I2V)
 """Chosen like any other checkpoint, by the name ``<hub id>+lightx2v-4step``. The picture's LoRA is
 published for the 480p base only."""
 
-VARIANTS = (T2V_14B, T2V_1_3B, I2V_480P, I2V_720P, T2V_14B_4STEP, I2V_480P_4STEP)
+VARIANTS = (T2V_14B, T2V_1_3B, I2V_480P, I2V_720P, FLF2V_720P, T2V_14B_4STEP, I2V_480P_4STEP)
 
 
 def _pipeline() -> PipelineModule:

@@ -5,7 +5,6 @@ diffusers part, docs/fidelity.md says how. Latents are decoded here, four frames
 earlier frames are already being encoded.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,18 @@ from common.base.errors import InvalidRequest
 from common.contract import JobContext, LoadOptions, Phase
 from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.shown import beginning, source
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
+from common.runtime.from_video import Source, start_from
 from common.runtime.images import load_image
 from common.runtime.keep_dit import keep_rules
 from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.lora_names import to_diffusers_names
-from common.runtime.sampling import generator_for, step_callback
+from common.runtime.sampling import StepCallback, generator_for, step_callback
 from wan21.distilled import DistilledScheduler
 from wan21.estimates import IN_FLOAT32, decoding_bytes
 from wan21.flow_shift import flow_shift_for
@@ -80,43 +81,36 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     context.progress(Phase.ENCODING_PROMPT)
     context.raise_if_cancelled()
     with memory_errors():
-        latents = _denoise(pipeline, request, context, _pictures(pipeline, request))
+        latents = _denoise(pipeline, request, context)
     vae = pipeline.vae
     needed = decoding_bytes(request.width, request.height, vae.config.base_dim)
     return VideoClip(
         frames=decode(vae, latents, context, needed_bytes=needed),
-        num_frames=request.num_frames,
+        num_frames=request.clip_frames,
         width=request.width,
         height=request.height,
         fps=request.fps,
     )
 
 
-def _denoise(
-    pipeline: Any,
-    request: ResolvedRequest,
-    context: JobContext,
-    pictures: Mapping[str, Image.Image],
-) -> torch.Tensor:
-    """Latents of shape [1, 16, (num_frames - 1) / 4 + 1, height / 8, width / 8].
+def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> torch.Tensor:
+    """Latents of shape [1, 16, (clip_frames - 1) / 4 + 1, height / 8, width / 8].
 
     With ``guidance_scale`` of 1 or less the pipeline skips the negative prompt and its pass.
-    ``pictures`` are the frames that are given, by the pipeline's names for them.
     """
     pipeline.scheduler = _scheduler(pipeline, request)
-    steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
+    callback = step_callback(context, request.steps_taken, causal_vae_preview(pipeline.vae))
     with with_loras(pipeline, request.loras):
         latents: torch.Tensor = pipeline(
-            **pictures,
+            **_start(pipeline, request, callback),
             prompt=request.prompt,
             negative_prompt=request.negative_prompt,
             height=request.height,
             width=request.width,
-            num_frames=request.num_frames,
-            num_inference_steps=steps,
+            num_frames=request.clip_frames,
+            num_inference_steps=request.num_inference_steps,
             guidance_scale=request.guidance_scale,
             generator=generator_for(request.seed),
-            callback_on_step_end=step_callback(context, steps, picture),
             output_type="latent",
         ).frames
     return latents
@@ -133,14 +127,33 @@ def _scheduler(pipeline: Any, request: ResolvedRequest) -> SchedulerMixin:
         request.height,
         num_attention_heads=heads,
         from_picture=isinstance(pipeline, WanImageToVideoPipeline),
+        to_picture=request.last_image is not None,
     )
     return FlowUniPCScheduler.from_config(pipeline.scheduler.config, flow_shift=shift)
 
 
-def _pictures(pipeline: Any, request: ResolvedRequest) -> dict[str, Image.Image]:
-    if not isinstance(pipeline, WanImageToVideoPipeline):
-        return {}
-    if request.image is None:
-        raise InvalidRequest("this checkpoint starts from a picture.", param="image")
-    pixels = load_image(request.image, request.width, request.height)
-    return {"image": Image.fromarray(pixels)}
+def _start(pipeline: Any, request: ResolvedRequest, callback: StepCallback) -> dict[str, Any]:
+    """Where the sampling begins: in noise, behind a picture, or in a video that is made anew."""
+    if isinstance(pipeline, WanImageToVideoPipeline):
+        frames = beginning(request)
+        if frames is None:
+            raise InvalidRequest("this checkpoint starts from a picture.", param="image")
+        pictures = {"image": Image.fromarray(frames[-1]), "last_image": _last(request)}
+        return {**pictures, "callback_on_step_end": callback}
+    frames = source(request)
+    if frames is None:
+        return {"callback_on_step_end": callback}
+    return start_from(
+        pipeline,
+        Source(frames, request.retake_span),
+        num_inference_steps=request.num_inference_steps,
+        taken=request.steps_taken,
+        generator=generator_for(request.seed),
+        callback=callback,
+    )
+
+
+def _last(request: ResolvedRequest) -> Image.Image | None:
+    if request.last_image is None:
+        return None
+    return Image.fromarray(load_image(request.last_image, request.width, request.height))

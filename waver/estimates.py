@@ -103,13 +103,13 @@ def flops_of(request: ResolvedRequest) -> float:
     passes = 2 if request.guidance_scale > 1 else 1
     forward = forward_flops(num_tokens(request, WAN_2_2), TI2V_5B)
     frame = request.width * request.height
-    vae = DECODE_FLOPS * frame * request.num_frames + (ENCODE_FLOPS * frame if request.image else 0)
-    return forward * passes * request.num_inference_steps + FLOAT32_COST * vae
+    vae = frame * (DECODE_FLOPS * request.clip_frames + ENCODE_FLOPS * request.frames_shown)
+    return forward * passes * request.steps_taken + FLOAT32_COST * vae
 
 
 def num_tokens(request: ResolvedRequest, compression: Compression) -> int:
     """Length of the transformer's sequence: 4 frames a latent, after a first one of its own."""
-    latent_frames = (request.num_frames - 1) // 4 + 1
+    latent_frames = (request.clip_frames - 1) // 4 + 1
     columns, rows = (side // compression.token_side for side in (request.width, request.height))
     return latent_frames * columns * rows
 

@@ -13,24 +13,27 @@ from typing import Any
 import common.runtime.libraries  # noqa: F401
 
 import diffusers
+import numpy as np
 import torch
 from diffusers import WanImageToVideoPipeline, WanPipeline
+from numpy.typing import NDArray
 from PIL import Image
 
 from common.base.errors import CheckpointError
 from common.contract import BatchContext, JobContext, LoadOptions, Phase
 from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.shown import beginning, source
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
-from common.runtime.images import load_image
+from common.runtime.from_video import Source, start_from
 from common.runtime.keep_dit import keep_rules
 from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.lora_names import to_diffusers_names
-from common.runtime.sampling import generator_for, step_callback
+from common.runtime.sampling import StepCallback, generator_for, step_callback
 from common.runtime.weights import checkpoint_name
 from waver.estimates import IN_FLOAT32, TEXT_TOKENS, decoding_bytes
 from waver.guidance import projected_guidance
@@ -126,7 +129,7 @@ def _clip(
     needed = decoding_bytes(request.width, request.height, dict(pipeline.vae.config))
     return VideoClip(
         frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
-        num_frames=request.num_frames,
+        num_frames=request.clip_frames,
         width=request.width,
         height=request.height,
         fps=request.fps,
@@ -139,7 +142,7 @@ def _denoise(
     context: JobContext,
     clips: Sequence[JobContext] = (),
 ) -> torch.Tensor:
-    """Latents of shape [B, C, (num_frames - 1) / 4 + 1, height / S, width / S].
+    """Latents of shape [B, C, (clip_frames - 1) / 4 + 1, height / S, width / S].
 
     C and S are 48 and 16 for the 5B, 16 and 8 for the 1.3B.
     """
@@ -147,21 +150,38 @@ def _denoise(
     options = WaverOptions(**request.options)
     pipeline.scheduler = _scheduler(pipeline, options)
     guidance, prompts = _guided(pipeline, requests, options)
-    run = _for_pictures(pipeline, len(requests)) if request.image else pipeline
-    steps, picture = request.num_inference_steps, causal_vae_preview(pipeline.vae)
+    pictures = [shown for each in requests if (shown := beginning(each)) is not None]
+    run = _for_pictures(pipeline, len(requests)) if pictures else pipeline
+    picture = causal_vae_preview(pipeline.vae)
+    callback = step_callback(context, request.steps_taken, picture, clips)
     with guidance, with_loras(pipeline, request.loras):
         latents: torch.Tensor = run(
             **prompts,
-            **_pictures(requests),
+            **_pictures(pictures),
+            **_start(pipeline, request, callback),
             height=request.height,
             width=request.width,
-            num_frames=request.num_frames,
-            num_inference_steps=steps,
+            num_frames=request.clip_frames,
+            num_inference_steps=request.num_inference_steps,
             generator=[generator_for(each.seed) for each in requests],
-            callback_on_step_end=step_callback(context, steps, picture, clips),
             output_type="latent",
         ).frames
     return latents
+
+
+def _start(pipeline: Any, request: ResolvedRequest, callback: StepCallback) -> dict[str, Any]:
+    """Where the sampling begins: in noise, or in a video that is made anew."""
+    frames = source(request)
+    if frames is None:
+        return {"callback_on_step_end": callback}
+    return start_from(
+        pipeline,
+        Source(frames, request.retake_span),
+        num_inference_steps=request.num_inference_steps,
+        taken=request.steps_taken,
+        generator=generator_for(request.seed),
+        callback=callback,
+    )
 
 
 def _guided(
@@ -213,9 +233,9 @@ def _for_pictures(pipeline: Any, clips: int) -> Any:
     return run
 
 
-def _pictures(requests: Sequence[ResolvedRequest]) -> dict[str, Any]:
+def _pictures(shown: Sequence[NDArray[np.uint8]]) -> dict[str, Any]:
     """One as a picture, so that any pipeline takes it; several as a tensor."""
-    pictures = [load_image(r.image, r.width, r.height) for r in requests if r.image is not None]
+    pictures = [frames[-1] for frames in shown]
     if len(pictures) > 1:
         return {"image": as_tensor(pictures)}
     return {"image": Image.fromarray(pictures[0])} if pictures else {}

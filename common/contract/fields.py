@@ -38,6 +38,8 @@ FrameRate = Annotated[float, Field(gt=0, le=240)]
 SIZE = r"^[1-9]\d{0,4}x[1-9]\d{0,4}$"
 Size = Annotated[str, Field(pattern=SIZE)]
 """Width x height in pixels."""
+JOB_ID = r"^[0-9a-f]{32}$"
+JobId = Annotated[str, Field(pattern=JOB_ID)]
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """Up to where JSON numbers are exact in every client, a browser too."""
 Steps = Annotated[int, Field(ge=1)]

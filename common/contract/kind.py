@@ -14,6 +14,7 @@ from common.base.settings import Settings
 from common.contract.variants import Checkpoint, Variant
 from common.contract.work import (
     ClipShown,
+    Finished,
     JobResult,
     Medias,
     Resolution,
@@ -61,6 +62,8 @@ class Making:
     checkpoint: Checkpoint
     folder: Path
     """Where the files go; nobody sees them before all are there."""
+    inputs: Path
+    """Where the uploads are that ``request`` names."""
     look: Callable[[], None]
     """Call it often. Raises JobCancelled, JobReleased."""
     model_done: Callable[[], None]
@@ -73,11 +76,16 @@ class Intake(Protocol):
     """What one service takes in: its kind, for its checkpoint, under its operator's settings."""
 
     def look(
-        self, request: Any, files: Mapping[str, SentFile], job_id: str
+        self,
+        request: Any,
+        files: Mapping[str, SentFile],
+        job_id: str,
+        finished: Mapping[str, Finished],
     ) -> Callable[[], tuple[Upload, ...]] | None:
         """How to look at the uploads of a request; None where it has none. Blocks when called.
 
-        ``request`` is None for files that several requests share.
+        ``request`` is None for files that several requests share. ``finished`` are the jobs that
+        it uses, by its ``used_jobs``.
 
         Raises:
             InvalidRequest: they do not go together; when called, one is not what it should be.

@@ -48,8 +48,9 @@ def say_null(schema: JsonSchemaValue) -> None:
 
 def or_null(field: dict[str, Any]) -> dict[str, Any]:
     """The schema of one field, or null."""
-    if NULL in field.get("anyOf", ()):
-        return field
+    choices = [each for one in field.get("anyOf", ()) for each in one.get("oneOf", [one])]
+    if NULL in choices:
+        return {**field, "anyOf": choices}
     about = {key: value for key, value in field.items() if key in _OF_THE_FIELD}
     value = {key: value for key, value in field.items() if key not in _OF_THE_FIELD}
     return {"anyOf": [*value.pop("anyOf", ()), *([value] if value else []), NULL], **about}

@@ -4,17 +4,19 @@ A table by the type of the validation error, completed by what the library knows
 https://docs.pydantic.dev/latest/errors/validation_errors/.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from common.contract.fields import SEVERAL_FIELDS, SIZE, VARIABLE_NAME
+from common.contract.fields import JOB_ID, SEVERAL_FIELDS, SIZE, VARIABLE_NAME
 
 _NO_NUL = r"^[^\x00]*$"
 _FORMS = {
     SIZE: 'must be width x height in pixels, as in "1024x576"',
+    JOB_ID: "must be the id of a job, 32 hexadecimal digits",
     VARIABLE_NAME: "must be small letters, digits and _, at most 32, the first a letter",
     _NO_NUL: "must not contain NUL characters",
 }
@@ -71,8 +73,9 @@ _WORDS = {
     "recursion_loop": "is nested in itself",
 }
 _OTHERWISE = "is nothing that can be taken here"
-_KEY = "[key]"
-"""How the library marks an error in a name, whose path is that of its value."""
+_MARK = re.compile(r"\[\w+\]")
+"""In a path, what is no name: the library's ``[key]`` at an error in a name, whose path is that of
+its value, and our tags of the forms that one field can have."""
 _OURS = frozenset({"value_error", SEVERAL_FIELDS})
 """Raised by our own validators, in our own words."""
 
@@ -95,7 +98,7 @@ def first_of(exc: ValidationError) -> ErrorDetails:
 
 def path_of(error: ErrorDetails) -> str:
     """The field of one error, as in ``options.flow_shift``; empty where it is the whole."""
-    return ".".join(str(part) for part in error["loc"] if part != _KEY)
+    return ".".join(str(part) for part in error["loc"] if not _MARK.fullmatch(str(part)))
 
 
 def _too_short(sent: Any, limits: Mapping[str, Any]) -> str:

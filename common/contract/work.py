@@ -3,7 +3,7 @@
 A kind's own classes add its fields. They are read back from a job's row as the kind's classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol
@@ -27,7 +27,13 @@ class WorkRequest(MayBeLeftOut):
 
     def recorded(self, **which: Any) -> dict[str, Any]:
         """Its fields as JSON, ``which`` of them as ``model_dump`` has it; no file among them."""
-        return self.model_dump(mode="json", exclude=set(self.inline), **which)
+        files = {name for name in self.inline if isinstance(getattr(self, name), str)}
+        return self.model_dump(mode="json", exclude=files, **which)
+
+    @property
+    def used_jobs(self) -> Mapping[str, str]:
+        """Ids of the finished jobs whose files it takes, by the names of its fields."""
+        return {}
 
 
 class Resolved(BaseModel):
@@ -105,6 +111,17 @@ class SentFile(Protocol):
     def size(self) -> int | None: ...
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A finished job that another one uses."""
+
+    job_id: str
+    path: Path
+    """Of its main file, which may go at any moment."""
+    result: Mapping[str, Any]
+    """What was made, as its kind recorded it."""
+
+
 class Media(Protocol):
     """What is known of an upload before the job."""
 
@@ -120,11 +137,12 @@ class Media(Protocol):
 class Upload:
     """A checked upload: as sent, and what it is."""
 
-    file: BinaryIO
+    file: BinaryIO | Path
+    """A path is that of a finished job's file."""
     media: Any
     """A ``Media`` of the kind."""
-    summary: str
-    """Its format and size, for the record of what was asked."""
+    summary: str | None
+    """Its format and size, for the record of what was asked; None leaves what the field says."""
 
 
 @dataclass(frozen=True)

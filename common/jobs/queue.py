@@ -29,6 +29,8 @@ class JobQueue:
 
     owner = ""
     """Whose new jobs are; nobody's where there are no keys."""
+    sees_all = True
+    """Whether the jobs of every owner are here."""
 
     def __init__(self, store: JobStore, max_queue: int, max_of_owner: int = 0) -> None:
         self.store = store
@@ -95,7 +97,7 @@ class OwnersQueue(JobQueue):
     def __init__(self, queue: JobQueue, owner: str, *, sees_all: bool) -> None:
         self.store = queue.store if sees_all else queue.store.seen_by(owner)
         self._queue = queue
-        self._sees_all = sees_all
+        self.sees_all = sees_all
         self.owner = owner
         self.limits = queue.limits
         self._writer, self._readers = queue._writer, queue._readers
@@ -104,7 +106,7 @@ class OwnersQueue(JobQueue):
         return await self._queue.submit(job.model_copy(update={"owner": self.owner}))
 
     async def visible(self, job_ids: Collection[str]) -> Collection[str]:
-        if self._sees_all or not job_ids:
+        if self.sees_all or not job_ids:
             return job_ids
         return await self.read(self.store.known, job_ids)
 

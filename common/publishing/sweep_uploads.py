@@ -21,7 +21,7 @@ from common.publishing.storage import UNCLAIMED, names_in
 
 KEPT_DAYS = 30
 """What is set aside stays so long."""
-_NAME = re.compile(r"[0-9a-f]{32}\.\w+")
+_NAME = re.compile(r"[0-9a-f]{32}(\.\w+)+")
 
 
 @dataclass

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from diffusers import UniPCMultistepScheduler
 
+from common.runtime.from_video import SkipsSteps
 
-class FlowUniPCScheduler(UniPCMultistepScheduler):  # type: ignore[misc]  # untyped base
+
+class FlowUniPCScheduler(SkipsSteps, UniPCMultistepScheduler):  # type: ignore[misc]  # untyped base
     """Takes its steps evenly from the highest trained noise level down to none, then shifts them.
 
     diffusers 0.42.1 spreads them from 1 to 1 / 1000 instead, and most steps fall on other
@@ -27,3 +29,4 @@ class FlowUniPCScheduler(UniPCMultistepScheduler):  # type: ignore[misc]  # unty
         highest = 1 - 1 / self.config.num_train_timesteps
         grid = np.linspace(highest, 0, num_inference_steps + 1)[:-1]
         super().set_timesteps(device=device, sigmas=grid, **arguments)
+        self.skip_steps()

@@ -17,9 +17,9 @@ _MAX_PIXELS = 2**26
 
 
 def load_video(
-    path: Path, *, num_frames: int, width: int, height: int, fps: float
+    path: Path, *, num_frames: int, width: int, height: int, fps: float, start: int = 0
 ) -> "NDArray[np.uint8]":
-    """The first frames of a video at ``fps``: RGB uint8 [num_frames, height, width, 3].
+    """The frames of a video at ``fps`` from ``start`` on: RGB uint8 [num_frames, height, width, 3].
 
     Colours and orientation are those a player shows. The frames are scaled to the size (bicubic),
     whatever their shape: nothing is cut off.
@@ -28,12 +28,12 @@ def load_video(
         OSError: the file is missing.
         InvalidRequest: it does not hold so many frames that can be decoded.
     """
-    take = Take(fps, num_frames, width, height)
+    take = Take(fps, num_frames, width, height, start)
     with path.open("rb") as file:
         decoded = _decoded(file.fileno(), take)
     if len(decoded) != num_frames * take.bytes_a_frame:
         raise InvalidRequest(
-            f"The video's first {num_frames} frames could not be decoded.",
+            f"{num_frames} frames of the video could not be decoded, from frame {start} on.",
             param="video",
             hint="Send it again; if that fails too, write it anew as MP4 with H.264.",
         )

@@ -168,6 +168,7 @@ class JobRunner:
             request=running.job.resolved,
             checkpoint=checkpoint,
             folder=draft.folder,
+            inputs=self.inputs,
             look=partial(self._look, running),
             model_done=end_turn,
             progress=running.progress,

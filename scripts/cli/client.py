@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -166,18 +165,3 @@ def _may_be_sent_again(method: str, exc: httpx.TransportError) -> bool:
 def _as_text(value: Any) -> str:
     """As a form has it, where an empty field counts as left out, and a space says nothing."""
     return (value or " ") if isinstance(value, str) else json.dumps(value)
-
-
-def files_of(image: Path | None, video: Path | None) -> Files:
-    """The files to upload. Raises CliError: one cannot be read."""
-    files: Files = {}
-    for name, path in (("image", image), ("video", video)):
-        if path is None:
-            continue
-        try:
-            files[name] = (path.name, path.read_bytes())
-        except OSError as exc:
-            raise CliError(
-                f"{path} cannot be read: {exc.strerror}.", status=WRONG, param=f"--{name}"
-            ) from exc
-    return files

@@ -1,10 +1,11 @@
 """``videosdgx generate``: every field of a request as an option."""
 
 from scripts.cli import options as opt
-from scripts.cli.client import Client, Json, address_of, files_of
+from scripts.cli.client import Client, Json, address_of
 from scripts.cli.errors import FAILED, CliError
 from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output
+from scripts.cli.sources import sources
 from scripts.cli.watching import wait as wait_for
 
 
@@ -30,7 +31,11 @@ def generate(
     options: opt.ModelOptions = None,
     field: opt.Fields = None,
     image: opt.Image = None,
+    last_image: opt.LastImage = None,
     video: opt.Video = None,
+    strength: opt.Strength = None,
+    extend: opt.Extend = None,
+    retake: opt.Retake = None,
     idempotency_key: opt.IdempotencyKey = None,
     dry_run: opt.DryRun = False,
     wait: opt.Wait = False,
@@ -46,7 +51,8 @@ def generate(
     check_place(output, force=force, as_json=as_json)
     client = Client(address_of(service), api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
-    answer = client.generate(body_of(given), files_of(image, video), idempotency_key)
+    named, files = sources(image, last_image, video, retake)
+    answer = client.generate(body_of(given) | named, files, idempotency_key)
     if dry_run:
         shown.dry_run(answer)
     elif wait or output is not None:
@@ -57,7 +63,17 @@ def generate(
 
 
 _ELSEWHERE = {
-    *("field", "image", "video", "idempotency_key", "wait", "output", "force"),
+    *(
+        "field",
+        "image",
+        "last_image",
+        "video",
+        "retake",
+        "idempotency_key",
+        "wait",
+        "output",
+        "force",
+    ),
     *("cancel_on_interrupt", "service", "api_key", "as_json"),
 }
 """Parameters that are no fields of the request's body."""

@@ -96,8 +96,21 @@ Fields = Annotated[
     list[str] | None,
     typer.Option("--field", metavar="NAME=VALUE", help="Any other field of the request."),
 ]
-Image = Annotated[Path | None, typer.Option(help="First frame: a picture's file.")]
-Video = Annotated[Path | None, typer.Option(help="To go on from: a video's file.")]
+_FRAME = "FILE|ID[:FRAME]"
+Image = Annotated[
+    str | None,
+    typer.Option(metavar=_FRAME, help="First frame: a file's, or a job's (its last if not said)."),
+]
+LastImage = Annotated[str | None, typer.Option(metavar=_FRAME, help="Last frame, likewise.")]
+Video = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|ID", help="To go on from or, with --strength, to make anew."),
+]
+Strength = Annotated[float | None, typer.Option(help="How far --video is made anew, up to 1.")]
+Extend = Annotated[str | None, typer.Option(metavar="ID", help="Whose video goes on.")]
+Retake = Annotated[
+    str | None, typer.Option(metavar="ID:FROM:TO", help="Seconds of a video to make anew.")
+]
 IdempotencyKey = Annotated[
     str | None, typer.Option(help="The same key makes no second job. One is drawn if not given.")
 ]

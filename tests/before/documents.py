@@ -75,7 +75,8 @@ def _without_texts(part: Any) -> Any:
 def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
     """Where one does not hold what the other promised, a line each; in any order of names.
 
-    What is new may come: nobody was promised that it would not.
+    What is new may come: nobody was promised that it would not. So may a form more that a field of
+    a request can have.
     """
     if isinstance(before, dict) and isinstance(now, dict):
         for name in sorted(before):
@@ -83,8 +84,16 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for index, pair in enumerate(zip(before, now, strict=True)):
             yield from differences(*pair, f"{path} > {index}")
+    elif isinstance(before, list) and isinstance(now, list) and _forms_of_a_request(path):
+        for part in before:
+            if all(any(differences(part, one, path)) for one in now):
+                yield from differences(part, NOWHERE, path)
     elif before != now:
         yield f"{path.removeprefix(' > ')}: {_said(before)} before, {_said(now)} now"
+
+
+def _forms_of_a_request(path: str) -> bool:
+    return path.endswith(" > anyOf") and " > requestBody > " in path
 
 
 def _said(part: Any) -> str:

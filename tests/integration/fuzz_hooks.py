@@ -5,7 +5,7 @@ from typing import Any
 import schemathesis
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-FILES = ("image", "video", "input_reference", "file")
+FILES = ("image", "last_image", "video", "input_reference", "file")
 """A schema cannot say what a picture or a LoRA is; random bytes are none."""
 RIGHT = ("unresolvable", "batch_refused", "idempotency_key_reused")
 """What lies in several fields, in each request of a batch, or in an earlier request."""

@@ -130,6 +130,10 @@ def test_anothers_job_is_not_there_on_any_route(clients: Clients, guarded: LiveS
     assert clients["ben"].get("/batches").json()["batches"] == []
     assert clients["ben"].get("/jobs", params={"batch": batch}).json()["jobs"] == []
     assert clients["ana"].get(f"/jobs/{job}/download").status_code == 200, "and it is still there"
+    for fields in ({"extend": job}, {"image": {"job": job}}):
+        used = clients["ben"].post("/generate", json={"prompt": "x", **fields})
+        assert (used.status_code, job in used.text) == (404, True), used.text
+        assert clients["ana"].post("/generate", json={"prompt": "x", **fields}).is_success
     after = clients["ben"].get("/v1/videos", params={"after": job})
     assert after.status_code == 404, "nor can it mark a place"
     assert guarded.query("SELECT owner FROM jobs WHERE id = ?", job) == [("ana",)]

@@ -157,6 +157,9 @@ def request_of(case: Case, folder: Path) -> ResolvedRequest:
     picture = folder / "image.png"
     if "image_uint8" in tensors:
         Image.fromarray(tensors["image_uint8"].numpy()).save(picture)
+    last = folder / "last_image.png"
+    if "last_image_uint8" in tensors:
+        Image.fromarray(tensors["last_image_uint8"].numpy()).save(last)
     return ResolvedRequest(
         prompt=PROMPT,
         negative_prompt=NEGATIVE_PROMPT,
@@ -168,6 +171,7 @@ def request_of(case: Case, folder: Path) -> ResolvedRequest:
         num_inference_steps=facts["steps"],
         guidance_scale=facts["guide_scale"],
         image=picture if picture.exists() else None,
+        last_image=last if last.exists() else None,
         options={"flow_shift": facts["shift"]},
     )
 

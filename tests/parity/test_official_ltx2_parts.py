@@ -17,6 +17,7 @@ from diffusers import (
 from diffusers.pipelines.ltx2 import LTX2TextConnectors, LTX2Vocoder, LTX2VocoderWithBWE
 from PIL import Image
 
+from common.runtime.images import open_image
 from ltx2.conditioning import condition_picture, encode
 from ltx2.decoding import decode_audio, decode_latents, vocode
 from ltx2.estimates import float32_components
@@ -77,7 +78,7 @@ def test_pictures_are_prepared_as_the_authors_do(case: Case, tmp_path: Path):
     Image.fromarray(expected["source_uint8"].numpy()).save(path)
     size = facts["width"], facts["height"]
     for crf in (0, 18, 33):
-        made = condition_picture(path, *size, crf) * 2 - 1
+        made = condition_picture(open_image(path), *size, crf) * 2 - 1
         error = (made - expected[f"pixels_crf{crf}"][:, :, 0]).abs()
         levels = 127.5 * float(error.mean())
         report(case, **{f"crf{crf}": float(error.max()), f"crf{crf} levels": levels})
@@ -93,7 +94,7 @@ def test_a_picture_is_compressed_the_same_on_any_number_of_cores():
 def test_pictures_of_odd_sizes_are_prepared(size: tuple[int, int], tmp_path: Path):
     path = tmp_path / "source.png"
     Image.new("RGB", size, (255, 0, 0)).save(path)
-    made = condition_picture(path, 96, 64, 33)
+    made = condition_picture(open_image(path), 96, 64, 33)
     assert made.shape == (1, 3, 64, 96)
     assert (made - torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)).abs().max() < 0.03
 

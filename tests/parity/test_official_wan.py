@@ -31,7 +31,7 @@ from tests.parity.official import FOLDER, Case, cases, facts_of, largest_error
 from tests.parity.official_wan import Pass, passes_of, pipeline_of, request_of, vae_of
 from wan21.flow_shift import flow_shift_for
 from wan21.image_to_video import WholePicturePipeline
-from wan21.model_config import I2V_480P, I2V_720P, T2V_1_3B, T2V_14B
+from wan21.model_config import FLF2V_720P, I2V_480P, I2V_720P, T2V_1_3B, T2V_14B
 from waver.variants import TI2V_5B
 
 CPU = LoadOptions(device="cpu", compute_dtype="bfloat16")
@@ -45,12 +45,7 @@ ENCODED, PIXELS = 1e-5, 1e-5
 
 
 def in_wan21(case: Case, pipeline: Any, request: ResolvedRequest) -> torch.Tensor:
-    """The first and last picture of FLF2V is all that its checkpoint would need on top."""
-    pictures = wan21._pictures(pipeline, request)
-    if case.facts["kind"] == "flf2v":
-        last = Image.fromarray(case.tensors()["last_image_uint8"].numpy())
-        pictures = {**pictures, "last_image": last}
-    return wan21._denoise(pipeline, request, Unwatched(), pictures)
+    return wan21._denoise(pipeline, request, Unwatched())
 
 
 def in_waver(case: Case, pipeline: Any, request: ResolvedRequest) -> torch.Tensor:
@@ -189,7 +184,13 @@ def sha256(text: str) -> str:
 
 @pytest.mark.parametrize(
     ("variant", "task"),
-    [(T2V_14B, "t2v-14B"), (I2V_480P, "i2v-14B"), (I2V_720P, "i2v-14B"), (T2V_1_3B, "t2v-1.3B")],
+    [
+        (T2V_14B, "t2v-14B"),
+        (I2V_480P, "i2v-14B"),
+        (I2V_720P, "i2v-14B"),
+        (FLF2V_720P, "flf2v-14B"),
+        (T2V_1_3B, "t2v-1.3B"),
+    ],
     ids=lambda value: getattr(value, "checkpoint", value),
 )
 def test_defaults_are_the_authors(variant: Variant, task: str) -> None:
@@ -203,7 +204,8 @@ def test_defaults_are_the_authors(variant: Variant, task: str) -> None:
             width,
             height,
             num_attention_heads=theirs["heads"],
-            from_picture=task.startswith("i2v"),
+            from_picture=task.startswith(("i2v", "flf2v")),
+            to_picture=task.startswith("flf2v"),
         )
         if variant is T2V_1_3B:  # its model card says so; docs/fidelity.md
             assert (shift, ours.guidance_scale) == (8.0, 6.0)

@@ -79,6 +79,8 @@ VARIANT = VideoVariant(
             Capability.IMAGE_TO_VIDEO,
             Capability.AUDIO,
             Capability.LORA,
+            Capability.EXTEND,
+            Capability.RETAKE,
         }
     ),
     limits=Limits(

@@ -77,11 +77,12 @@ def _denoise(requests: Sequence[ResolvedRequest], context: JobContext) -> None:
 def _clip(pipeline: ToyPipeline, request: ResolvedRequest, context: JobContext) -> VideoClip:
     audio = None
     if request.generate_audio:
-        samples = np.zeros((int(request.duration * 8000), 2), np.float32)
+        seconds = request.clip_frames / request.fps
+        samples = np.zeros((int(seconds * 8000), 2), np.float32)
         audio = AudioTrack(samples, 8000)
     return VideoClip(
         frames=_frames(pipeline, request, context),
-        num_frames=request.num_frames,
+        num_frames=request.clip_frames,
         width=request.width,
         height=request.height,
         fps=request.fps,
@@ -95,9 +96,9 @@ def _frames(
     options = ToyOptions.model_validate(request.options)
     random = np.random.default_rng(request.seed)
     level = int(random.integers(0, 128))
-    for start in range(0, request.num_frames, 4):
-        count = min(4, request.num_frames - start)
-        context.progress(Phase.DECODING, start, request.num_frames)
+    for start in range(0, request.clip_frames, 4):
+        count = min(4, request.clip_frames - start)
+        context.progress(Phase.DECODING, start, request.clip_frames)
         _misbehave("decoding", [request])
         take(options.chunk_seconds)
         frames = np.full((count, request.height, request.width, 3), level, np.uint8)

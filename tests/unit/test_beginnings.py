@@ -6,13 +6,17 @@ import pytest
 
 from common.base.errors import Unresolvable
 from common.contract import Resolution
-from common.kinds.video import Capability, VideoInput
-from common.kinds.video.beginnings import Clip, limits_after
-from common.kinds.video.frame_size import Picture
+from common.kinds.video import Capability, VideoInput, VideoVariant
+from common.kinds.video.beginnings import limits_after
+from common.kinds.video.clips import Clip, Extended, Remade, Retaken
+from common.kinds.video.frame_size import LastPicture, Picture
 from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolver import resolve as resolve_video
 from magi1.model_config import SPEC
 from tests.resolving import resolve
 from tests.toy.model_config import SPEC as TOY
+from wan21.model_config import FLF2V_720P, I2V_480P, T2V_14B
+from wan21.model_config import SPEC as WAN
 
 MAGI = SPEC.variants[0]
 
@@ -48,7 +52,7 @@ def test_the_nearest_length_is_taken_and_reported():
 
 @pytest.mark.parametrize("frames", range(4, 33, 4))
 def test_the_ends_of_the_range_move_by_less_than_a_step(frames: int):
-    limits = limits_after(clip(frames), MAGI.limits)
+    limits = limits_after(clip(frames), MAGI.limits, MAGI.defaults.fps)
     assert 12 <= limits.min_frames < 36
     assert MAGI.limits.max_frames - 24 < limits.max_frames <= MAGI.limits.max_frames
     with pytest.raises(Unresolvable, match="num_frames is out of range"):
@@ -56,8 +60,8 @@ def test_the_ends_of_the_range_move_by_less_than_a_step(frames: int):
 
 
 def test_without_a_video_nothing_moves():
-    assert limits_after(Picture("x.png", 64, 64), MAGI.limits) is MAGI.limits
-    assert limits_after(None, MAGI.limits) is MAGI.limits
+    assert limits_after(Picture("x.png", 64, 64), MAGI.limits, 24) is MAGI.limits
+    assert limits_after(None, MAGI.limits, 24) is MAGI.limits
 
 
 @pytest.mark.parametrize(
@@ -101,3 +105,93 @@ def test_a_checkpoint_that_only_continues_needs_no_text_only_mode():
         limits=replace(MAGI.limits, video_input=taken),
     )
     assert resolve(GenerateRequest(prompt="a cat"), SPEC, only, clip()).request.video_frames == 32
+
+
+def extended(frames: int = 81, fps: float = 16) -> Extended:
+    return Extended("x.mp4", 832, 480, frames, frames / fps, fps)
+
+
+def retaken(begin: float, end: float, frames: int = 81) -> Retaken:
+    return Retaken("x.mp4", 832, 480, frames, frames / 16, 16, begin, end)
+
+
+def of_wan(video: Clip, variant: VideoVariant = T2V_14B, **fields: object) -> Resolution:
+    return resolve(GenerateRequest(prompt="a cat", **fields), WAN, variant, video)  # type: ignore[arg-type]
+
+
+def test_what_goes_on_is_a_legal_length_behind_the_frame_that_is_seen():
+    found = of_wan(extended(), I2V_480P, duration=2.0).request
+    assert (found.extend_frames, found.video_frames, found.num_frames) == (81, 1, 32)
+    assert found.clip_frames == 33
+    assert found.duration == (81 + 32) / 16
+    assert (found.width, found.height) == (832, 480)
+
+
+def test_another_rate_and_more_frames_for_a_model_that_sees_them():
+    found = continued(Extended("x.mp4", 720, 720, 160, 10.0, 16.0), num_frames=64)
+    request = found.request
+    assert (request.extend_frames, request.video_frames) == (240, 32)
+    assert request.clip_frames % 24 == 0
+    assert ("extend", "16 fps", "24 fps") in {
+        (each.field, each.requested, each.resolved) for each in found.adjustments
+    }
+    with pytest.raises(Unresolvable, match="goes on from 4 at least"):
+        continued(Extended("x.mp4", 720, 720, 3, 3 / 24, 24.0))
+
+
+def test_a_span_is_in_frames_and_within_the_video():
+    found = of_wan(retaken(1.0, 2.0)).request
+    assert (found.num_frames, found.retake_frames, found.retake_span) == (81, 81, (16, 32))
+    assert found.duration == 81 / 16
+    assert of_wan(retaken(5.0, 81 / 16)).request.retake_span == (80, 81)
+    assert of_wan(retaken(0.0, 0.01)).request.retake_span == (0, 1)
+    longer = of_wan(retaken(1.0, 2.0, frames=400)).request
+    assert (longer.num_frames, longer.retake_frames, longer.duration) == (161, 400, 25.0)
+    for span in ((1.0, 6.0), (11.0, 12.0)):
+        with pytest.raises(Unresolvable) as refused:
+            of_wan(retaken(*span, frames=81 if span[1] == 6 else 400))
+        assert refused.value.body.param == "retake.to"
+
+
+def test_made_anew_it_is_as_long_as_the_video_allows():
+    remade = Remade("x.mp4", 832, 480, 60, 60 / 16, 0.8)
+    found = of_wan(remade, strength=0.8).request
+    assert (found.num_frames, found.strength, found.video_frames) == (57, 0.8, 0)
+    assert (found.steps_taken, found.num_inference_steps) == (40, 50)
+    assert of_wan(remade, num_frames=21).request.num_frames == 21
+    with pytest.raises(Unresolvable, match="num_frames is out of range"):
+        of_wan(remade, num_frames=81)
+    with pytest.raises(Unresolvable, match="too short"):
+        of_wan(replace(remade, num_frames=4))
+
+
+@pytest.mark.parametrize(
+    ("video", "variant", "param"),
+    [
+        (extended(), T2V_14B, "extend"),
+        (retaken(1, 2), I2V_480P, "retake"),
+        (Remade("x.mp4", 832, 480, 60, 4.0, 0.8), I2V_480P, "strength"),
+        (Clip("x.mp4", 832, 480, 60, 4.0), T2V_14B, "video"),
+    ],
+    ids=lambda value: getattr(value, "field", ""),
+)
+def test_who_cannot_says_so(video: Clip, variant: VideoVariant, param: str):
+    with pytest.raises(Unresolvable) as refused:
+        of_wan(video, variant)
+    assert refused.value.body.param == param
+    assert refused.value.body.hint
+
+
+def test_from_a_first_picture_to_a_last_one():
+    first, last = Picture("a.png", 1280, 720), LastPicture("b.png", 1280, 720)
+    request = GenerateRequest(prompt="a cat")
+    found = resolve(request, WAN, FLF2V_720P, first, last).request
+    assert list(found.uploads) == ["image", "last_image"]
+    for beginning, end, variant, param in (
+        (first, None, FLF2V_720P, "last_image"),
+        (None, last, FLF2V_720P, "image"),
+        (first, last, I2V_480P, "last_image"),
+    ):
+        with pytest.raises(Unresolvable) as refused:
+            resolve_video(request, WAN.id, WAN.options, variant, beginning, end)
+        assert refused.value.body.param == param

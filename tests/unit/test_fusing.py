@@ -59,12 +59,17 @@ def test_every_field_of_a_request_was_thought_of() -> None:
             "frame_interpolation_exp",
             "upscaling_scale",
         ),  # not fused at all, where they say anything
+        *("last_image", "strength", "extend", "extend_frames"),
+        *("retake", "retake_frames", "retake_from", "retake_to"),
     }
 
 
 def test_pictures_may_differ_videos_are_never_fused() -> None:
     assert shape(image=Path("a.png")) == shape(image=Path("b.png"))
     assert shape(video=Path("a.mp4"), video_frames=4) is None
+    assert shape(extend=Path("a.mp4"), extend_frames=9, video_frames=1) is None
+    assert shape(retake=Path("a.mp4"), retake_frames=9, retake_to=3) is None
+    assert shape(image=Path("a.png"), last_image=Path("b.png")) is None
 
 
 def test_refined_frames_hold_up_nobody() -> None:

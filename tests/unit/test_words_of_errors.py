@@ -15,7 +15,8 @@ from common.api.routes.memory import UnloadBody
 from common.base.errors import InvalidRequest
 from common.contract import ModelOptions
 from common.contract.words_of_errors import words_of
-from common.kinds.video.openai.requests import CreateVideo, ImageReference, RemixVideo
+from common.kinds.video.openai.references import ImageReference
+from common.kinds.video.openai.requests import CreateVideo, RemixVideo
 from common.kinds.video.requests import GenerateRequest
 from ltx2.options import Ltx2Options
 from magi1.options import Magi1Options

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from common.api.batches.body import BatchRequest
 from common.api.batches.planning import Candidate, Planned
-from common.api.routes.generate import new_job, write_upload
+from common.api.routes.generate import new_job, store_upload
 from common.api.service import Service
 from common.base.disk import disk_named
 from common.base.durable import fsync
@@ -137,7 +137,7 @@ def _write_all(folder: Path, uploads: Sequence[Upload]) -> None:
     for upload in uploads:
         path, known = folder / upload.media.name, written.get(id(upload.file))
         if known is None:
-            write_upload(path, upload.file)
+            store_upload(path, upload)
             written[id(upload.file)] = path
         else:
             links.append((known, path))

@@ -16,7 +16,10 @@ from common.api.service import Service
 from common.base.errors import (
     CheckpointError,
     ErrorBody,
+    FileGone,
     InvalidRequest,
+    JobConflict,
+    JobNotFound,
     NotEnoughMemory,
     VideosDGXError,
 )
@@ -24,6 +27,9 @@ from common.contract import Kind, Resolution, Upload
 from common.jobs.batches import LABEL_CHARS
 from common.jobs.webhooks.target import check_webhook
 from common.memory.fitting import Fitting
+
+_REFUSALS = (InvalidRequest, NotEnoughMemory, JobNotFound, JobConflict, FileGone)
+"""Of one request, which leaves the others alone."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ async def plan(request: Request, service: Service, body: BatchBody) -> list[Plan
             candidate = await _candidate(request, service, wish, shared)
             await run_in_threadpool(_check_memory, fitting, candidate)
             planned.append(Planned(_label(wish), candidate=candidate))
-        except (InvalidRequest, NotEnoughMemory) as exc:
+        except _REFUSALS as exc:
             planned.append(Planned(_label(wish), error=_placed(exc, wish)))
     return planned
 
@@ -67,7 +73,7 @@ async def _shared_uploads(
     request: Request, service: Service, body: BatchBody
 ) -> tuple[Upload, ...]:
     """Look at them once, not once for each request."""
-    return await looked_at(request, service.intake.look(None, body.files, token_hex(16)))
+    return await looked_at(request, service.intake.look(None, body.files, token_hex(16), {}))
 
 
 async def _candidate(
@@ -86,7 +92,7 @@ async def _candidate(
 
 def _check_alone(kind: Kind, wanted: Any) -> None:
     """Whether a request leaves its beginning to the batch. Raises InvalidRequest."""
-    for name in sorted(wanted.inline):
+    for name in sorted(wanted.inline | wanted.used_jobs.keys()):
         if getattr(wanted, name) is not None:
             raise InvalidRequest(
                 f"{name}: the batch has an upload for all of its {kind.noun}s already.",

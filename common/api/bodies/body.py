@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 
 from common.api.bodies.aside import aside
+from common.api.bodies.finished import finished_jobs
 from common.api.bodies.forms import check_files, form_of, json_object
 from common.api.bodies.json_text import json_of
 from common.api.bodies.multipart import read_form
@@ -44,7 +45,7 @@ class Body:
     def as_requested(self) -> dict[str, Any]:
         """What was sent, for the record; an upload by its size and format only."""
         sent = self.request.recorded(exclude_unset=True)
-        sent |= {upload.media.field: upload.summary for upload in self.uploads}
+        sent |= {one.media.field: one.summary for one in self.uploads if one.summary is not None}
         if self.remix_of:
             sent["remix_of"] = self.remix_of
         return sent
@@ -103,10 +104,11 @@ async def checked_body(request: Request, parsed: Parsed, service: Service, job_i
     """A body whose webhook and uploads are good.
 
     Raises:
-        InvalidRequest: the webhook is not allowed; or from ``looked_at``.
+        InvalidRequest: the webhook is not allowed; or from ``finished_jobs``, ``looked_at``.
     """
     check_webhook(parsed.request.webhook_url, service.settings)
-    check = service.intake.look(parsed.request, parsed.files, job_id)
+    finished = await finished_jobs(service, parsed.request.used_jobs)
+    check = service.intake.look(parsed.request, parsed.files, job_id, finished)
     return Body(parsed.request, await looked_at(request, check))
 
 
@@ -163,8 +165,11 @@ def _read(kind: Kind, texts: Mapping[str, str]) -> dict[str, Any]:
 @cache
 def _typed(request: type[BaseModel], wanted: str) -> frozenset[str]:
     """The names of its fields that are of this JSON type, or null."""
-    fields = request.model_json_schema()["properties"]
-    choices = {name: [schema, *schema.get("anyOf", ())] for name, schema in fields.items()}
-    return frozenset(
-        name for name, of in choices.items() if any(one.get("type") == wanted for one in of)
-    )
+    schema = request.model_json_schema()
+    defined = schema.get("$defs", {})
+
+    def is_one(field: dict[str, Any]) -> bool:
+        named = defined.get(field.get("$ref", "").rpartition("/")[2], field)
+        return bool(named.get("type") == wanted) or any(map(is_one, field.get("anyOf", ())))
+
+    return frozenset(name for name, field in schema["properties"].items() if is_one(field))

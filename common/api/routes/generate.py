@@ -19,8 +19,8 @@ from common.api.routes.views import DryRunView, ErrorView, JobView
 from common.api.service import Service, service_of
 from common.base.disk import disk_named
 from common.base.durable import fsync
-from common.base.errors import CheckpointError
-from common.contract import Resolution
+from common.base.errors import CheckpointError, FileGone
+from common.contract import Resolution, Upload
 from common.contract.fields import PRIORITIES
 from common.contract.fusing import shape_of_batch
 from common.jobs.model import Job, KeyUse, NewJob
@@ -33,7 +33,10 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     **{
         status: {"model": ErrorView, "description": text}
         for status, text in {
-            409: "`Idempotency-Key`: its first request is under way, or its job was deleted.",
+            404: "A job that it names is not there.",
+            409: "`Idempotency-Key`: its first request is under way, or its job was deleted. Or a "
+            "job that it names is not finished.",
+            410: "The file of a job that it names is gone.",
             413: "The body is over the limit.",
             415: "Neither JSON nor multipart.",
             422: "A field is wrong, or the model cannot make that; `param` names it.",
@@ -97,7 +100,7 @@ async def accept(
     paths = [service.inputs / upload.media.name for upload in body.uploads]
     with service.arrivals.of(paths):
         for path, upload in zip(paths, body.uploads, strict=True):
-            await run_in_threadpool(write_upload, path, upload.file)
+            await run_in_threadpool(store_upload, path, upload)
         job = await service.queue.submit(new)
     if job.id != job_id:  # another process made it with the same key
         remove_all(paths)
@@ -154,11 +157,31 @@ async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryR
     )
 
 
-def write_upload(path: Path, upload: BinaryIO) -> None:
-    """The upload is on disk before the job that needs it. Raises StorageUnavailable."""
-    upload.seek(0)
+def store_upload(path: Path, upload: Upload) -> None:
+    """The upload is on disk before the job that needs it.
+
+    Raises:
+        FileGone: it is a finished job's file, which was removed meanwhile.
+        StorageFull, StorageUnavailable: nothing that counts was written.
+    """
+    if not isinstance(upload.file, Path):
+        _copy(path, upload.file)
+        return
+    try:
+        source = upload.file.open("rb")
+    except FileNotFoundError as exc:
+        raise FileGone(
+            "The file of the job that this one uses is no longer on disk.",
+            hint=f"Leave {upload.media.field} out, or name another job.",
+        ) from exc
+    with source:
+        _copy(path, source)
+
+
+def _copy(path: Path, sent: BinaryIO) -> None:
+    sent.seek(0)
     with disk_named("uploads"), path.open("wb") as file:
-        shutil.copyfileobj(upload, file)
+        shutil.copyfileobj(sent, file)
         file.flush()
         os.fsync(file.fileno())
     fsync(path.parent)

@@ -1,29 +1,17 @@
-"""What a video may begin with: a picture, another video that it continues, or nothing. Pure."""
+"""What a video may begin with: a picture, another video, or nothing. Pure."""
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from pathlib import Path
+from typing import Any
 
 from common.base.errors import Unresolvable
 from common.contract.work import Adjustment
-from common.kinds.video.frame_size import Picture, aspect_change
+from common.kinds.video.clips import Clip, Extended, Remade, Retaken, changed
+from common.kinds.video.frame_size import LastPicture, Picture, aspect_change
 from common.kinds.video.variants import Capability, Limits, VideoVariant
 from common.media.clip import VideoInput
 
 UNSEEN_ASPECT_CHANGE = 0.01
 """A picture that is cut by less is not reported."""
-
-
-@dataclass(frozen=True)
-class Clip(Picture):
-    """What is known of an uploaded video before the job.
-
-    ``num_frames`` are those that the model continues; ``seconds`` is all of it.
-    """
-
-    field: ClassVar[str] = "video"
-    num_frames: int
-    seconds: float
-
 
 Beginning = Picture | Clip | None
 
@@ -32,9 +20,15 @@ def check_beginning(variant: VideoVariant, beginning: Beginning) -> None:
     """Whether the checkpoint can begin so.
 
     Raises:
-        Unresolvable: it takes no picture or video, or cannot do without.
+        Unresolvable: it takes no such picture or video, or cannot do without.
     """
-    if isinstance(beginning, Clip):
+    if isinstance(beginning, Remade):
+        remade_input_of(variant, None)
+    elif isinstance(beginning, Retaken):
+        _check(variant, Capability.RETAKE, "retake", "makes no span of a video anew")
+    elif isinstance(beginning, Extended):
+        _check(variant, Capability.EXTEND, "extend", "cannot go on from a video's end")
+    elif isinstance(beginning, Clip):
         video_input_of(variant)
     elif beginning and Capability.IMAGE_TO_VIDEO not in variant.capabilities:
         raise Unresolvable(
@@ -50,6 +44,34 @@ def check_beginning(variant: VideoVariant, beginning: Beginning) -> None:
         )
 
 
+def check_end(variant: VideoVariant, beginning: Beginning, last: LastPicture | None) -> None:
+    """Whether the checkpoint can end so. Raises Unresolvable."""
+    takes = Capability.LAST_IMAGE in variant.capabilities
+    if last is not None:
+        _check(variant, Capability.LAST_IMAGE, "last_image", "ends with no picture that is given")
+        if type(beginning) is not Picture:
+            raise Unresolvable(
+                f"{variant.name} goes from a first picture to a last one, and there is no first.",
+                param="image",
+                hint="Send image, too.",
+            )
+    elif takes and variant.limits.needs_last_image:
+        raise Unresolvable(
+            f"{variant.name} goes from a first picture to a last one, and there is no last.",
+            param="last_image",
+            hint="Send last_image, too; or run the service with an image-to-video checkpoint.",
+        )
+
+
+def _check(variant: VideoVariant, needed: Capability, field: str, what_not: str) -> None:
+    if needed not in variant.capabilities:
+        raise Unresolvable(
+            f"{variant.name} {what_not}.",
+            param=field,
+            hint=f"Leave {field} out, or use a checkpoint whose /info lists {needed}.",
+        )
+
+
 def video_input_of(variant: VideoVariant) -> VideoInput:
     """What the checkpoint takes of a video.
 
@@ -58,26 +80,41 @@ def video_input_of(variant: VideoVariant) -> VideoInput:
     """
     taken = variant.limits.video_input
     if Capability.VIDEO_CONTINUATION not in variant.capabilities or taken is None:
+        anew = Capability.VIDEO_TO_VIDEO in variant.capabilities
         raise Unresolvable(
             f"{variant.name} does not continue videos.",
             param="video",
-            hint="Leave the video out, or use a service whose /info lists video_continuation.",
+            hint="Say with strength how far it is made anew."
+            if anew
+            else "Leave the video out, or use a service whose /info lists video_continuation.",
         )
     return taken
 
 
-def limits_after(beginning: Beginning, limits: Limits) -> Limits:
-    """The limits of what is new: with a clip's frames in front, all is a legal length again.
+def remade_input_of(variant: VideoVariant, fps: float | None) -> VideoInput:
+    """What the checkpoint takes of a video that it makes anew, at ``fps`` where it can choose.
 
-    The ends of the range move by less than a step, so that every length in it has a neighbour.
+    Raises:
+        Unresolvable: it makes none anew.
     """
-    if not isinstance(beginning, Clip):
-        return limits
-    step = limits.frames_step
-    offset = (limits.frames_offset - beginning.num_frames) % step
-    low = -(-(limits.min_frames - step // 2 - offset) // step) * step + offset
-    high = (limits.max_frames - offset) // step * step + offset
-    return replace(limits, frames_offset=offset, min_frames=low, max_frames=high)
+    _check(variant, Capability.VIDEO_TO_VIDEO, "strength", "makes no video anew from another")
+    limits = variant.limits
+    rate = limits.fixed_fps or fps or variant.defaults.fps
+    return VideoInput(rate, limits.min_frames, limits.max_frames, frames_step=1)
+
+
+def limits_after(beginning: Beginning, limits: Limits, fps: float) -> Limits:
+    """The limits of what is new. Raises Unresolvable: of such a video nothing can be made."""
+    return beginning.legal(limits, fps) if isinstance(beginning, Clip) else limits
+
+
+def resolved_beginning(
+    beginning: Beginning, limits: Limits, fps: float, num_frames: int
+) -> dict[str, Any]:
+    """The fields of a ``ResolvedRequest`` that say what it begins with. Raises Unresolvable."""
+    if isinstance(beginning, Clip):
+        return beginning.resolved(limits, fps, num_frames)
+    return {"image": Path(beginning.name)} if beginning else {}
 
 
 def changes_of(beginning: Beginning, size: tuple[int, int], fps: float) -> list[Adjustment]:
@@ -87,21 +124,8 @@ def changes_of(beginning: Beginning, size: tuple[int, int], fps: float) -> list[
     asked, made = f"{beginning.width}x{beginning.height}", f"{size[0]}x{size[1]}"
     if isinstance(beginning, Clip):
         reason = "scaled to the video's size, whatever its shape"
-        scaled = [_changed(beginning, asked, made, reason)] if asked != made else []
-        return scaled + _frames_left_out(beginning, fps)
+        scaled = [changed(beginning, asked, made, reason)] if asked != made else []
+        return scaled + beginning.changes(fps)
     if aspect_change((beginning.width, beginning.height), size) <= UNSEEN_ASPECT_CHANGE:
         return []
-    return [_changed(beginning, asked, made, "cut around its centre to the video's shape")]
-
-
-def _frames_left_out(clip: Clip, fps: float) -> list[Adjustment]:
-    taken = clip.num_frames / fps
-    if clip.seconds - taken < 1 / fps:
-        return []
-    made = f"{clip.num_frames} frames, {taken:.2f} s"
-    reason = f"its first frames are continued, at {fps:g} frames a second"
-    return [_changed(clip, f"{clip.seconds:.2f} s", made, reason)]
-
-
-def _changed(beginning: Picture, asked: str, made: str, reason: str) -> Adjustment:
-    return Adjustment(field=beginning.field, requested=asked, resolved=made, reason=reason)
+    return [changed(beginning, asked, made, "cut around its centre to the video's shape")]

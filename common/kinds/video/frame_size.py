@@ -1,6 +1,7 @@
 """Which picture size a model makes for the one that was asked for."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,9 +17,18 @@ class Picture:
 
     field: ClassVar[str] = "image"
     """Of the request: where it came in."""
+    keeps_size: ClassVar[bool] = False
+    """Whether what is made of it has its very size, where the model can make that."""
     name: str
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class LastPicture(Picture):
+    """The one that a video ends with."""
+
+    field: ClassVar[str] = "last_image"
 
 
 def legal_size(resolution: str, limits: Limits) -> tuple[int, int]:
@@ -48,9 +58,16 @@ def legal_size(resolution: str, limits: Limits) -> tuple[int, int]:
 
 
 def default_size(limits: Limits, defaults: Defaults, picture: Picture | None) -> tuple[int, int]:
-    """The default size; for a picture, its own aspect over the default's area."""
+    """The default size; for a picture, its own aspect over the default's area.
+
+    Raises:
+        Unresolvable: it is too long and thin.
+    """
     if picture is None:
         return defaults.width, defaults.height
+    if picture.keeps_size:
+        with suppress(Unresolvable):
+            return legal_size(f"{picture.width}x{picture.height}", limits)
     scale = math.sqrt(defaults.width * defaults.height / (picture.width * picture.height))
     width, height = picture.width * scale, picture.height * scale
     nearest = _nearest_size(width, height, limits)

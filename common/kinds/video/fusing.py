@@ -13,10 +13,10 @@ and not its name."""
 def together(request: ResolvedRequest) -> str | None:
     """Name what must be equal in a batch.
 
-    Pictures may differ, but not whether there is one. A continued video is never fused, nor one
-    whose frames are refined: it would hold the GPU for the others.
+    Pictures may differ, but not whether there is one. What is made from another video is never
+    fused, nor one whose frames are refined: it would hold the GPU for the others.
     """
-    if request.video is not None or request.refined:
+    if request.refined or request.uploads.keys() - {"image"}:
         return None
     alike = {**request.model_dump(mode="json", exclude=OWN), "image": request.image is not None}
     return hashlib.sha256(json.dumps(alike, sort_keys=True).encode()).hexdigest()

@@ -1,23 +1,29 @@
 """What a service of videos takes in: it looks at what a video begins with, and resolves."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
 from functools import partial
 from io import BytesIO
+from typing import BinaryIO
 
-from common.base.errors import InvalidRequest
+from common.base.errors import InvalidRequest, Unresolvable
 from common.base.settings import MIB, Settings
 from common.contract import Resolution, Upload
-from common.contract.work import Medias, SentFile
-from common.kinds.video.beginnings import Clip, video_input_of
-from common.kinds.video.frame_size import Picture
+from common.contract.work import Finished, Medias, SentFile
+from common.kinds.video.beginnings import Beginning, remade_input_of, video_input_of
+from common.kinds.video.clips import Clip, Remade
+from common.kinds.video.finished import clip_of, frame_of
+from common.kinds.video.frame_size import LastPicture, Picture
 from common.kinds.video.loras import LoraFolder
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve
+from common.kinds.video.sources import FrameOf
 from common.kinds.video.templates.folder import PACKAGED, TemplateFolder
-from common.kinds.video.variants import VideoVariant
+from common.kinds.video.variants import Capability, VideoVariant
 from common.media.clip import VideoInput
 from common.media.inputs import decode_base64_image, inspect_image
 from common.media.videos import VideoLimits, inspect_video
@@ -44,42 +50,89 @@ class VideoIntake:
         return cls(model, options, variant, settings, templates, loras)
 
     def look(
-        self, request: GenerateRequest | None, files: Mapping[str, SentFile], job_id: str
+        self,
+        request: GenerateRequest | None,
+        files: Mapping[str, SentFile],
+        job_id: str,
+        finished: Mapping[str, Finished],
     ) -> Callable[[], tuple[Upload, ...]] | None:
         """How to look at what the video begins with; None where it begins with nothing."""
-        image, video = files.get("image"), files.get("video")
-        data = request.image if request else None
-        if video is not None:
-            if image is not None or data is not None:
-                raise InvalidRequest(
-                    "A video begins with image or with video, not with both.",
-                    param="video",
-                    hint="Leave one of them out.",
-                )
-            return partial(self._video, video, job_id, video_input_of(self.variant))
-        if image is None and data is None:
-            return None
-        return partial(self._image, image or data or "", job_id)
+        image = files.get("image") or (request.image if request else None)
+        video = files.get("video")
+        used = next((field for field in ("extend", "retake", "video") if field in finished), None)
+        if (image, video, used).count(None) < 2:
+            raise Unresolvable(
+                "A video begins with image or with another video, not with both.",
+                param="video" if video is not None else used,
+                hint="Leave one of them out.",
+            )
+        if request is not None and request.strength is not None and not (video or used == "video"):
+            raise Unresolvable(
+                "strength says how far video is made anew, and there is none.",
+                param="strength",
+                hint="Send a video, or leave strength out.",
+            )
+        last = files.get("last_image") or (request.last_image if request else None)
+        looks = list[Callable[[], Upload]]()
+        if used is not None and request is not None:
+            looks.append(partial(self._clip, used, finished[used], request, job_id))
+        elif video is not None:
+            looks.append(partial(self._video, video, job_id, self._wanted(request)))
+        elif image is not None:
+            looks.append(partial(self._image, image, finished, Picture, job_id))
+        if last is not None:
+            looks.append(partial(self._image, last, finished, LastPicture, f"{job_id}.last"))
+        return (lambda: tuple(look() for look in looks)) if looks else None
 
     async def resolve(self, request: GenerateRequest, uploads: Medias) -> Resolution:
         """What the model makes of it, its template filled in."""
         if request.template is not None:
             request = await asyncio.to_thread(self.templates.filled, request)
-        beginning = next(iter(uploads), None)
-        resolution = resolve(request, self.model, self.options, self.variant, beginning)
+        last = next((each for each in uploads if isinstance(each, LastPicture)), None)
+        first = next((each for each in uploads if each is not last), None)
+        beginning = _as_asked(first, request)
+        resolution = resolve(request, self.model, self.options, self.variant, beginning, last)
         if not request.loras:
             return resolution
         loras = await asyncio.to_thread(self.loras.resolve, request.loras, self.variant)
         resolved = resolution.request.model_copy(update={"loras": loras})
         return Resolution(resolved, resolution.adjustments)
 
-    def _image(self, sent: SentFile | str, job_id: str) -> tuple[Upload, ...]:
-        file = BytesIO(decode_base64_image(sent)) if isinstance(sent, str) else sent.file
-        info = inspect_image(file, self.settings.max_image_pixels)
-        picture = Picture(f"{job_id}.{info.format}", info.width, info.height)
-        return (Upload(file, picture, f"{info.format} {info.width}x{info.height}"),)
+    def _image(
+        self,
+        sent: SentFile | str | FrameOf,
+        finished: Mapping[str, Finished],
+        kind: type[Picture],
+        name: str,
+    ) -> Upload:
+        field = kind.field
+        if isinstance(sent, FrameOf):
+            file: BinaryIO = BytesIO(frame_of(finished[field], sent.frame, field))
+        with _named(field):
+            if not isinstance(sent, FrameOf):
+                file = BytesIO(decode_base64_image(sent)) if isinstance(sent, str) else sent.file
+            info = inspect_image(file, self.settings.max_image_pixels)
+        told = None if isinstance(sent, FrameOf) else f"{info.format} {info.width}x{info.height}"
+        return Upload(file, kind(f"{name}.{info.format}", info.width, info.height), told)
 
-    def _video(self, sent: SentFile, job_id: str, wanted: VideoInput) -> tuple[Upload, ...]:
+    def _clip(self, field: str, used: Finished, request: GenerateRequest, job_id: str) -> Upload:
+        clip = clip_of(field, used, request, f"{job_id}.mp4")
+        if field == "video":
+            wanted = self._wanted(request)
+            frames = wanted.taken(max(1, round(clip.seconds * wanted.fps)))
+            clip = replace(clip, num_frames=frames)
+        return Upload(used.path, clip, None)
+
+    def _wanted(self, request: GenerateRequest | None) -> VideoInput:
+        """What the model takes of a video: to go on from, or to make anew."""
+        remade = request is not None and request.strength is not None
+        can = self.variant.capabilities
+        shared = request is None and Capability.VIDEO_CONTINUATION not in can
+        if remade or (shared and Capability.VIDEO_TO_VIDEO in can):
+            return remade_input_of(self.variant, request.fps if request else None)
+        return video_input_of(self.variant)
+
+    def _video(self, sent: SentFile, job_id: str, wanted: VideoInput) -> Upload:
         settings = self.settings
         if (sent.size or 0) > settings.max_input_video_mb * MIB:
             raise InvalidRequest(
@@ -92,4 +145,22 @@ class VideoIntake:
         name, frames = f"{job_id}.{info.format}", wanted.taken(info.num_frames)
         clip = Clip(name, info.width, info.height, num_frames=frames, seconds=info.seconds)
         summary = f"{info.format} {info.width}x{info.height}, {info.seconds:g} s"
-        return (Upload(sent.file, clip, summary),)
+        return Upload(sent.file, clip, summary)
+
+
+@contextmanager
+def _named(field: str) -> Iterator[None]:
+    """What is wrong with a picture is said of the field that it came in."""
+    try:
+        yield
+    except InvalidRequest as exc:
+        exc.body = exc.body.model_copy(update={"param": field})
+        raise
+
+
+def _as_asked(beginning: Beginning, request: GenerateRequest) -> Beginning:
+    """A video that was sent is continued, or made anew where a strength says how far."""
+    if request.strength is None or type(beginning) is not Clip:
+        return beginning
+    fields = {each.name: getattr(beginning, each.name) for each in dataclass_fields(beginning)}
+    return Remade(**fields, strength=request.strength)

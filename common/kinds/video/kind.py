@@ -29,8 +29,10 @@ class VideoKind(Kind):
     option_bodies = frozenset({"GenerateRequest", "CreateVideo"})
     uploads: Mapping[str, str] = {
         "image": "PNG, JPEG, WebP, GIF, AVIF, HEIC or BMP; an animation's first frame.",
-        "video": "MP4, MOV, MKV or WebM: goes on from its first frames, on models that"
-        " list `video_continuation`. `duration` and `num_frames` count what is new.",
+        "last_image": "Likewise: the last frame, on models that list `last_image`.",
+        "video": "MP4, MOV, MKV or WebM. With `strength` it is made anew; without, models that"
+        " list `video_continuation` go on from its first frames, and `duration` and `num_frames`"
+        " count what is new.",
     }
     batch_examples: Mapping[str, Any] = {
         "requests": {

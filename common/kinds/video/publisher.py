@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from common.base.settings import Settings
 from common.contract import Making, Phase
 from common.kinds.video.files import THUMBNAIL, VIDEO
+from common.kinds.video.joining import joined
 from common.kinds.video.requests import ResolvedRequest
 from common.kinds.video.result import VideoResult
 from common.media.clip import VideoClip
@@ -37,6 +38,7 @@ class VideoPublisher:
         """Draw all frames. Raises EncodingFailed, and what ``making.look`` raises."""
         thumbnail = making.folder / THUMBNAIL.name
         refines = making.request.refined
+        product = joined(product, making.request, making.inputs)
         product = refined(product, making) if refines else product
 
         def frames_done(poster: "NDArray[np.uint8]") -> None:

@@ -29,42 +29,29 @@ from common.contract.fields import (
     Variables,
     contradiction,
 )
-from common.contract.work import Resolved, WorkRequest
+from common.contract.work import Resolved
 from common.kinds.video.afterwards import Afterwards
+from common.kinds.video.examples import EXAMPLES
 from common.kinds.video.loras import Loras, ResolvedLora
+from common.kinds.video.sources import Beginnings
 
 SIZE_HINT = 'Width x height in pixels, as in "1024x576".'
 
 
-class GenerateRequest(Afterwards, WorkRequest):
+class GenerateRequest(Beginnings, Afterwards):
     """The body of ``POST /generate``. Everything but ``prompt`` or ``template`` may be left out."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "prompt": "A cat walking on a beach at sunset",
-                    "duration": 5,
-                    "resolution": "1024x576",
-                    "fps": 24,
-                    "seed": 42,
-                },
-                {
-                    "prompt": "A kite over the sea",
-                    "loras": [{"name": "kites", "strength": 0.8}],
-                },
-            ]
-        },
+        json_schema_extra={"examples": EXAMPLES},
     )
 
     hints: ClassVar[Mapping[str, str]] = {
         "resolution": SIZE_HINT,
-        "video": "Send multipart/form-data, with the video's file as the field video.",
+        "video": "Name a finished job, or send multipart/form-data with the file as video.",
     }
-    only_uploaded: ClassVar[frozenset[str]] = frozenset({"video"})
-    inline: ClassVar[frozenset[str]] = frozenset({"image"})
+    inline: ClassVar[frozenset[str]] = frozenset({"image", "last_image"})
 
     # Before the prompt, whose check looks at it.
     template: Name | None = Field(
@@ -99,11 +86,6 @@ class GenerateRequest(Afterwards, WorkRequest):
     )
     guidance_scale: GuidanceScale | None = Field(
         None, description="How strictly the prompt is followed. 1 is off and twice as fast."
-    )
-    image: str | None = Field(
-        None,
-        description="First frame for image-to-video, base64 (a `data:` URL is fine). "
-        "Or upload it as the multipart field `image`.",
     )
     generate_audio: bool | None = Field(
         None, description="Sound with the picture, on models that make it."
@@ -160,6 +142,8 @@ class GenerateRequest(Afterwards, WorkRequest):
     def _one_length(self) -> Self:
         if self.duration is not None and self.num_frames is not None:
             raise contradiction("give duration or num_frames, not both")
+        if self.retake is not None and (self.duration or self.num_frames):
+            raise contradiction("retake keeps the length: leave duration and num_frames out")
         return self
 
 
@@ -179,10 +163,26 @@ class ResolvedRequest(Resolved):
     generate_audio: bool = False
     image: Path | None = None
     """The input picture; in the job's record the file's name, in the worker its full path."""
+    last_image: Path | None = None
+    """The picture that the clip ends with; like ``image``."""
     video: Path | None = None
     """The video that is continued; like ``image``."""
     video_frames: int = 0
-    """How many frames of it, from its beginning, at ``fps``."""
+    """How many of its frames the model is shown and goes on from, at ``fps``: the first of
+    ``video``, the last of ``extend``."""
+    strength: float | None = None
+    """How far ``video`` is made anew; None where it is continued."""
+    extend: Path | None = None
+    """The finished video that goes on; like ``image``."""
+    extend_frames: int = 0
+    """All of its frames at ``fps``, which the file has in front."""
+    retake: Path | None = None
+    """The finished video of which a span is made anew; like ``image``."""
+    retake_frames: int = 0
+    """All of its frames at ``fps``. The model is shown the first ``num_frames``."""
+    retake_from: int = 0
+    retake_to: int = 0
+    """The first frame that is made anew, and the one behind the last."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Already validated by the model's options class: ``SPEC.options(**request.options)``."""
     preset: str | None = None
@@ -199,14 +199,48 @@ class ResolvedRequest(Resolved):
         return self.frame_interpolation_exp > 0 or self.upscaling_scale > 1
 
     @property
+    def clip_frames(self) -> int:
+        """Frames of the clip that the model makes, with those in front that it was shown."""
+        return self.video_frames + self.num_frames
+
+    @property
+    def begins(self) -> bool:
+        """Whether the clip has frames in front that the model was shown."""
+        return self.image is not None or self.video_frames > 0
+
+    @property
+    def frames_shown(self) -> int:
+        """How many frames the model is shown, in front of the clip or as what is made anew."""
+        anew = self.strength is not None or self.retake is not None
+        return self.num_frames if anew else self.video_frames or int(self.image is not None)
+
+    @property
+    def retake_span(self) -> tuple[int, int] | None:
+        """The first frame that is made anew and the one behind the last; None: all are new."""
+        return None if self.retake is None else (self.retake_from, self.retake_to)
+
+    @property
+    def steps_taken(self) -> int:
+        """Denoising steps that are really taken: of a video that is made anew a share."""
+        strength = 1.0 if self.strength is None else self.strength
+        return max(1, int(self.num_inference_steps * strength))
+
+    @property
     def duration(self) -> float:
         """Seconds that the file plays."""
-        return (self.video_frames + self.num_frames) / self.fps
+        unseen = max(0, self.extend_frames - self.video_frames)
+        return max(unseen + self.clip_frames, self.retake_frames) / self.fps
 
     @property
     def uploads(self) -> dict[str, Path]:
         """The input files, by the names of their fields."""
-        named = {"image": self.image, "video": self.video}
+        named = {
+            "image": self.image,
+            "last_image": self.last_image,
+            "video": self.video,
+            "extend": self.extend,
+            "retake": self.retake,
+        }
         return {field: path for field, path in named.items() if path is not None}
 
     @property

@@ -17,8 +17,15 @@ from common.base.errors import InvalidRequest, Unresolvable
 from common.contract import Resolution
 from common.contract.words_of_errors import first_of, path_of, words_of
 from common.contract.work import Adjustment
-from common.kinds.video.beginnings import Beginning, Clip, changes_of, check_beginning, limits_after
-from common.kinds.video.frame_size import Picture, default_size, legal_size
+from common.kinds.video.beginnings import (
+    Beginning,
+    changes_of,
+    check_beginning,
+    check_end,
+    limits_after,
+    resolved_beginning,
+)
+from common.kinds.video.frame_size import LastPicture, Picture, default_size, legal_size
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.presets import chosen_preset
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
@@ -47,6 +54,7 @@ def resolve(
     own: type[VideoOptions],
     variant: VideoVariant,
     beginning: Beginning = None,
+    last: LastPicture | None = None,
 ) -> Resolution:
     """Answer what ``variant`` makes of ``request``; ``own`` are the options of ``model``.
 
@@ -59,18 +67,20 @@ def resolve(
     defaults = options.adjusted(preset.applied(variant.defaults))
     _note_stand_in(variant, report)
     check_beginning(variant, beginning)
+    check_end(variant, beginning, last)
     _check_negative_prompt(request, variant)
     width, height = _size(request, limits, defaults, beginning, report)
     fps = _fps(request, limits, defaults, report)
     report.adjustments += changes_of(beginning, (width, height), fps)
-    limits = limits_after(beginning, limits)
-    clip = beginning if isinstance(beginning, Clip) else None
+    report.adjustments += changes_of(last, (width, height), fps)
+    limits = limits_after(beginning, limits, fps)
+    num_frames = _num_frames(request, limits, defaults, fps, report)
     resolved = ResolvedRequest(
         prompt=request.prompt or "",
         negative_prompt=_or(request.negative_prompt, defaults.negative_prompt),
         width=width,
         height=height,
-        num_frames=_num_frames(request, limits, defaults, fps, report),
+        num_frames=num_frames,
         fps=fps,
         seed=_or(request.seed, secrets.randbelow(SEED_RANGE)),
         num_inference_steps=_steps(request, limits, defaults),
@@ -82,9 +92,8 @@ def resolve(
             limits.max_guidance_scale,
         ),
         generate_audio=_generate_audio(request, variant),
-        image=Path(beginning.name) if beginning and not clip else None,
-        video=Path(clip.name) if clip else None,
-        video_frames=clip.num_frames if clip else 0,
+        **resolved_beginning(beginning, variant.limits, fps, num_frames),
+        last_image=Path(last.name) if last else None,
         options=options.model_dump(mode="json"),
         preset=request.preset,
         **request.resolved(width, height, fps),

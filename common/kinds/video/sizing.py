@@ -37,6 +37,7 @@ def usual_request(variant: VideoVariant, preset: Preset = _PLAIN) -> ResolvedReq
         num_inference_steps=defaults.num_inference_steps,
         guidance_scale=defaults.guidance_scale,
         image=Path("picture") if pictures else None,
+        last_image=Path("picture") if variant.limits.needs_last_image else None,
         options=dict(preset.options),
     )
 

@@ -14,7 +14,11 @@ class Capability(StrEnum):
 
     TEXT_TO_VIDEO = "text_to_video"
     IMAGE_TO_VIDEO = "image_to_video"
+    LAST_IMAGE = "last_image"
     VIDEO_CONTINUATION = "video_continuation"
+    VIDEO_TO_VIDEO = "video_to_video"
+    EXTEND = "extend"
+    RETAKE = "retake"
     AUDIO = "audio"
     LORA = "lora"
     FRAME_INTERPOLATION = "frame_interpolation"
@@ -50,6 +54,10 @@ class Limits:
     takes_negative_prompt: bool = True
     video_input: VideoInput | None = None
     """Set where a checkpoint continues videos."""
+    needs_last_image: bool = False
+    """Whether it was trained for two pictures, and does not begin with one alone."""
+    tail_frames: int = 1
+    """So many of its last frames a checkpoint sees of a video that it extends."""
 
 
 @dataclass(frozen=True)

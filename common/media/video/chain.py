@@ -33,12 +33,13 @@ _ON_WHITE = (
 
 @dataclass(frozen=True)
 class Take:
-    """The first ``count`` frames at ``fps``, in one size, whatever their shape was."""
+    """``count`` frames at ``fps`` from ``start`` on, in one size, whatever their shape was."""
 
     fps: float
     count: int
     width: int
     height: int
+    start: int = 0
 
     @property
     def bytes_a_frame(self) -> int:
@@ -59,7 +60,9 @@ def chain(track: Track, frame: FirstFrame, take: Take) -> str:
     told = _told(track, frame, hdr=hdr)
     srgb = _to_srgb(hdr=hdr, alpha=alpha) if wide else []
     last = [_ON_WHITE] if alpha else []
-    return ",".join([*even, f"fps={take.fps:g}", *told, scale, *srgb, *last, "format=rgb24"])
+    begun = [f"trim=start_frame={take.start}"] if take.start else []
+    rate = f"fps={take.fps:g}"
+    return ",".join([*even, rate, *begun, *told, scale, *srgb, *last, "format=rgb24"])
 
 
 def _told(track: Track, frame: FirstFrame, *, hdr: bool) -> list[str]:

@@ -97,7 +97,7 @@ def read_header(file: int, max_pixels: int) -> Header:
 
 
 def read_frames(file: int, track: Track, take: Take) -> Ended:
-    """Decode the beginning of a video, as a player shows it.
+    """Decode a part of a video, as a player shows it.
 
     Its output are the frames in RGB, 8 bits each, as many as there are. Its status is not 0 where
     one of them is damaged.
@@ -111,26 +111,39 @@ def read_frames(file: int, track: Track, take: Take) -> Ended:
         InvalidRequest: not one frame can be decoded, or it takes too much time or memory.
         Stopping: the service was told to stop.
     """
-    from imageio_ffmpeg import get_ffmpeg_exe  # the API process stays small until needed
-
-    if track.frame is None:
-        raise damaged()
-    os.lseek(file, 0, os.SEEK_SET)
     pixels = track.width * track.height
-    shown = ["-map", f"0:{track.index}", "-vf", chain(track, track.frame, take)]
-    raw = ["-frames:v", str(take.count), "-fps_mode", "passthrough", "-f", "rawvideo", "-"]
     bounds = Bounds(
         seconds=_SECONDS,
         cpu_seconds=_CPU_SECONDS,
         address_bytes=_BYTES + _BYTES_A_PIXEL * max(pixels, take.width * take.height),
         output_bytes=take.count * take.bytes_a_frame + _WORDS_BYTES,
     )
-    command = [get_ffmpeg_exe(), *_input_options(track), "-i", "fd:", *shown, *raw]
+    command = frames_command(track, take)
+    os.lseek(file, 0, os.SEEK_SET)
     ended = run_bounded(command, stdin=file, bounds=bounds)
     _check_cost(ended)
     if ended.status != 0:
         logger.info("a video could not be decoded, status %s: %s", ended.status, ended.words)
     return ended
+
+
+RAW = ("-f", "rawvideo")
+PNG = ("-c:v", "png", "-f", "image2pipe")
+
+
+def frames_command(track: Track, take: Take, form: tuple[str, ...] = RAW) -> list[str]:
+    """What decodes its standard input, a file, and writes the frames of ``take`` in RGB.
+
+    Raises:
+        InvalidRequest: not one frame can be decoded.
+    """
+    from imageio_ffmpeg import get_ffmpeg_exe  # the API process stays small until needed
+
+    if track.frame is None:
+        raise damaged()
+    shown = ["-map", f"0:{track.index}", "-vf", chain(track, track.frame, take)]
+    written = ["-frames:v", str(take.count), "-fps_mode", "passthrough", *form, "-"]
+    return [get_ffmpeg_exe(), *_input_options(track), "-i", "fd:", *shown, *written]
 
 
 def _input_options(track: Track) -> list[str]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from common.base.errors import Unresolvable
 from common.contract import ModelOptions, Resolution, Upload
 from common.contract.words_of_errors import first_of, path_of, words_of
-from common.contract.work import Medias, SentFile
+from common.contract.work import Finished, Medias, SentFile
 from tests.kinds.text.requests import ResolvedText, TextRequest
 from tests.kinds.text.variants import TextVariant
 
@@ -24,7 +24,11 @@ class TextIntake:
     variant: TextVariant
 
     def look(
-        self, _request: TextRequest, _files: Mapping[str, SentFile], _job_id: str
+        self,
+        _request: TextRequest,
+        _files: Mapping[str, SentFile],
+        _job_id: str,
+        _finished: Mapping[str, Finished],
     ) -> Callable[[], tuple[Upload, ...]] | None:
         """There are no uploads."""
         return None

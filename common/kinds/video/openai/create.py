@@ -1,10 +1,12 @@
 """From a body of OpenAI's Videos API to a job in the queue."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -16,12 +18,14 @@ from common.api.bodies.validated import validated
 from common.api.routes.generate import make
 from common.api.service import Service
 from common.base.errors import FileGone, JobConflict
+from common.contract.left_out import without_nulls
 from common.jobs.model import Job
 from common.kinds.video.afterwards import as_asked
 from common.kinds.video.jobs import resolved_of
 from common.kinds.video.openai.errors import in_their_names
 from common.kinds.video.openai.requests import reader_for
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.sources import Beginnings
 
 
 async def create_job(request: Request, service: Service, once: Once) -> Job:
@@ -53,19 +57,31 @@ async def remix_job(
             hint="Make a new one: POST /v1/videos.",
         )
     job_id = token_hex(16)
-    wish = _same_again(resolved_of(source), prompt)
+    named = _from_jobs(source)
+    wish = _same_again(resolved_of(source), prompt, named)
     with ExitStack() as stack, in_their_names():
         files = await run_in_threadpool(_open_uploads, service.inputs, source, stack)
+        files = {field: file for field, file in files.items() if field not in named}
         body = await checked_body(request, Parsed(wish, files), service, job_id)
         body = replace(body, remix_of=source.id)
         return await once.job(job_id, body, partial(make, service, job_id, body))
 
 
-def _same_again(made: ResolvedRequest, prompt: str) -> GenerateRequest:
+def _from_jobs(source: Job) -> dict[str, Any]:
+    """Its fields that named other jobs: their files are found anew."""
+    asked = {name: source.requested.get(name) for name in Beginnings.model_fields}
+    named = {name: value for name, value in asked.items() if isinstance(value, dict)}
+    extend = asked["extend"]
+    return named if extend is None else {**named, "extend": extend}
+
+
+def _same_again(made: ResolvedRequest, prompt: str, named: Mapping[str, Any]) -> GenerateRequest:
     fields = {
+        **named,
         "prompt": prompt,
         "negative_prompt": made.negative_prompt,
-        "num_frames": made.num_frames,
+        "num_frames": None if made.retake else made.num_frames,
+        "strength": made.strength,
         "resolution": f"{made.width}x{made.height}",
         "fps": made.fps,
         "seed": made.seed,
@@ -76,7 +92,7 @@ def _same_again(made: ResolvedRequest, prompt: str) -> GenerateRequest:
         "loras": [{"name": lora.name, "strength": lora.strength} for lora in made.loras],
         **as_asked(made.frame_interpolation_exp, made.upscaling_scale),
     }
-    return validated(GenerateRequest, fields)
+    return validated(GenerateRequest, without_nulls(fields))
 
 
 def _open_uploads(inputs: Path, source: Job, stack: ExitStack) -> dict[str, UploadFile]:

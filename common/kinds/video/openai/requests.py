@@ -32,34 +32,28 @@ from common.contract.left_out import MayBeLeftOut, without_nulls
 from common.kinds.video.afterwards import Afterwards
 from common.kinds.video.loras import Loras
 from common.kinds.video.openai.errors import in_their_names
+from common.kinds.video.openai.references import InputReference
 from common.kinds.video.requests import SIZE_HINT, GenerateRequest
+from common.kinds.video.sources import Sources
 from common.media.kinds import HEAD_BYTES, Kind, kind_of
 
 Side = Annotated[int, Field(ge=1, le=99_999)]
 
 _FLATTENED = ("extra_body", "extra_params")
 _UPLOAD = "input_reference"
-_OBJECTS = (*_FLATTENED, "options", _UPLOAD)
+_OBJECTS = (*_FLATTENED, "options", _UPLOAD, "retake", "video")
 _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 """How their client writes a member of an object into a form: ``options[flow_shift]``."""
 
 _SAME = {
     *("prompt", "negative_prompt", "num_frames", "fps", "seed"),
     *("num_inference_steps", "guidance_scale", "options", "preset", "priority", "webhook_url"),
-    *("loras", *Afterwards.model_fields),
+    *("loras", *Afterwards.model_fields, *Sources.model_fields),
 }
 """Fields that have the same name and meaning in a ``GenerateRequest``."""
 
 
-class ImageReference(BaseModel):
-    """A picture inside a JSON body."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image_url: str = Field(description="A `data:` URL. Addresses are not fetched.")
-
-
-class CreateVideo(Afterwards, MayBeLeftOut):
+class CreateVideo(Sources, Afterwards, MayBeLeftOut):
     """The body of ``POST /v1/videos``. Everything but ``prompt`` may be left out."""
 
     model_config = ConfigDict(
@@ -74,7 +68,7 @@ class CreateVideo(Afterwards, MayBeLeftOut):
     model: str | None = Field(None, description="One that `GET /v1/models` lists.")
     seconds: Seconds | None = Field(None, description="Length; a number, or text as in `4`.")
     size: Size | None = Field(None, description="Width x height in pixels, as in `1280x720`.")
-    input_reference: ImageReference | None = Field(
+    input_reference: InputReference | None = Field(
         None, description="First frame. In a form: a picture's or, where supported, video's file."
     )
     negative_prompt: Prompt | None = Field(None, description="What it should not show.")
@@ -135,7 +129,7 @@ def as_generate_request(video: CreateVideo) -> GenerateRequest:
         InvalidRequest: fields contradict each other, or the prompt says nothing.
     """
     _check_pairs(video)
-    image = video.input_reference.image_url if video.input_reference else None
+    image = video.input_reference.picture if video.input_reference else None
     shift = {} if video.flow_shift is None else {"flow_shift": video.flow_shift}
     fields = video.model_dump(include=_SAME, exclude_unset=True) | {
         "duration": video.seconds,

@@ -23,8 +23,9 @@ POLL_AFTER_MS = 500
 """How soon their client asks again; it takes its own second where nobody says."""
 
 _SCHEMA = CreateVideo.model_json_schema(ref_template="#/components/schemas/{model}")
-_REFERENCE = _SCHEMA.pop("$defs")["ImageReference"]
-_SCHEMA["properties"]["input_reference"] = {"anyOf": [_REFERENCE, {"type": "null"}]}
+_DEFINED = _SCHEMA.pop("$defs")
+_REFERENCES = [_DEFINED[name] for name in ("ImageReference", "FrameReference")]
+_SCHEMA["properties"]["input_reference"] = {"anyOf": [*_REFERENCES, {"type": "null"}]}
 _FILE = {"type": "string", "format": "binary", "description": "A picture, or a video."}
 _FIELDS = without_null(_SCHEMA)
 _FORM = {**_FIELDS, "properties": {**_FIELDS["properties"], "input_reference": _FILE}}
@@ -39,8 +40,10 @@ CREATE_BODY: dict[str, Any] = {
 }
 CREATE_ERRORS = described(
     _400="A field is wrong, or the model cannot make that; `param` names it.",
-    _404="Another model is asked for.",
-    _409="`Idempotency-Key`: its first request is under way, or its job was deleted.",
+    _404="Another model is asked for, or a job that is named is not there.",
+    _409="`Idempotency-Key`: its first request is under way, or its job was deleted. Or a job that "
+    "is named is not finished.",
+    _410="The file of a job that is named is gone.",
     _413="The body is over the limit.",
     _415="Neither JSON nor multipart.",
     _429="The queue is full; try again after `Retry-After` seconds.",

@@ -1,0 +1,26 @@
+"""Bodies of ``POST /generate``, for the description of the API."""
+
+from pydantic import JsonValue
+
+EXAMPLES: list[JsonValue] = [
+    {
+        "prompt": "A cat walking on a beach at sunset",
+        "duration": 5,
+        "resolution": "1024x576",
+        "fps": 24,
+        "seed": 42,
+    },
+    {
+        "prompt": "A kite over the sea",
+        "loras": [{"name": "kites", "strength": 0.8}],
+    },
+    {
+        "prompt": "The kite falls into the sea",
+        "extend": "0123456789abcdef0123456789abcdef",
+        "duration": 3,
+    },
+    {
+        "prompt": "A red kite over the sea",
+        "retake": {"job": "0123456789abcdef0123456789abcdef", "from": 1, "to": 2.5},
+    },
+]

@@ -1,0 +1,131 @@
+"""What a request may say of the videos and pictures that it works from.
+
+A finished job of any service of the stack can stand for an upload, so that nobody downloads a video
+to send it again.
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+
+from common.contract.fields import JobId, contradiction
+from common.contract.work import WorkRequest
+
+Moment = Annotated[float, Field(ge=0, le=3600)]
+
+
+class Reference(BaseModel):
+    """A finished job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job: JobId = Field(description="A finished job of yours, of any service on this machine.")
+
+
+class FrameOf(Reference):
+    """A frame of a finished video."""
+
+    frame: int = Field(
+        -1, ge=-1_000_000, le=1_000_000, description="From 0; -1, left out, is the last."
+    )
+
+
+class VideoOf(Reference):
+    """A finished video."""
+
+
+class Retake(Reference):
+    """A span of a finished video, in seconds."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True
+    )
+
+    begin: Moment = Field(alias="from", description="Where it begins, in seconds.")
+    end: Moment = Field(alias="to", description="Where it ends, in seconds.")
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.begin >= self.end:
+            raise contradiction("retake.to must be after retake.from")
+        return self
+
+
+def _form(sent: Any) -> str:
+    return "[frame]" if isinstance(sent, (dict, FrameOf)) else "[text]"
+
+
+def _object(sent: Any) -> Any:
+    """A form sends all as text, and base64 has no brace."""
+    if isinstance(sent, str) and sent.lstrip().startswith("{"):
+        with suppress(ValueError):
+            return json.loads(sent)
+    return sent
+
+
+PictureField = Annotated[
+    Annotated[str, Tag("[text]")] | Annotated[FrameOf, Tag("[frame]")],
+    Discriminator(_form),
+    BeforeValidator(_object),
+]
+"""Base64, or a frame of a finished video."""
+
+
+class Sources(BaseModel):
+    """The fields of a request that begins with a video, or ends with a picture."""
+
+    last_image: PictureField | None = Field(
+        None, description="Last frame, on models that list `last_image`; given like `image`."
+    )
+    video: VideoOf | None = Field(
+        None,
+        description="Continued by models that list `video_continuation`; with `strength`, made "
+        "anew in the words of the prompt. A finished job's, or upload it as the multipart field "
+        "`video`.",
+    )
+    strength: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="How far `video` is made anew: 0.8 keeps layout and motion, 1 hardly anything.",
+    )
+    extend: JobId | None = Field(
+        None,
+        description="A finished job whose video goes on: all of it, and behind it what is new.",
+    )
+    retake: Retake | None = Field(
+        None, description="A span of a finished video to make anew; the rest of it stays."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.video, self.extend, self.retake).count(None) < 2:
+            raise contradiction("give one of video, extend and retake")
+        return self
+
+
+class Beginnings(Sources, WorkRequest):
+    """With the picture that a video begins with."""
+
+    image: PictureField | None = Field(
+        None,
+        description="First frame for image-to-video, base64 (a `data:` URL is fine), or a frame "
+        "of a finished job. Or upload it as the multipart field `image`.",
+    )
+
+    @property
+    def used_jobs(self) -> Mapping[str, str]:
+        fields = {name: getattr(self, name) for name in Beginnings.model_fields}
+        named = {name: of.job for name, of in fields.items() if isinstance(of, Reference)}
+        return named | ({} if self.extend is None else {"extend": self.extend})

@@ -1,0 +1,95 @@
+"""Frames and sound of a video that this stack has made, as they are needed: films can be long."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from common.base.bounded_child import bare_environment
+from common.base.errors import EncodingFailed
+from common.media.clip import AudioTrack
+from common.media.video.chain import Take
+from common.media.video.reader import PNG, frames_command, read_header
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MAX_PIXELS = 2**26
+_SLACK = 2
+"""Frames that rounding to another rate may leave out at the end."""
+
+
+def stream_frames(path: Path, take: Take) -> "Iterator[NDArray[np.uint8]]":
+    """Yield the frames of ``take`` one by one, [1, height, width, 3].
+
+    Raises:
+        EncodingFailed: it does not hold so many.
+        FileNotFoundError: it has gone.
+        InvalidRequest: it cannot be decoded.
+    """
+    shape, done, last = (1, take.height, take.width, 3), 0, b""
+    with path.open("rb") as file:
+        track = read_header(file.fileno(), _MAX_PIXELS).video
+        if track is None:
+            raise _broken_off()
+        with _output(frames_command(track, take), file.fileno()) as frames:
+            while len(data := frames.read(take.bytes_a_frame)) == take.bytes_a_frame:
+                yield np.frombuffer(data, np.uint8).reshape(shape)
+                done, last = done + 1, data
+    if not take.count - _SLACK <= done <= take.count:
+        raise _broken_off()
+    for _ in range(take.count - done):
+        yield np.frombuffer(last, np.uint8).reshape(shape)
+
+
+def frame_as_png(path: Path, take: Take) -> bytes:
+    """The one frame of ``take``. Raises as ``stream_frames`` does."""
+    with path.open("rb") as file:
+        track = read_header(file.fileno(), _MAX_PIXELS).video
+        if track is None:
+            raise _broken_off()
+        with _output(frames_command(track, take, PNG), file.fileno()) as picture:
+            png = picture.read()
+    if not png:
+        raise _broken_off()
+    return png
+
+
+def read_sound(path: Path, sample_rate: int, channels: int) -> AudioTrack:
+    """All of the sound, at a rate in Hz; nothing where the video has none."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    layout = ["-ar", str(sample_rate), "-ac", str(channels), "-f", "f32le", "-"]
+    command = [get_ffmpeg_exe(), "-loglevel", "error", "-i", "fd:", "-map", "0:a?", *layout]
+    with path.open("rb") as file, _output(command, file.fileno()) as sound:
+        samples = np.frombuffer(sound.read(), "<f4")
+    return AudioTrack(samples.reshape(-1, channels), sample_rate)
+
+
+@contextmanager
+def _output(command: list[str], file: int) -> Iterator[IO[bytes]]:
+    """What a child writes that reads ``file``; it ends with the block at the latest."""
+    os.lseek(file, 0, os.SEEK_SET)  # the child shares our place in the file
+    child = subprocess.Popen(
+        command,
+        stdin=file,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=bare_environment(),
+        process_group=0,
+    )
+    assert child.stdout is not None  # noqa: S101  (for the type checker)
+    try:
+        with child.stdout:
+            yield child.stdout
+    finally:
+        child.kill()
+        child.wait()
+
+
+def _broken_off() -> EncodingFailed:
+    return EncodingFailed("The video that this one was made from breaks off.")

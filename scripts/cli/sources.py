@@ -1,0 +1,58 @@
+"""What a video is made from, as ``videosdgx generate`` takes it: files, or finished jobs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from scripts.cli.client import Files
+from scripts.cli.errors import WRONG, CliError
+
+_JOB = re.compile(r"[0-9a-f]{32}")
+_FRAME = re.compile(rf"({_JOB.pattern})(?::(-?\d+))?")
+_SPAN = re.compile(rf"({_JOB.pattern}):(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
+
+
+def sources(
+    image: str | None, last_image: str | None, video: str | None, retake: str | None
+) -> tuple[dict[str, Any], Files]:
+    """The fields of a request that name jobs, and the files to upload.
+
+    Raises:
+        CliError: a file cannot be read, or a span is not written as it must be.
+    """
+    fields: dict[str, Any] = {}
+    files: Files = {}
+    for name, given in (("image", image), ("last_image", last_image)):
+        if given is not None and (frame := _FRAME.fullmatch(given)):
+            fields[name] = {"job": frame[1], **({"frame": int(frame[2])} if frame[2] else {})}
+        elif given is not None:
+            files[name] = _read(name, Path(given))
+    if video is not None and _JOB.fullmatch(video):
+        fields["video"] = {"job": video}
+    elif video is not None:
+        files["video"] = _read("video", Path(video))
+    return fields | _retaken(retake), files
+
+
+def _retaken(given: str | None) -> dict[str, Any]:
+    if given is None:
+        return {}
+    span = _SPAN.fullmatch(given)
+    if span is None:
+        raise CliError(
+            f"{given!r} is no job and span.",
+            status=WRONG,
+            param="--retake",
+            hint="As in --retake ID:1.5:3, in seconds.",
+        )
+    return {"retake": {"job": span[1], "from": float(span[2]), "to": float(span[3])}}
+
+
+def _read(name: str, path: Path) -> tuple[str, bytes]:
+    try:
+        return path.name, path.read_bytes()
+    except OSError as exc:
+        option = f"--{name.replace('_', '-')}"
+        raise CliError(
+            f"{path} cannot be read: {exc.strerror}.", status=WRONG, param=option
+        ) from exc
