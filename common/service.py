@@ -33,6 +33,7 @@ from common.jobs.opening import check_database, open_store
 from common.jobs.queue import JobQueue
 from common.jobs.rolling_backup import RollingBackup
 from common.jobs.webhooks.signing import open_signer
+from common.media.credentials.opening import check_credentials
 from common.memory.demand import Appraiser
 from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
@@ -81,6 +82,7 @@ def _serve(address: str) -> None:
     check_exposure(settings, authenticator)
     access = open_access(settings, spec, authenticator)
     open_signer(settings)  # likewise
+    check_credentials(settings)
     if settings.otel_exporter_otlp_endpoint:
         check_installed()
     with locked(settings, spec.id), named(settings, spec.id) as name:

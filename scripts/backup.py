@@ -27,6 +27,7 @@ LEFT_OUT = {
     "compiled",
     "session_secret",
     "ended_sessions",
+    "content_credentials",
 }
 PATIENCE_SECONDS = 600
 """For a rolling backup that is under way."""

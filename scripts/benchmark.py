@@ -17,6 +17,7 @@ MODULES = (
     "load",
     "quantization",
     "magi1",
+    "signing",
     "memory",
     "batch",
     "gpu",

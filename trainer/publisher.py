@@ -5,15 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from common.base.settings import Settings
 from common.contract import Making, Phase
 from common.media.codecs import EncoderSettings, resolve_codec
+from common.media.credentials.manifest import Origin
+from common.media.credentials.opening import open_credentials
 from common.media.encoder import encode
 from trainer.files import LORA, LOSSES, VALIDATION
 from trainer.product import Trained
 from trainer.requests import ResolvedTraining
 from trainer.result import TrainingResult
+
+if TYPE_CHECKING:
+    from common.media.credentials.signing import Credentials
 
 _TENTH = 10
 
@@ -23,20 +29,22 @@ class TrainingPublisher:
     """Writes the LoRA first: it is what the job is for."""
 
     encoder: EncoderSettings
+    credentials: "Credentials | None" = None
 
     @classmethod
     def of(cls, settings: Settings) -> "TrainingPublisher":
         """With the encoder that works here."""
         codec = resolve_codec(settings.video_encoder)
-        return cls(EncoderSettings(codec=codec, crf=settings.video_crf))
+        encoder = EncoderSettings(codec=codec, crf=settings.video_crf)
+        return cls(encoder, open_credentials(settings))
 
     def publish(self, product: Trained, making: Making) -> TrainingResult:
-        """Raises EncodingFailed, and what ``making.look`` raises."""
+        """Raises EncodingFailed, CredentialsFailed, and what ``making.look`` raises."""
         file, resolved = making.folder / LORA.name, making.request
         assert isinstance(resolved, ResolvedTraining)  # noqa: S101  # the kind's own
         product.write(file, _told(making, resolved))
         _write_losses(product.losses, making.folder / LOSSES.name)
-        encode(
+        video = encode(
             product.validation,
             making.folder / VALIDATION.name,
             self.encoder,
@@ -45,6 +53,9 @@ class TrainingPublisher:
             on_frames_done=lambda _poster: _done(making),
             on_wait=making.look,
         )
+        if self.credentials is not None:
+            origin = Origin(making.model, making.checkpoint, resolved.validation_prompt)
+            self.credentials.sign(video.path, origin, making.look)
         first, last = _ends(product.losses)
         return TrainingResult(
             folder=making.folder.name,
@@ -57,6 +68,7 @@ class TrainingPublisher:
             checkpoint=making.checkpoint.id,
             revision=making.checkpoint.revision,
             stands_in_for=making.checkpoint.stands_in_for,
+            content_credentials=self.credentials is not None,
         )
 
 

@@ -15,6 +15,7 @@ class TrainingResult(JobResult):
     first_loss: float
     last_loss: float
     has_validation: bool = True
+    content_credentials: bool = False
 
 
 class TrainingView(ResultShown):
@@ -26,6 +27,9 @@ class TrainingView(ResultShown):
     first_loss: float = Field(description="Mean over the first tenth of the steps.")
     last_loss: float = Field(description="Mean over the last tenth.")
     size_bytes: int
+    content_credentials: bool = Field(
+        False, description="The video says, signed (C2PA), that a model made it."
+    )
     checkpoint: str = Field(description="The checkpoint that it is for.")
     revision: str
     timings: dict[str, float] = Field(description="Seconds spent in each phase.")

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from common.base.errors import StorageFull, StorageUnavailable
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL_SAID = ("No space left on device", "Disk quota exceeded")
+"""By strerror(3)."""
 _BY_ITSELF = "The service goes on by itself once it is well."
 _READ_ONLY = ("is read-only", "Mount it so that it can be written.")
 _FORBIDDEN = ("may not be written", "Let the service's user write to it.")
@@ -27,6 +29,11 @@ _CAUSES = {
     errno.ETIMEDOUT: _SILENT,
 }
 """Linux's own numbers: man 3 errno."""
+
+
+def says_full(words: str) -> bool:
+    """Whether a program that failed met the end of a disk, by its last words."""
+    return any(phrase in words for phrase in _FULL_SAID)
 
 
 def storage_full(volume: str = "outputs") -> StorageFull:

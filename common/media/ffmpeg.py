@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from common.base.bounded_child import bare_environment
-from common.base.disk import storage_full
+from common.base.disk import says_full, storage_full
 from common.base.errors import EncodingFailed, VideosDGXError
 from common.base.threads import no_threads_left
 from common.media.codecs import GPU_NAMES
@@ -35,7 +35,6 @@ _QUEUED_CHUNKS = 1
 """One chunk waits while one is written: more would only hold more memory."""
 _LINES_KEPT = 40
 _PROGRESS_TAIL_BYTES = 4096
-_NO_SPACE = ("No space left on device", "Disk quota exceeded")
 
 
 class FfmpegChild:
@@ -125,7 +124,7 @@ class FfmpegChild:
         """Put ffmpeg's last words in the log, and return what the client is told."""
         words = b"".join(self._tail).decode(errors="replace").strip()
         logger.error("ffmpeg ended with status %s: %s", self._process.returncode, words)
-        if any(phrase in words for phrase in _NO_SPACE):
+        if says_full(words):
             return storage_full()
         return EncodingFailed("The video encoder failed.")
 

@@ -67,6 +67,7 @@ def test_only_what_cannot_be_made_again_is_kept(tmp_path: Path):
         "compiled/x",
         "toy/backups/jobs-000001-20260101T000000Z.db",
         "toy/jobs.db-journal",
+        "content_credentials/key.pem",
     )
     for name in (*kept, *left_out):
         (outputs / name).parent.mkdir(parents=True, exist_ok=True)

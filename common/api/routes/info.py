@@ -109,6 +109,9 @@ class InfoView(BaseModel):
     max_queue: int
     auto_unload_minutes: float
     retention: RetentionView | None = Field(None, description="How long files stay; null: ever.")
+    content_credentials: bool = Field(
+        False, description="Files say, signed (C2PA), that a model made them."
+    )
     memory: MemoryView
     pool: PoolView
     system: SystemView
@@ -133,6 +136,7 @@ async def info_view(service: Service) -> InfoView:
         max_queue=settings.max_queue,
         auto_unload_minutes=settings.auto_unload_minutes,
         retention=_retention(settings),
+        content_credentials=settings.content_credentials,
         memory=_memory(service.supervisor.worker_rss_bytes),
         pool=await pool_view(service.pool, service.queue),
         system=await run_in_threadpool(_system, service),

@@ -27,6 +27,7 @@ VideosDGXError
 ├── OutOfMemory             500  the model did not fit (fails the job)
 ├── NotEnoughMemory         422  the pool of this machine is smaller than the job
 ├── EncodingFailed          500  ffmpeg gave up (fails the job)
+├── CredentialsFailed       500  in ``signing``: a file could not be signed (fails the job)
 └── GenerationFailed        500  anything unexpected inside the model (fails the job)
 
 JobCancelled and JobReleased are not errors: they are how a running job is left early.

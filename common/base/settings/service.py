@@ -15,6 +15,7 @@ from common.base.errors import VideosDGXError
 from common.base.settings.auth import AuthSettings
 from common.base.settings.backup import BACKUPS, BackupSettings
 from common.base.settings.batch import BatchSettings
+from common.base.settings.credentials import CredentialsSettings
 from common.base.settings.door import DoorSettings
 from common.base.settings.fusing import FusingSettings
 from common.base.settings.page import UiSettings
@@ -37,6 +38,7 @@ class Settings(
     AuthSettings,
     BackupSettings,
     BatchSettings,
+    CredentialsSettings,
     DoorSettings,
     FusingSettings,
     RequestSettings,

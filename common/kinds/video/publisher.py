@@ -13,6 +13,8 @@ from common.kinds.video.requests import ResolvedRequest
 from common.kinds.video.result import VideoResult
 from common.media.clip import VideoClip
 from common.media.codecs import EncoderSettings, resolve_codec
+from common.media.credentials.manifest import Origin
+from common.media.credentials.opening import open_credentials
 from common.media.encoder import EncodedVideo, encode
 from common.media.refining.spool import spooled
 from common.media.thumbnail import try_thumbnail
@@ -21,21 +23,28 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from common.media.credentials.signing import Credentials
+
 
 @dataclass(frozen=True)
 class VideoPublisher:
     """Encodes while the model still decodes."""
 
     encoder: EncoderSettings
+    credentials: "Credentials | None" = None
 
     @classmethod
     def of(cls, settings: Settings) -> "VideoPublisher":
         """With the encoder that works here."""
         codec = resolve_codec(settings.video_encoder)
-        return cls(EncoderSettings(codec=codec, crf=settings.video_crf))
+        encoder = EncoderSettings(codec=codec, crf=settings.video_crf)
+        return cls(encoder, open_credentials(settings))
 
     def publish(self, product: VideoClip, making: Making) -> VideoResult:
-        """Draw all frames. Raises EncodingFailed, and what ``making.look`` raises."""
+        """Draw all frames, and sign the file where that is wanted.
+
+        Raises EncodingFailed, CredentialsFailed, and what ``making.look`` raises.
+        """
         thumbnail = making.folder / THUMBNAIL.name
         refines = making.request.refined
         product = joined(product, making.request, making.inputs)
@@ -56,7 +65,11 @@ class VideoPublisher:
             on_frames_done=frames_done,
             on_wait=making.look,
         )
-        return _result(making, product, encoded, thumbnail)
+        if self.credentials is not None:
+            size = self.credentials.sign(encoded.path, origin_of(making), making.look)
+            encoded = replace(encoded, size_bytes=size)
+        result = _result(making, product, encoded, thumbnail)
+        return result.model_copy(update={"content_credentials": self.credentials is not None})
 
 
 def refined(clip: VideoClip, making: Making) -> VideoClip:
@@ -101,6 +114,19 @@ def _result(making: Making, clip: VideoClip, encoded: EncodedVideo, thumbnail: P
         checkpoint=making.checkpoint.id,
         revision=making.checkpoint.revision,
         stands_in_for=making.checkpoint.stands_in_for,
+    )
+
+
+def origin_of(making: Making) -> Origin:
+    """What content credentials say of it."""
+    resolved = making.request
+    assert isinstance(resolved, ResolvedRequest)  # noqa: S101  # the kind's own
+    return Origin(
+        model=making.model,
+        checkpoint=making.checkpoint,
+        prompt=resolved.prompt,
+        began_with=tuple(resolved.uploads),
+        shows_upload=bool(resolved.uploads.keys() & {"video", "extend", "retake"}),
     )
 
 

@@ -16,6 +16,7 @@ class VideoResult(JobResult):
     duration_seconds: float
     has_audio: bool
     has_thumbnail: bool = True
+    content_credentials: bool = False
 
 
 class ResultView(ResultShown):
@@ -28,6 +29,9 @@ class ResultView(ResultShown):
     duration_seconds: float
     size_bytes: int
     has_audio: bool
+    content_credentials: bool = Field(
+        False, description="The file says, signed (C2PA), that a model made it."
+    )
     checkpoint: str = Field(description="The checkpoint that really made it.")
     revision: str
     stands_in_for: str | None = Field(None, description="The model that this checkpoint is not.")

@@ -1,0 +1,1 @@
+"""Content credentials: what a file says of its making, signed, by C2PA (https://c2pa.org)."""
