@@ -1,8 +1,9 @@
 """LTX-2: picture and sound from one model. What it can do, and where its parts are. No torch."""
 
 from dataclasses import replace
+from typing import Any
 
-from common.contract import ModelSpec, Quantization
+from common.contract import JobContext, ModelSpec, Prepared, Quantization
 from common.contract.deferred import Deferred, PipelineModule
 from common.kinds.video import VIDEO_KIND, Capability, Defaults, Limits, Preset, VideoVariant
 from common.kinds.video.presets import presets, without_steps
@@ -20,6 +21,7 @@ CAPABILITIES = frozenset(
         Capability.EXTEND,
         Capability.AUDIO,
         Capability.LORA,
+        Capability.PROMPT_ENHANCEMENT,
     }
 )
 
@@ -122,6 +124,12 @@ def _pipeline() -> PipelineModule:
     return pipeline
 
 
+def _prepare(model: Any, request: Any, context: JobContext) -> Prepared | None:
+    from ltx2 import enhancing
+
+    return enhancing.enhanced(model, request, context)
+
+
 _DEFERRED = Deferred(_pipeline)
 
 SPEC = ModelSpec(
@@ -139,4 +147,5 @@ SPEC = ModelSpec(
     saved_bytes=saved_bytes,
     cost=estimate_flops,
     quantization=Quantization.NF4,
+    prepare=_prepare,
 )

@@ -43,7 +43,7 @@ _CROSS_ATTENTIONS = (
 _SELF_ATTENTION = "self-attention of the text encoder: it decides which words belong together"
 
 _TEXT_ENCODER = (
-    Keep("lm_head", "its weight is that of the token embeddings, and no token is predicted"),
+    Keep("lm_head", "its weight is that of the token embeddings"),
     Keep("embed_tokens", "token embeddings: looked up, not multiplied"),
     Keep("patch_embedding", "a convolution of the vision tower"),
     Keep("position_embedding", "position embeddings: looked up, not multiplied"),
@@ -57,7 +57,7 @@ NUM_LAYERS = 48
 
 
 def keep_text_encoder(scheme: Quantization) -> tuple[Keep, ...]:
-    """Rules for Gemma 3, whose vision tower never runs here and is quantized to save memory.
+    """Rules for Gemma 3, whose vision tower runs for prompt help from a picture alone.
 
     Under four bits the language model's self-attention has eight: in bfloat16 it would be 2.4 GB
     more, and LTX-2 above the 30 GB that it is to take, for a tenth of what the layer's error falls

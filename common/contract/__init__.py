@@ -6,6 +6,7 @@ from common.contract.context import Phase as Phase
 from common.contract.kind import Intake as Intake
 from common.contract.kind import Kind as Kind
 from common.contract.kind import Making as Making
+from common.contract.kind import Preparer as Preparer
 from common.contract.kind import PublishedFile as PublishedFile
 from common.contract.kind import Publisher as Publisher
 from common.contract.loading import LoadOptions as LoadOptions
@@ -20,12 +21,14 @@ from common.contract.model import MemoryFunction as MemoryFunction
 from common.contract.model import ModelOptions as ModelOptions
 from common.contract.model import ModelSpec as ModelSpec
 from common.contract.model import Pipeline as Pipeline
+from common.contract.model import PrepareFunction as PrepareFunction
 from common.contract.model import SavedFunction as SavedFunction
 from common.contract.variants import Adapter as Adapter
 from common.contract.variants import Checkpoint as Checkpoint
 from common.contract.variants import Variant as Variant
 from common.contract.work import Adjustment as Adjustment
 from common.contract.work import JobResult as JobResult
+from common.contract.work import Prepared as Prepared
 from common.contract.work import Resolution as Resolution
 from common.contract.work import Resolved as Resolved
 from common.contract.work import Upload as Upload

@@ -17,6 +17,7 @@ from common.contract.work import (
     Finished,
     JobResult,
     Medias,
+    Prepared,
     Resolution,
     Resolved,
     ResultShown,
@@ -99,6 +100,16 @@ class Intake(Protocol):
         """
 
 
+class Preparer(Protocol):
+    """What a kind does about a job in the worker before it needs memory or the GPU."""
+
+    def prepare(self, request: Any, wait: Callable[[str], None]) -> Prepared | None:
+        """What becomes of a resolved request; None where it stays as it is.
+
+        ``wait`` says for what it waits. Call it often: it raises JobCancelled, JobReleased.
+        """
+
+
 class Publisher(Protocol):
     """Turns the model's products into files. One for each worker."""
 
@@ -166,6 +177,11 @@ class Kind(Protocol):
 
     def publisher(self, settings: Settings) -> Publisher:
         """For the worker."""
+
+    def preparer(self, variant: Any, settings: Settings) -> Preparer | None:
+        """For the worker; None where nothing happens before a job is made."""
+        del variant, settings
+        return None
 
     def usual(self, variant: Any) -> Iterator[Any]:
         """Jobs that say nothing, the plain one first: what a service must have memory for."""

@@ -16,6 +16,7 @@ from common.contract.context import BatchContext, JobContext
 from common.contract.kind import Kind
 from common.contract.loading import LoadOptions, Memory, Quantization
 from common.contract.variants import Variant
+from common.contract.work import Prepared
 
 Pipeline = Any
 """Whatever ``load`` returns and ``generate`` takes; nobody else looks inside."""
@@ -30,6 +31,7 @@ class ModelOptions(BaseModel):
 # Of the kind: what was resolved, and what is made of it.
 LoadFunction = Callable[[Path, LoadOptions], Pipeline]
 GenerateFunction = Callable[[Pipeline, Any, JobContext], Any]
+PrepareFunction = Callable[[Pipeline, Any, JobContext], Prepared | None]
 BatchFunction = Callable[[Pipeline, Sequence[Any], BatchContext], Sequence[Any]]
 MemoryFunction = Callable[[Path, Any, ComputeDtype], Memory]
 SavedFunction = Callable[[Path, Quantization, ComputeDtype], int]
@@ -48,6 +50,8 @@ class ModelSpec:
     ``dry_run``. ``memory`` is that of weights that are not quantized; ``saved_bytes`` is what a
     scheme takes off them.
 
+    ``prepare`` is asked before ``generate`` what the loaded model makes of a request.
+
     ``generate_batch`` makes up to ``max_batch`` requests together for which the kind's ``together``
     has one answer; its products are drawn one after the other, each as ``generate``'s would be.
     """
@@ -65,6 +69,7 @@ class ModelSpec:
     cost: CostFunction
     saved_bytes: SavedFunction = _nothing_saved
     quantization: Quantization = Quantization.NONE
+    prepare: PrepareFunction | None = None
     max_batch: int = 1
     generate_batch: BatchFunction | None = None
     worth_fusing: Callable[[Any], bool] = lambda _request: True

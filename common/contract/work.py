@@ -4,9 +4,9 @@ A kind's own classes add its fields. They are read back from a job's row as the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, HttpUrl
 
@@ -56,6 +56,10 @@ class Resolved(BaseModel):
         """Words that people know it by: of its file's name, and in lists."""
         return ""
 
+    def seen_by_model(self, files: Mapping[str, Path]) -> Self:
+        """As the model is given it: with the full paths of its ``uploads``."""
+        return self.model_copy(update=files)
+
 
 class Adjustment(BaseModel):
     """One value that was not taken as asked, and why."""
@@ -75,6 +79,19 @@ class Resolution:
     request: Any
     """A ``Resolved`` of the kind."""
     adjustments: tuple[Adjustment, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What becomes of a resolved request in the worker, before it is made.
+
+    It is recorded first, so that whoever makes the job after a crash makes the same.
+    """
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the ``Resolved`` that are new."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """What is said of it besides."""
 
 
 class JobResult(BaseModel):

@@ -5,7 +5,7 @@ read of it is replaced, and named in ``Job.unreadable``.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -52,11 +52,18 @@ def to_row(job: NewJob, kind: str) -> dict[str, Any]:
         "estimated": job.estimated,
         "state": JobState.QUEUED.value,
         "requested": json.dumps(job.requested),
-        "resolved": job.resolved.model_dump_json(),
-        "adjustments": _ADJUSTMENTS.dump_json(job.adjustments).decode(),
+        **amended(job.resolved, job.adjustments),
         "progress": Progress().model_dump_json(),
         "attempts": 0,
         "beats": 0,
+    }
+
+
+def amended(resolved: Resolved, adjustments: Sequence[Adjustment]) -> dict[str, str]:
+    """The columns of what becomes of a request."""
+    return {
+        "resolved": resolved.model_dump_json(),
+        "adjustments": _ADJUSTMENTS.dump_json(tuple(adjustments)).decode(),
     }
 
 

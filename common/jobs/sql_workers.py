@@ -1,10 +1,13 @@
 """The workers' side of the job store: claim, move, end, give back, and recovery from the dead."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import case, or_, select, update
 
 from common.base.errors import ErrorBody
-from common.contract import JobResult
+from common.contract import Adjustment, JobResult, Resolved
 from common.jobs.model import Job, Progress
+from common.jobs.rows import amended
 from common.jobs.schema import RANK, jobs
 from common.jobs.sql_fusing import SqlFusing
 from common.jobs.statements import DONE, by_number, held, kept, worker_died
@@ -43,6 +46,14 @@ class SqlWorkers(SqlFusing):
         with self._writing() as connection:
             state = connection.execute(statement).scalar_one_or_none()
         return None if state is None else JobState(state)
+
+    def amend(
+        self, job_id: str, token: str, resolved: Resolved, adjustments: Sequence[Adjustment]
+    ) -> bool:
+        columns = amended(resolved, adjustments)
+        statement = update(jobs).where(held(job_id, token)).values(columns).returning(jobs.c.id)
+        with self._writing() as connection:
+            return connection.execute(statement).one_or_none() is not None
 
     def complete(self, job_id: str, token: str, result: JobResult) -> bool:
         changes = {"result": result.model_dump_json(), "progress": DONE}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from common.base.errors import ErrorBody, VideosDGXError
-from common.contract import JobResult
+from common.contract import Adjustment, JobResult, Resolved
 from common.jobs.batch_store import BatchStore
 from common.jobs.custody import Custody
 from common.jobs.figures import Figured
@@ -106,6 +106,11 @@ class JobStore(BatchStore, Outbox, Figured, Custody, Retention, Pausing, Protoco
 
     def heartbeat(self, job_id: str, token: str, progress: Progress) -> JobState | None:
         """Show life and progress; answer the job's state, None when the token is old."""
+
+    def amend(
+        self, job_id: str, token: str, resolved: Resolved, adjustments: Sequence[Adjustment]
+    ) -> bool:
+        """Record what became of a held job's request. False when the token is old."""
 
     def complete(self, job_id: str, token: str, result: JobResult) -> bool:
         """Record the result. False: cancelled or claimed anew meanwhile; the file must go."""

@@ -124,7 +124,7 @@ def _padding(linear: nn.Linear) -> int:
 
     bitsandbytes quantizes across rows, but on a CPU unpacks row by row: rows that end inside a
     block come out wrong, without an error (0.50.2; a relative error of 0.24 for 0.09). The
-    widths of the real models are multiples of 64, but for an unused layer of Gemma's vision tower.
+    widths of the real models are multiples of 64, but for one layer of Gemma's vision tower.
     """
     return -linear.in_features % BLOCK
 

@@ -46,6 +46,13 @@ class Books:
             _say("a job goes on unrecorded", running, exc)
             return True
 
+    def amend(self, running: RunningJob) -> bool:
+        """Record what its request became. False: cancelled or claimed anew meanwhile."""
+        job, token = running.job, running.token
+        return self._patiently(
+            running, lambda: self.store.amend(job.id, token, job.resolved, job.adjustments)
+        )
+
     def complete(self, running: RunningJob, result: JobResult) -> bool:
         """Record published files. False: cancelled or claimed anew meanwhile; it must go."""
         job_id, token = running.job.id, running.token

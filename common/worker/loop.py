@@ -76,6 +76,7 @@ class Worker:
             seat=self._seat,
             inputs=settings.inputs_of(spec.id),
             publisher=spec.kind.publisher(settings),
+            preparer=spec.kind.preparer(self._seat.appraiser.variant, settings),
             hands=hands,
             most=most_together(spec, settings.fused_batch),
         )

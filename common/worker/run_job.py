@@ -17,7 +17,15 @@ from common.base.errors import (
 )
 from common.base.logs import get_logger
 from common.base.threads import no_threads_left
-from common.contract import JobResult, Making, ModelSpec, Phase, Publisher
+from common.contract import (
+    JobResult,
+    Making,
+    ModelSpec,
+    Phase,
+    Prepared,
+    Preparer,
+    Publisher,
+)
 from common.contract.messages import ModelState
 from common.contract.variants import Checkpoint
 from common.jobs.manifest import manifest_of
@@ -55,6 +63,7 @@ class JobRunner:
     seat: Seat
     inputs: Path
     publisher: Publisher
+    preparer: Preparer | None
 
     def run(self, running: RunningJob) -> bool:
         """Bring the job to its end, or back to the queue.
@@ -78,13 +87,15 @@ class JobRunner:
         return True
 
     def _make(self, running: RunningJob) -> None:
-        job = running.job
         if (adopted := self._adopted(running)) is not None:
             self._complete(running, adopted)
             return
         self.volumes.check()
+        if self.preparer is not None:
+            prepared = self.preparer.prepare(running.job.resolved, running.wait)
+            self._amend(running, prepared)
         loaded = self.loader.state is ModelState.LOADED
-        with self.seat.memory(job, loaded=loaded, on_wait=running.wait):
+        with self.seat.memory(running.job, loaded=loaded, on_wait=running.wait):
             if not loaded:
                 self._advance(running, Event.LOAD)
                 running.progress(Phase.LOADING)
@@ -117,18 +128,34 @@ class JobRunner:
         self, running: RunningJob, model: LoadedModel, end_turn: EndTurn
     ) -> JobResult | None:
         """What came of it; None where that is recorded already."""
+        if self.spec.prepare is not None:
+            request = self._request(running.job)
+            self._amend(running, self.spec.prepare(model.pipeline, request, running))
         product = self.spec.generate(model.pipeline, self._request(running.job), running)
         return self._publish(running, product, model, end_turn)
 
+    def _amend(self, running: RunningJob, prepared: Prepared | None) -> None:
+        """Record what becomes of a request, before anything is made of it."""
+        if prepared is None:
+            return
+        job = running.job
+        changes = {
+            "resolved": job.resolved.model_copy(update=dict(prepared.changes)),
+            "adjustments": (*job.adjustments, *prepared.adjustments),
+        }
+        running.job = job.model_copy(update=changes)
+        if not self.books.amend(running):
+            raise JobCancelled
+
     def _request(self, job: Job) -> Any:
-        """The resolved request, with full paths to the input files. Raises FileGone."""
+        """The resolved request as the model is given it. Raises FileGone."""
         paths = {field: self.inputs / name for field, name in job.resolved.uploads.items()}
         if not all(path.is_file() for path in paths.values()):
             noun = self.spec.kind.noun
             raise FileGone(
                 f"What the {noun} begins with is no longer on disk.", hint="Send it anew."
             )
-        return job.resolved.model_copy(update=paths)
+        return job.resolved.seen_by_model(paths)
 
     def _advance(self, running: RunningJob, event: Event) -> None:
         """Move on, unless the client or a newer claim got there first."""

@@ -42,7 +42,7 @@ def t5_layer() -> nn.Module:
 
 
 def gemma_layer() -> nn.Module:
-    """The language model, without the vision tower that never runs."""
+    """The language model, without the vision tower, which reads no words."""
     return randomized(Gemma3TextModel(_gemma(num_layers=1, vocab_size=64)))
 
 

@@ -17,6 +17,7 @@ def generate(
     priority: opt.Priority = None,
     webhook_url: opt.Webhook = None,
     negative_prompt: opt.Negative = None,
+    enhance_prompt: opt.Enhance = False,
     duration: opt.Duration = None,
     num_frames: opt.Frames = None,
     resolution: opt.Resolution = None,
@@ -86,7 +87,8 @@ def body_of(given: Json) -> Json:
     body["options"] = opt.values("--option", body["options"])
     body["loras"] = opt.loras(body["loras"])
     body |= opt.refined(body.pop("interpolate"), body.pop("upscale"))
-    body["dry_run"] = given["dry_run"] or None  # left out is what its absence means
+    for flag in ("dry_run", "enhance_prompt"):
+        body[flag] = given[flag] or None  # left out is what its absence means
     # By identity: 0 is a value, and so is False.
     sent = {name: value for name, value in body.items() if value is not None and value != {}}
     return sent | opt.values("--field", given["field"])

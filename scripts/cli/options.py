@@ -67,6 +67,9 @@ Preset = Annotated[str | None, typer.Option("--preset", "-p", help="draft, stand
 Priority = Annotated[Literal["low", "normal", "high"] | None, typer.Option(help="In the queue.")]
 Webhook = Annotated[str | None, typer.Option(help="Called when the job has ended.")]
 Negative = Annotated[str | None, typer.Option(help="What it should not show.")]
+Enhance = Annotated[
+    bool, typer.Option("--enhance-prompt", help="Have the prompt rewritten, where that can be.")
+]
 Duration = Annotated[float | None, typer.Option("--duration", "-d", help="Seconds.")]
 Frames = Annotated[int | None, typer.Option(help="Length in frames, in place of seconds.")]
 Resolution = Annotated[str | None, typer.Option("--resolution", "-r", help="As in 832x480.")]

@@ -129,7 +129,13 @@ def _made(answer: Json) -> list[tuple[str, Any]]:
         ("adjusted", f"{one['field']}: {one['requested']} -> {one['resolved']} ({one['reason']})")
         for one in answer["adjustments"]
     ]
-    return [("prompt", made.get("prompt", made.get("name", ""))), *_figures(made), *changed]
+    enhanced = made.get("enhanced_prompt")
+    return [
+        ("prompt", made.get("prompt", made.get("name", ""))),
+        *([("enhanced", enhanced)] if enhanced else []),
+        *_figures(made),
+        *changed,
+    ]
 
 
 def _figures(made: Json) -> list[tuple[str, Any]]:

@@ -26,7 +26,7 @@ from diffusers import (
 from diffusers.pipelines.ltx2 import LTX2TextConnectors, LTX2Vocoder, LTX2VocoderWithBWE
 
 from scripts.tiny import publish
-from scripts.tiny.gemma import TEXT_DIM, TEXT_LAYERS, text_encoder, tokenizer
+from scripts.tiny.gemma import TEXT_DIM, TEXT_LAYERS, processor, text_encoder, tokenizer
 
 SEED = 2
 VIDEO_DIM = 16
@@ -72,6 +72,7 @@ def save(folder: Path, recipe: Recipe) -> None:
         connectors=_connectors(recipe.is_ltx_2_3),
         transformer=_transformer(recipe.is_ltx_2_3),
         vocoder=_vocoder_2_3() if recipe.is_ltx_2_3 else _vocoder_2_0(),
+        processor=processor() if recipe.is_ltx_2_3 else None,
     )
     for module in pipeline.components.values():
         if isinstance(module, torch.nn.Module):

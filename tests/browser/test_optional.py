@@ -8,6 +8,7 @@ from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import Open
 from tests.browser.steps import make, ready, start
+from tests.chats import chat, said
 from tests.integration.callers import everyone
 from tests.integration.test_loras import a_lora
 from tests.live import LiveService, wait_until
@@ -139,6 +140,23 @@ def test_smoother_and_larger_is_chosen_and_chosen_again(open_page: Open, service
     page.select_option("#upscaling_scale", "")
     page.get_by_role("button", name="Use these settings again").click()
     assert page.input_value("#upscaling_scale") == "2"
+
+
+def test_prompt_help_is_offered_where_there_is_any(open_page: Open, tmp_path: Path):
+    assert not open_page().is_visible("#enhance_prompt")
+    with chat(said("A tabby cat")) as there:
+        named = {"prompt_help_url": there.url, "prompt_help_model": "m"}
+        service = LiveService(tmp_path / "helped", **named).start()
+        try:
+            page = open_page()
+            page.goto(f"{service.url}/ui/")
+            ready(page)
+            page.check("#enhance_prompt")
+            make(page, "A cat")
+            page.click("#stage details > summary")
+            assert "A tabby cat" in page.inner_text("#stage details")
+        finally:
+            service.close()
 
 
 def test_a_video_is_kept_and_one_that_had_its_time_says_so(open_page: Open, tmp_path: Path):

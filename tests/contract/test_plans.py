@@ -128,6 +128,7 @@ CALLS: dict[str, Callable[[World], object]] = {
     "claim_more": lambda w: w.store.claim_more("w", w.taken(), 8),
     "advance": lambda w: w.store.advance((job := w.taken()).id, job.token or "", Event.RUN),
     "heartbeat": lambda w: w.store.heartbeat((job := w.taken()).id, job.token or "", Progress()),
+    "amend": lambda w: w.store.amend((job := w.taken()).id, job.token or "", job.resolved, ()),
     "complete": lambda w: w.store.complete((job := w.taken()).id, job.token or "", RESULT),
     "fail": lambda w: w.store.fail((job := w.taken()).id, job.token or "", ERROR),
     "release": lambda w: w.store.release((job := w.taken()).id, job.token or ""),

@@ -139,6 +139,11 @@ def test_smoother_and_larger(shell: Shell) -> None:
     assert "upscaling_scale" in shell("generate", "x", "--upscale", "3", code=4).err
 
 
+def test_prompt_help_is_asked_for(shell: Shell) -> None:
+    ran = shell("generate", "x", "--enhance-prompt", "--json", code=4)
+    assert ran.json["error"]["param"] == "enhance_prompt", "this service has none"
+
+
 def test_the_queue_is_paused_and_resumed(shell: Shell, service: LiveService) -> None:
     assert shell("pause").out == "paused, 0 queued, 0 running\n"
     job_id = service.submit()

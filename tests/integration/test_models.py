@@ -82,9 +82,10 @@ def test_the_plans_own_example(models: Path, tmp_path: Path):
     assert loaded["revision"].startswith("tiny-random-")
 
 
-def test_ltx2_takes_a_picture_and_can_be_silent(models: Path, tmp_path: Path):
+def test_ltx2_takes_a_picture_can_be_silent_and_writes_its_prompt(models: Path, tmp_path: Path):
     with serving("ltx2", models, tmp_path) as service:
         fields = {name: str(value) for name, value in SMALL.items()} | {"generate_audio": "false"}
+        fields |= {"enhance_prompt": "true", "seed": "7"}
         answer = service.client.post(
             "/generate", data=fields, files={"image": ("cat.png", pictures.png(), "image/png")}
         )
@@ -92,6 +93,8 @@ def test_ltx2_takes_a_picture_and_can_be_silent(models: Path, tmp_path: Path):
         job = service.wait_for(answer.json()["id"], "completed", timeout=240)
     assert job["result"]["has_audio"] is False
     assert job["requested"]["image"].startswith("png ")
+    assert job["resolved"]["enhanced_prompt"] not in (None, "", job["resolved"]["prompt"])
+    assert job["resolved"]["image"] == f"{job['id']}.png", "no path of this machine"
 
 
 def test_wan21_makes_its_native_rate_and_says_so(models: Path, tmp_path: Path):

@@ -60,6 +60,8 @@ def test_what_passes():
             "HOME",
             "BACKUP_DIR",
             "TOKENIZERS_PARALLELISM",
+            "WAN21_PROMPT_HELP_URL",
+            "PROMPT_HELP_API_KEY",
         ),
     }
     kept = {

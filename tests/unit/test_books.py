@@ -76,6 +76,19 @@ def test_an_end_is_tried_again(books: Books, ailing: Ailing, store: SqlJobStore,
     assert running.latest.waiting_for == "x", "whoever watches sees why"
 
 
+def test_what_became_of_a_request_waits_for_its_store(
+    books: Books, ailing: Ailing, store: SqlJobStore
+):
+    running = claimed(store)
+    resolved = running.job.resolved.model_copy(update={"enhanced_prompt": "a tabby cat"})
+    running.job = running.job.model_copy(update={"resolved": resolved})
+    ailing.before = [StoreUnavailable("x")]
+    assert books.amend(running)
+    assert kept(store, running).resolved == resolved
+    store.release(running.job.id, running.token)
+    assert not books.amend(running), "it is another's now"
+
+
 def test_a_lost_answer_is_no_refusal(books: Books, ailing: Ailing, store: SqlJobStore):
     running = claimed(store)
     ailing.after = [StoreUnavailable("x")]

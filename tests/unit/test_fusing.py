@@ -77,6 +77,11 @@ def test_refined_frames_hold_up_nobody() -> None:
     assert shape(frame_interpolation_exp=1) is None
 
 
+def test_a_prompt_that_is_still_to_be_written_holds_up_nobody() -> None:
+    assert shape(enhance_prompt=True) is None
+    assert shape(enhance_prompt=True, enhanced_prompt="a tabby cat") == shape() is not None
+
+
 def test_a_model_that_cannot_has_no_shapes() -> None:
     for spec in (replace(SPEC, generate_batch=None), replace(SPEC, max_batch=1)):
         assert shape_of_batch(spec, RESOLVED) is None

@@ -19,6 +19,7 @@ from common.base.settings.credentials import CredentialsSettings
 from common.base.settings.door import DoorSettings
 from common.base.settings.fusing import FusingSettings
 from common.base.settings.page import UiSettings
+from common.base.settings.prompt_help import PromptHelpSettings
 from common.base.settings.requests import RequestSettings
 from common.base.settings.retention import RetentionSettings
 from common.base.settings.tracing import TracingSettings
@@ -41,6 +42,7 @@ class Settings(
     CredentialsSettings,
     DoorSettings,
     FusingSettings,
+    PromptHelpSettings,
     RequestSettings,
     RetentionSettings,
     TracingSettings,

@@ -13,8 +13,6 @@ from concurrent.futures import Future
 import httpcore
 from httpcore import SOCKET_OPTION, AsyncNetworkBackend, AsyncNetworkStream
 
-from common.jobs.webhooks.target import allowed
-
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 MAX_ADDRESSES = 4
 """Addresses of one name that are tried."""
@@ -27,9 +25,9 @@ class ForbiddenAddress(Exception):
 class GuardedNetwork(AsyncNetworkBackend):
     """Connects to allowed addresses only. TLS and Host still go by the name."""
 
-    def __init__(self, resolve: Resolve, *, private: bool) -> None:
+    def __init__(self, resolve: Resolve, allowed: Callable[[str], bool]) -> None:
         self._resolve = resolve
-        self._private = private
+        self._allowed = allowed
         self._plain = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -50,7 +48,7 @@ class GuardedNetwork(AsyncNetworkBackend):
             addresses = await self._resolve(host, port)
         except OSError as exc:
             raise httpcore.ConnectError("the name is unknown") from exc
-        if not all(allowed(address, private=self._private) for address in addresses):
+        if not all(map(self._allowed, addresses)):
             raise ForbiddenAddress(host)
         for address in addresses[:MAX_ADDRESSES]:
             try:

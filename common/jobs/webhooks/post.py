@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import certifi
 import httpcore
@@ -17,7 +18,7 @@ from common.base.settings.webhooks import WebhookSettings
 from common.jobs.outbox import Attempt, Delivery
 from common.jobs.webhooks.network import ForbiddenAddress, GuardedNetwork, Resolve, resolve
 from common.jobs.webhooks.signing import Signer
-from common.jobs.webhooks.target import check_webhook, host_of
+from common.jobs.webhooks.target import allowed, check_webhook, host_of
 
 _URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 
@@ -43,7 +44,9 @@ class Postman:
         self._settings = settings
         self._signer = signer
         self._clock = clock
-        self._network = GuardedNetwork(resolve, private=settings.webhook_allow_private)
+        self._network = GuardedNetwork(
+            resolve, partial(allowed, private=settings.webhook_allow_private)
+        )
         self._tls = ssl.create_default_context()
         self._tls.load_verify_locations(certifi.where())
 

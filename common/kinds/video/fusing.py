@@ -5,7 +5,7 @@ import json
 
 from common.kinds.video.requests import ResolvedRequest
 
-OWN = {"prompt", "negative_prompt", "seed", "image", "preset"}
+OWN = {"prompt", "negative_prompt", "seed", "image", "preset", "enhance_prompt", "enhanced_prompt"}
 """What each clip of a fused batch has for itself; all else must be equal. What a preset set counts,
 and not its name."""
 
@@ -14,9 +14,10 @@ def together(request: ResolvedRequest) -> str | None:
     """Name what must be equal in a batch.
 
     Pictures may differ, but not whether there is one. What is made from another video is never
-    fused, nor one whose frames are refined: it would hold the GPU for the others.
+    fused, nor one whose frames are refined: it would hold the GPU for the others. Nor one whose
+    prompt is still to be rewritten: they would wait for it.
     """
-    if request.refined or request.uploads.keys() - {"image"}:
+    if request.refined or request.awaits_help or request.uploads.keys() - {"image"}:
         return None
     alike = {**request.model_dump(mode="json", exclude=OWN), "image": request.image is not None}
     return hashlib.sha256(json.dumps(alike, sort_keys=True).encode()).hexdigest()

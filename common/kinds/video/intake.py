@@ -19,6 +19,7 @@ from common.kinds.video.finished import clip_of, frame_of
 from common.kinds.video.frame_size import LastPicture, Picture
 from common.kinds.video.loras import LoraFolder
 from common.kinds.video.options import VideoOptions
+from common.kinds.video.prompt_help.endpoint import open_endpoint
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve
 from common.kinds.video.sources import FrameOf
@@ -44,7 +45,12 @@ class VideoIntake:
     def of(
         cls, model: str, options: type[VideoOptions], variant: VideoVariant, settings: Settings
     ) -> "VideoIntake":
-        """With the templates that the operator has, or ours."""
+        """With the templates that the operator has, or ours.
+
+        Raises:
+            SettingsError: prompt help is set up by half.
+        """
+        open_endpoint(settings)  # the worker asks it: what is wrong stops the service here
         templates = TemplateFolder(settings.templates_dir or PACKAGED)
         loras = LoraFolder(settings.models_dir)
         return cls(model, options, variant, settings, templates, loras)

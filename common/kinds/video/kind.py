@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from common.base.settings import MIB, Settings
-from common.contract import Intake, Kind, Publisher, Work
+from common.contract import Intake, Kind, Preparer, Publisher, Work
 from common.kinds.video import files, fusing, sizing
 from common.kinds.video.afterwards import CAPABILITIES
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
 from common.kinds.video.result import ClipView, ResultView, VideoResult
-from common.kinds.video.variants import VideoVariant
+from common.kinds.video.variants import Capability, VideoVariant
 
 _OPENAI = "common.kinds.video.openai"
 
@@ -95,8 +95,12 @@ class VideoKind(Kind):
         }
 
     def bounded(self, variant: VideoVariant, settings: Settings) -> VideoVariant:
-        """With what comes after any model, and the operator's longest video if that is shorter."""
-        variant = replace(variant, capabilities=variant.capabilities | CAPABILITIES)
+        """With what comes after any model, and before it by the operator's own endpoint.
+
+        And with the operator's longest video, if that is shorter.
+        """
+        helped = {Capability.PROMPT_ENHANCEMENT} if settings.prompt_help_url else frozenset()
+        variant = replace(variant, capabilities=variant.capabilities | CAPABILITIES | helped)
         most = settings.max_duration_seconds
         if most is None:
             return variant
@@ -116,6 +120,14 @@ class VideoKind(Kind):
         from common.kinds.video.publisher import VideoPublisher
 
         return VideoPublisher.of(settings)
+
+    def preparer(self, variant: VideoVariant, settings: Settings) -> Preparer | None:
+        """Has prompts rewritten; None where the model does that by itself."""
+        if not settings.prompt_help_url and Capability.PROMPT_ENHANCEMENT in variant.capabilities:
+            return None
+        from common.kinds.video.prompt_help.preparer import PromptHelp
+
+        return PromptHelp.of(settings)
 
     def usual(self, variant: VideoVariant) -> Iterator[ResolvedRequest]:
         return sizing.usual(variant)

@@ -135,13 +135,15 @@ def tags_of(making: Making) -> dict[str, str]:
     checkpoint, resolved = making.checkpoint, making.request
     assert isinstance(resolved, ResolvedRequest)  # noqa: S101  # the kind's own
     stand_in = {"stands_in_for": checkpoint.stands_in_for} if checkpoint.stands_in_for else {}
+    enhanced = {"enhanced_prompt": resolved.enhanced_prompt} if resolved.enhanced_prompt else {}
     return {
         "title": resolved.prompt[:80],
         "prompt": resolved.prompt,
+        **enhanced,
         "seed": str(resolved.seed),
         "model": making.model,
         "checkpoint": checkpoint.id,
         "revision": checkpoint.revision,
         **stand_in,
-        "parameters": resolved.model_dump_json(exclude={"prompt"}),
+        "parameters": resolved.model_dump_json(exclude={"prompt", "enhanced_prompt"}),
     }

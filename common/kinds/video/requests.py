@@ -66,6 +66,11 @@ class GenerateRequest(Beginnings, Afterwards):
     negative_prompt: Prompt | None = Field(
         None, description="What it should not show. Left out: the model's own default."
     )
+    enhance_prompt: bool = Field(
+        False,
+        description="Have the prompt rewritten in more detail, on services that list"
+        " `prompt_enhancement`. The job shows what the model was given.",
+    )
     duration: Seconds | None = Field(
         None,
         description="Length in seconds. Give this or `num_frames`, not both. "
@@ -192,6 +197,15 @@ class ResolvedRequest(Resolved):
     """The file has 2 to this power times the model's frame rate."""
     upscaling_scale: int = 1
     """The file has so many times the model's sides."""
+    enhance_prompt: bool = False
+    """Whether the prompt is rewritten; no more, once that could not be done."""
+    enhanced_prompt: str | None = None
+    """What the model is given in place of ``prompt``, once it is written."""
+
+    @property
+    def awaits_help(self) -> bool:
+        """Whether the prompt is still to be rewritten."""
+        return self.enhance_prompt and self.enhanced_prompt is None
 
     @property
     def refined(self) -> bool:
@@ -247,3 +261,8 @@ class ResolvedRequest(Resolved):
     def title(self) -> str:
         """The prompt."""
         return self.prompt
+
+    def seen_by_model(self, files: Mapping[str, Path]) -> Self:
+        """With the rewritten prompt in place of the one that was sent."""
+        words = {"prompt": self.enhanced_prompt or self.prompt}
+        return self.model_copy(update={**files, **words})

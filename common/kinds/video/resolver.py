@@ -28,6 +28,7 @@ from common.kinds.video.beginnings import (
 from common.kinds.video.frame_size import LastPicture, Picture, default_size, legal_size
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.presets import chosen_preset
+from common.kinds.video.prompt_help.outcome import check_prompt_help
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
 from common.kinds.video.variants import Capability, Defaults, Limits, Preset, VideoVariant
 
@@ -69,6 +70,7 @@ def resolve(
     check_beginning(variant, beginning)
     check_end(variant, beginning, last)
     _check_negative_prompt(request, variant)
+    check_prompt_help(request, variant)
     width, height = _size(request, limits, defaults, beginning, report)
     fps = _fps(request, limits, defaults, report)
     report.adjustments += changes_of(beginning, (width, height), fps)
@@ -95,6 +97,7 @@ def resolve(
         **resolved_beginning(beginning, variant.limits, fps, num_frames),
         last_image=Path(last.name) if last else None,
         options=options.model_dump(mode="json"),
+        enhance_prompt=request.enhance_prompt,
         preset=request.preset,
         **request.resolved(width, height, fps),
     )

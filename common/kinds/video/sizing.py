@@ -48,6 +48,7 @@ def shape(request: ResolvedRequest) -> str:
     flags = [
         "image" if request.image else "",
         "audio" if request.generate_audio else "",
+        "helped" if request.awaits_help else "",
         "guided" if request.guidance_scale > 1 else "",
         f"loras {loras}" if (loras := sum(each.size_bytes for each in request.loras)) else "",
         hashlib.sha256(options.encode()).hexdigest()[:8],

@@ -23,6 +23,7 @@ class Capability(StrEnum):
     LORA = "lora"
     FRAME_INTERPOLATION = "frame_interpolation"
     UPSCALING = "upscaling"
+    PROMPT_ENHANCEMENT = "prompt_enhancement"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What a worker finds in its environment: what it reads, and no secret of the door.
 
 It runs the model's libraries on what clients send, and anybody of the same user reads its
-environment in ``/proc``. A list of what may pass, since nobody knows what else is set here.
+environment in ``/proc``. A list of what may pass, since nobody knows what else is set here. Its
+only secrets are the database's and the key of prompt help: it is the worker that asks there.
 """
 
 import re
@@ -14,7 +15,8 @@ from common.base.settings.tracing import TracingSettings
 from common.base.settings.webhooks import WebhookSettings
 
 _OF_THE_API = (AuthSettings, TracingSettings, UiSettings, WebhookSettings)
-"""Keys, tokens, signatures, collectors: the worker speaks with nobody but the job store."""
+"""Keys, tokens, signatures, collectors: the worker speaks with nobody but the job store,
+and with whoever helps with prompts."""
 SETTINGS = frozenset(Settings.model_fields) - {
     name for part in _OF_THE_API for name in part.model_fields
 }

@@ -24,7 +24,7 @@ from common.kinds.video.afterwards import as_asked
 from common.kinds.video.jobs import resolved_of
 from common.kinds.video.openai.errors import in_their_names
 from common.kinds.video.openai.requests import reader_for
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.sources import Beginnings
 
 
@@ -58,7 +58,7 @@ async def remix_job(
         )
     job_id = token_hex(16)
     named = _from_jobs(source)
-    wish = _same_again(resolved_of(source), prompt, named)
+    wish = _same_again(source, prompt, named)
     with ExitStack() as stack, in_their_names():
         files = await run_in_threadpool(_open_uploads, service.inputs, source, stack)
         files = {field: file for field, file in files.items() if field not in named}
@@ -75,10 +75,13 @@ def _from_jobs(source: Job) -> dict[str, Any]:
     return named if extend is None else {**named, "extend": extend}
 
 
-def _same_again(made: ResolvedRequest, prompt: str, named: Mapping[str, Any]) -> GenerateRequest:
+def _same_again(source: Job, prompt: str, named: Mapping[str, Any]) -> GenerateRequest:
+    made = resolved_of(source)
+    asked = source.requested.get("enhance_prompt") is True  # whatever came of it
     fields = {
         **named,
         "prompt": prompt,
+        **({"enhance_prompt": True} if asked else {}),
         "negative_prompt": made.negative_prompt,
         "num_frames": None if made.retake else made.num_frames,
         "strength": made.strength,

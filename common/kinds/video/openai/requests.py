@@ -48,7 +48,7 @@ _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 _SAME = {
     *("prompt", "negative_prompt", "num_frames", "fps", "seed"),
     *("num_inference_steps", "guidance_scale", "options", "preset", "priority", "webhook_url"),
-    *("loras", *Afterwards.model_fields, *Sources.model_fields),
+    *("enhance_prompt", "loras", *Afterwards.model_fields, *Sources.model_fields),
 }
 """Fields that have the same name and meaning in a ``GenerateRequest``."""
 
@@ -72,6 +72,7 @@ class CreateVideo(Sources, Afterwards, MayBeLeftOut):
         None, description="First frame. In a form: a picture's or, where supported, video's file."
     )
     negative_prompt: Prompt | None = Field(None, description="What it should not show.")
+    enhance_prompt: bool | None = Field(None, description="Where it can be: a richer prompt.")
     width: Side | None = Field(None, description="In pixels, with `height`, in place of `size`.")
     height: Side | None = Field(None, description="In pixels.")
     num_frames: FrameCount | None = Field(None, description="Length, in place of `seconds`.")

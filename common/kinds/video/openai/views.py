@@ -49,6 +49,7 @@ class VideoView(BaseModel):
     completed_at: int | None = Field(description="When it ended, well or not.")
     expires_at: int | None = Field(None, description="When it is removed, or was; null: it stays.")
     prompt: str
+    enhanced_prompt: str | None = Field(None, description="What the model was given instead.")
     size: str = Field(description="What is really made, as in `1280x720`.")
     seconds: str = Field(description="What is really made.")
     remixed_from_video_id: str | None
@@ -108,6 +109,7 @@ def video_view(job: Job, live: Progress | None = None) -> VideoView:
         completed_at=_whole(job.finished_at),
         expires_at=_whole(job.expired_at or job.expires_at),
         prompt=made.prompt,
+        enhanced_prompt=made.enhanced_prompt,
         size=f"{made.width}x{made.height}",
         seconds=f"{seconds:g}",
         remixed_from_video_id=job.requested.get("remix_of"),

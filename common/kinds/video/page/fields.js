@@ -24,6 +24,9 @@ export const fields = () => ({
     field({ name: "prompt" }, () => say("prompt"),
       h("textarea", { id: "prompt", rows: 4, maxlength: 5000, placeholder: () => say("prompt.example") })),
     presets.blanks(),
+    h("div", { class: "field check", "data-field": "enhance_prompt", hidden: true },
+      h("input", { id: "enhance_prompt", type: "checkbox" }),
+      h("label", { for: "enhance_prompt" }, () => say("enhance_prompt"))),
     field({ name: "negative_prompt", hidden: true }, [() => say("negative_prompt"), " ", about("negative_prompt.about")],
       h("textarea", { id: "negative_prompt", class: "short", rows: 1, maxlength: 5000 })),
     media.chooser(),
@@ -78,6 +81,7 @@ export async function learn({ info, uploads, fill }) {
   place("negative_prompt").hidden = !limits.takes_negative_prompt;
   place("fps").hidden = limits.fixed_fps !== null;
   place("generate_audio").hidden = !capabilities.includes("audio");
+  place("enhance_prompt").hidden = !capabilities.includes("prompt_enhancement");
   media.learn(capabilities, uploads);
   await Promise.all([presets.learn(fill), loras.learn(capabilities)]);
 }
@@ -135,6 +139,7 @@ function written() {
   for (const name of NUMBERS) found[name] = number.read($(name));
   found.resolution = resolution();
   if (!place("generate_audio").hidden && !$("generate_audio").checked) found.generate_audio = false;
+  if (!place("enhance_prompt").hidden && $("enhance_prompt").checked) found.enhance_prompt = true;
   found.loras = loras.current();
   return { ...found, ...refine.current() };
 }
@@ -154,6 +159,7 @@ export function fill(given) {
   $("resolution").value = known ? given.resolution ?? "" : CUSTOM;
   $("size").value = known ? "" : given.resolution;
   $("generate_audio").checked = given.generate_audio !== false;
+  $("enhance_prompt").checked = given.enhance_prompt === true;
   loras.fill(given.loras);
   refine.fill(given);
   showSize();

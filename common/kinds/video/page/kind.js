@@ -50,12 +50,13 @@ export function estimate(resolved) {
 }
 
 export function details({ resolved }) {
-  const { seed, negative_prompt: negative, fps, num_inference_steps: steps, guidance_scale } = resolved;
+  const { seed, enhanced_prompt: enhanced, negative_prompt: negative, fps, num_inference_steps: steps, guidance_scale } = resolved;
   const reuse = h("button", { type: "button", class: "small", on: { click: () => useSeed(seed) } }, () => say("details.reuse"));
   return [
     ["size", () => say("details.frames", { size: size(resolved), time: seconds(resolved), fps: rounded(fps) })],
     ["steps", () => say("details.guided", { steps, guidance: rounded(guidance_scale) })],
     ["seed", `${seed} `, reuse],
+    ...(enhanced ? [["enhanced", enhanced]] : []),
     ...(negative ? [["negative", negative]] : []),
   ];
 }

@@ -10,6 +10,7 @@ export default {
   "prompt": "Prompt",
   "prompt.example": "A cat walking on a beach at sunset",
   "prompt.missing": "Say what the video shows, in plain words.",
+  "enhance_prompt": "Write the prompt in more detail",
   "negative_prompt": "Negative prompt",
   "negative_prompt.about": "what to avoid",
   "resolution": "Resolution",
@@ -81,6 +82,7 @@ export default {
   "field.resolution": "resolution",
   "field.image": "picture",
   "field.video": "video",
+  "field.enhance_prompt": "prompt help",
   "field.checkpoint": "checkpoint",
 
   "stage": "The video",
@@ -104,6 +106,7 @@ export default {
   "details.guided": "{steps}, guidance {guidance}",
   "details.seed": "Seed",
   "details.reuse": "Reuse",
+  "details.enhanced": "Given to the model",
   "details.negative": "Negative",
   "details.sound": "{bytes}, with sound",
   "details.silent": "{bytes}, no sound",

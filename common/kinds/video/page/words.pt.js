@@ -10,6 +10,7 @@ export default {
   "prompt": "Descrição",
   "prompt.example": "Um gato andando na praia ao pôr do sol",
   "prompt.missing": "Diga o que o vídeo mostra, em palavras simples.",
+  "enhance_prompt": "Detalhar a descrição",
   "negative_prompt": "Descrição negativa",
   "negative_prompt.about": "o que evitar",
   "resolution": "Resolução",
@@ -81,6 +82,7 @@ export default {
   "field.resolution": "resolução",
   "field.image": "imagem",
   "field.video": "vídeo",
+  "field.enhance_prompt": "ajuda com a descrição",
   "field.checkpoint": "pesos",
 
   "stage": "O vídeo",
@@ -104,6 +106,7 @@ export default {
   "details.guided": "{steps}, fidelidade {guidance}",
   "details.seed": "Semente",
   "details.reuse": "Usar de novo",
+  "details.enhanced": "Dado ao modelo",
   "details.negative": "Evitar",
   "details.sound": "{bytes}, com som",
   "details.silent": "{bytes}, sem som",

@@ -1,0 +1,1 @@
+"""Prompts that are rewritten in more detail, for requests that ask for it."""
