@@ -12,7 +12,8 @@ from ltx2.options import Ltx2Options
 from ltx2.precision import saved_bytes
 
 DISTILLED_STEPS = 8
-"""Length of ``DISTILLED_SIGMA_VALUES`` in diffusers, pipelines/ltx2/utils.py."""
+"""Length of ``DISTILLED_SIGMA_VALUES`` in diffusers, pipelines/ltx2/utils.py, and of the same in
+Lightricks/LTX-2, ltx_pipelines/utils/constants.py, which knows one for all generations."""
 
 CAPABILITIES = frozenset(
     {
@@ -106,15 +107,32 @@ LTX_2_3 = VideoVariant(
     presets=PRESETS_2_3,
 )
 
+_DISTILLED_LIMITS = replace(
+    LIMITS, min_steps=DISTILLED_STEPS, max_steps=DISTILLED_STEPS, max_guidance_scale=1
+)
+_DISTILLED_DEFAULTS = replace(
+    DEFAULTS, num_inference_steps=DISTILLED_STEPS, guidance_scale=1.0, negative_prompt=""
+)
+
 DISTILLED = VideoVariant(
     # A third party's conversion of Lightricks' distilled 19B weights to the diffusers layout.
     "rootonchair/LTX-2-19b-distilled",
     "main",
     CAPABILITIES,
-    replace(LIMITS, min_steps=DISTILLED_STEPS, max_steps=DISTILLED_STEPS, max_guidance_scale=1),
-    replace(DEFAULTS, num_inference_steps=DISTILLED_STEPS, guidance_scale=1.0, negative_prompt=""),
+    _DISTILLED_LIMITS,
+    _DISTILLED_DEFAULTS,
     unused_files=UNUSED_FILES,
     presets=without_steps(PRESETS),
+)
+
+DISTILLED_2_3 = VideoVariant(
+    # As large as the full one, in the same layout; other weights, and a scheduler without a shift.
+    "diffusers/LTX-2.3-Distilled-Diffusers",
+    "main",
+    CAPABILITIES,
+    _DISTILLED_LIMITS,
+    _DISTILLED_DEFAULTS,
+    presets=without_steps(PRESETS_2_3),
 )
 
 
@@ -139,7 +157,7 @@ SPEC = ModelSpec(
     licence="LTX-2.x Community License Agreement: not Apache; entities with an annual revenue of "
     "10 million US dollars or more need a paid licence from Lightricks",
     port=8001,
-    variants=(LTX_2_0, LTX_2_3, DISTILLED),
+    variants=(LTX_2_0, LTX_2_3, DISTILLED, DISTILLED_2_3),
     options=Ltx2Options,
     load=_DEFERRED.load,
     generate=_DEFERRED.generate,

@@ -43,6 +43,9 @@ from ltx2.preview import latent_preview
 from ltx2.traits import Traits, traits_of
 
 PIPELINE_CLASSES = ("LTX2Pipeline", "LTX2ImageToVideoPipeline")
+UNCALLED = ("processor",)
+"""LTX-2.3's repositories have one. Only diffusers' prompt enhancement calls it, and it may want an
+image library that the service does without."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Ltx2:
             keep=keep_rules(checkpoint),
             float32=float32_components(checkpoint),
             config={"transformer": TRANSFORMER_CONFIG},
+            without=UNCALLED,
         ),
         Shelf.of(options, to_diffusers_names),
     )

@@ -42,7 +42,7 @@ def _lines(model: str) -> Iterator[str]:
     yield _line(settings, variant.checkpoint, variant.revision, patterns_of(variant))
     if variant.adapter:
         adapter = variant.adapter
-        yield _line(settings, adapter.repository, adapter.revision, [adapter.file])
+        yield _line(settings, adapter.repository, adapter.revision, adapter.files)
 
 
 def _repositories(model: str) -> set[str]:

@@ -1,6 +1,7 @@
 """What a request costs in bytes and in floating-point operations. No torch here.
 
-Architecture: Wan-Video/Wan2.1, wan/configs/wan_t2v_14B.py and wan_t2v_1_3B.py.
+Architecture: Wan-Video/Wan2.1, wan/configs/wan_t2v_14B.py and wan_t2v_1_3B.py. Each of Wan2.2's
+two experts is the 14B (wan/configs/wan_t2v_A14B.py): both are in memory, one works in each step.
 """
 
 from pathlib import Path
@@ -11,6 +12,8 @@ from common.kinds.video.requests import ResolvedRequest
 from common.runtime.flops import FLOAT32_COST, Architecture, forward_flops
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
+from wan21 import experts
+from wan21.options import Wan21Options
 
 BFLOAT16_BYTES = 2
 """Of a number in the format that all figures here are for; float32 doubles them. What stays
@@ -75,13 +78,28 @@ def flops_of(request: ResolvedRequest) -> float:
 
     The 1.3B does about a sixth of it.
     """
-    passes = 2 if request.guidance_scale > 1 else 1
     forward = forward_flops(num_tokens(request), TEXT_TOKENS, WAN_14B)
     # A picture is encoded with black frames behind it, as long as the video.
-    encoded = bool(request.frames_shown)
-    per_pixel = DECODE_FLOPS + (ENCODE_FLOPS if encoded else 0)
+    per_pixel = DECODE_FLOPS + (ENCODE_FLOPS if request.frames_shown else 0)
     vae = FLOAT32_COST * per_pixel * request.width * request.height * request.clip_frames
-    return forward * passes * request.steps_taken + vae
+    return forward * passes_of(request) + vae
+
+
+def passes_of(request: ResolvedRequest) -> int:
+    """Forward passes of a job: two in a step that is guided, of whichever expert."""
+    options, steps = Wan21Options(**request.options), request.num_inference_steps
+    first, second = request.guidance_scale, options.guidance_scale_2
+    if second is None:
+        second = first
+    shift, boundary = (
+        (experts.FLOW_SHIFT_I2V, experts.BOUNDARY_I2V)
+        if request.begins
+        else (experts.FLOW_SHIFT_T2V, experts.BOUNDARY_T2V)
+    )
+    taken = request.steps_taken  # the last ones
+    high = experts.high_noise_steps(steps, options.flow_shift or shift, boundary)
+    high = max(0, high - (steps - taken))
+    return taken + (high if first > 1 else 0) + (taken - high if second > 1 else 0)
 
 
 def num_tokens(request: ResolvedRequest) -> int:

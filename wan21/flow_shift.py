@@ -2,6 +2,8 @@
 
 import math
 
+from wan21.experts import FLOW_SHIFT_I2V, FLOW_SHIFT_T2V
+
 FLOW_SHIFT = 5.0
 FLOW_SHIFT_I2V_480P = 3.0
 """Wan-Video/Wan2.1, generate.py: 5 whatever the size, but for a picture at 832x480."""
@@ -28,8 +30,14 @@ def flow_shift_for(
     num_attention_heads: int,
     from_picture: bool,
     to_picture: bool = False,
+    two_experts: bool = False,
 ) -> float:
-    """The published shift for a size in pixels and a model told by its heads and its task."""
+    """The published shift for a size in pixels and a model told by its heads and its task.
+
+    ``two_experts`` is Wan 2.2's A14B.
+    """
+    if two_experts:
+        return FLOW_SHIFT_I2V if from_picture else FLOW_SHIFT_T2V
     if num_attention_heads == HEADS_1_3B:
         return FLOW_SHIFT_1_3B
     if to_picture:

@@ -10,16 +10,26 @@ read here, and only the renaming is diffusers': the one it has for whole checkpo
 layout.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.runtime.lora import Lora
 from common.runtime.lora_names import to_diffusers_names
 
+PICTURE_BRANCH = (
+    "condition_embedder.image_embedder.*",
+    "*.add_k_proj.*",
+    "*.add_v_proj.*",
+    "*.norm_added_k.*",
+)
+"""What Wan2.1 has for CLIP, and Wan2.2 has not. The published low-noise LoRA of I2V-A14B changes it
+all the same, which its authors say is of no effect (ModelTC/LightX2V, issues 417 and 1246)."""
 
-def open_lora(path: Path) -> Lora:
-    """Open a LoRA for a ``WanTransformer3DModel``.
+
+def open_lora(path: Path, unused: Sequence[str] = ()) -> Lora:
+    """Open a LoRA for a ``WanTransformer3DModel``; ``unused`` names what it may change in vain.
 
     Raises:
         CheckpointError: it is damaged, or not in a layout that is known here.
     """
-    return Lora(path, to_diffusers_names)
+    return Lora(path, to_diffusers_names, unused)

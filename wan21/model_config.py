@@ -1,4 +1,4 @@
-"""Wan2.1 as a service: its checkpoints, their limits and defaults, and what a job costs.
+"""Wan2.1 as a service, and Wan2.2's A14B: checkpoints, limits, defaults, what a job costs.
 
 Weights are Apache-2.0 and ungated. Imports no torch: the API process reads this too.
 """
@@ -10,10 +10,17 @@ from common.contract.deferred import Deferred, PipelineModule
 from common.kinds.video import VIDEO_KIND, Capability, Defaults, Limits, Preset, VideoVariant
 from common.kinds.video.presets import presets
 from common.runtime.keep_dit import saved_bytes
+from wan21 import experts
 from wan21.estimates import flops_of, memory_of
 from wan21.options import Wan21Options
 from wan21.prompts import NEGATIVE_PROMPT, NEGATIVE_PROMPT_I2V
-from wan21.recipes import DISTILLED_I2V, DISTILLED_T2V, distilled
+from wan21.recipes import (
+    DISTILLED_I2V,
+    DISTILLED_I2V_A14B,
+    DISTILLED_T2V,
+    DISTILLED_T2V_A14B,
+    distilled,
+)
 
 PIXELS_480P = 832 * 480
 PIXELS_720P = 1280 * 720
@@ -107,7 +114,43 @@ I2V_480P_4STEP = distilled(I2V_480P, DISTILLED_I2V)
 """Chosen like any other checkpoint, by the name ``<hub id>+lightx2v-4step``. The picture's LoRA is
 published for the 480p base only."""
 
-VARIANTS = (T2V_14B, T2V_1_3B, I2V_480P, I2V_720P, FLF2V_720P, T2V_14B_4STEP, I2V_480P_4STEP)
+T2V_A14B = VideoVariant(
+    "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+    "5be7df9619b54f4e2667b2755bc6a756675b5cd7",
+    _TEXT,
+    LIMITS,
+    replace(
+        DEFAULTS,
+        num_inference_steps=experts.STEPS,
+        guidance_scale=experts.GUIDANCE_T2V,
+        guidance_scale_2=experts.GUIDANCE_T2V_2,
+    ),
+    presets=PRESETS,
+)
+
+I2V_A14B = VideoVariant(
+    "Wan-AI/Wan2.2-I2V-A14B-Diffusers",
+    "596658fd9ca6b7b71d5057529bbf319ecbc61d74",
+    _IMAGE,
+    LIMITS,
+    replace(
+        DEFAULTS,
+        num_inference_steps=experts.STEPS,
+        guidance_scale=experts.GUIDANCE_I2V,
+        guidance_scale_2=experts.GUIDANCE_I2V_2,
+    ),
+    presets=PRESETS,
+)
+"""Wan2.2's two: a transformer for high noise and one for low, 480p and 720p, and no CLIP. Both have
+the negative prompt of text (``sample_neg_prompt``, wan/configs/shared_config.py)."""
+
+T2V_A14B_4STEP = distilled(T2V_A14B, DISTILLED_T2V_A14B)
+I2V_A14B_4STEP = distilled(I2V_A14B, DISTILLED_I2V_A14B)
+
+VARIANTS = (
+    *(T2V_14B, T2V_1_3B, I2V_480P, I2V_720P, FLF2V_720P, T2V_14B_4STEP, I2V_480P_4STEP),
+    *(T2V_A14B, I2V_A14B, T2V_A14B_4STEP, I2V_A14B_4STEP),
+)
 
 
 def _pipeline() -> PipelineModule:

@@ -1,8 +1,11 @@
 """Wan2.1's own options: ``options`` of a request."""
 
+from typing import Self
+
 from pydantic import Field
 
-from common.kinds.video import VideoOptions
+from common.base.errors import Unresolvable
+from common.kinds.video import VideoOptions, VideoVariant
 
 
 class Wan21Options(VideoOptions):
@@ -13,6 +16,34 @@ class Wan21Options(VideoOptions):
         ge=1,
         le=20,
         description="Shift of the noise schedule: higher spends more steps on layout and motion, "
-        "lower on detail. Left out: 5, but 3 for image to video near 480p, and 8 for the 1.3B. "
+        "lower on detail. Left out: 5, but 3 for image to video near 480p, and 8 for the 1.3B; of "
+        "Wan 2.2's A14B 12, and 5 from a picture. "
         "The four-step checkpoints were trained with 5 and have it at every size.",
     )
+    guidance_scale_2: float | None = Field(
+        None,
+        ge=0,
+        le=20,
+        description="Of Wan 2.2's A14B, which has two transformers: `guidance_scale` of the one "
+        "that makes the last steps, where there is little noise. Left out: three quarters of "
+        "`guidance_scale`, and all of it from a picture. 1 is off.",
+    )
+
+    def completed(self, variant: VideoVariant, guidance_scale: float) -> Self:
+        """The second guidance keeps the share of the first that the authors gave it."""
+        usual, high = variant.defaults.guidance_scale_2, variant.limits.max_guidance_scale
+        scale = self.guidance_scale_2
+        if usual is None:
+            if scale is not None:
+                raise _refused(f"{variant.name} has one transformer.", "Leave it out.")
+            return self
+        if scale is None:
+            scale = round(guidance_scale * usual / variant.defaults.guidance_scale, 4)
+        if scale > high:
+            raise _refused(f"{scale:g} is out of range: 0 to {high:g}.", f"Ask for {high:g}.")
+        return self.model_copy(update={"guidance_scale_2": scale})
+
+
+def _refused(reason: str, hint: str) -> Unresolvable:
+    name = "options.guidance_scale_2"
+    return Unresolvable(f"{name}: {reason}", param=name, hint=hint)

@@ -1,17 +1,18 @@
-"""Runs Wan2.1 through diffusers: text to video, and image to video.
+"""Runs Wan2.1, and Wan2.2's A14B, through diffusers: text to video, and image to video.
 
 Latents equal those of the authors' own code (tests/parity/test_official_wan.py); where that and
 diffusers part, docs/fidelity.md says how. Latents are decoded here, four frames at a time, while
 earlier frames are already being encoded.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import common.runtime.libraries  # noqa: F401
 
 import torch
-from diffusers import SchedulerMixin, WanImageToVideoPipeline, WanPipeline
+from diffusers import SchedulerMixin, WanImageToVideoPipeline
 from PIL import Image
 
 from common.base.errors import InvalidRequest
@@ -20,26 +21,29 @@ from common.kinds.video import VideoClip
 from common.kinds.video.requests import ResolvedRequest
 from common.kinds.video.shown import beginning, source
 from common.runtime.causal_decoding import check_decoder, decode
-from common.runtime.checkpoints import find_class, load_pipeline
+from common.runtime.checkpoints import find_class, load_pipeline, read_index
 from common.runtime.devices import memory_errors
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.from_video import Source, start_from
 from common.runtime.images import load_image
+from common.runtime.keep import TRANSFORMERS
 from common.runtime.keep_dit import keep_rules
 from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
+from common.runtime.live_weights import is_component
+from common.runtime.lora import Lora
 from common.runtime.lora_names import to_diffusers_names
 from common.runtime.sampling import StepCallback, generator_for, step_callback
 from wan21.distilled import DistilledScheduler
 from wan21.estimates import IN_FLOAT32, decoding_bytes
 from wan21.flow_shift import flow_shift_for
-from wan21.image_to_video import WholePicturePipeline
-from wan21.lora import open_lora
+from wan21.guided_by_expert import ImageToVideo, TextToVideo
+from wan21.lora import PICTURE_BRANCH, open_lora
 from wan21.options import Wan21Options
 
-PIPELINES = {
-    "WanPipeline": WanPipeline,
-    "WanImageToVideoPipeline": WholePicturePipeline,
+PIPELINES: Mapping[str, Any] = {
+    "WanPipeline": TextToVideo,
+    "WanImageToVideoPipeline": ImageToVideo,
 }
 
 UNUSED = {"image_encoder": ("visual_projection.*",)}
@@ -55,13 +59,12 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
         SettingsError: a setting asks for what this device does not have.
     """
     pipeline_class = PIPELINES[find_class(checkpoint, known=PIPELINES)]
-    adapters = {"transformer": open_lora(options.adapter)} if options.adapter else {}
     pipeline = load_pipeline(
         pipeline_class,
         checkpoint,
         options,
         keep=keep_rules(checkpoint),
-        adapters=adapters,
+        adapters=_adapters(checkpoint, options),
         float32=IN_FLOAT32,
         unused=UNUSED,
     )
@@ -70,6 +73,14 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
     if options.adapter is not None:
         pipeline.scheduler = DistilledScheduler.with_shift()
     return pipeline
+
+
+def _adapters(checkpoint: Path, options: LoadOptions) -> dict[str, Lora]:
+    """By component: with two experts a file for each, and neither has a branch for pictures."""
+    two = is_component(read_index(checkpoint).get(TRANSFORMERS[1]))
+    files = zip(TRANSFORMERS, (options.adapter, options.adapter_2), strict=True)
+    unused = PICTURE_BRANCH if two else ()
+    return {name: open_lora(file, unused) for name, file in files if file is not None}
 
 
 def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> VideoClip:
@@ -110,6 +121,7 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
             num_frames=request.clip_frames,
             num_inference_steps=request.num_inference_steps,
             guidance_scale=request.guidance_scale,
+            guidance_scale_2=_options(request).guidance_scale_2 if _has_experts(pipeline) else None,
             generator=generator_for(request.seed),
             output_type="latent",
         ).frames
@@ -118,7 +130,7 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
 
 def _scheduler(pipeline: Any, request: ResolvedRequest) -> SchedulerMixin:
     """A scheduler of this request's own: it keeps state, and its shift depends on the size."""
-    asked = Wan21Options(**request.options).flow_shift
+    asked = _options(request).flow_shift
     if isinstance(pipeline.scheduler, DistilledScheduler):
         return DistilledScheduler.with_shift(asked)
     heads = pipeline.transformer.config.num_attention_heads
@@ -128,8 +140,17 @@ def _scheduler(pipeline: Any, request: ResolvedRequest) -> SchedulerMixin:
         num_attention_heads=heads,
         from_picture=isinstance(pipeline, WanImageToVideoPipeline),
         to_picture=request.last_image is not None,
+        two_experts=_has_experts(pipeline),
     )
     return FlowUniPCScheduler.from_config(pipeline.scheduler.config, flow_shift=shift)
+
+
+def _has_experts(pipeline: Any) -> bool:
+    return pipeline.config.boundary_ratio is not None
+
+
+def _options(request: ResolvedRequest) -> Wan21Options:
+    return Wan21Options(**request.options)
 
 
 def _start(pipeline: Any, request: ResolvedRequest, callback: StepCallback) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The few-step recipe of Wan2.1: which LoRA, and how it is sampled. No torch here.
+"""The few-step recipe of Wan2.1 and Wan2.2: which LoRAs, and how they are sampled. No torch here.
 
 Of the public few-step forms this is the one that needs nothing but the base checkpoint:
 - lightx2v/Wan2.1-Distill-Loras: a LoRA of rank 64 for each task, 0.6 and 0.7 GB, Apache-2.0. Used.
@@ -10,7 +10,9 @@ Of the public few-step forms this is the one that needs nothing but the base che
 Numbers: ModelTC/LightX2V, configs/distill/wan21/wan_t2v_distill_lora_4step_cfg.json and
 wan_i2v_distill_lora_4step_cfg.json (the same for both), and
 docs/EN/source/method_tutorials/step_distill.md, which warns against changing them and against
-guidance: with it "the video may become completely blurred".
+guidance: with it "the video may become completely blurred". Of Wan2.2's A14B:
+configs/distill/wan22/wan_moe_t2v_distill_lora.json and wan_moe_i2v_distill_with_lora.json, the same
+numbers; ``boundary_step_index`` 2 is where these noise levels meet the checkpoint's own boundary.
 """
 
 from dataclasses import replace
@@ -42,6 +44,23 @@ DISTILLED_I2V = Adapter(
     "lightx2v-4step", REPOSITORY, "wan2.1_i2v_lora_rank64_lightx2v_4step.safetensors", REVISION
 )
 
+REPOSITORY_2_2 = "lightx2v/Wan2.2-Distill-Loras"
+"""Apache-2.0; 0.6 and 0.7 GB. No commit of it has been looked at, and of the files for text only
+the names are known: what does not fit is refused before a weight is read."""
+
+DISTILLED_T2V_A14B = Adapter(
+    "lightx2v-4step",
+    REPOSITORY_2_2,
+    "wan2.2_t2v_A14b_high_noise_lora_rank64_lightx2v_4step_1217.safetensors",
+    file_2="wan2.2_t2v_A14b_low_noise_lora_rank64_lightx2v_4step_1217.safetensors",
+)
+DISTILLED_I2V_A14B = Adapter(
+    "lightx2v-4step",
+    REPOSITORY_2_2,
+    "wan2.2_i2v_A14b_high_noise_lora_rank64_lightx2v_4step_1022.safetensors",
+    file_2="wan2.2_i2v_A14b_low_noise_lora_rank64_lightx2v_4step_1022.safetensors",
+)
+
 
 def distilled(base: VideoVariant, adapter: Adapter) -> VideoVariant:
     """The few-step form of a variant: its size and frames, the recipe's steps and guidance."""
@@ -68,5 +87,6 @@ def _distilled_defaults(defaults: Defaults) -> Defaults:
         defaults,
         num_inference_steps=DISTILLED_STEPS,
         guidance_scale=DISTILLED_GUIDANCE,
+        guidance_scale_2=DISTILLED_GUIDANCE if defaults.guidance_scale_2 else None,
         negative_prompt="",
     )

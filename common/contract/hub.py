@@ -108,17 +108,18 @@ def locate(models_dir: Path, variant: Variant) -> Checkpoint:
 
 def _with_adapter(base: Checkpoint, models_dir: Path, adapter: Adapter) -> Checkpoint:
     folder = _snapshot(models_dir, adapter.repository, adapter.revision)
-    file = folder / adapter.file
-    if not file.is_file():
-        raise CheckpointError(
-            f"The adapter {adapter.repository}/{adapter.file} is not in the models folder.",
-            hint=f"Run: {download_command(adapter.repository)}",
-        )
+    for name in adapter.files:
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                f"The adapter {adapter.repository}/{name} is not in the models folder.",
+                hint=f"Run: {download_command(adapter.repository)}",
+            )
     return replace(
         base,
-        id=f"{base.id} + {adapter.repository}/{adapter.file}",
+        id=" + ".join((base.id, *(f"{adapter.repository}/{name}" for name in adapter.files))),
         revision=f"{base.revision} + {folder.name}",
-        adapter=file,
+        adapter=folder / adapter.file,
+        adapter_2=folder / adapter.file_2 if adapter.file_2 else None,
     )
 
 

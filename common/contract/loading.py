@@ -67,6 +67,8 @@ class LoadOptions:
     """Of what is not quantized: ``bfloat16``, ``float32``, or ``auto``, what suits the device."""
     adapter: Path | None = None
     """A LoRA's safetensors file, to add to the transformer's weights before quantization."""
+    adapter_2: Path | None = None
+    """The same for the second transformer, where a checkpoint has one."""
     models_dir: Path | None = None
     """The volume that checkpoints are in, and what else a job may name."""
     cache_dir: Path | None = None

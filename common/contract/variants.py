@@ -7,7 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Adapter:
-    """A LoRA, by its hub id: added to a checkpoint's weights while they are loaded."""
+    """A LoRA, by its hub id: added to a checkpoint's weights while they are loaded.
+
+    Where two transformers share the steps there is a file for each.
+    """
 
     name: str
     """What an operator asks for, after the checkpoint's id and a plus."""
@@ -15,6 +18,13 @@ class Adapter:
     file: str
     revision: str = "main"
     """As a variant's."""
+    file_2: str | None = None
+    """For the second transformer, where a checkpoint has one."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that is fetched."""
+        return (self.file,) if self.file_2 is None else (self.file, self.file_2)
 
 
 @dataclass(frozen=True)
@@ -65,4 +75,6 @@ class Checkpoint:
     path: Path
     adapter: Path | None = None
     """The adapter's file."""
+    adapter_2: Path | None = None
+    """Its file for the second transformer."""
     stands_in_for: str | None = None

@@ -14,7 +14,7 @@ from common.contract import LoadOptions
 from common.runtime.acceleration import accelerate, check_group_offload
 from common.runtime.components import Component, torch_components
 from common.runtime.devices import memory_errors, pick_device
-from common.runtime.keep import TRANSFORMER, KeepRules
+from common.runtime.keep import TRANSFORMERS, KeepRules
 from common.runtime.load_components import load_components
 from common.runtime.loading import Adapter
 from common.runtime.match import check_class
@@ -94,12 +94,13 @@ def load_pipeline(
     unused: Mapping[str, Sequence[str]] | None = None,
     float32: Collection[str] = (),
     config: Mapping[str, Mapping[str, Any]] | None = None,
+    without: Collection[str] = (),
 ) -> Any:
     """Load every model of a checkpoint onto the device; quantize those that ``keep`` names.
 
     What a class declares for float32 stays float32, the rest is in the compute dtype. Quantized
     weights come from ``options.cache_dir`` where they are there, and are kept there where not.
-    The transformer is accelerated as ``options`` say, and ``options.on_report`` is told.
+    What denoises is accelerated as ``options`` say, and ``options.on_report`` is told.
 
     Args:
         pipeline_class: a diffusers pipeline class that can take this checkpoint.
@@ -110,6 +111,7 @@ def load_pipeline(
         unused: patterns of tensors that nothing reads, by component: a file may have or lack them.
         float32: components that their authors run in float32, whatever the rest computes in.
         config: by component, values that stand above those of its ``config.json``.
+        without: parts that the index names, which are no model and which nothing here calls.
 
     Raises:
         CheckpointError: a file is missing, cut short or of another model.
@@ -123,7 +125,9 @@ def load_pipeline(
     components = [_changed(component, (config or {}).get(component.name)) for component in listed]
     with memory_errors():
         loaded = load_components(components, options, keep=keep, adapters=adapters, float32=float32)
-        pipeline = _assemble(pipeline_class, checkpoint, loaded.models)
+        pipeline = _assemble(
+            pipeline_class, checkpoint, {**loaded.models, **dict.fromkeys(without)}
+        )
         backend = _accelerate(pipeline, options, device)
     loaded.tell(options, backend)
     return pipeline
@@ -138,12 +142,15 @@ def _changed(component: Component, changes: Mapping[str, Any] | None) -> Compone
 
 
 def _assemble(
-    pipeline_class: PipelineClass, checkpoint: Path, models: Mapping[str, nn.Module]
+    pipeline_class: PipelineClass, checkpoint: Path, parts: Mapping[str, nn.Module | None]
 ) -> Any:
-    """The library adds what is no model: tokenizers, schedulers, and the index's own values."""
+    """The library adds what is no model: tokenizers, schedulers, and the index's own values.
+
+    A part that is None it leaves out.
+    """
     try:
         pipeline = pipeline_class.from_pretrained(
-            str(checkpoint), **models, local_files_only=True, use_safetensors=True
+            str(checkpoint), **parts, local_files_only=True, use_safetensors=True
         )
     except _BROKEN_FILES as exc:
         if is_out_of_memory(exc):
@@ -158,7 +165,10 @@ def _assemble(
 
 
 def _accelerate(pipeline: Any, options: LoadOptions, device: torch.device) -> str:
-    transformer = getattr(pipeline, TRANSFORMER, None)
-    if transformer is None:
-        return options.attention_backend
-    return accelerate(transformer, options, device)
+    """Answers the attention backend in use: every transformer has the same."""
+    backend = options.attention_backend
+    for name in TRANSFORMERS:
+        transformer = getattr(pipeline, name, None)
+        if transformer is not None:
+            backend = accelerate(transformer, options, device)
+    return backend

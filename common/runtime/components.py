@@ -57,17 +57,13 @@ class Component:
 
 @dataclass(frozen=True)
 class Treatment:
-    """What is done to one component on its way into memory.
-
-    ``adapter_file`` is what ``adapter`` was opened from; it counts for the cache.
-    """
+    """What is done to one component on its way into memory."""
 
     device: torch.device
     dtype: torch.dtype
     scheme: Quantization = Quantization.NONE
     keep: Sequence[Keep] = ()
     adapter: Adapter | None = None
-    adapter_file: Path | None = None
 
 
 def torch_components(
@@ -227,7 +223,7 @@ class PendingComponent:
                 self.linears,
                 device=treatment.device,
                 dtype=treatment.dtype,
-                adapter=treatment.adapter_file if treatment.adapter else None,
+                adapter=treatment.adapter.path if treatment.adapter else None,
                 name=component.name,
                 config=component.config,
                 conversion=component.conversion,

@@ -12,6 +12,8 @@ from common.contract.compute_dtype import ComputeDtype
 
 TRANSFORMER = "transformer"
 """What diffusers calls the component that denoises."""
+TRANSFORMERS = (TRANSFORMER, "transformer_2")
+"""The same where two share the steps: the first from the noise on, the second to the end."""
 
 MULTIPLE = 16
 """Both sides of a weight: the block of NVFP4, and what ``torch._scaled_mm`` asks for."""
@@ -67,10 +69,10 @@ def layer_scheme(name: str, scheme: Quantization, rules: Iterable[Keep]) -> Quan
 def component_scheme(component: str, scheme: Quantization) -> Quantization:
     """What a component is quantized by, in a service under ``scheme``.
 
-    Products in FP8 are for the transformer, whose every step they shorten. A text encoder runs
+    Products in FP8 are for what denoises, whose every step they shorten. A text encoder runs
     once a job: it would lose accuracy for nothing, so its weights alone are FP8.
     """
-    if scheme is Quantization.FP8_COMPUTE and component != TRANSFORMER:
+    if scheme is Quantization.FP8_COMPUTE and component not in TRANSFORMERS:
         return Quantization.FP8
     return scheme
 

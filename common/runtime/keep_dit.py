@@ -7,7 +7,7 @@ and an image encoder (run once a job) are never quantized. No torch here.
 from collections.abc import Mapping
 from pathlib import Path
 
-from common.runtime.keep import Keep, KeepRules, edge_blocks
+from common.runtime.keep import TRANSFORMERS, Keep, KeepRules, edge_blocks
 from common.runtime.keep_t5 import KEEP_T5
 from common.runtime.stored import saved_by
 from common.runtime.weights import read_config
@@ -38,9 +38,13 @@ def keep_transformer(num_layers: int = NUM_LAYERS) -> tuple[Keep, ...]:
 
 
 def keep_rules(checkpoint: Path) -> Mapping[str, KeepRules]:
-    """By component; only these two are quantized. Raises CheckpointError."""
+    """By component; only these are quantized. A second transformer is like the first.
+
+    Raises:
+        CheckpointError: a configuration is damaged.
+    """
     layers = read_config(checkpoint, "transformer").get("num_layers", NUM_LAYERS)
-    return {"transformer": keep_transformer(layers), "text_encoder": KEEP_T5}
+    return {**dict.fromkeys(TRANSFORMERS, keep_transformer(layers)), "text_encoder": KEEP_T5}
 
 
 saved_bytes = saved_by(keep_rules)

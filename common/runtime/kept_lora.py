@@ -5,6 +5,7 @@ without them is made exactly as if there had never been any, and nothing has to 
 cost two thin products a layer and step.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ from common.contract import LoadOptions
 from common.runtime.lora import Lora, Rename
 
 FOLDER = "loras"
+
+_HIGH, _LOW = (
+    re.compile(rf"{word}[_.-]?noise|[_.-]{word}$", re.IGNORECASE) for word in ("high", "low")
+)
+"""How names say which of two transformers a LoRA is for: ``x_high_noise_v2``, ``x-LowNoise``,
+``x_high``. So do published pairs; nothing inside of the files tells."""
 
 
 @dataclass
@@ -52,30 +59,53 @@ class Shelf:
         return cls(options.models_dir and options.models_dir / FOLDER, rename)
 
     @contextmanager
-    def applied(self, transformer: Any, loras: Sequence[Any]) -> Iterator[None]:
+    def applied(self, transformer: Any, loras: Sequence[Any], second: Any = None) -> Iterator[None]:
         """Each of ``loras`` (``name``, ``strength``) counts inside of the block.
+
+        Args:
+            transformer: that they are for.
+            loras: of the request.
+            second: a transformer for low noise, where ``transformer`` is for high noise only. One
+                whose name says neither counts in both, and its tensors are there once.
 
         Raises:
             CheckpointError: one is missing, damaged, for another model, or changes what only fusing
                 can change.
             SettingsError: the blocks are compiled, which would not notice them.
         """
-        if loras and _compiled(transformer):
+        experts = [each for each in (transformer, second) if each is not None]
+        if loras and any(map(_compiled, experts)):
             raise SettingsError("LoRAs and COMPILE_BLOCKS do not go together: leave one out.")
         folder = self.folder or Path()
         with ExitStack() as stack:
             for lora in loras:
                 file = Lora(folder / f"{lora.name}.safetensors", self.rename)
+                meant = experts if second is None else _meant(lora.name, experts)
                 for name, down, up in file.pairs():
-                    layer = file.layer(transformer, name, (up.shape[0], down.shape[1]))
                     addend = _Addend(down, up * lora.strength)
-                    stack.callback(layer.register_forward_hook(addend).remove)
+                    for expert in meant:
+                        layer = file.layer(expert, name, (up.shape[0], down.shape[1]))
+                        stack.callback(layer.register_forward_hook(addend).remove)
             yield
 
 
 def with_loras(pipeline: Any, loras: Sequence[Any]) -> AbstractContextManager[None]:
     """What a pipeline, whose ``shelf`` its ``load`` has set, is to be run inside of."""
-    return pipeline.shelf.applied(pipeline.transformer, loras) if loras else nullcontext()
+    if not loras:
+        return nullcontext()
+    second = getattr(pipeline, "transformer_2", None)
+    applied: AbstractContextManager[None] = pipeline.shelf.applied(
+        pipeline.transformer, loras, second
+    )
+    return applied
+
+
+def _meant(name: str, experts: Sequence[Any]) -> Sequence[Any]:
+    """Of (for high noise, for low noise) those that a LoRA of this name is for."""
+    high, low = _HIGH.search(name), _LOW.search(name)
+    if bool(high) is bool(low):
+        return experts
+    return experts[:1] if high else experts[1:]
 
 
 def _compiled(transformer: nn.Module) -> bool:

@@ -21,7 +21,7 @@ from common.runtime.available import bound_bytes
 from common.runtime.cache import WeightCache
 from common.runtime.components import Component, PendingComponent, Treatment
 from common.runtime.devices import as_torch, pick_device
-from common.runtime.keep import TRANSFORMER, KeepRules, component_scheme, rules_under
+from common.runtime.keep import TRANSFORMERS, KeepRules, component_scheme, rules_under
 from common.runtime.load_progress import Progress
 from common.runtime.loading import Adapter
 from common.runtime.pulse import tflops
@@ -131,7 +131,7 @@ class Treatments:
 
     def of(self, name: str) -> Treatment:
         """A component that is to be offloaded starts where it will mostly be."""
-        offloads = self._options.group_offload and name == TRANSFORMER
+        offloads = self._options.group_offload and name in TRANSFORMERS
         rules = self._keep.get(name)
         scheme = component_scheme(name, self._scheme)
         return Treatment(
@@ -140,7 +140,6 @@ class Treatments:
             scheme=Quantization.NONE if rules is None else scheme,
             keep=() if rules is None else rules_under(rules, scheme),
             adapter=self._adapters.get(name),
-            adapter_file=self._options.adapter,
         )
 
 

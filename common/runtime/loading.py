@@ -32,6 +32,10 @@ OnBytes = Callable[[int], None]
 class Adapter(Protocol):
     """What changes weights before they are quantized: a ``Lora``."""
 
+    @property
+    def path(self) -> Path:
+        """Its file, which counts for the cache."""
+
     def check_fits(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Before anything is read. Raises CheckpointError where a model of these does not fit."""
 

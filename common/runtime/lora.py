@@ -8,6 +8,7 @@ differences that ModelTC/LightX2V, tools/extract/lora_extractor.py, writes for w
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,18 @@ class Change:
 class Lora:
     """An open LoRA file. Tensors are read as they are needed, so it is never in memory whole."""
 
-    def __init__(self, path: Path, rename: Rename) -> None:
+    def __init__(self, path: Path, rename: Rename, unused: Sequence[str] = ()) -> None:
         """Open ``path`` and find out what it changes.
+
+        Args:
+            path: of the file.
+            rename: to the names of the loaded module.
+            unused: patterns of those names; a change to one of these is left out.
 
         Raises:
             CheckpointError: it is damaged, or not in a layout that is known here.
         """
+        self.path = path
         self._name = path.name
         try:
             self._file: Any = safe_open(path, framework="pt")
@@ -68,6 +75,8 @@ class Lora:
         if len(self._changes) < len(read):  # of parts that are no transformer's
             kept = {id(change) for change in self._changes.values()}
             raise self._of_another_model(min(n for n in read if id(read[n]) not in kept))
+        for name in [n for n in self._changes if any(fnmatchcase(n, part) for part in unused)]:
+            del self._changes[name]
         self._left = set(self._changes)
 
     def changes(self, name: str) -> bool:

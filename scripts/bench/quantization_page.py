@@ -120,7 +120,8 @@ as `fp8`.
 Within the plan under their defaults are LTX-2, Wan's image to video and Waver's stand-in. Below it
 lie Wan's text to video, which has no image encoder, and MAGI-1's 4.5B, which is a small model: both
 have room for a more accurate scheme, which `auto` takes. Above it lie LTX-2.3, by its larger
-connectors, and MAGI-1's 24B, a quarter of which stays in high precision."""
+connectors, MAGI-1's 24B, a quarter of which stays in high precision, and Wan 2.2's A14B, which is
+two transformers of 14B."""
 
 
 def _sizes(rows: Sequence[Row]) -> str:

@@ -1,7 +1,7 @@
 """What the weights of a whole service take: what is quantized, and all that is loaded beside it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch import nn
 
 from common.contract import Quantization
 from common.runtime import keep_dit
-from common.runtime.keep import Keep, component_scheme, saved_bytes
+from common.runtime.keep import TRANSFORMERS, Keep, component_scheme, saved_bytes
 from common.runtime.keep_t5 import KEEP_T5
 from common.runtime.quantization import declared_keeps
 from ltx2 import precision as ltx2_precision
@@ -104,6 +104,7 @@ def service_sizes() -> tuple[ServiceSize, ...]:
         ServiceSize("LTX-2.3", nf4, "25-30", (_ltx2_part(**newer), gemma), ltx2_3),
         ServiceSize("Wan 2.1 T2V-14B", fp8, "28-32", (wan, umt5), 4 * WAN_VAE),
         ServiceSize("Wan 2.1 I2V-14B", fp8, "28-32", (wan_i2v, umt5), 4 * (WAN_VAE + CLIP)),
+        ServiceSize("Wan 2.2 A14B", fp8, "28-32", (wan, _second(wan), umt5), 4 * WAN_VAE),
         ServiceSize("MAGI-1 4.5B", nf4, "20-25", (_magi_part("4.5B_distill"), t5), magi_vae),
         ServiceSize("MAGI-1 24B", nf4, "20-25", (_magi_part("24B_distill"), t5), magi_vae),
         ServiceSize("Waver's stand-in (Wan 2.2 5B)", fp8, "15-18", (wan_5b, umt5), 4 * WAN_2_2_VAE),
@@ -128,6 +129,11 @@ def _wan_part(heads: int, ffn_dim: int, num_layers: int = 40, **config: int) -> 
         **config,
     )
     return Part("transformer", whole, lambda _: keep_dit.keep_transformer(num_layers))
+
+
+def _second(part: Part) -> Part:
+    """Another of the same size, which takes over at low noise."""
+    return replace(part, component=TRANSFORMERS[1])
 
 
 def _magi_part(name: str) -> Part:

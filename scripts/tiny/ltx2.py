@@ -8,6 +8,7 @@ the length of the sound are the real ones.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,14 +50,17 @@ RECIPES = {
     "Lightricks/LTX-2": Recipe(),
     "diffusers/LTX-2.3-Diffusers": Recipe(is_ltx_2_3=True),
     "rootonchair/LTX-2-19b-distilled": Recipe(distilled=True),
+    "diffusers/LTX-2.3-Distilled-Diffusers": Recipe(is_ltx_2_3=True, distilled=True),
 }
 
 
-def build(models_dir: Path, *, force: bool = False) -> list[Path]:
-    """Put the three tiny checkpoints into the cache; answer their folders."""
+def build(
+    models_dir: Path, *, force: bool = False, repositories: Iterable[str] = tuple(RECIPES)
+) -> list[Path]:
+    """Put the tiny checkpoints into the cache; answer their folders."""
     return [
-        publish(models_dir, repo_id, Path(__file__), partial(save, recipe=recipe), force=force)
-        for repo_id, recipe in RECIPES.items()
+        publish(models_dir, each, Path(__file__), partial(save, recipe=RECIPES[each]), force=force)
+        for each in repositories
     ]
 
 
@@ -78,15 +82,19 @@ def save(folder: Path, recipe: Recipe) -> None:
         if isinstance(module, torch.nn.Module):
             module.to(torch.bfloat16)
     pipeline.save_pretrained(folder, safe_serialization=True)
-    _as_published(folder / "model_index.json")
+    _as_published(folder / "model_index.json", PROCESSOR if recipe.is_ltx_2_3 else {})
 
 
-def _as_published(index: Path) -> None:
+PROCESSOR = {"processor": ["transformers", "Gemma3Processor"]}
+"""Part of LTX-2.3's index. Of its files there is none here: nothing may look for them."""
+
+
+def _as_published(index: Path, more: dict[str, list[str]]) -> None:
     """Write the index as the hub has it: no empty entries, the tokenizer by its older name."""
     entries = json.loads(index.read_text())
     published = {name: entry for name, entry in entries.items() if entry != [None, None]}
     published["tokenizer"] = ["transformers", "GemmaTokenizerFast"]
-    index.write_text(json.dumps(published, indent=2) + "\n")
+    index.write_text(json.dumps(published | more, indent=2) + "\n")
 
 
 def _scheduler(distilled: bool) -> FlowMatchEulerDiscreteScheduler:

@@ -1,13 +1,15 @@
-"""Tiny Wan2.1 checkpoints: every component of the real ones, thousands of times smaller.
+"""Tiny Wan2.1 and Wan2.2 checkpoints: every component of the real ones, thousands of times smaller.
 
 The components and their classes are those of ``model_index.json`` in
-``Wan-AI/Wan2.1-T2V-14B-Diffusers`` and ``Wan-AI/Wan2.1-I2V-14B-480P-Diffusers``. Compression
+``Wan-AI/Wan2.1-T2V-14B-Diffusers`` and ``Wan-AI/Wan2.1-I2V-14B-480P-Diffusers``, and with a second
+transformer in ``Wan-AI/Wan2.2-T2V-A14B-Diffusers`` and ``-I2V-A14B-``. Compression
 (8x8 pixels and 4 frames a latent), patch size and latent channels are the real ones, so sizes,
 frame counts and the order of calls are too. The 1.3B keeps its 12 attention heads, by which
 it is told from the 14B.
 """
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import common.runtime.libraries  # noqa: F401
@@ -30,6 +32,7 @@ from transformers import (
 
 from scripts.tiny import publish
 from scripts.tiny.tokenizers import t5_tokenizer
+from wan21.experts import BOUNDARY_I2V, BOUNDARY_T2V
 
 SEED = 21
 TEXT_DIM = 32
@@ -46,12 +49,32 @@ _PUBLISHED_NAMES = {
 
 
 def build(models_dir: Path, *, force: bool = False) -> list[Path]:
-    """Put the three tiny checkpoints into the cache; answer their folders."""
+    """Put the tiny checkpoints of Wan2.1 and Wan2.2 into the cache; answer their folders."""
+    return [*build_2_1(models_dir, force=force), *build_2_2(models_dir, force=force)]
+
+
+def build_2_1(models_dir: Path, *, force: bool = False) -> list[Path]:
+    """The 14B, the 1.3B, and the 14B for pictures."""
     recipes = {
         "Wan-AI/Wan2.1-T2V-14B-Diffusers": lambda folder: save_t2v(folder, num_heads=2),
         "Wan-AI/Wan2.1-T2V-1.3B-Diffusers": lambda folder: save_t2v(folder, num_heads=12),
         "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers": save_i2v,
     }
+    return _published(models_dir, recipes, force=force)
+
+
+def build_2_2(models_dir: Path, *, force: bool = False) -> list[Path]:
+    """The A14B for text, and the one for pictures: two transformers each."""
+    recipes = {
+        "Wan-AI/Wan2.2-T2V-A14B-Diffusers": save_t2v_a14b,
+        "Wan-AI/Wan2.2-I2V-A14B-Diffusers": save_i2v_a14b,
+    }
+    return _published(models_dir, recipes, force=force)
+
+
+def _published(
+    models_dir: Path, recipes: Mapping[str, Callable[[Path], None]], *, force: bool
+) -> list[Path]:
     source = Path(__file__)
     return [
         publish(models_dir, repo_id, source, save, force=force) for repo_id, save in recipes.items()
@@ -84,6 +107,36 @@ def save_i2v(folder: Path) -> None:
         transformer=_transformer(I2V_CHANNELS, 2, image_dim=IMAGE_DIM),
     )
     _save(pipeline, folder)
+
+
+def save_t2v_a14b(folder: Path) -> None:
+    """Write Wan2.2's text-to-video checkpoint of two transformers into ``folder``."""
+    torch.manual_seed(SEED + 1)
+    pipeline = WanPipeline(
+        tokenizer=t5_tokenizer(),
+        text_encoder=_text_encoder(),
+        vae=_vae(),
+        scheduler=_scheduler(),
+        transformer=_transformer(LATENT_CHANNELS, 2, image_dim=None),
+        transformer_2=_transformer(LATENT_CHANNELS, 2, image_dim=None),
+        boundary_ratio=BOUNDARY_T2V,
+    )
+    _save(pipeline, folder)
+
+
+def save_i2v_a14b(folder: Path) -> None:
+    """Write its image-to-video checkpoint, which has no image encoder, into ``folder``."""
+    torch.manual_seed(SEED + 2)
+    pipeline = WanImageToVideoPipeline(
+        tokenizer=t5_tokenizer(),
+        text_encoder=_text_encoder(),
+        vae=_vae(),
+        scheduler=_scheduler(),
+        transformer=_transformer(I2V_CHANNELS, 2, image_dim=None),
+        transformer_2=_transformer(I2V_CHANNELS, 2, image_dim=None),
+        boundary_ratio=BOUNDARY_I2V,
+    )
+    _save(pipeline, folder, absent=("image_encoder", "image_processor"))
 
 
 def _text_encoder() -> UMT5EncoderModel:
@@ -130,11 +183,18 @@ def _image_encoder() -> CLIPVisionModelWithProjection:
     return CLIPVisionModelWithProjection(config).eval()
 
 
-def _save(pipeline: WanPipeline | WanImageToVideoPipeline, folder: Path) -> None:
-    """Save in float32, as the published weights are; loading casts them."""
+def _save(
+    pipeline: WanPipeline | WanImageToVideoPipeline, folder: Path, absent: Sequence[str] = ()
+) -> None:
+    """Save in float32, as the published weights are; loading casts them.
+
+    ``absent`` are parts that the published index names as ``[null, null]``; others it leaves out.
+    """
     pipeline.save_pretrained(folder, safe_serialization=True)
     index = folder / "model_index.json"
     entries = json.loads(index.read_text()) | _PUBLISHED_NAMES
-    kept = {k: v for k, v in entries.items() if k in pipeline.components or k.startswith("_")}
-    published = {k: v for k, v in kept.items() if v != [None, None]}
+    named = {*pipeline.components, "boundary_ratio"}
+    kept = {k: v for k, v in entries.items() if k in named or k.startswith("_")}
+    published = {k: v for k, v in kept.items() if v not in (None, [None, None])}
+    published |= {name: [None, None] for name in absent}
     index.write_text(json.dumps(published, indent=2) + "\n")

@@ -13,7 +13,7 @@ from tests.live import LiveService
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[LiveService]:
-    wan21.build(tmp_path / "models")
+    wan21.build_2_1(tmp_path / "models")
     service = wan21_on(tmp_path)
     yield service
     service.close()

@@ -16,17 +16,24 @@ from common.runtime.lora import PARTS
 from tests.checkpoints.keys import Tensor, library_tensors, tensors_of
 from tests.checkpoints.listing import Listing, listing
 from tests.checkpoints.replica import make_replica, write_file
-from wan21.lora import open_lora
-from wan21.model_config import I2V_480P, I2V_480P_4STEP, I2V_720P, T2V_14B, T2V_14B_4STEP
+from wan21.lora import PICTURE_BRANCH, open_lora
+from wan21.model_config import (
+    I2V_480P,
+    I2V_480P_4STEP,
+    I2V_720P,
+    I2V_A14B_4STEP,
+    T2V_14B,
+    T2V_14B_4STEP,
+)
 
 LORAS = listing("lightx2v/Wan2.1-Distill-Loras")
 LORAS_2_2 = listing("lightx2v/Wan2.2-Distill-Loras")
-A14B = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"
+A14B = I2V_A14B_4STEP.checkpoint
 assert T2V_14B_4STEP.adapter
 assert I2V_480P_4STEP.adapter
 TEXT, IMAGE = T2V_14B_4STEP.adapter.file, I2V_480P_4STEP.adapter.file
-LOW_NOISE = "wan2.2_i2v_A14b_low_noise_lora_rank64_lightx2v_4step_1022.safetensors"
-HIGH_NOISE = LOW_NOISE.replace("low", "high")
+assert I2V_A14B_4STEP.adapter
+HIGH_NOISE, LOW_NOISE = I2V_A14B_4STEP.adapter.files
 
 
 def lora_file(folder: Path, known: Listing, file: str) -> tuple[Path, list[Tensor]]:
@@ -98,6 +105,17 @@ def test_one_for_another_model_is_refused(
     with pytest.raises(CheckpointError, match="is for another model") as refused:
         lora.check_fits(transformer(repository))
     assert stranger in str(refused.value)
+
+
+def test_what_the_low_noise_lora_has_for_clip_is_left_out(tmp_path: Path):
+    """All else of it finds its tensor, in either transformer of the A14B."""
+    path, tensors = lora_file(tmp_path, LORAS_2_2, LOW_NOISE)
+    lora, shapes = open_lora(path, PICTURE_BRANCH), transformer(A14B)
+    lora.check_fits(shapes)
+    clip = [tensor.name for tensor in tensors if "_img" in tensor.name or "img_emb" in tensor.name]
+    others = {whole(tensor.name) for tensor in tensors if tensor.name not in clip}
+    assert len(clip) == 290
+    assert len([name for name in shapes if lora.changes(name)]) == len(others)
 
 
 def test_it_is_refused_before_a_weight_is_read(tmp_path: Path):

@@ -15,7 +15,8 @@ from tests.checkpoints.plan import loaded_bytes, planned_bytes
 CASES = {case.name: case for case in cases()}
 TINY: dict[str, Callable[[Path], list[Path]]] = {
     "ltx2:Lightricks/LTX-2": ltx2.build,
-    "wan21:Wan-AI/Wan2.1-T2V-14B-Diffusers": wan21.build,
+    "wan21:Wan-AI/Wan2.1-T2V-14B-Diffusers": wan21.build_2_1,
+    "wan21:Wan-AI/Wan2.2-T2V-A14B-Diffusers": wan21.build_2_2,
     "magi1:sand-ai/MAGI-1#4.5B_distill": magi1.build,
     "waver:Wan-AI/Wan2.2-TI2V-5B-Diffusers": waver.build,
 }

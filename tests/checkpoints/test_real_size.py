@@ -13,6 +13,7 @@ from torch import nn
 
 from common.contract.hub import locate
 from common.runtime.components import PendingComponent
+from common.runtime.keep import TRANSFORMERS
 from common.runtime.live_weights import parameter_count
 from magi1.vae_checkpoint import load_official_vae
 from tests.checkpoints.cases import Case, cases, components_of, treatment_of
@@ -20,6 +21,7 @@ from tests.checkpoints.keys import Tensor
 from tests.checkpoints.listing import listing
 from tests.checkpoints.plan import loaded_bytes, places, planned_bytes
 from tests.checkpoints.replica import MAGI_VAE, make_replica, stored_tensors
+from tests.checkpoints.test_page import rows
 
 CASES = {case.name: case for case in cases()}
 CPU = torch.device("cpu")
@@ -125,8 +127,8 @@ def check_dtypes(pending: PendingComponent, plain: torch.dtype) -> None:
 
 
 def check_plan(pending: PendingComponent) -> None:
-    """What is quantized: plain linear layers of the two large parts, each with its weight."""
-    assert bool(pending.linears) == (pending.name in ("transformer", "text_encoder"))
+    """What is quantized: plain linear layers of the large parts, each with its weight."""
+    assert bool(pending.linears) == (pending.name in (*TRANSFORMERS, "text_encoder"))
     stored = {name for _, name, _ in places(pending)}
     for name in pending.linears:
         assert type(pending.blank.module.get_submodule(name)) is nn.Linear
@@ -144,6 +146,8 @@ def tell(case: Case, pending: list[PendingComponent], held: int, small: int) -> 
         f"{small / GB:.1f} GB as {case.spec.quantization} ({linears} layers)"
     )
     assert small < 0.8 * held
+    if not case.variant.subfolder:  # of MAGI-1 the autoencoder comes apart from these
+        assert dict(rows())[case.name][2] == f"{small / GB:.1f} GB", "docs/checkpoints.md"
     if case.variant is case.spec.variants[0]:
         low, high = PLANNED_GB[case.spec.id]
         assert low < small / GB < high

@@ -33,7 +33,7 @@ def _clean() -> Iterator[None]:
 def wan_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from scripts.tiny import wan21
 
-    return wan21.build(tmp_path_factory.mktemp("wan"))[0]
+    return wan21.build_2_1(tmp_path_factory.mktemp("wan"))[0]
 
 
 @pytest.fixture(scope="session")

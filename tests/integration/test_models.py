@@ -97,6 +97,19 @@ def test_ltx2_takes_a_picture_can_be_silent_and_writes_its_prompt(models: Path, 
     assert job["resolved"]["image"] == f"{job['id']}.png", "no path of this machine"
 
 
+@pytest.mark.slow
+def test_ltx_2_3_distilled_makes_picture_and_sound_in_eight_steps(models: Path, tmp_path: Path):
+    checkpoint = "diffusers/LTX-2.3-Distilled-Diffusers"
+    with serving("ltx2", models, tmp_path, ltx2_checkpoint=checkpoint) as service:
+        job, found = made(service, tmp_path, **{**SMALL, "num_inference_steps": 8})
+        info = service.get("/info")
+    assert job["result"]["checkpoint"] == checkpoint
+    assert (job["resolved"]["num_inference_steps"], job["resolved"]["guidance_scale"]) == (8, 1)
+    assert stream(found, "audio")["sample_rate"] == "48000"
+    assert info["limits"]["min_steps"] == info["limits"]["max_steps"] == 8
+    assert info["defaults"]["negative_prompt"] == ""
+
+
 def test_wan21_makes_its_native_rate_and_says_so(models: Path, tmp_path: Path):
     with serving("wan21", models, tmp_path) as service:
         dry = service.client.post("/generate", json={**SMALL, "fps": 24, "dry_run": True}).json()
@@ -112,8 +125,33 @@ def test_wan21_makes_its_native_rate_and_says_so(models: Path, tmp_path: Path):
     assert again["attempts"] == 1
 
 
-def test_wan21_takes_a_picture_with_an_image_checkpoint(models: Path, tmp_path: Path):
-    checkpoint = "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers"
+def test_wan22s_two_experts_make_a_video_and_say_how_each_was_guided(models: Path, tmp_path: Path):
+    checkpoint = "Wan-AI/Wan2.2-T2V-A14B-Diffusers"
+    with serving("wan21", models, tmp_path, wan21_checkpoint=checkpoint) as service:
+        dry = service.client.post("/generate", json={**SMALL, "dry_run": True}).json()
+        job, found = made(service, tmp_path, **SMALL, guidance_scale=2)
+        info = service.get("/info")
+    assert stream(found, "video")["nb_read_frames"] == "9"
+    assert job["result"]["checkpoint"] == checkpoint
+    assert job["resolved"]["options"]["guidance_scale_2"] == 1.5
+    assert dry["resolved"]["options"]["guidance_scale_2"] == 3.0
+    defaults = info["defaults"]
+    assert (defaults["guidance_scale"], defaults["guidance_scale_2"]) == (4.0, 3.0)
+    assert defaults["num_inference_steps"] == 40
+    assert info["limits"]["max_pixels"] == 1280 * 720
+    assert info["loaded"]["quantization"] == "fp8"
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
+        pytest.param("Wan-AI/Wan2.2-I2V-A14B-Diffusers", marks=pytest.mark.slow),
+    ],
+)
+def test_wan21_takes_a_picture_with_an_image_checkpoint(
+    models: Path, tmp_path: Path, checkpoint: str
+):
     with serving("wan21", models, tmp_path, wan21_checkpoint=checkpoint) as service:
         refused = service.client.post("/generate", json=SMALL)
         answer = service.client.post(

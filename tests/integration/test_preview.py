@@ -93,7 +93,7 @@ def test_a_killed_job_leaves_no_picture(fleet: Fleet):
 
 
 def test_a_real_model(tmp_path: Path):
-    tiny_wan21.build(tmp_path / "models")
+    tiny_wan21.build_2_1(tmp_path / "models")
     with serving("wan21", tmp_path / "models", tmp_path / "wan21") as service:
         job_id = service.submit(**SMALL | {"num_inference_steps": 4, "resolution": "256x128"})
         told = [event for event in events(service, job_id) if event["event"] == "preview"]

@@ -24,7 +24,7 @@ SCHEMES = [scheme for scheme, why in runnable_schemes(torch.device("cpu")).items
 BUILDERS = {
     "ltx2": tiny_ltx2.build,
     "magi1": tiny_magi1.build,
-    "wan21": tiny_wan21.build,
+    "wan21": tiny_wan21.build_2_1,
     "waver": tiny_waver.build,
 }
 ASKED = {

@@ -51,6 +51,7 @@ NEUTRAL = {
 }
 STG = {"spatio_temporal_guidance_blocks": [1]}
 """The published blocks are 29 and 28; the tiny checkpoints have two."""
+DISTILLED = ("rootonchair/LTX-2-19b-distilled", "diffusers/LTX-2.3-Distilled-Diffusers")
 
 
 class Recorder:
@@ -105,7 +106,7 @@ def bare_pipeline(folder: Path) -> LTX2Pipeline:
     transformer = LTX2VideoTransformer3DModel.from_pretrained(
         folder / "transformer", dtype=as_torch(COMPUTE_DTYPE), perturbed_attn=True
     )
-    pipeline = bare_by_library(LTX2Pipeline, folder, transformer=transformer)
+    pipeline = bare_by_library(LTX2Pipeline, folder, transformer=transformer, processor=None)
     pipeline.scheduler = FlowMatchEulerDiscreteScheduler.from_config(
         pipeline.scheduler.config, base_shift=2.05, max_shift=2.05
     )
@@ -223,10 +224,10 @@ def test_both_pipelines_share_one_set_of_weights(model: Ltx2):
     assert all(theirs[name] is part for name, part in model.text_to_video.components.items())
 
 
+@pytest.mark.parametrize("name", DISTILLED)
 def test_distilled_uses_the_published_sigmas(
-    models: dict[str, Ltx2], bares: dict[str, LTX2Pipeline]
+    name: str, models: dict[str, Ltx2], bares: dict[str, LTX2Pipeline]
 ):
-    name = "rootonchair/LTX-2-19b-distilled"
     request = a_request(num_inference_steps=8, guidance_scale=1.0)
     sigmas = {"sigmas": DISTILLED_SIGMA_VALUES, "num_inference_steps": 8}
     expected = bare_call(bares[name], request, **NEUTRAL, **sigmas)
@@ -237,7 +238,7 @@ def test_distilled_uses_the_published_sigmas(
 def test_distilled_refuses_another_number_of_steps(models: dict[str, Ltx2]):
     request = a_request(num_inference_steps=4, guidance_scale=1.0)
     with pytest.raises(Unresolvable, match="8 steps exactly"):
-        SPEC.generate(models["rootonchair/LTX-2-19b-distilled"], request, Recorder())
+        SPEC.generate(models[DISTILLED[0]], request, Recorder())
 
 
 @pytest.mark.parametrize(
@@ -346,15 +347,15 @@ def test_progress_names_every_phase_and_step(model: Ltx2):
 
 def test_traits_come_from_the_checkpoint(models: dict[str, Ltx2]):
     traits = {name: model.traits for name, model in models.items()}
-    assert [t.distilled for t in traits.values()] == [False, False, True]
-    assert [t.stg_blocks for t in traits.values()] == [(1,), (1,), (1,)]
+    assert [t.distilled for t in traits.values()] == [False, False, True, True]
+    assert [t.stg_blocks for t in traits.values()] == [(1,)] * 4
 
 
 def test_every_part_is_in_the_authors_number_format(models: dict[str, Ltx2]):
     """Vocoder of 2.3 in float32, everything else as the rest of the models here."""
     formats = {name: model.text_to_video.vocoder.dtype for name, model in models.items()}
     compute = as_torch(COMPUTE_DTYPE)
-    assert list(formats.values()) == [compute, torch.float32, compute]
+    assert list(formats.values()) == [compute, torch.float32] * 2
     for model in models.values():
         assert model.text_to_video.audio_vae.dtype == compute
         assert model.text_to_video.transformer.dtype == compute

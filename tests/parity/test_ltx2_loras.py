@@ -1,7 +1,6 @@
 """LoRAs on LTX-2: picture and sound change with them, and are to the bit as before without."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import common.runtime.libraries  # noqa: F401
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from common.contract import Quantization
 from common.kinds.video.loras import ResolvedLora
 from ltx2.model_config import SPEC
 from ltx2.pipeline import Ltx2
@@ -20,11 +20,18 @@ from tests.parity.test_ltx2 import a_request, our_call
 LAYERS = ("attn1.to_q", "audio_attn1.to_v", "ff.net.2")
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Ltx2:
-    models = tmp_path_factory.mktemp("models")
-    (folder, *_) = tiny.build(models)
-    loaded: Ltx2 = SPEC.load(folder, on_cpu(models_dir=models))
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("Lightricks/LTX-2", Quantization.NONE),
+        ("diffusers/LTX-2.3-Distilled-Diffusers", Quantization.FP8),
+    ],
+    ids=str,
+)
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ltx2:
+    models, (name, scheme) = tmp_path_factory.mktemp("models"), request.param
+    (folder,) = tiny.build(models, repositories=[name])
+    loaded: Ltx2 = SPEC.load(folder, on_cpu(models_dir=models, quantization=scheme))
     torch.manual_seed(3)
     tensors = {}
     for name in (f"transformer_blocks.0.{layer}" for layer in LAYERS):
@@ -38,12 +45,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Ltx2:
 
 def made(model: Ltx2, strengths: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     loras = tuple(ResolvedLora(name="it", strength=each, size_bytes=1) for each in strengths)
-    clip, frames = our_call(model, a_request(loras=loras))
+    steps = {"num_inference_steps": 8, "guidance_scale": 1.0} if model.traits.distilled else {}
+    clip, frames = our_call(model, a_request(loras=loras, **steps))
     assert clip.audio is not None
     return frames, clip.audio.samples
 
 
-def test_with_and_without(model: Ltx2, tmp_path: Path):
+def test_with_and_without(model: Ltx2):
     before, nothing, half, whole = (made(model, each) for each in ((), (0.0,), (0.5,), (1.0,)))
     for part in range(2):  # picture and sound
         assert np.array_equal(before[part], nothing[part])

@@ -40,7 +40,7 @@ frames_of = partial(clips.frames_of, SPEC)
 @pytest.fixture(scope="module")
 def snapshots(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The 14B, the 1.3B, and the 14B for images."""
-    return tiny.build(tmp_path_factory.mktemp("models"))
+    return tiny.build_2_1(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

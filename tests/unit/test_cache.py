@@ -40,7 +40,10 @@ SPECS = {"wan": WAN, "ltx2": LTX2}
 def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The 1.3B: its sides are multiples of 16, as NVFP4 wants them."""
     root = tmp_path_factory.mktemp("models")
-    return {"wan": wan21.build(root)[1], "ltx2": ltx2.build(root)[0]}
+    return {
+        "wan": wan21.build_2_1(root)[1],
+        "ltx2": ltx2.build(root, repositories=["Lightricks/LTX-2"])[0],
+    }
 
 
 class Loads:

@@ -102,6 +102,31 @@ def test_several_count_at_once(tmp_path: Path):
     assert not torch.allclose(both, beside(tmp_path, [use("one")], small()), atol=1e-2)
 
 
+def test_of_two_transformers_the_name_says_which(tmp_path: Path):
+    """As published pairs are called; one whose name says neither, or both, is for both."""
+    meant = {
+        "wan2.2_i2v_A14b_high_noise_lora_rank64": (True, False),
+        "Style-LowNoise_v2": (False, True),
+        "kites_high": (True, False),
+        "Kites.LOW": (False, True),
+        "kites": (True, True),
+        "low_poly": (True, True),
+        "highlands": (True, True),
+        "slow": (True, True),
+        "high_noise_and_low_noise": (True, True),
+    }
+    plain = seen(small())
+    for name, changed in meant.items():
+        write(tmp_path, name)
+        pair = small(), small()
+        shelf = Shelf(tmp_path / "loras", to_diffusers_names)
+        with shelf.applied(pair[0], [use(name)], pair[1]):
+            assert tuple(not torch.equal(seen(each), plain) for each in pair) == changed, name
+        assert all(torch.equal(seen(each), plain) for each in pair)
+        alone = beside(tmp_path, [use(name)], pair[0])
+        assert not torch.equal(alone, plain), "with one transformer a name says nothing"
+
+
 def test_what_does_not_fit_is_named_and_leaves_nothing_behind(tmp_path: Path):
     write(tmp_path, "wider", extra="diffusion_model.blocks.0.self_attn.q.diff_b")
     transformer = small()

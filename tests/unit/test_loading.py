@@ -49,7 +49,7 @@ COMPONENTS = [(model, name) for model, names in MODELS.items() for name in names
 @pytest.fixture(scope="module")
 def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("models")
-    return dict(zip(MODELS, [*wan21.build(root), *ltx2.build(root)[:2]], strict=True))
+    return dict(zip(MODELS, [*wan21.build_2_1(root), *ltx2.build(root)[:2]], strict=True))
 
 
 @pytest.fixture

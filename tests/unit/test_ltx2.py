@@ -10,7 +10,7 @@ from common.kinds.video.frame_size import Picture
 from common.kinds.video.requests import GenerateRequest, ResolvedRequest
 from ltx2.estimates import estimate_flops, forward_flops
 from ltx2.guidance import PUBLISHED, Guidance, resolve_guidance
-from ltx2.model_config import DISTILLED, LTX_2_0, LTX_2_3, SPEC
+from ltx2.model_config import DISTILLED, DISTILLED_2_3, LTX_2_0, LTX_2_3, SPEC
 from ltx2.options import Ltx2Options
 from tests.resolving import resolve
 
@@ -72,13 +72,15 @@ def test_every_variant_starts_from_a_picture_too():
         assert request.image is not None
 
 
-def test_distilled_defaults_and_limits():
-    request = resolved(DISTILLED)
+@pytest.mark.parametrize("variant", [DISTILLED, DISTILLED_2_3], ids=lambda each: each.name)
+def test_distilled_defaults_and_limits(variant: Variant):
+    request = resolved(variant)
     assert (request.num_inference_steps, request.guidance_scale) == (8, 1.0)
+    assert request.negative_prompt == ""
     with pytest.raises(Unresolvable, match="num_inference_steps"):
-        resolved(DISTILLED, num_inference_steps=9)
+        resolved(variant, num_inference_steps=9)
     with pytest.raises(Unresolvable, match="guidance_scale"):
-        resolved(DISTILLED, guidance_scale=3)
+        resolved(variant, guidance_scale=3)
 
 
 def test_unknown_option_is_refused():

@@ -9,7 +9,7 @@ from torch import nn
 from common.base.errors import InvalidRequest
 from common.contract import LoadOptions, Quantization
 from common.runtime.fp8_trial import why_not_products
-from common.runtime.keep import Keep, component_scheme
+from common.runtime.keep import TRANSFORMERS, Keep, component_scheme
 from common.runtime.linear_torchao import quantize_fp8_compute
 from common.runtime.load_components import Treatments
 from common.runtime.scheme_choice import check_scheme, runnable_schemes
@@ -84,14 +84,14 @@ def test_a_kernel_that_is_not_there_fails_the_trial():
     assert why_not_products(CPU, broken) == "its products fail on this device (NotImplementedError)"
 
 
-@pytest.mark.parametrize("component", ["transformer", "text_encoder"])
+@pytest.mark.parametrize("component", ["transformer", "transformer_2", "text_encoder"])
 def test_products_in_fp8_are_the_transformers_alone(component: str, tmp_path: Path):
     scheme = Quantization.FP8_COMPUTE
-    keep = {name: (Keep("a", "why"),) for name in ("transformer", "text_encoder")}
+    keep = {name: (Keep("a", "why"),) for name in (*TRANSFORMERS, "text_encoder")}
     treatments = Treatments(
         LoadOptions(cache_dir=tmp_path), CPU, torch.bfloat16, scheme, keep, {}, ()
     )
-    expected = scheme if component == "transformer" else Quantization.FP8
+    expected = scheme if component in TRANSFORMERS else Quantization.FP8
     assert treatments.of(component).scheme is expected
     assert treatments.of("vae").scheme is Quantization.NONE
     assert component_scheme(component, Quantization.NF4) is Quantization.NF4

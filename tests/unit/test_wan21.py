@@ -17,13 +17,14 @@ from common.runtime.flops import forward_flops
 from tests.resolving import resolve
 from wan21.estimates import TEXT_TOKENS, WAN_1_3B, WAN_14B, flops_of, memory_of, num_tokens
 from wan21.flow_shift import flow_shift_for
-from wan21.model_config import I2V_480P, I2V_720P, SPEC, T2V_1_3B, T2V_14B
+from wan21.model_config import I2V_480P, I2V_720P, I2V_A14B, SPEC, T2V_1_3B, T2V_14B, T2V_A14B
 from wan21.options import Wan21Options
 
 
 def resolved(variant: Variant = T2V_14B, **fields: object) -> ResolvedRequest:
     request = GenerateRequest.model_validate({"prompt": "a cat", **fields})
-    picture = Picture("cat.png", 1664, 960) if variant in (I2V_480P, I2V_720P) else None
+    from_picture = variant in (I2V_480P, I2V_720P, I2V_A14B)
+    picture = Picture("cat.png", 1664, 960) if from_picture else None
     return resolve(request, SPEC, variant, picture).request
 
 
@@ -101,6 +102,40 @@ def test_options_are_bounded_and_named() -> None:
         resolved(options={"flow_shift": 0})
     with pytest.raises(InvalidRequest, match=r"options\.shift"):
         resolved(options={"shift": 3})
+
+
+@pytest.mark.parametrize(
+    ("variant", "asked", "second"),
+    [
+        (T2V_A14B, {}, 3.0),
+        (T2V_A14B, {"guidance_scale": 6}, 4.5),
+        (T2V_A14B, {"guidance_scale": 1}, 0.75),
+        (T2V_A14B, {"options": {"guidance_scale_2": 1.5}}, 1.5),
+        (I2V_A14B, {}, 3.5),
+        (I2V_A14B, {"guidance_scale": 1}, 1.0),
+        (T2V_14B, {}, None),
+    ],
+)
+def test_the_second_guidance_keeps_the_authors_share(
+    variant: Variant, asked: dict[str, object], second: float | None
+) -> None:
+    assert resolved(variant, **asked).options["guidance_scale_2"] == second
+
+
+def test_a_second_guidance_wants_a_second_transformer() -> None:
+    with pytest.raises(Unresolvable, match="has one transformer") as caught:
+        resolved(options={"guidance_scale_2": 3})
+    assert caught.value.body.param == "options.guidance_scale_2"
+    assert caught.value.body.hint == "Leave it out."
+    with pytest.raises(InvalidRequest, match=r"options\.guidance_scale_2"):
+        resolved(T2V_A14B, options={"guidance_scale_2": 21})
+
+
+def test_two_experts_cost_what_one_does_and_their_guidance_apart() -> None:
+    both, one = flops_of(resolved(T2V_A14B)), flops_of(resolved(num_inference_steps=40))
+    assert both == one
+    first = flops_of(resolved(T2V_A14B, options={"guidance_scale_2": 1}))
+    assert first / both == pytest.approx((40 + 26) / 80, rel=0.01), "26 of 40 steps are high noise"
 
 
 def test_forward_flops_match_published_rooflines() -> None:

@@ -16,12 +16,15 @@ UNSEEN_ASPECT_CHANGE = 0.01
 Beginning = Picture | Clip | None
 
 
-def check_beginning(variant: VideoVariant, beginning: Beginning) -> None:
-    """Whether the checkpoint can begin so.
+def check_beginning(
+    variant: VideoVariant, beginning: Beginning, last: LastPicture | None = None
+) -> None:
+    """Whether the checkpoint can begin so, and end with ``last``.
 
     Raises:
         Unresolvable: it takes no such picture or video, or cannot do without.
     """
+    _check_end(variant, beginning, last)
     if isinstance(beginning, Remade):
         remade_input_of(variant, None)
     elif isinstance(beginning, Retaken):
@@ -44,8 +47,7 @@ def check_beginning(variant: VideoVariant, beginning: Beginning) -> None:
         )
 
 
-def check_end(variant: VideoVariant, beginning: Beginning, last: LastPicture | None) -> None:
-    """Whether the checkpoint can end so. Raises Unresolvable."""
+def _check_end(variant: VideoVariant, beginning: Beginning, last: LastPicture | None) -> None:
     takes = Capability.LAST_IMAGE in variant.capabilities
     if last is not None:
         _check(variant, Capability.LAST_IMAGE, "last_image", "ends with no picture that is given")

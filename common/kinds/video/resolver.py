@@ -21,7 +21,6 @@ from common.kinds.video.beginnings import (
     Beginning,
     changes_of,
     check_beginning,
-    check_end,
     limits_after,
     resolved_beginning,
 )
@@ -67,8 +66,7 @@ def resolve(
     options, limits, report = _options(request, model, own, preset), variant.limits, _Report()
     defaults = options.adjusted(preset.applied(variant.defaults))
     _note_stand_in(variant, report)
-    check_beginning(variant, beginning)
-    check_end(variant, beginning, last)
+    check_beginning(variant, beginning, last)
     _check_negative_prompt(request, variant)
     check_prompt_help(request, variant)
     width, height = _size(request, limits, defaults, beginning, report)
@@ -77,6 +75,7 @@ def resolve(
     report.adjustments += changes_of(last, (width, height), fps)
     limits = limits_after(beginning, limits, fps)
     num_frames = _num_frames(request, limits, defaults, fps, report)
+    guidance_scale = _guidance_scale(request, limits, defaults)
     resolved = ResolvedRequest(
         prompt=request.prompt or "",
         negative_prompt=_or(request.negative_prompt, defaults.negative_prompt),
@@ -86,17 +85,11 @@ def resolve(
         fps=fps,
         seed=_or(request.seed, secrets.randbelow(SEED_RANGE)),
         num_inference_steps=_steps(request, limits, defaults),
-        guidance_scale=_within(
-            "guidance_scale",
-            request.guidance_scale,
-            defaults.guidance_scale,
-            0.0,
-            limits.max_guidance_scale,
-        ),
+        guidance_scale=guidance_scale,
         generate_audio=_generate_audio(request, variant),
         **resolved_beginning(beginning, variant.limits, fps, num_frames),
         last_image=Path(last.name) if last else None,
-        options=options.model_dump(mode="json"),
+        options=options.completed(variant, guidance_scale).model_dump(mode="json"),
         enhance_prompt=request.enhance_prompt,
         preset=request.preset,
         **request.resolved(width, height, fps),
@@ -205,6 +198,11 @@ def _steps(request: GenerateRequest, limits: Limits, defaults: Defaults) -> int:
             hint=f"Ask for {nearest}; {defaults.num_inference_steps} is the default.",
         )
     return steps
+
+
+def _guidance_scale(request: GenerateRequest, limits: Limits, defaults: Defaults) -> float:
+    asked, high = request.guidance_scale, limits.max_guidance_scale
+    return _within("guidance_scale", asked, defaults.guidance_scale, 0.0, high)
 
 
 def _within(name: str, asked: _N | None, default: _N, low: _N, high: _N) -> _N:

@@ -72,6 +72,8 @@ class Defaults:
     num_inference_steps: int
     guidance_scale: float
     negative_prompt: str = ""
+    guidance_scale_2: float | None = None
+    """Of the second transformer, where a checkpoint has two that share the steps."""
 
 
 @dataclass(frozen=True)
