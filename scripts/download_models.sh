@@ -184,7 +184,8 @@ accept_licences() {
     [[ $licence == Apache-2.0* ]] && continue
     [ -f "$file" ] && [[ $'\n'$(<"$file") == *$'\n'"$model|$licence|"* ]] && continue
     if [ "$accept" = no ]; then
-      [ -t 0 ] || stop "the licence of $model has to be accepted" "read it on the model's page, then add --accept-licence"
+      [ -t 0 ] || stop "the licence of $model has to be accepted: $licence" \
+        "read it on the model's page, then run scripts/download_models.sh --accept-licence $model; or leave $model out: name the others"
       read -rp "Accept the licence of $model ($licence)? [y/N] " answer
       [[ $answer == [yY]* ]] || stop "the licence of $model was not accepted" "leave $model out: name the others"
     fi

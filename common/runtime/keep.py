@@ -30,7 +30,8 @@ class Keep:
     ``pattern`` is a run of dotted parts, with the wildcards of ``fnmatch`` inside a part. It
     matches a module's name where some run of consecutive parts of the name matches it part by
     part: ``proj_out`` matches ``proj_out`` and ``head.proj_out.linear`` but not ``audio_proj_out``;
-    ``attn2.to_*`` matches ``blocks.3.attn2.to_q`` and, below it, ``blocks.3.attn2.to_out.0``.
+    ``attn2.to_*`` matches ``blocks.3.attn2.to_q`` and, below it, ``blocks.3.attn2.to_out.0``. With
+    a dot in front it matches at the beginning of a name only: ``.proj_out`` is the model's own.
     """
 
     pattern: str
@@ -40,9 +41,11 @@ class Keep:
 
     def matches(self, name: str) -> bool:
         """Whether the module of this dotted name stays."""
-        wanted, parts = self.pattern.split("."), name.split(".")
-        windows = (parts[at : at + len(wanted)] for at in range(len(parts) - len(wanted) + 1))
-        return any(all(map(fnmatchcase, window, wanted)) for window in windows)
+        wanted, parts = self.pattern.removeprefix(".").split("."), name.split(".")
+        last = 0 if self.pattern.startswith(".") else len(parts) - len(wanted)
+        windows = (parts[at : at + len(wanted)] for at in range(last + 1))
+        long_enough = (window for window in windows if len(window) == len(wanted))
+        return any(all(map(fnmatchcase, window, wanted)) for window in long_enough)
 
 
 KeepRules = Sequence[Keep] | Callable[[Quantization], Sequence[Keep]]

@@ -11,6 +11,7 @@ import torch
 from diffusers import (
     AutoencoderKLLTX2Audio,
     AutoencoderKLLTX2Video,
+    HunyuanVideoTransformer3DModel,
     LTX2VideoTransformer3DModel,
     WanTransformer3DModel,
 )
@@ -23,12 +24,13 @@ from common.runtime import keep_dit
 from common.runtime.keep import TRANSFORMERS, Keep, component_scheme, saved_bytes
 from common.runtime.keep_t5 import KEEP_T5
 from common.runtime.quantization import declared_keeps
+from hunyuan import precision as hunyuan_precision
 from ltx2 import precision as ltx2_precision
 from magi1 import precision as magi1_precision
 from magi1.configuration import OFFICIAL
 from magi1.transformer import MagiTransformer3DModel
 from magi1.vae import AutoencoderKLMagi
-from scripts.bench.text_encoders import whole_gemma, whole_t5, whole_umt5
+from scripts.bench.text_encoders import whole_gemma, whole_llama, whole_t5, whole_umt5
 
 WAN_VAE, WAN_2_2_VAE, CLIP = 126_892_531, 704_688_668, 632_076_800
 """Numbers of them: half of a float32 file's bytes (published headers of the autoencoders; of the
@@ -36,6 +38,10 @@ image encoder, its configuration)."""
 
 LTX_2_3_CONNECTORS, LTX_2_3_VAES, LTX_2_3_VOCODER = 3_172_227_584, 779_354_627, 129_085_032
 """Numbers of LTX-2.3's (published headers of diffusers/LTX-2.3-Diffusers)."""
+
+
+HUNYUAN_VAE, CLIP_TEXT = 246_478_803, 123_060_480
+"""Numbers of them, as their classes have them in the published configurations."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def _part_bytes(part: Part, scheme: Quantization) -> int:
 
 
 def service_sizes() -> tuple[ServiceSize, ...]:
-    """The defaults of the four services, and the largest that they can be."""
+    """The defaults of the services, and the largest that they can be."""
     umt5 = Part("text_encoder", whole_umt5, lambda _: KEEP_T5)
     gemma = Part("text_encoder", whole_gemma, ltx2_precision.keep_text_encoder)
     t5 = Part("text_encoder", whole_t5, lambda _: KEEP_T5)
@@ -98,6 +104,7 @@ def service_sizes() -> tuple[ServiceSize, ...]:
     nf4, fp8 = Quantization.NF4, Quantization.FP8
     wan, image = _wan_part(40, 13824), {"in_channels": 36, "image_dim": 1280}
     wan_i2v = _wan_part(40, 13824, **image, added_kv_proj_dim=5120)
+    llama = Part("text_encoder", whole_llama, hunyuan_precision.keep_text_encoder)
     wan_5b = _wan_part(24, 14336, num_layers=30, in_channels=48, out_channels=48)
     return (
         ServiceSize("LTX-2", nf4, "25-30", (_ltx2_part(), gemma), ltx2),
@@ -108,6 +115,9 @@ def service_sizes() -> tuple[ServiceSize, ...]:
         ServiceSize("MAGI-1 4.5B", nf4, "20-25", (_magi_part("4.5B_distill"), t5), magi_vae),
         ServiceSize("MAGI-1 24B", nf4, "20-25", (_magi_part("24B_distill"), t5), magi_vae),
         ServiceSize("Waver's stand-in (Wan 2.2 5B)", fp8, "15-18", (wan_5b, umt5), 4 * WAN_2_2_VAE),
+        ServiceSize(
+            "HunyuanVideo", fp8, "", (_hunyuan_part(), llama), 4 * (HUNYUAN_VAE + CLIP_TEXT)
+        ),
     )
 
 
@@ -134,6 +144,10 @@ def _wan_part(heads: int, ffn_dim: int, num_layers: int = 40, **config: int) -> 
 def _second(part: Part) -> Part:
     """Another of the same size, which takes over at low noise."""
     return replace(part, component=TRANSFORMERS[1])
+
+
+def _hunyuan_part() -> Part:
+    return Part("transformer", HunyuanVideoTransformer3DModel, hunyuan_precision.keep_transformer)
 
 
 def _magi_part(name: str) -> Part:

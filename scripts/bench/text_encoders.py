@@ -9,6 +9,8 @@ from transformers import (
     Gemma3ForConditionalGeneration,
     Gemma3TextConfig,
     Gemma3TextModel,
+    LlamaConfig,
+    LlamaModel,
     T5Config,
     T5EncoderModel,
     UMT5Config,
@@ -112,4 +114,18 @@ def whole_gemma() -> nn.Module:
     model: nn.Module = Gemma3ForConditionalGeneration(
         Gemma3Config(text_config=text, vision_config=vision)
     )
+    return model
+
+
+def whole_llama() -> nn.Module:
+    """Llama 3 8B without its head, of xtuner/llava-llama-3-8b-v1_1-transformers."""
+    config = LlamaConfig(
+        vocab_size=128320,
+        hidden_size=4096,
+        intermediate_size=14336,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+    )
+    model: nn.Module = LlamaModel(config)
     return model

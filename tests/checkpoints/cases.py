@@ -103,6 +103,6 @@ def _keep_rules(model: str, checkpoint: Path) -> Mapping[str, KeepRules]:
         from magi1.precision import keep_rules
 
         return keep_rules(find_config(checkpoint).transformer.num_layers)
-    own = "ltx2.precision" if model == "ltx2" else "common.runtime.keep_dit"
+    own = f"{model}.precision" if model in ("ltx2", "hunyuan") else "common.runtime.keep_dit"
     rules: Mapping[str, KeepRules] = import_module(own).keep_rules(checkpoint)
     return rules

@@ -14,7 +14,10 @@ from tests.checkpoints.listing import Listing, listing
 
 CASES = {case.name: case for case in cases(adapters=True)}
 GB = 10**9
-BYTES = ("total_bytes", "bytes_if_rest_is_bf16", "bytes_if_f32", "tensors")
+BYTES = (
+    *("total_bytes", "bytes_if_rest_is_bf16", "bytes_if_f32"),
+    *("bytes_if_bf16", "bytes_if_f16", "tensors"),
+)
 """Where a listing says how large a set is; of CLIP it does not know (1.3 GB in bfloat16)."""
 
 

@@ -135,7 +135,13 @@ def check_plan(pending: PendingComponent) -> None:
         assert f"{name}.weight" in stored
 
 
-PLANNED_GB = {"ltx2": (20, 30), "wan21": (20, 32), "magi1": (7, 25), "waver": (12, 18)}
+PLANNED_GB = {
+    "ltx2": (20, 30),
+    "wan21": (20, 32),
+    "magi1": (7, 25),
+    "waver": (12, 18),
+    "hunyuan": (20, 32),
+}
 """Of the default checkpoints: weights alone, at most the plan's figures, which are with a job's."""
 
 

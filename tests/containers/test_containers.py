@@ -23,6 +23,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "wan21": {"num_frames": 5, "resolution": "640x352", "num_inference_steps": 4},
     "waver": {"num_frames": 5, "resolution": "256x256", "num_inference_steps": 4},
     "magi1": {"num_frames": 24, "resolution": "256x256", "num_inference_steps": 8},
+    "hunyuan": {"num_frames": 5, "resolution": "256x256", "num_inference_steps": 4},
 }
 LONG = {"prompt": "x", "num_frames": 17, "resolution": "640x352", "num_inference_steps": 40}
 """For wan21: a minute or two on a CPU, longer than DRAIN_SECONDS."""

@@ -11,6 +11,7 @@ from common.contract import LoadOptions, LoadReport, Phase, Quantization
 from common.contract.finding import load_spec
 from common.kinds.video.requests import GenerateRequest
 from common.runtime.scheme_choice import runnable_schemes
+from scripts.tiny import hunyuan as tiny_hunyuan
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import magi1 as tiny_magi1
 from scripts.tiny import wan21 as tiny_wan21
@@ -22,12 +23,14 @@ pytestmark = pytest.mark.slow
 
 SCHEMES = [scheme for scheme, why in runnable_schemes(torch.device("cpu")).items() if why is None]
 BUILDERS = {
+    "hunyuan": tiny_hunyuan.build,
     "ltx2": tiny_ltx2.build,
     "magi1": tiny_magi1.build,
     "wan21": tiny_wan21.build_2_1,
     "waver": tiny_waver.build,
 }
 ASKED = {
+    "hunyuan": {"num_frames": 5, "num_inference_steps": 4},
     "ltx2": {"num_frames": 9, "num_inference_steps": 2},
     "magi1": {"num_frames": 24, "num_inference_steps": 8},
     "wan21": {"num_frames": 9, "num_inference_steps": 2},

@@ -73,8 +73,7 @@ def test_denoising_is_the_authors(kind: str, tmp_path: Path) -> None:
     )
 
     def run() -> torch.Tensor:
-        pictures = wan21._pictures(pipeline, request)
-        return wan21._denoise(pipeline, request, Unwatched(), pictures)
+        return wan21._denoise(pipeline, request, Unwatched())
 
     low, (high, final) = passes_of(
         pipeline.transformer_2, lambda: passes_of(pipeline.transformer, run)

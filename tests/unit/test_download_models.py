@@ -23,10 +23,12 @@ SMALL_WAN = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
 LORAS = "lightx2v/Wan2.1-Distill-Loras"
 LORA = "wan2.1_t2v_14b_lora_rank64_lightx2v_4step.safetensors"
 WAVER = "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
+HUNYUAN = "FastVideo/FastHunyuan-diffusers"
 PINNED = {
     WAN: "38ec498cb3208fb688890f8cc7e94ede2cbd7f68",
     LTX: "47da56e2ad66ce4125a9922b4a8826bf407f9d0a",
     LORAS: "27ae38da91014b947dd39cc3fa78b97cd7b386dd",
+    HUNYUAN: "7e948fca38562e218ae34485e005956592d36d9b",
 }
 WEIGHTS = bytes(range(256)) * 100_000
 """More than two of the pieces of 10 MB in which hf writes."""
@@ -52,6 +54,7 @@ REPOSITORIES = {
     SMALL_WAN: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
     LORAS: {LORA: b"1", "another.safetensors": b"1"},
     WAVER: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
+    HUNYUAN: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
     MAGI: {
         "ckpt/magi/4.5B_distill/model.safetensors": b"1",
         "ckpt/magi/24B_base/model.safetensors": b"1",
@@ -188,6 +191,24 @@ def test_a_licence_is_accepted_once(machine: Machine, hub: Hub):
     assert machine.run("download_models.sh", "ltx2").returncode == 0
 
 
+def test_a_licence_that_does_not_hold_everywhere_is_told_and_asked_for(machine: Machine, hub: Hub):
+    refused = machine.run("download_models.sh", "hunyuan")
+    assert refused.returncode == 1
+    for words in (
+        "European Union, the United Kingdom and South Korea",
+        "licence of hunyuan has to be",
+    ):
+        assert words in refused.stderr
+    assert "run scripts/download_models.sh --accept-licence hunyuan" in refused.stderr
+    assert hub.sent == {}
+    done = machine.run("download_models.sh", "--accept-licence", "hunyuan")
+    assert done.returncode == 0, done.stderr
+    assert "licence of hunyuan: Tencent Hunyuan Community" in done.stdout
+    accepted = (machine.folder / "models" / ".accepted_licences").read_text()
+    assert accepted.startswith("hunyuan|Tencent Hunyuan Community License Agreement")
+    assert files(snapshot(machine, HUNYUAN)) == {"model_index.json", "vae/weights.safetensors"}
+
+
 def test_a_gated_model_is_explained(machine: Machine, hub: Hub):
     hub.gated.add(WAN)
     done = machine.run("download_models.sh", "wan21")
@@ -200,7 +221,7 @@ def test_a_gated_model_is_explained(machine: Machine, hub: Hub):
 def test_a_list_fetches_nothing(machine: Machine, hub: Hub):
     done = machine.run("download_models.sh", "--list")
     assert done.returncode == 0, done.stderr
-    assert all(name in done.stdout for name in (WAN, LTX, MAGI, WAVER))
+    assert all(name in done.stdout for name in (WAN, LTX, MAGI, WAVER, HUNYUAN))
     assert hub.sent == {}
 
 

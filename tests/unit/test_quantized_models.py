@@ -6,7 +6,11 @@ import common.runtime.libraries  # noqa: F401
 
 import pytest
 import torch
-from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
+from diffusers import (
+    HunyuanVideoTransformer3DModel,
+    LTX2VideoTransformer3DModel,
+    WanTransformer3DModel,
+)
 from torch import nn
 
 from common.contract import Quantization
@@ -20,6 +24,7 @@ from common.runtime.quantization import (
     quantize_,
     scheme_of,
 )
+from hunyuan import precision as hunyuan_precision
 from ltx2 import precision as ltx2_precision
 from magi1 import precision as magi1_precision
 from scripts.tiny import gemma
@@ -53,6 +58,10 @@ def _error(answer: torch.Tensor, exact: torch.Tensor) -> float:
         ("blocks.0", "blocks.0.ffn", True),
         ("blocks.0", "blocks.10.ffn", False),
         ("a.b.c", "b.c", False),
+        (".proj_out", "proj_out", True),
+        (".proj_out", "blocks.3.proj_out", False),
+        (".head.out", "head.out.linear", True),
+        (".head.out", "head", False),
     ],
 )
 def test_a_rule_matches_whole_parts_of_a_name(pattern: str, name: str, stays: bool):
@@ -113,6 +122,29 @@ def _kept_blocks(model: nn.Module, rules: Sequence[Keep], stack: str) -> set[int
     names = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and f"{stack}." in n]
     quantized = {n for n in names if layer_scheme(n, Quantization.NF4, rules) is Quantization.NF4}
     return {int(n.split(".")[1]) for n in names} - {int(n.split(".")[1]) for n in quantized}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_hunyuan_keeps_its_ends_and_what_steers_its_blocks(scheme: Quantization):
+    """The blocks with one stream end in a ``proj_out`` too: a tenth of all weights."""
+    with torch.device("meta"):
+        model = HunyuanVideoTransformer3DModel()
+    rules = hunyuan_precision.keep_transformer(scheme)
+    kept = {
+        name: layer_scheme(name, scheme, rules)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+    }
+    eight = Quantization.FP8 if scheme in hunyuan_precision._FOUR_BITS else Quantization.NONE
+    assert kept["proj_out"] is kept["norm_out.linear"] is Quantization.NONE
+    assert kept["context_embedder.token_refiner.refiner_blocks.0.ff.net.2"] is Quantization.NONE
+    assert kept["single_transformer_blocks.7.proj_out"] is scheme
+    assert kept["transformer_blocks.7.attn.add_q_proj"] is scheme
+    assert kept["single_transformer_blocks.7.norm.linear"] is eight
+    assert kept["transformer_blocks.7.norm1_context.linear"] is eight
+    ends = ("transformer_blocks.0.", "single_transformer_blocks.39.")
+    assert {each for name, each in kept.items() if name.startswith(ends)} <= {Quantization.NONE}
+    assert sum(each is scheme for each in kept.values()) == 19 * 12 + 39 * 5
 
 
 def test_the_real_models_keep_the_blocks_at_their_ends():

@@ -14,6 +14,7 @@ from common.runtime.devices import as_torch
 from common.runtime.keep import Keep, saved_bytes
 from common.runtime.quantization import quantize_linear, weight_bytes
 from magi1.model_config import SPEC as MAGI1
+from scripts.tiny import hunyuan as tiny_hunyuan
 from scripts.tiny import ltx2 as tiny_ltx2
 from scripts.tiny import magi1 as tiny_magi1
 from scripts.tiny import wan21 as tiny_wan21
@@ -25,11 +26,17 @@ from tests.live import ROOT
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("models")
-    builders = {"ltx2": tiny_ltx2, "magi1": tiny_magi1, "wan21": tiny_wan21, "waver": tiny_waver}
+    builders = {
+        "hunyuan": tiny_hunyuan,
+        "ltx2": tiny_ltx2,
+        "magi1": tiny_magi1,
+        "wan21": tiny_wan21,
+        "waver": tiny_waver,
+    }
     return {model: builder.build(root)[0] for model, builder in builders.items()}
 
 
-@pytest.mark.parametrize("model", ["ltx2", "magi1", "wan21", "waver"])
+@pytest.mark.parametrize("model", ["hunyuan", "ltx2", "magi1", "wan21", "waver"])
 def test_what_is_loaded_is_smaller_by_what_is_said(checkpoints: dict[str, Path], model: str):
     """The rules alone make it so: rows of FP8 take the same at any width.
 
@@ -89,7 +96,7 @@ def test_fp8_products_save_what_the_loader_saves_with_them(checkpoints: dict[str
 
 def test_the_services_can_ask_without_torch():
     code = (
-        "import sys, ltx2.model_config, magi1.model_config, wan21.model_config, "
-        "waver.model_config; sys.exit('torch' in sys.modules)"
+        "import sys, hunyuan.model_config, ltx2.model_config, magi1.model_config, "
+        "wan21.model_config, waver.model_config; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

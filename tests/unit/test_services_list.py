@@ -36,13 +36,13 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-WITH_IT = dict(sorted({**PORTS, "fifth": 8005}.items(), key=itemgetter(1)))
+WITH_IT = dict(sorted({**PORTS, "another": 8007}.items(), key=itemgetter(1)))
 """By port."""
 
 
-def add(tree: Path, name: str = "fifth", **other: str) -> Path:
+def add(tree: Path, name: str = "another", **other: str) -> Path:
     """A folder for a model: the toy under another name."""
-    words = {'id="toy"': f'id="{name}"', "port=8099": "port=8005", "tests.toy": name, **other}
+    words = {'id="toy"': f'id="{name}"', "port=8099": "port=8007", "tests.toy": name, **other}
     (tree / name).mkdir()
     for path in (ROOT / "tests" / "toy").glob("[_am]*.py"):
         text = path.read_text()
@@ -90,7 +90,7 @@ def test_every_list_is_up_to_date():
     assert list(stale_files(ROOT)) == [], "make services"
 
 
-def test_a_fifth_model_is_a_folder_and_make_services(tree: Path):
+def test_another_model_is_a_folder_and_make_services(tree: Path):
     add(tree)
     before = texts(tree)
     made = make_services(tree)
@@ -98,11 +98,13 @@ def test_a_fifth_model_is_a_folder_and_make_services(tree: Path):
     after = texts(tree)
     assert {name for name in after if after[name] != before.get(name)} == set(BLOCKS)
     assert run(tree, sys.executable, "-m", "scripts.write_services", "--check").returncode == 0
-    assert "https://{$TLS_HOST}:8445 {\n\timport service fifth:8005\n}" in after["proxy/Caddyfile"]
-    assert "\n!fifth\n" in after[".dockerignore"]
-    assert "\n# FIFTH_PORT=8005\n" in after[".env.example"]
+    assert (
+        "https://{$TLS_HOST}:8447 {\n\timport service another:8007\n}" in after["proxy/Caddyfile"]
+    )
+    assert "\n!another\n" in after[".dockerignore"]
+    assert "\n# ANOTHER_PORT=8007\n" in after[".env.example"]
     for name in ("README.md", "docs/QUICKSTART.md"):
-        assert "\n| `fifth` | 8005 | Toy |  |\n" in after[name]
+        assert "\n| `another` | 8007 | Toy |  |\n" in after[name]
 
 
 def test_its_container_is_like_the_others(tree: Path):
@@ -110,14 +112,14 @@ def test_its_container_is_like_the_others(tree: Path):
     make_services(tree)
     services = read(tree, "docker-compose.yml")["services"]
     siblings = services["ltx2"]["environment"].pop("SIBLINGS")
-    assert siblings == services["fifth"]["environment"].pop("SIBLINGS")
+    assert siblings == services["another"]["environment"].pop("SIBLINGS")
     listed = ",".join(f"{name}=:{port}" for name, port in WITH_IT.items())
     assert siblings == f"${{SIBLINGS:-{listed}}}"
-    like = json.dumps(services["ltx2"]).replace("ltx2", "fifth").replace("LTX2", "FIFTH")
-    assert json.loads(like.replace("8001", "8005")) == services["fifth"]
-    assert "${TLS_ADDRESS:-127.0.0.1}:8445:8445" in services["proxy"]["ports"]
+    like = json.dumps(services["ltx2"]).replace("ltx2", "another").replace("LTX2", "ANOTHER")
+    assert json.loads(like.replace("8001", "8007")) == services["another"]
+    assert "${TLS_ADDRESS:-127.0.0.1}:8447:8447" in services["proxy"]["ports"]
     gpu = read(tree, "docker-compose.gpu.yml")["services"]
-    assert gpu["fifth"] == gpu["ltx2"]
+    assert gpu["another"] == gpu["ltx2"]
     (job,) = read(tree, "monitoring/prometheus.yml")["scrape_configs"]
     (group,) = job["static_configs"]
     assert group["targets"] == [f"{name}:{port}" for name, port in WITH_IT.items()]
@@ -142,7 +144,7 @@ def test_it_is_found_where_nothing_is_written(tree: Path):
     packages = tomllib.loads((tree / "pyproject.toml").read_text())["tool"]["setuptools"][
         "packages"
     ]
-    assert "fifth" in find_packages(str(tree), exclude=packages["find"]["exclude"])
+    assert "another" in find_packages(str(tree), exclude=packages["find"]["exclude"])
 
 
 @pytest.mark.parametrize(("line", "verdict"), [("", "KEPT"), ("import ltx2.app", "BROKEN")])
@@ -194,9 +196,9 @@ def test_a_mark_that_is_gone_is_an_error(tree: Path):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"port=8099": "port=8001"}, "fifth and ltx2 both have port 8001"),
-        ({"port=8099": "port=PORT"}, "fifth/model_config.py: SPEC must say id"),
-        ({'id="toy"': 'id="other"'}, "fifth/model_config.py: SPEC must say id"),
+        ({"port=8099": "port=8001"}, "another and ltx2 both have port 8001"),
+        ({"port=8099": "port=PORT"}, "another/model_config.py: SPEC must say id"),
+        ({'id="toy"': 'id="other"'}, "another/model_config.py: SPEC must say id"),
     ],
 )
 def test_a_folder_that_is_no_service_is_named(tree: Path, changed: dict[str, str], words: str):

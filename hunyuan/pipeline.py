@@ -1,0 +1,114 @@
+"""Runs HunyuanVideo and what is distilled of it through diffusers: text to video.
+
+Llama 3 reads the prompt inside of a template, CLIP reads it alone; both as diffusers has them. The
+latents are decoded here, piece by piece, while earlier frames are already being encoded.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import common.runtime.libraries  # noqa: F401
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, HunyuanVideoPipeline
+from diffusers.pipelines.hunyuan_video import pipeline_hunyuan_video
+
+from common.contract import JobContext, LoadOptions, Phase
+from common.kinds.video import VideoClip
+from common.kinds.video.requests import ResolvedRequest
+from common.runtime.checkpoints import find_class, load_pipeline
+from common.runtime.devices import memory_errors
+from common.runtime.latent_preview import LatentPreview
+from common.runtime.quiet import without
+from common.runtime.sampling import generator_for, step_callback
+from hunyuan.decoding import decode, latent_preview, prepare_decoder
+from hunyuan.estimates import IN_FLOAT32
+from hunyuan.flow_shift import flow_shift_for
+from hunyuan.options import HunyuanOptions
+from hunyuan.precision import keep_rules
+from hunyuan.tokenizer import published_tokenizer
+
+logging.getLogger(pipeline_hunyuan_video.__name__).addFilter(without("truncated because CLIP"))
+"""It writes the end of a long prompt into the log. CLIP reads the beginning, Llama all of it."""
+
+
+@dataclass(frozen=True)
+class Hunyuan:
+    """A loaded checkpoint."""
+
+    diffusers: HunyuanVideoPipeline
+    flow_shift: float
+    """The published one."""
+    preview: LatentPreview
+
+
+def load(checkpoint: Path, options: LoadOptions) -> Hunyuan:
+    """Load a checkpoint in the diffusers layout.
+
+    Raises:
+        CheckpointError: missing, incomplete, or of another model.
+        SettingsError: a setting asks for what this device does not have.
+    """
+    find_class(checkpoint, known=("HunyuanVideoPipeline",))
+    tokenizer = published_tokenizer(checkpoint)
+    pipeline = load_pipeline(
+        HunyuanVideoPipeline,
+        checkpoint,
+        options,
+        keep=keep_rules(checkpoint),
+        float32=IN_FLOAT32,
+    )
+    pipeline.register_modules(tokenizer=tokenizer)
+    prepare_decoder(pipeline.vae)
+    return Hunyuan(pipeline, flow_shift_for(checkpoint), latent_preview(pipeline.vae))
+
+
+def generate(model: Hunyuan, request: ResolvedRequest, context: JobContext) -> VideoClip:
+    """Denoise now; decode as the frames are drawn from the clip.
+
+    Raises:
+        OutOfMemory: here, or while frames are drawn.
+    """
+    context.progress(Phase.ENCODING_PROMPT)
+    context.raise_if_cancelled()
+    with memory_errors():
+        latents = denoise(model, request, context)
+    return VideoClip(
+        frames=decode(model.diffusers.vae, latents, context),
+        num_frames=request.num_frames,
+        width=request.width,
+        height=request.height,
+        fps=request.fps,
+    )
+
+
+def denoise(model: Hunyuan, request: ResolvedRequest, context: JobContext) -> torch.Tensor:
+    """Latents of shape [1, 16, (num_frames - 1) / 4 + 1, height / 8, width / 8].
+
+    diffusers calls the embedded scale ``guidance_scale``, and the one that takes a second pass
+    ``true_cfg_scale``; at 1 or less that pass and its prompt are left out.
+    """
+    options, steps = HunyuanOptions(**request.options), request.num_inference_steps
+    pipeline: Any = model.diffusers
+    pipeline.scheduler = _scheduler(pipeline, options.flow_shift or model.flow_shift)
+    latents: torch.Tensor = pipeline(
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        height=request.height,
+        width=request.width,
+        num_frames=request.num_frames,
+        num_inference_steps=steps,
+        true_cfg_scale=request.guidance_scale,
+        guidance_scale=options.embedded_guidance_scale,
+        generator=generator_for(request.seed),
+        callback_on_step_end=step_callback(context, steps, model.preview),
+        output_type="latent",
+    ).frames
+    return latents
+
+
+def _scheduler(pipeline: Any, shift: float) -> FlowMatchEulerDiscreteScheduler:
+    """A scheduler of this request's own: it keeps state."""
+    return FlowMatchEulerDiscreteScheduler.from_config(pipeline.scheduler.config, shift=shift)
