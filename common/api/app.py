@@ -36,7 +36,7 @@ from common.api.life.reaper import reap_orphans
 from common.api.life.telling import telling
 from common.api.live import routes_events, routes_preview
 from common.api.live.feed import Feeds
-from common.api.routes import generate, jobs, memory, queue, webhooks
+from common.api.routes import generate, jobs, memory, ordering, queue, webhooks
 from common.api.routes import service as service_routes
 from common.api.routes.files import file_routes
 from common.api.routes.reading import Watched
@@ -66,7 +66,7 @@ _SERVICE_TAGS: tuple[Mapping[str, str], ...] = (
 _ROUTES = (
     *(generate, jobs, routes_preview, routes_events, webhooks),
     *(routes_create, routes_follow, routes_files),
-    *(service_routes, queue, memory, auth_session),
+    *(service_routes, queue, ordering, memory, auth_session),
 )
 
 

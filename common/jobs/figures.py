@@ -34,7 +34,7 @@ class Figured(Protocol):
         """All of it; the errors are those of ``common.jobs.store.JobStore``."""
 
     def standing(self, limit: int) -> list[Standing]:
-        """The first unfinished jobs, in the order of their arrival."""
+        """The claimed jobs, and the first of the queue, listed in the order of their arrival."""
 
     def standings(self, job_ids: Collection[str]) -> list[Standing]:
         """Those of the jobs that have a row, in any order."""

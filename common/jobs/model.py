@@ -72,6 +72,8 @@ class Job(NewJob):
     error: ErrorBody | None = None
     fused: int | None = None
     """How many jobs its last claim took to make together; None where it was alone."""
+    place: float | None = None
+    """Where it was moved to in the queue: it counts in place of number and priority."""
     alone: bool | None = None
     """A batch with it has failed: it is not fused again."""
     kept: bool | None = None
@@ -104,6 +106,7 @@ class Standing(_Record):
     id: str
     state: JobState
     started_at: float | None
+    place: float | None
     progress: Progress
 
     def moved(self, job: Job) -> bool:
@@ -112,9 +115,10 @@ class Standing(_Record):
 
     def now(self, job: Job) -> Job:
         """The job as it is now, of one that was read before."""
-        if (job.state, job.started_at, job.progress) == (
+        if (job.state, job.started_at, job.place, job.progress) == (
             self.state,
             self.started_at,
+            self.place,
             self.progress,
         ):
             return job

@@ -17,9 +17,12 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    func,
     literal_column,
     true,
 )
+
+from common.jobs.model import Job
 
 metadata = MetaData()
 
@@ -34,6 +37,8 @@ jobs = Table(
     Column("owner", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("priority", Integer, nullable=False, server_default="0"),
+    # Of a job that an admin has moved, and of those that made room for it: see RANK.
+    Column("place", Float),
     Column("batch", String(32)),
     Column("shape", String(64)),
     Column("webhook", Text),
@@ -172,8 +177,20 @@ PLACES = 50
 
 # Numbers and names are written out, not bound: a database only uses an index on an expression, or
 # of a part of the rows, where it sees that the statement means the same.
-RANK: ColumnElement[int] = jobs.c.number - jobs.c.priority * literal_column(str(PLACES))
-"""The order of the queue. A job is overtaken by a bounded number of later ones: none starves."""
+RANK: ColumnElement[float] = func.coalesce(
+    jobs.c.place, jobs.c.number - jobs.c.priority * literal_column(str(PLACES))
+)
+"""The order of the queue. A job is overtaken by a bounded number of later ones: none starves,
+unless an admin moves others before it. A place is a fraction between two ranks."""
+
+LINE = (RANK, jobs.c.number)
+"""The order of the queue, where two may have one rank."""
+
+
+def rank_of(job: Job) -> float:
+    """The rank of a job that was read."""
+    return job.number - job.priority * PLACES if job.place is None else job.place
+
 
 QUEUED: ColumnElement[bool] = jobs.c.state == literal_column("'queued'")
 ON_DISK: ColumnElement[bool] = and_(
@@ -187,7 +204,7 @@ _IN_BATCH = jobs.c.batch.is_not(None)
 _ENDED = jobs.c.finished_at.is_not(None)
 
 Index(
-    *("jobs_queue", jobs.c.model, RANK, jobs.c.number),
+    *("jobs_in_line", jobs.c.model, *LINE),
     sqlite_where=QUEUED,
     postgresql_where=QUEUED,
 )
@@ -217,5 +234,5 @@ Index(
     postgresql_where=UNMEASURED,
 )
 
-OUTGROWN = ("jobs_by_owner", "jobs_by_batch")
+OUTGROWN = ("jobs_by_owner", "jobs_by_batch", "jobs_queue")
 """Indexes of earlier versions that others have taken the place of."""

@@ -11,7 +11,7 @@ from common.jobs.keys import check_fingerprint, expired_keys, job_was_deleted, k
 from common.jobs.model import Job, JobPage, KeyUse, NewJob, Statistics
 from common.jobs.room import Room
 from common.jobs.rows import state_of, to_row
-from common.jobs.schema import PLACES, QUEUED, RANK, idempotency_keys, jobs
+from common.jobs.schema import LINE, QUEUED, idempotency_keys, jobs, rank_of
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import by_number, in_page
 from common.jobs.states import ENDED, UNFINISHED, Event, JobState
@@ -86,8 +86,7 @@ class SqlClients(SqlBase):
         )
 
     def position(self, job: Job) -> int:
-        rank = job.number - job.priority * PLACES
-        before = tuple_(RANK, jobs.c.number) < (rank, job.number)
+        before = tuple_(*LINE) < (rank_of(job), job.number)
         query = select(func.count()).where(self._everyones(), QUEUED, before)
         with self._reading() as connection:
             return connection.execute(query).scalar_one()

@@ -6,19 +6,19 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 
 from common.jobs.figures import Figures
 from common.jobs.model import Job, Progress, Standing
 from common.jobs.rows import parsed, read
-from common.jobs.schema import QUEUED, RANK, jobs
+from common.jobs.schema import LINE, QUEUED, jobs
 from common.jobs.sql_base import chunks
 from common.jobs.sql_outbox import SqlOutbox
 from common.jobs.statements import by_number
-from common.jobs.states import UNFINISHED, JobState
+from common.jobs.states import CLAIMED, JobState
 from common.jobs.totals import JOB, of_kind
 
-_STANDING = select(jobs.c.id, jobs.c.state, jobs.c.started_at, jobs.c.progress)
+_STANDING = select(jobs.c.id, jobs.c.state, jobs.c.started_at, jobs.c.place, jobs.c.progress)
 
 
 class SqlFigures(SqlOutbox):
@@ -40,7 +40,11 @@ class SqlFigures(SqlOutbox):
         )
 
     def standing(self, limit: int) -> list[Standing]:
-        query = by_number(_STANDING, [self._mine()], UNFINISHED, limit)
+        """All that is claimed, and the first of the queue, in one statement: none is missed."""
+        claimed = [self._mine(), jobs.c.state.in_(CLAIMED)]
+        line = select(jobs.c.number).where(self._mine(), QUEUED).order_by(*LINE).limit(limit)
+        found = union_all(select(jobs.c.number).where(*claimed), select(line.subquery()))
+        query = _STANDING.where(jobs.c.number.in_(found)).order_by(jobs.c.number)
         with self._reading() as connection:
             return [_standing(*row) for row in connection.execute(query)]
 
@@ -54,7 +58,7 @@ class SqlFigures(SqlOutbox):
 
     def positions(self, queued: Collection[Job]) -> dict[str, int]:
         ids = {job.number: job.id for job in queued}
-        place = func.row_number().over(order_by=(RANK, jobs.c.number)) - 1
+        place = func.row_number().over(order_by=LINE) - 1
         query = select(jobs.c.number, place.label("place")).where(self._everyones(), QUEUED)
         line = query.subquery()
         found: dict[str, int] = {}
@@ -65,8 +69,10 @@ class SqlFigures(SqlOutbox):
         return found
 
 
-def _standing(job_id: str, state: str, started_at: float | None, progress: str) -> Standing:
-    columns = {"id": job_id, "state": state, "started_at": started_at}
+def _standing(
+    job_id: str, state: str, started_at: float | None, place: float | None, progress: str
+) -> Standing:
+    columns = {"id": job_id, "state": state, "started_at": started_at, "place": place}
     in_place = {"state": JobState.FAILED, "progress": Progress()}
     return read(Standing, columns | {"progress": _progress(progress)}, in_place)[0]
 

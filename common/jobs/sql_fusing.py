@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select, update
 from common.base.logs import get_logger
 from common.jobs.model import Job
 from common.jobs.rows import unreadable_record
-from common.jobs.schema import QUEUED, RANK, jobs
+from common.jobs.schema import LINE, QUEUED, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import held
 from common.jobs.states import Event
@@ -41,7 +41,7 @@ class SqlFusing(SqlBase):
         query = (
             select(jobs.c.number, jobs.c.shape, jobs.c.alone, jobs.c.created_at)
             .where(self._mine(), QUEUED)
-            .order_by(RANK, jobs.c.number)
+            .order_by(*LINE)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )

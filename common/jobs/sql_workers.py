@@ -8,7 +8,7 @@ from common.base.errors import ErrorBody
 from common.contract import Adjustment, JobResult, Resolved
 from common.jobs.model import Job, Progress
 from common.jobs.rows import amended
-from common.jobs.schema import RANK, jobs
+from common.jobs.schema import LINE, jobs
 from common.jobs.sql_fusing import SqlFusing
 from common.jobs.statements import DONE, by_number, held, kept, worker_died
 from common.jobs.states import CLAIMED, Event, JobState
@@ -21,7 +21,7 @@ class SqlWorkers(SqlFusing):
         first = (
             select(jobs.c.number)
             .where(self._claimable())
-            .order_by(RANK, jobs.c.number)
+            .order_by(*LINE)
             .limit(1)
             .with_for_update(skip_locked=True)  # PostgreSQL; SQLite holds the write lock anyway
             .scalar_subquery()

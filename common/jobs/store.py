@@ -9,6 +9,7 @@ from common.jobs.batch_store import BatchStore
 from common.jobs.custody import Custody
 from common.jobs.figures import Figured
 from common.jobs.model import Job, JobPage, KeyUse, NewJob, Progress, Statistics
+from common.jobs.ordering import Ordering
 from common.jobs.outbox import Outbox
 from common.jobs.pausing import Pausing
 from common.jobs.retention import Retention
@@ -18,7 +19,7 @@ CURSOR_PATTERN = "^[0-9]{1,18}$"
 """More digits would not fit the column."""
 
 
-class JobStore(BatchStore, Outbox, Figured, Custody, Retention, Pausing, Protocol):
+class JobStore(BatchStore, Outbox, Figured, Custody, Retention, Pausing, Ordering, Protocol):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.
 
     Methods that take a ``token`` change nothing, and say so, when the job was claimed anew since.
@@ -88,7 +89,7 @@ class JobStore(BatchStore, Outbox, Figured, Custody, Retention, Pausing, Protoco
     def claim(self, worker: str) -> Job | None:
         """Take the first queued job under a fresh token; counts an attempt.
 
-        The first by rank: the order of arrival, moved by ``priority``.
+        The first by rank: the order of arrival, moved by ``priority``, or where it was moved to.
         """
 
     def claim_more(

@@ -85,9 +85,9 @@ class Client:
         found: Json = self.get(f"/jobs/{job_id}")
         return found
 
-    def post(self, path: str) -> Json:
+    def post(self, path: str, body: Json | None = None) -> Json:
         """Ask for something that may be asked twice."""
-        found: Json = self._ask("POST", path).json()
+        found: Json = self._ask("POST", path, json=body).json()
         return found
 
     def cancel(self, job_id: str) -> Json:

@@ -14,6 +14,7 @@ from scripts.cli.client import Client, address_of
 from scripts.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from scripts.cli.generate import finish, generate
 from scripts.cli.loras import app as loras
+from scripts.cli.queue import move, pause, queue, resume
 from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output, show_error
 from scripts.cli.train import train
@@ -29,6 +30,10 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.command()(train)
+app.command()(queue)
+app.command()(move)
+app.command()(pause)
+app.command()(resume)
 app.add_typer(loras, name="loras")
 
 
@@ -95,30 +100,6 @@ def cancel(
     """Cancel jobs: at once while queued, else as soon as the GPU is free."""
     client, shown = Client(address_of(service), api_key), Output(as_json=as_json)
     shown.each([client.cancel(job_id) for job_id in job_ids], lambda job: job["state"])
-
-
-@app.command()
-def pause(
-    service: opt.Service = None, api_key: opt.Key = None, as_json: opt.AsJson = False
-) -> None:
-    """Let no job begin; what runs goes on, and jobs are accepted. Needs the scope admin."""
-    _queue(Client(address_of(service), api_key), "pause", as_json=as_json)
-
-
-@app.command()
-def resume(
-    service: opt.Service = None, api_key: opt.Key = None, as_json: opt.AsJson = False
-) -> None:
-    """Let jobs begin again. Needs the scope admin."""
-    _queue(Client(address_of(service), api_key), "resume", as_json=as_json)
-
-
-def _queue(client: Client, what: str, *, as_json: bool) -> None:
-    queue, shown = client.post(f"/queue/{what}"), Output(as_json=as_json)
-    if as_json:
-        shown.json(queue)
-    else:
-        shown.text(f"{what}d, {queue['queued']} queued, {queue['running']} running")
 
 
 @app.command()

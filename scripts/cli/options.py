@@ -46,6 +46,16 @@ States = Annotated[
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many.")]
 
+Count = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, from the front.")]
+Before = Annotated[
+    str | None, typer.Option("--before", metavar="ID", help="Right before this queued job.")
+]
+After = Annotated[
+    str | None, typer.Option("--after", metavar="ID", help="Right after this queued job.")
+]
+Front = Annotated[bool, typer.Option("--front", help="Before all others.")]
+End = Annotated[bool, typer.Option("--end", help="After all others.")]
+
 Models = Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help="All when left out.")]
 Adopt = Annotated[
     bool, typer.Option("--adopt", help="Also where the outputs belong to another job database.")

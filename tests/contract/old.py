@@ -5,7 +5,7 @@ from sqlalchemy import Connection, Engine
 from common.jobs.schema import metadata, totals
 
 ADDED = (
-    *("jobs_by_number", "jobs_of_owner", "jobs_of_owner_by_state", "jobs_queue", "jobs_of_batch"),
+    *("jobs_by_number", "jobs_of_owner", "jobs_of_owner_by_state", "jobs_in_line", "jobs_of_batch"),
     *("jobs_by_end", "batches_of_owner"),
 )
 

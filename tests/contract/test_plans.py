@@ -18,6 +18,7 @@ from common.base.errors import JobNotFound
 from common.jobs.batches import Member, NewBatch
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.model import Job, KeyUse, Progress
+from common.jobs.ordering import Beside, Edge, Side
 from common.jobs.outbox import DeliveryState
 from common.jobs.rows import JobRows, to_row
 from common.jobs.schema import (
@@ -26,6 +27,7 @@ from common.jobs.schema import (
     idempotency_keys,
     jobs,
     metadata,
+    rank_of,
     webhook_deliveries,
 )
 from common.jobs.sql import SqlJobStore
@@ -107,6 +109,20 @@ def settle(world: World) -> None:
     world.store.settle_delivery(told.model_copy(update={"state": DeliveryState.DELIVERED}))
 
 
+def reorder(world: World) -> None:
+    """To the ends, beside another one, and between two that leave no room."""
+    (first, second), mover = world.store.in_order(limit=2).jobs, world.job()
+    with world.store._writing() as connection:
+        statement = jobs.update().where(jobs.c.number == second.number)
+        connection.execute(statement.values(place=rank_of(first)))
+    for spot in (Beside(Side.BEFORE, second.id), Beside(Side.AFTER, second.id), *Edge):
+        world.store.reorder(mover.id, spot)
+
+
+def in_order(store: SqlJobStore) -> None:
+    store.in_order(cursor=store.in_order(limit=5).next_cursor)
+
+
 def both(call: Callable[[SqlJobStore], object]) -> Callable[[World], object]:
     """What an admin sees, and what an owner does."""
     return lambda world: (call(world.store), call(world.store.seen_by("ann")))
@@ -150,6 +166,8 @@ CALLS: dict[str, Callable[[World], object]] = {
     "forget_removed": lambda w: w.store.forget_removed(SOME),
     "restore": lambda w: w.store.restore([w.lost()]),
     "keep": both(lambda store: refused(store.keep, "x", kept=True)),
+    "reorder": reorder,
+    "in_order": both(in_order),
     "pause": lambda w: w.store.pause(),
     "paused_since": lambda w: w.store.paused_since(),
     "resume": lambda w: w.store.resume(),

@@ -90,7 +90,8 @@ def test_what_changes_of_unfinished_jobs_is_read_by_itself(store: SqlJobStore):
         progress,
     )
     assert now[1] is third, "nothing of it has changed"
-    assert [one.id for one in store.standing(1)] == [first.id]
+    submit(store)
+    assert [one.id for one in store.standing(1)] == [first.id, third.id], "and one of the queue"
 
 
 def test_named_jobs_are_looked_at_whatever_their_state(store: SqlJobStore):

@@ -206,7 +206,7 @@ def test_an_earlier_versions_database_is_counted_once(url: str, clock: Clock):
     make_it_old(engine)
     store = SqlJobStore(url, "toy", VIDEO_KIND, clock)
     check(store)
-    assert "jobs_queue" in made_by_this_version(engine)
+    assert "jobs_in_line" in made_by_this_version(engine)
     engine.dispose()
     store.close()
 

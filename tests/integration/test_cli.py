@@ -152,6 +152,17 @@ def test_the_queue_is_paused_and_resumed(shell: Shell, service: LiveService) -> 
     service.wait_for(job_id, "completed")
 
 
+def test_the_queue_is_put_into_another_order(shell: Shell, service: LiveService) -> None:
+    shell("pause")
+    first, second, third = (service.submit() for _ in range(3))
+    assert shell("move", third, "--front").out == f"{third}  0 ahead of it\n"
+    assert shell("move", first, "--after", second, "--json").json[0]["queue_position"] == 2
+    assert [job["id"] for job in shell("queue", "--json").json] == [third, second, first]
+    assert [first in shell("queue", "-n", count).out for count in ("2", "3")] == [False, True]
+    assert "exactly one" in shell("move", first, "--front", "--before", third, code=2).err
+    assert "No such job" in shell("move", first, "--before", UNKNOWN, code=4).err
+
+
 def test_a_job_is_kept_and_kept_no_more(shell: Shell, service: LiveService) -> None:
     job_id = service.finish()["id"]
     assert "kept" in shell("keep", job_id).out

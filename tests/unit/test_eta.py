@@ -129,7 +129,7 @@ def test_the_jobs_own_pace_wins_as_it_goes_on():
 
 
 def place(job_id: str, seconds: float | None, state: JobState = JobState.QUEUED) -> Place:
-    return Place(job_id, (state, None), seconds, seconds)
+    return Place(job_id, (state, None, None), seconds, seconds)
 
 
 def left(line: Line) -> list[float | None]:
@@ -171,10 +171,10 @@ def test_one_more_at_the_end_is_as_if_all_had_lined_up_again(
     states: list[str], left: float | None
 ) -> None:
     line = [
-        Place(str(number), (JobState(state), None), 10.0 + number, 20.0)
+        Place(str(number), (JobState(state), None, None), 10.0 + number, 20.0)
         for number, state in enumerate(states)
     ]
-    last = Place("last", (JobState.QUEUED, None), left, 30.0)
+    last = Place("last", (JobState.QUEUED, None, None), left, 30.0)
     assert line_up(line).joined(last) == line_up([*line, last])
-    behind = Place("behind", (JobState.QUEUED, None), 1.0, 1.0)
+    behind = Place("behind", (JobState.QUEUED, None, None), 1.0, 1.0)
     assert line_up(line).joined(last).joined(behind) == line_up([*line, last, behind])

@@ -23,7 +23,7 @@ SCRIPTS = [*_scripts(PAGE), *_scripts(VIDEO)]
 assert {path.parent for path in SCRIPTS} == {PAGE, VIDEO}
 NAMES = {"VideosDGX", "1024x576"}
 """What is the same in every language."""
-TECHNICAL = {"AbortError", "Content-Type", "Enter", "Files"}
+TECHNICAL = {"AbortError", "Alt+ArrowDown", "Alt+ArrowUp", "Content-Type", "Enter", "Files"}
 """What browsers call things."""
 COMPOSED = (
     r"(state|field|phase|step|code|shape|details)\..+"

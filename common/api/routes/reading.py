@@ -15,22 +15,28 @@ async def view_of(service: Service, job_id: str) -> JobView:
     """Read a job. Raises JobNotFound."""
     store = service.queue.store
     job = await service.queue.read(store.get, job_id)
-    position = None
+    places = {}
     if job.state is JobState.QUEUED:
-        position = await service.queue.read(store.position, job)
-    return (await views_of(service, [job], position))[0]
+        places[job.id] = await service.queue.read(store.position, job)
+    return (await views_of(service, [job], places))[0]
 
 
 async def views_of(
-    service: Service, jobs: Sequence[Job], position: int | None = None
+    service: Service, jobs: Sequence[Job], places: Mapping[str, int] | None = None
 ) -> list[JobView]:
-    """The views of jobs that were read already; the line is looked at once for all."""
+    """The views of jobs that were read already; the line is looked at once for all.
+
+    ``places``: how many stand before a queued job, by its id, where that is to be said.
+    """
+    ahead = places or {}
     etas = await service.forecasts.of(jobs)
     queued = any(job.state is JobState.QUEUED for job in jobs)
     paused = await service.pauses.since(service.queue) if queued else None
     live = service.supervisor.live | _held(service, jobs, paused)
     kind = service.kind
-    return [job_view(kind, job, live.get(job.id), position, etas.get(job.id)) for job in jobs]
+    return [
+        job_view(kind, job, live.get(job.id), ahead.get(job.id), etas.get(job.id)) for job in jobs
+    ]
 
 
 class Watched:

@@ -62,7 +62,7 @@ class JobView(BaseModel):
 
 
 class JobListView(BaseModel):
-    """One page of jobs, newest first."""
+    """One page of jobs."""
 
     jobs: list[JobView]
     next_cursor: str | None = Field(None, description="Pass as `cursor` for the next page.")

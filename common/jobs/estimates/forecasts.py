@@ -14,7 +14,7 @@ from common.jobs.estimates.line import Eta, Line, Mark, Place, line_up, settled
 from common.jobs.estimates.views import EtaErrors, EtaView, eta_view
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
-from common.jobs.schema import PLACES
+from common.jobs.schema import rank_of
 from common.jobs.states import CLAIMED, JobState
 
 LOOK_SECONDS = 1.0
@@ -211,14 +211,14 @@ class Forecasts:
         return Run(self._work(job.resolved), job.result.timings)
 
 
-_FIRST = (False, 0, 0)
+_FIRST = (False, 0.0, 0)
 """Before all jobs, in their order."""
 
 
 def _mark(job: Job) -> Mark:
-    return job.state, job.started_at
+    return job.state, job.started_at, job.place
 
 
-def _order(job: Job) -> tuple[bool, int, int]:
+def _order(job: Job) -> tuple[bool, float, int]:
     """The claimed first; then by rank, as ``JobStore.claim`` takes them."""
-    return job.state not in CLAIMED, job.number - job.priority * PLACES, job.number
+    return job.state not in CLAIMED, rank_of(job), job.number

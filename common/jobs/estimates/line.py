@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from common.jobs.states import CLAIMED, JobState
 
-Mark = tuple[JobState, float | None]
-"""A job's state and when it was claimed: where that is new, the job has moved."""
+Mark = tuple[JobState, float | None, float | None]
+"""A job's state, when it was claimed, and where it was moved to in the queue: where that is new,
+the job has moved."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ def line_up(places: Sequence[Place]) -> Line:
 def settled(now: Line, before: Line | None) -> Line:
     """What may be shown: no figure grows without a reason.
 
-    A reason is a job that came, started, changed its state or was put back, for itself and for all
-    that stand behind it. Without one the old figure stays until the truth has come down to it.
+    A reason is a job that came, started, changed its state, was put back or moved, for itself and
+    for all that stand behind it. Without one the old figure stays until the truth has come down to
+    it.
     """
     if before is None:
         return now

@@ -15,7 +15,7 @@ let cursor = null;
 let calls;
 let timer;
 
-/** `calls`: open(job), cancel(job), remove(job). */
+/** `calls`: open(job), cancel(job), remove(job); looked(), at each look: whether to look again. */
 export function build(given) {
   calls = given;
   $("older").addEventListener("click", older);
@@ -29,7 +29,8 @@ export async function refresh() {
   if (!page) return;
   if (cards.size === 0) more(page.next_cursor);
   for (const job of page.jobs.toReversed()) put(job, "prepend");
-  const moving = [...cards.values()].some(({ job }) => !ended(job));
+  const waiting = await calls.looked();
+  const moving = waiting || [...cards.values()].some(({ job }) => !ended(job));
   if (moving && !document.hidden) timer = setTimeout(refresh, LOOK_MILLISECONDS);
   empty();
 }

@@ -7,6 +7,11 @@ import { Problem, wordsOf } from "./problem.js";
 
 const ROUTE = "/auth/session";
 
+let scopes = [];
+
+/** Whether whoever is there may do everything. */
+export const admin = () => scopes.includes("admin");
+
 /** Ask for a key where one is needed; `begin` is called once somebody may look. */
 export async function build(begin) {
   onSignIn(open);
@@ -22,7 +27,8 @@ function open() {
   if (!$("sign-in").open) $("sign-in").showModal();
 }
 
-function offer({ required, user }) {
+function offer({ required, user, scopes: given }) {
+  scopes = given;
   $("session").hidden = !(required || user);
   tell($("session"), () => (user ? say("sign_out", { user }) : say("sign_in")));
   $("session").onclick = user ? signOut : open;

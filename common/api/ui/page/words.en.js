@@ -84,6 +84,13 @@ export default {
   "details.file": "File",
   "details.took": "Took",
 
+  "queue": "Queue",
+  "queue.about": "Drag a job to another place, or move it by the arrows (Alt ↑, Alt ↓).",
+  "queue.earlier.named": "Earlier: {title}",
+  "queue.later.named": "Later: {title}",
+  "queue.moved": "Number {place} in the queue: {title}",
+  "queue.more": "More wait behind these.",
+
   "history": "History",
   "history.empty": "Nothing yet: what you make is kept here.",
   "history.older": "Older",

@@ -84,6 +84,13 @@ export default {
   "details.file": "Arquivo",
   "details.took": "Levou",
 
+  "queue": "Fila",
+  "queue.about": "Arraste um trabalho para outro lugar, ou mova-o com as setas (Alt ↑, Alt ↓).",
+  "queue.earlier.named": "Mais cedo: {title}",
+  "queue.later.named": "Mais tarde: {title}",
+  "queue.moved": "Número {place} na fila: {title}",
+  "queue.more": "Há mais trabalhos atrás destes.",
+
   "history": "Histórico",
   "history.empty": "Nada ainda: o que você fizer fica guardado aqui.",
   "history.older": "Mais antigos",
