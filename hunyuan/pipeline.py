@@ -17,7 +17,7 @@ from diffusers.pipelines.hunyuan_video import pipeline_hunyuan_video
 
 from common.contract import JobContext, LoadOptions, Phase
 from common.kinds.video import VideoClip
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
 from common.runtime.latent_preview import LatentPreview

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from common.contract import JobContext, Phase
 from common.kinds.video import AudioTrack
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.acceleration import fit_decoder
 from common.runtime.available import available_bytes
 from common.runtime.devices import memory_errors

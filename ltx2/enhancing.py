@@ -20,7 +20,7 @@ from transformers import (
 
 from common.contract import JobContext, Phase, Prepared
 from common.kinds.video.prompt_help.outcome import helped, unhelped
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.devices import memory_errors
 from common.runtime.images import open_image
 from ltx2.pipeline import Ltx2

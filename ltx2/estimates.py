@@ -6,7 +6,7 @@ from typing import Any
 
 from common.contract import Memory
 from common.contract.compute_dtype import ComputeDtype
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
 from ltx2.guidance import Guidance, resolve_guidance

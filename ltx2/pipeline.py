@@ -17,7 +17,7 @@ from PIL import Image
 from common.base.errors import Unresolvable
 from common.contract import JobContext, LoadOptions, Phase
 from common.kinds.video import VideoClip
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.shown import beginning
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors

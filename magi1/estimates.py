@@ -12,7 +12,7 @@ from typing import Any
 
 from common.contract import Memory
 from common.contract.compute_dtype import ComputeDtype
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.live_weights import Naming, count_elements
 from common.runtime.weights import damaged, missing
 from magi1.configuration import SCALES, find_config, weights_folder

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from common.contract import JobContext, LoadOptions, Phase
 from common.kinds.video import VideoClip
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.shown import beginning
 from common.runtime.acceleration import refuse_group_offload
 from common.runtime.devices import compute_dtype, memory_errors, pick_device

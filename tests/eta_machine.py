@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from common.contract import Phase
 from common.jobs.model import Progress
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 
 PIXEL_SECONDS = 2e-6
 STEP_SECONDS = 4e-6

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.contract import Memory
 from common.contract.compute_dtype import ComputeDtype
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.flops import FLOAT32_COST, Architecture, forward_flops
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config

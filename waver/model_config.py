@@ -10,7 +10,7 @@ from typing import Any
 from common.contract import BatchContext, ModelSpec, Quantization
 from common.contract.deferred import Deferred, PipelineModule
 from common.kinds.video import VIDEO_KIND, VideoClip
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.keep_dit import saved_bytes
 from waver.estimates import WAN_2_2, flops_of, memory_of, num_tokens
 from waver.options import WaverOptions

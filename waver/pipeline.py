@@ -22,7 +22,7 @@ from PIL import Image
 from common.base.errors import CheckpointError
 from common.contract import BatchContext, JobContext, LoadOptions, Phase
 from common.kinds.video import VideoClip
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.shown import beginning, source
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.checkpoints import find_class, load_pipeline

@@ -74,7 +74,7 @@ def _generate(model: str, pipeline: Any, resolved: dict[str, Any]) -> Frames:
 
 def _ltx2_guidance(pipeline: Any, resolved: dict[str, Any]) -> dict[str, Any]:
     """The passes that the service makes for this request, so that the work is the same."""
-    from common.kinds.video.requests import ResolvedRequest
+    from common.kinds.video.resolved import ResolvedRequest
     from ltx2.pipeline import sampling_arguments
     from ltx2.traits import traits_of
 

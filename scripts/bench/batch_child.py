@@ -18,7 +18,7 @@ import torch
 from diffusers import WanTransformer3DModel
 
 from common.contract import JobContext, LoadOptions, Phase
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from scripts.bench.random_weights import randomized
 from scripts.tiny import waver as tiny
 from waver.estimates import WAN_2_2, num_tokens

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from common.contract import Quantization
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.keep import Keep
 
 Call = dict[str, Any]

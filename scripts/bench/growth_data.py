@@ -22,7 +22,7 @@ from common.jobs.schema import jobs
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
 from common.kinds.video import VIDEO_KIND
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.result import VideoResult
 from tests.toy.model_config import SPEC
 

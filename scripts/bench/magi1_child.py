@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from common.contract import LoadOptions, Phase
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from magi1 import pipeline as magi1
 from magi1.estimates import CHUNK_FRAMES
 from scripts.bench.high_water import peak_bytes, reset_peak

@@ -13,7 +13,8 @@ from common.contract import ModelSpec, Variant
 from common.contract.finding import load_spec
 from common.kinds.video import VIDEO_KIND
 from common.kinds.video.frame_size import Picture
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.checkpoints import read_index
 from common.runtime.components import Component, Treatment, torch_components
 from common.runtime.load_components import KeepRules

@@ -18,7 +18,7 @@ from common.jobs.model import Job, NewJob, Progress
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
 from common.kinds.video import VIDEO_KIND
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.result import VideoResult
 from tests.contract.conftest import Clock
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.contract import ModelSpec
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from tests.job_contexts import Context
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.contract import ModelSpec
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.images import load_image
 from tests.job_contexts import Context
 

@@ -23,7 +23,7 @@ from transformers import (
     UMT5EncoderModel,
 )
 
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from tests.parity.official import Case
 from wan21.image_to_video import WholePicturePipeline
 

@@ -12,7 +12,7 @@ import torch
 from diffusers import WanVideoToVideoPipeline
 from PIL import Image
 
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.shown import source
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.from_video import encode, kept_latents

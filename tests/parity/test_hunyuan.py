@@ -23,7 +23,7 @@ from transformers import LlamaTokenizerFast
 
 from common.base.errors import CheckpointError, JobCancelled
 from common.contract import Phase
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from hunyuan.decoding import prepare_decoder
 from hunyuan.estimates import IN_FLOAT32
 from hunyuan.model_config import SPEC

@@ -13,7 +13,7 @@ from diffusers import LTX2Pipeline, LTX2VideoTransformer3DModel
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.kept_lora import Shelf
 from ltx2.decoding import Latents
 from ltx2.fidelity import TRANSFORMER_CONFIG

@@ -21,7 +21,7 @@ from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionMode
 import wan21.pipeline as wan21
 import waver.pipeline as waver
 from common.contract import LoadOptions, Variant
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.causal_decoding import _denormalized, _pieces, decode
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from scripts.tiny import publish

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from common.base.errors import CheckpointError, InvalidRequest, JobCancelled
 from common.contract import Phase
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.causal_decoding import check_decoder, decode
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from scripts.tiny import wan21 as tiny

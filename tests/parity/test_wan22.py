@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from common.contract import LoadReport, Quantization
 from common.kinds.video.loras import ResolvedLora
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.quantization import scheme_of
 from scripts.tiny import wan21 as tiny

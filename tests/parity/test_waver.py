@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from common.base.errors import CheckpointError, JobCancelled
 from common.contract import Phase
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.causal_decoding import decode
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from scripts.tiny import publish

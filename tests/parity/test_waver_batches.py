@@ -15,7 +15,7 @@ from PIL import Image
 from common.base.errors import JobCancelled
 from common.contract import Phase
 from common.contract.fusing import shape_of_batch
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from scripts.tiny import waver as tiny
 from tests.formats import on_cpu
 from tests.job_contexts import Context

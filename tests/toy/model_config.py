@@ -25,7 +25,7 @@ from common.kinds.video import (
     VideoVariant,
 )
 from common.kinds.video.presets import presets
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from tests.toy.options import MIB, ToyOptions, megabytes_of
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from common.base.errors import CheckpointError, JobReleased
 from common.contract import BatchContext, JobContext, LoadOptions, Phase
 from common.kinds.video import AudioTrack, VideoClip
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from tests.toy.options import MIB, Moment, ToyOptions, megabytes_of
 
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from common.base.errors import JobCancelled
 from common.contract import LoadReport, Quantization
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.cache import WeightCache
 from common.runtime.cache_recipe import Recipe, recipe_for
 from common.runtime.cache_writer import plain_tensors

@@ -17,7 +17,8 @@ from common.base.settings import SettingsError
 from common.contract import LoadReport, Quantization, Variant
 from common.contract.hub import choose_variant, locate
 from common.kinds.video.frame_size import Picture
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.devices import as_torch
 from common.runtime.lora import Lora
 from ltx2.model_config import DISTILLED as LTX2_DISTILLED

@@ -15,7 +15,8 @@ from common.base.errors import CheckpointError, Unresolvable
 from common.contract import LoadReport, Quantization
 from common.contract.hub import locate
 from common.kinds.video.frame_size import Picture
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.devices import as_torch
 from scripts.checkpoints import _lines
 from scripts.tiny import wan21 as tiny

@@ -12,7 +12,7 @@ from common.contract.messages import Progress
 from common.jobs.estimates.eta import Estimate, Run, Work, estimate, relative_error, weighted_median
 from common.jobs.estimates.line import Line, Place, line_up, settled
 from common.jobs.states import JobState
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from tests.eta_machine import LOADING, OVERHEAD, STEP_SECONDS, Machine, random_request
 
 JOBS = 60

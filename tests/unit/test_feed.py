@@ -10,7 +10,7 @@ from common.base.errors import StoreUnavailable
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
 from common.kinds.video import VIDEO_KIND
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 
 RESOLVED = ResolvedRequest(
     prompt="a bar",

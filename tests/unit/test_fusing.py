@@ -10,7 +10,7 @@ from common.contract import Phase
 from common.contract.fusing import most_together, shape_of_batch
 from common.kinds.video.fusing import OWN
 from common.kinds.video.loras import ResolvedLora
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from tests.contract.test_store import RESOLVED
 from tests.toy.model_config import SPEC
 from tests.unit.test_worker_context import start

@@ -15,7 +15,8 @@ from common.contract import Resolution
 from common.contract.compute_dtype import ComputeDtype
 from common.contract.hub import choose_variant
 from common.kinds.video import VideoVariant
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from hunyuan.estimates import (
     DECODE_FLOPS,
     TEXT_TOKENS,

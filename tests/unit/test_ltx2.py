@@ -7,7 +7,8 @@ import pytest
 from common.base.errors import InvalidRequest, Unresolvable
 from common.contract import Variant
 from common.kinds.video.frame_size import Picture
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from ltx2.estimates import estimate_flops, forward_flops
 from ltx2.guidance import PUBLISHED, Guidance, resolve_guidance
 from ltx2.model_config import DISTILLED, DISTILLED_2_3, LTX_2_0, LTX_2_3, SPEC

@@ -15,7 +15,8 @@ from common.contract import Variant
 from common.contract.compute_dtype import ComputeDtype
 from common.contract.hub import choose_variant, locate
 from common.kinds.video.frame_size import Picture
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.weights import checkpoint_name, download_hint
 from magi1.captions import clean_caption
 from magi1.configuration import OFFICIAL

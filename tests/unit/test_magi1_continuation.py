@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.base.errors import InvalidRequest
 from common.contract import Phase
 from common.kinds.video import VideoClip
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.sampling import to_uint8
 from common.runtime.videos import load_video
 from magi1 import pipeline as magi1

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.contract import Phase
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from magi1 import pipeline as magi1
 from magi1 import sampler
 from magi1.estimates import CACHED_CHUNKS, CHUNK_FRAMES, CHUNKS_AT_ONCE

@@ -26,7 +26,7 @@ NAMES = {"VideosDGX", "1024x576"}
 TECHNICAL = {"AbortError", "Alt+ArrowDown", "Alt+ArrowUp", "Content-Type", "Enter", "Files"}
 """What browsers call things."""
 COMPOSED = (
-    r"(state|field|phase|step|code|shape|details)\..+"
+    r"(state|field|phase|step|code|shape|details|source)\..+"
     r"|(cancel|delete)\.named|(preset|template)(\.none)?"
 )
 """Keys that scripts put together: from a word of the service, mostly."""

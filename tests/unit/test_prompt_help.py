@@ -16,7 +16,8 @@ from common.kinds.video.prompt_help.outcome import helped
 from common.kinds.video.prompt_help.preparer import PromptHelp
 from common.kinds.video.prompt_help.words import cleaned
 from common.kinds.video.prompt_help.writer import NoHelp
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.variants import Capability
 from ltx2.model_config import SPEC as LTX2
 from tests.chats import Chat, chat, said

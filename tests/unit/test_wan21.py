@@ -12,7 +12,8 @@ from common.contract import Variant
 from common.contract.compute_dtype import ComputeDtype
 from common.kinds.video import Capability
 from common.kinds.video.frame_size import Picture
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.flops import forward_flops
 from tests.resolving import resolve
 from wan21.estimates import TEXT_TOKENS, WAN_1_3B, WAN_14B, flops_of, memory_of, num_tokens

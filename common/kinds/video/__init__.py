@@ -2,7 +2,7 @@
 
 from common.kinds.video.kind import VIDEO_KIND as VIDEO_KIND
 from common.kinds.video.options import VideoOptions as VideoOptions
-from common.kinds.video.requests import ResolvedRequest as ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest as ResolvedRequest
 from common.kinds.video.variants import Capability as Capability
 from common.kinds.video.variants import Defaults as Defaults
 from common.kinds.video.variants import Limits as Limits

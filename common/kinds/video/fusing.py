@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 
 OWN = {"prompt", "negative_prompt", "seed", "image", "preset", "enhance_prompt", "enhanced_prompt"}
 """What each clip of a fused batch has for itself; all else must be equal. What a preset set counts,

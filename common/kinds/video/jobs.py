@@ -1,7 +1,7 @@
 """Jobs that make videos, with the fields that only those have."""
 
 from common.jobs.model import Job
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.result import VideoResult
 
 

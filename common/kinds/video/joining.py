@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.media.clip import AudioTrack, VideoClip
 from common.media.video.chain import Take
 from common.media.video.stream import read_sound, stream_frames

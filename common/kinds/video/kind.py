@@ -10,7 +10,8 @@ from common.contract import Intake, Kind, Preparer, Publisher, Work
 from common.kinds.video import files, fusing, sizing
 from common.kinds.video.afterwards import CAPABILITIES
 from common.kinds.video.options import VideoOptions
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.result import ClipView, ResultView, VideoResult
 from common.kinds.video.variants import Capability, VideoVariant
 

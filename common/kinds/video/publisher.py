@@ -9,7 +9,7 @@ from common.base.settings import Settings
 from common.contract import Making, Phase
 from common.kinds.video.files import THUMBNAIL, VIDEO
 from common.kinds.video.joining import joined
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.result import VideoResult
 from common.media.clip import VideoClip
 from common.media.codecs import EncoderSettings, resolve_codec

@@ -28,7 +28,8 @@ from common.kinds.video.frame_size import LastPicture, Picture, default_size, le
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.presets import chosen_preset
 from common.kinds.video.prompt_help.outcome import check_prompt_help
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.variants import Capability, Defaults, Limits, Preset, VideoVariant
 
 _T = TypeVar("_T")

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from common.contract.work import ClipShown, JobResult, ResultShown
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 
 
 class VideoResult(JobResult):

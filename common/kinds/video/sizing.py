@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from common.contract.work import Work
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.variants import Capability, Limits, Preset, VideoVariant
 
 _SMALLER = (0.75, 0.5, 0.25)

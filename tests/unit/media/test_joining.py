@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from common.base.errors import EncodingFailed
 from common.kinds.video.joining import joined
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.media.clip import AudioTrack, VideoClip
 from common.runtime.videos import load_video
 from tests.contract.test_store import RESOLVED

@@ -10,7 +10,7 @@ from common.contract import Memory, Quantization
 from common.contract.compute_dtype import ComputeDtype
 from common.contract.variants import Checkpoint
 from common.kinds.video import Capability, Preset
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.sizing import shape, usual_request
 from common.memory.choice import choose
 from common.memory.demand import BESIDE_TENSORS, LOADING_SHARE, WORKER_BYTES, Appraiser

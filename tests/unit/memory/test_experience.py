@@ -11,7 +11,7 @@ from common.base.settings import Settings
 from common.contract import Memory, Quantization
 from common.contract.compute_dtype import ComputeDtype
 from common.contract.variants import Checkpoint
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.sizing import shape
 from common.memory.demand import BESIDE_TENSORS, Appraiser, runs_on_gpu
 from common.memory.experience import HEADROOM, Experience

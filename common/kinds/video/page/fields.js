@@ -9,6 +9,7 @@ import * as loras from "./loras.js";
 import * as media from "./media.js";
 import * as presets from "./presets.js";
 import * as refine from "./refine.js";
+import * as sources from "./sources.js";
 
 const CUSTOM = "custom";
 const NUMBERS = ["duration", "fps", "num_inference_steps", "guidance_scale", "seed"];
@@ -30,6 +31,7 @@ export const fields = () => ({
     field({ name: "negative_prompt", hidden: true }, [() => say("negative_prompt"), " ", about("negative_prompt.about")],
       h("textarea", { id: "negative_prompt", class: "short", rows: 1, maxlength: 5000 })),
     media.chooser(),
+    sources.chooser(),
     h("div", { class: "pair wide" }, resolutionField(), durationField()),
   ],
   more: [
@@ -83,6 +85,7 @@ export async function learn({ info, uploads, fill }) {
   place("generate_audio").hidden = !capabilities.includes("audio");
   place("enhance_prompt").hidden = !capabilities.includes("prompt_enhancement");
   media.learn(capabilities, uploads);
+  sources.learn(capabilities);
   await Promise.all([presets.learn(fill), loras.learn(capabilities)]);
 }
 
@@ -141,7 +144,7 @@ function written() {
   if (!place("generate_audio").hidden && !$("generate_audio").checked) found.generate_audio = false;
   if (!place("enhance_prompt").hidden && $("enhance_prompt").checked) found.enhance_prompt = true;
   found.loras = loras.current();
-  return { ...found, ...refine.current() };
+  return { ...found, ...refine.current(), ...sources.current() };
 }
 
 function resolution() {
@@ -162,6 +165,7 @@ export function fill(given) {
   $("enhance_prompt").checked = given.enhance_prompt === true;
   loras.fill(given.loras);
   refine.fill(given);
+  sources.fill(given);
   showSize();
 }
 
@@ -169,7 +173,8 @@ export function fill(given) {
 export function again({ requested, resolved }) {
   presets.reset();
   media.remove();
-  if (resolved.image || resolved.video) media.miss();
+  const sent = (field) => resolved[field] && typeof requested[field] === "string"; // and not named
+  if (sent("image") || sent("video")) media.miss();
   const frames = requested.num_frames;
   const duration = frames ? Number((frames / resolved.fps).toFixed(3)) : requested.duration;
   return { ...requested, duration, prompt: requested.prompt ?? resolved.prompt };

@@ -4,6 +4,7 @@ import { h } from "../dom.js";
 import { say } from "../language.js";
 import { megabytes, rounded, size } from "../words.js";
 import { useSeed } from "./fields.js";
+import * as sources from "./sources.js";
 import en from "./words.en.js";
 import pt from "./words.pt.js";
 
@@ -12,7 +13,8 @@ export { again, fields, fill, learn, values } from "./fields.js";
 
 export const words = { en, "pt-BR": pt };
 export const first = "prompt";
-export const places = { num_frames: "duration", image: "media", video: "media" };
+export const places = { num_frames: "duration", image: "media", video: "media", extend: "source",
+  retake: "source", "retake.from": "retake_from", "retake.to": "retake_to" };
 export const title = ({ resolved }) => resolved.prompt;
 
 export function preview({ resolved }, frame) {
@@ -49,7 +51,9 @@ export function estimate(resolved) {
   };
 }
 
-export function details({ resolved }) {
+export function details(job) {
+  const { resolved, result } = job;
+  const take = result && !job.expired_at ? sources.button(job) : null;
   const { seed, enhanced_prompt: enhanced, negative_prompt: negative, fps, num_inference_steps: steps, guidance_scale } = resolved;
   const reuse = h("button", { type: "button", class: "small", on: { click: () => useSeed(seed) } }, () => say("details.reuse"));
   return [
@@ -58,12 +62,14 @@ export function details({ resolved }) {
     ["seed", `${seed} `, reuse],
     ...(enhanced ? [["enhanced", enhanced]] : []),
     ...(negative ? [["negative", negative]] : []),
+    ...(take ? [["source", take]] : []),
   ];
 }
 
 export const file = ({ has_audio, size_bytes }) =>
   say(has_audio ? "details.sound" : "details.silent", { bytes: megabytes(size_bytes) });
 
-function seconds({ num_frames, video_frames = 0, fps }) {
-  return `${rounded((num_frames + video_frames) / fps)} s`;
+function seconds({ num_frames, video_frames = 0, extend_frames = 0, retake_frames = 0, fps }) {
+  const frames = Math.max(num_frames + Math.max(video_frames, extend_frames), retake_frames);
+  return `${rounded(frames / fps)} s`;
 }

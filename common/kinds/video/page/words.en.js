@@ -67,6 +67,17 @@ export default {
   "media.add": "Add the file again, or remove it to begin without.",
   "media.stands": "Nothing was sent, since the file is not taken. Choose another one, or remove it.",
 
+  "source": "From this video",
+  "source.take": "Make one from it",
+  "source.remove": "Begin without it",
+  "source.extend": "It goes on",
+  "source.retake": "A span of it is made anew",
+  "source.remake": "All of it is made anew",
+  "source.frame": "Its last frame is the first",
+  "source.retake_from": "From, in seconds",
+  "source.retake_to": "To, in seconds",
+  "source.strength": "How far it is made anew",
+
   "estimate.frames": {
     "one": "{count} frame at {fps} fps, {steps} steps.",
     "other": "{count} frames at {fps} fps, {steps} steps."
@@ -108,6 +119,7 @@ export default {
   "details.reuse": "Reuse",
   "details.enhanced": "Given to the model",
   "details.negative": "Negative",
+  "details.source": "Next",
   "details.sound": "{bytes}, with sound",
   "details.silent": "{bytes}, no sound",
 

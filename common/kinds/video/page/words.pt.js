@@ -67,6 +67,17 @@ export default {
   "media.add": "Escolha o arquivo de novo ou remova para começar sem ele.",
   "media.stands": "Nada foi enviado, porque o arquivo não é aceito. Escolha outro ou remova este.",
 
+  "source": "A partir deste vídeo",
+  "source.take": "Criar outro a partir dele",
+  "source.remove": "Começar sem ele",
+  "source.extend": "Ele continua",
+  "source.retake": "Um trecho é refeito",
+  "source.remake": "Ele todo é refeito",
+  "source.frame": "O último quadro é o primeiro",
+  "source.retake_from": "De, em segundos",
+  "source.retake_to": "Até, em segundos",
+  "source.strength": "Quanto é refeito",
+
   "estimate.frames": {
     "one": "{count} quadro a {fps} por segundo, {steps} passos.",
     "other": "{count} quadros a {fps} por segundo, {steps} passos."
@@ -108,6 +119,7 @@ export default {
   "details.reuse": "Usar de novo",
   "details.enhanced": "Dado ao modelo",
   "details.negative": "Evitar",
+  "details.source": "A seguir",
   "details.sound": "{bytes}, com som",
   "details.silent": "{bytes}, sem som",
 

@@ -10,7 +10,7 @@ from common.contract import Prepared, Preparer
 from common.kinds.video.prompt_help.outcome import helped, unhelped
 from common.kinds.video.prompt_help.words import cleaned
 from common.kinds.video.prompt_help.writer import NoHelp, Writer
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 
 SLOW_SECONDS = 5.0
 REST_SECONDS = 60.0

@@ -1,0 +1,126 @@
+"""What a video is made from exactly: a request for which everything is decided."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field
+
+from common.contract.work import Resolved
+from common.kinds.video.loras import ResolvedLora
+
+
+class ResolvedRequest(Resolved):
+    """Exactly what the model makes: every value is set and legal for the checkpoint."""
+
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    num_frames: int
+    """Frames that are made; the file has ``video_frames`` more in front."""
+    fps: float
+    seed: int
+    num_inference_steps: int
+    guidance_scale: float
+    generate_audio: bool = False
+    image: Path | None = None
+    """The input picture; in the job's record the file's name, in the worker its full path."""
+    last_image: Path | None = None
+    """The picture that the clip ends with; like ``image``."""
+    video: Path | None = None
+    """The video that is continued; like ``image``."""
+    video_frames: int = 0
+    """How many of its frames the model is shown and goes on from, at ``fps``: the first of
+    ``video``, the last of ``extend``."""
+    strength: float | None = None
+    """How far ``video`` is made anew; None where it is continued."""
+    extend: Path | None = None
+    """The finished video that goes on; like ``image``."""
+    extend_frames: int = 0
+    """All of its frames at ``fps``, which the file has in front."""
+    retake: Path | None = None
+    """The finished video of which a span is made anew; like ``image``."""
+    retake_frames: int = 0
+    """All of its frames at ``fps``. The model is shown the first ``num_frames``."""
+    retake_from: int = 0
+    retake_to: int = 0
+    """The first frame that is made anew, and the one behind the last."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Already validated by the model's options class: ``SPEC.options(**request.options)``."""
+    preset: str | None = None
+    """Which one gave the values that the client did not."""
+    loras: tuple[ResolvedLora, ...] = ()
+    frame_interpolation_exp: int = 0
+    """The file has 2 to this power times the model's frame rate."""
+    upscaling_scale: int = 1
+    """The file has so many times the model's sides."""
+    enhance_prompt: bool = False
+    """Whether the prompt is rewritten; no more, once that could not be done."""
+    enhanced_prompt: str | None = None
+    """What the model is given in place of ``prompt``, once it is written."""
+
+    @property
+    def awaits_help(self) -> bool:
+        """Whether the prompt is still to be rewritten."""
+        return self.enhance_prompt and self.enhanced_prompt is None
+
+    @property
+    def refined(self) -> bool:
+        """Whether frames become more or larger after the model."""
+        return self.frame_interpolation_exp > 0 or self.upscaling_scale > 1
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames of the clip that the model makes, with those in front that it was shown."""
+        return self.video_frames + self.num_frames
+
+    @property
+    def begins(self) -> bool:
+        """Whether the clip has frames in front that the model was shown."""
+        return self.image is not None or self.video_frames > 0
+
+    @property
+    def frames_shown(self) -> int:
+        """How many frames the model is shown, in front of the clip or as what is made anew."""
+        anew = self.strength is not None or self.retake is not None
+        return self.num_frames if anew else self.video_frames or int(self.image is not None)
+
+    @property
+    def retake_span(self) -> tuple[int, int] | None:
+        """The first frame that is made anew and the one behind the last; None: all are new."""
+        return None if self.retake is None else (self.retake_from, self.retake_to)
+
+    @property
+    def steps_taken(self) -> int:
+        """Denoising steps that are really taken: of a video that is made anew a share."""
+        strength = 1.0 if self.strength is None else self.strength
+        return max(1, int(self.num_inference_steps * strength))
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the file plays."""
+        unseen = max(0, self.extend_frames - self.video_frames)
+        return max(unseen + self.clip_frames, self.retake_frames) / self.fps
+
+    @property
+    def uploads(self) -> dict[str, Path]:
+        """The input files, by the names of their fields."""
+        named = {
+            "image": self.image,
+            "last_image": self.last_image,
+            "video": self.video,
+            "extend": self.extend,
+            "retake": self.retake,
+        }
+        return {field: path for field, path in named.items() if path is not None}
+
+    @property
+    def title(self) -> str:
+        """The prompt."""
+        return self.prompt
+
+    def seen_by_model(self, files: Mapping[str, Path]) -> Self:
+        """With the rewritten prompt in place of the one that was sent."""
+        words = {"prompt": self.enhanced_prompt or self.prompt}
+        return self.model_copy(update={**files, **words})
