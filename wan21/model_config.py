@@ -13,7 +13,7 @@ from common.runtime.keep_dit import saved_bytes
 from wan21 import experts
 from wan21.estimates import flops_of, memory_of
 from wan21.options import Wan21Options
-from wan21.prompts import NEGATIVE_PROMPT, NEGATIVE_PROMPT_I2V
+from wan21.prompts import NEGATIVE_PROMPT, NEGATIVE_PROMPT_FLF2V, NEGATIVE_PROMPT_I2V
 from wan21.recipes import (
     DISTILLED_I2V,
     DISTILLED_I2V_A14B,
@@ -104,10 +104,10 @@ FLF2V_720P = VideoVariant(
     "main",
     (_IMAGE | {Capability.LAST_IMAGE}) - {Capability.EXTEND},
     replace(LIMITS, needs_last_image=True),
-    replace(DEFAULTS, width=1280, height=720),
+    replace(DEFAULTS, width=1280, height=720, negative_prompt=NEGATIVE_PROMPT_FLF2V),
     presets=PRESETS_I2V_720P,
 )
-"""From a first picture to a last one. generate.py has other steps and words for i2v alone."""
+"""From a first picture to a last one. generate.py has fewer steps for i2v alone."""
 
 T2V_14B_4STEP = distilled(T2V_14B, DISTILLED_T2V)
 I2V_480P_4STEP = distilled(I2V_480P, DISTILLED_I2V)

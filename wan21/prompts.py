@@ -12,3 +12,6 @@ blurred, subtitles, worst quality, extra fingers and the like. It is in Chinese 
 
 NEGATIVE_PROMPT_I2V = "镜头晃动，" + NEGATIVE_PROMPT
 """The same with camera shake before it (wan/configs/wan_i2v_14B.py)."""
+
+NEGATIVE_PROMPT_FLF2V = "镜头切换，" + NEGATIVE_PROMPT_I2V
+"""And with a cut before that, from a first picture to a last one (wan/configs/__init__.py)."""

@@ -54,11 +54,18 @@ def generate(
     shown = Output(as_json=as_json, aside=output == STDOUT)
     named, files = sources(image, last_image, video, retake)
     answer = client.generate(body_of(given) | named, files, idempotency_key)
-    if dry_run:
+    _follow(client, answer, given, shown)
+
+
+def _follow(client: Client, answer: Json, given: Json, shown: Output) -> None:
+    """To the job's end and its file, where that is wanted."""
+    output = given["output"]
+    if given["dry_run"]:
         shown.dry_run(answer)
-    elif wait or output is not None:
-        job = wait_for(client, answer["id"], shown.err, cancel_on_interrupt=cancel_on_interrupt)
-        finish(client, job, output, shown, force=force)
+    elif given["wait"] or output is not None:
+        leave = given["cancel_on_interrupt"]
+        job = wait_for(client, answer["id"], shown.err, cancel_on_interrupt=leave)
+        finish(client, job, output, shown, force=given["force"])
     else:
         shown.job(answer)
 

@@ -7,7 +7,6 @@ refused with the field, the limit and the nearest legal value.
 
 import math
 import secrets
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +15,6 @@ from pydantic import ValidationError
 from common.base.errors import InvalidRequest, Unresolvable
 from common.contract import Resolution
 from common.contract.words_of_errors import first_of, path_of, words_of
-from common.contract.work import Adjustment
 from common.kinds.video.beginnings import (
     Beginning,
     changes_of,
@@ -28,6 +26,7 @@ from common.kinds.video.frame_size import LastPicture, Picture, default_size, le
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.presets import chosen_preset
 from common.kinds.video.prompt_help.outcome import check_prompt_help
+from common.kinds.video.report import Report
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.variants import Capability, Defaults, Limits, Preset, VideoVariant
@@ -37,16 +36,6 @@ _N = TypeVar("_N", int, float)
 
 SEED_RANGE = 2**32
 """Drawn seeds stay below 32 bits: easy to read, and exact in every JSON reader."""
-
-
-@dataclass
-class _Report:
-    adjustments: list[Adjustment] = field(default_factory=list)
-
-    def note(self, name: str, asked: str | float, got: str | float, reason: str) -> None:
-        if asked != got:
-            change = Adjustment(field=name, requested=asked, resolved=got, reason=reason)
-            self.adjustments.append(change)
 
 
 def resolve(
@@ -64,7 +53,7 @@ def resolve(
         InvalidRequest: ``options`` do not fit the model's own options.
     """
     preset = chosen_preset(request.preset, variant)
-    options, limits, report = _options(request, model, own, preset), variant.limits, _Report()
+    options, limits, report = _options(request, model, own, preset), variant.limits, Report()
     defaults = options.adjusted(preset.applied(variant.defaults))
     _note_stand_in(variant, report)
     check_beginning(variant, beginning, last)
@@ -72,8 +61,8 @@ def resolve(
     check_prompt_help(request, variant)
     width, height = _size(request, limits, defaults, beginning, report)
     fps = _fps(request, limits, defaults, report)
-    report.adjustments += changes_of(beginning, (width, height), fps)
-    report.adjustments += changes_of(last, (width, height), fps)
+    for given in (beginning, last):
+        report.adjustments += changes_of(given, (width, height), fps)
     limits = limits_after(beginning, limits, fps)
     num_frames = _num_frames(request, limits, defaults, fps, report)
     guidance_scale = _guidance_scale(request, limits, defaults)
@@ -116,7 +105,7 @@ def _size(
     limits: Limits,
     defaults: Defaults,
     picture: Picture | None,
-    report: _Report,
+    report: Report,
 ) -> tuple[int, int]:
     if request.resolution is None:
         return default_size(limits, defaults, picture)
@@ -126,7 +115,7 @@ def _size(
     return width, height
 
 
-def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: _Report) -> float:
+def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: Report) -> float:
     asked = _or(request.fps, defaults.fps)
     if not limits.min_fps <= asked <= limits.max_fps:
         raise Unresolvable(
@@ -141,7 +130,7 @@ def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: _
 
 
 def _num_frames(
-    request: GenerateRequest, limits: Limits, defaults: Defaults, fps: float, report: _Report
+    request: GenerateRequest, limits: Limits, defaults: Defaults, fps: float, report: Report
 ) -> int:
     if request.duration is None and request.num_frames is None:
         wanted = max(_nearest_frames(defaults.num_frames, limits), limits.min_frames)
@@ -228,7 +217,7 @@ def _generate_audio(request: GenerateRequest, variant: VideoVariant) -> bool:
     return _or(request.generate_audio, can)
 
 
-def _note_stand_in(variant: VideoVariant, report: _Report) -> None:
+def _note_stand_in(variant: VideoVariant, report: Report) -> None:
     """Whoever asks a service for its model is told where another one makes the video."""
     if variant.stands_in_for:
         reason = (
