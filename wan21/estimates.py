@@ -9,6 +9,7 @@ from pathlib import Path
 from common.contract import Memory
 from common.contract.compute_dtype import ComputeDtype
 from common.kinds.video.resolved import ResolvedRequest
+from common.kinds.video.step_cache import kept_tensors
 from common.runtime.flops import FLOAT32_COST, Architecture, forward_flops
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
@@ -60,7 +61,8 @@ def memory_of(
     transformer, vae = read_config(checkpoint, "transformer"), read_config(checkpoint, "vae")
     dim = transformer["num_attention_heads"] * transformer["attention_head_dim"]
     wider = dtype.itemsize / BFLOAT16_BYTES
-    denoising = int(num_tokens(request) * dim * DENOISE_BYTES * wider * HEADROOM)
+    each = DENOISE_BYTES + kept_tensors(request) * BFLOAT16_BYTES
+    denoising = int(num_tokens(request) * dim * each * wider * HEADROOM)
     decoding = decoding_bytes(request.width, request.height, vae["base_dim"])
     return Memory(
         load_bytes=weight_bytes(checkpoint, dtype, float32=IN_FLOAT32),

@@ -5,10 +5,12 @@ from typing import Self
 from pydantic import Field
 
 from common.base.errors import Unresolvable
-from common.kinds.video import VideoOptions, VideoVariant
+from common.contract.step_caches import StepCache
+from common.kinds.video import VideoVariant
+from common.kinds.video.step_cache import STEP_CACHE, STEP_CACHE_THRESHOLD, StepCacheOptions
 
 
-class Wan21Options(VideoOptions):
+class Wan21Options(StepCacheOptions):
     """What only Wan2.1 has."""
 
     flow_shift: float | None = Field(
@@ -28,20 +30,32 @@ class Wan21Options(VideoOptions):
         "that makes the last steps, where there is little noise. Left out: three quarters of "
         "`guidance_scale`, and all of it from a picture. 1 is off.",
     )
+    step_cache: StepCache | None = STEP_CACHE
+    step_cache_threshold: float | None = STEP_CACHE_THRESHOLD
 
-    def completed(self, variant: VideoVariant, guidance_scale: float) -> Self:
+    def settled(
+        self, variant: VideoVariant, *, guidance_scale: float, num_inference_steps: int
+    ) -> Self:
         """The second guidance keeps the share of the first that the authors gave it."""
+        settled = super().settled(
+            variant, guidance_scale=guidance_scale, num_inference_steps=num_inference_steps
+        )
+        return settled.model_copy(
+            update={"guidance_scale_2": self._second(variant, guidance_scale)}
+        )
+
+    def _second(self, variant: VideoVariant, guidance_scale: float) -> float | None:
         usual, high = variant.defaults.guidance_scale_2, variant.limits.max_guidance_scale
         scale = self.guidance_scale_2
         if usual is None:
             if scale is not None:
                 raise _refused(f"{variant.name} has one transformer.", "Leave it out.")
-            return self
+            return None
         if scale is None:
             scale = round(guidance_scale * usual / variant.defaults.guidance_scale, 4)
         if scale > high:
             raise _refused(f"{scale:g} is out of range: 0 to {high:g}.", f"Ask for {high:g}.")
-        return self.model_copy(update={"guidance_scale_2": scale})
+        return scale
 
 
 def _refused(reason: str, hint: str) -> Unresolvable:

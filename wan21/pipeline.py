@@ -34,11 +34,13 @@ from common.runtime.live_weights import is_component
 from common.runtime.lora import Lora
 from common.runtime.lora_names import to_diffusers_names
 from common.runtime.sampling import StepCallback, generator_for, step_callback
+from common.runtime.step_cache import StepCaches, with_step_cache
 from wan21.distilled import DistilledScheduler
 from wan21.estimates import IN_FLOAT32, decoding_bytes
 from wan21.flow_shift import flow_shift_for
 from wan21.guided_by_expert import ImageToVideo, TextToVideo
 from wan21.lora import PICTURE_BRANCH, open_lora
+from wan21.mag_ratios import MAG_RATIOS
 from wan21.options import Wan21Options
 
 PIPELINES: Mapping[str, Any] = {
@@ -70,6 +72,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
     )
     check_decoder(pipeline.vae)
     pipeline.shelf = Shelf.of(options, to_diffusers_names)
+    pipeline.step_caches = StepCaches.of(checkpoint, options, MAG_RATIOS)
     if options.adapter is not None:
         pipeline.scheduler = DistilledScheduler.with_shift()
     return pipeline
@@ -111,7 +114,8 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
     """
     pipeline.scheduler = _scheduler(pipeline, request)
     callback = step_callback(context, request.steps_taken, causal_vae_preview(pipeline.vae))
-    with with_loras(pipeline, request.loras):
+    caching = _options(request).caching(request.num_inference_steps)
+    with with_loras(pipeline, request.loras), with_step_cache(pipeline, caching):
         latents: torch.Tensor = pipeline(
             **_start(pipeline, request, callback),
             prompt=request.prompt,

@@ -18,7 +18,7 @@ numbers; ``boundary_step_index`` 2 is where these noise levels meet the checkpoi
 from dataclasses import replace
 
 from common.contract import Adapter
-from common.kinds.video import Defaults, Limits, VideoVariant
+from common.kinds.video import Capability, Defaults, Limits, VideoVariant
 from common.kinds.video.presets import without_steps
 
 DISTILLED_SIGMAS = (1.0, 0.75, 0.5, 0.25)
@@ -63,10 +63,14 @@ DISTILLED_I2V_A14B = Adapter(
 
 
 def distilled(base: VideoVariant, adapter: Adapter) -> VideoVariant:
-    """The few-step form of a variant: its size and frames, the recipe's steps and guidance."""
+    """The few-step form of a variant: its size and frames, the recipe's steps and guidance.
+
+    No step is left out of so few: each does what none before it did.
+    """
     return replace(
         base,
         adapter=adapter,
+        capabilities=base.capabilities - {Capability.STEP_CACHE},
         limits=_distilled_limits(base.limits),
         defaults=_distilled_defaults(base.defaults),
         presets=without_steps(base.presets),

@@ -11,6 +11,7 @@ from pathlib import Path
 from common.contract import Memory
 from common.contract.compute_dtype import ComputeDtype
 from common.kinds.video.resolved import ResolvedRequest
+from common.kinds.video.step_cache import kept_tensors
 from common.runtime import flops
 from common.runtime.flops import FLOAT32_COST, Architecture
 from common.runtime.stored import weight_bytes
@@ -75,7 +76,8 @@ def memory_of(
     )
     tokens = num_tokens(request, compression)
     wider = dtype.itemsize / BFLOAT16_BYTES
-    denoising = int(tokens * heads * head_dim * compression.denoise_bytes * wider * HEADROOM)
+    each = compression.denoise_bytes + kept_tensors(request) * BFLOAT16_BYTES
+    denoising = int(tokens * heads * head_dim * each * wider * HEADROOM)
     decoding = decoding_bytes(request.width, request.height, vae)
     return Memory(
         load_bytes=weight_bytes(checkpoint, dtype, float32=IN_FLOAT32),

@@ -45,7 +45,8 @@ def projected_guidance(
     def guide(module: Any, args: Any, kwargs: Any, output: Any) -> tuple[torch.Tensor]:
         negative = {**kwargs, "encoder_hidden_states": negative_embeds}
         # ``forward`` itself: a call would come back to this hook.
-        unconditional = module.forward(*args, **negative)[0]
+        with module.cache_context("uncond"):  # a step cache keeps the two passes apart
+            unconditional = module.forward(*args, **negative)[0]
         return (apg(output[0], unconditional, scale, threshold),)
 
     handle = transformer.register_forward_hook(guide, with_kwargs=True)

@@ -5,7 +5,9 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from common.kinds.video import Defaults, VideoOptions
+from common.contract.step_caches import StepCache
+from common.kinds.video import Defaults
+from common.kinds.video.step_cache import STEP_CACHE, STEP_CACHE_THRESHOLD, StepCacheOptions
 from waver.prompts import Quality, Style
 
 APG_SCALE = 8.0
@@ -22,7 +24,7 @@ class Guidance(StrEnum):
     """Adaptive projected guidance."""
 
 
-class WaverOptions(VideoOptions):
+class WaverOptions(StepCacheOptions):
     """What only this service has."""
 
     guidance: Guidance = Field(
@@ -53,6 +55,8 @@ class WaverOptions(VideoOptions):
         description="`high` puts words for a sharp and lively video behind the prompt, and their "
         "opposites into the negative prompt.",
     )
+    step_cache: StepCache | None = STEP_CACHE
+    step_cache_threshold: float | None = STEP_CACHE_THRESHOLD
 
     def adjusted(self, defaults: Defaults) -> Defaults:
         """Projected guidance has a scale of its own."""

@@ -34,9 +34,11 @@ from common.runtime.kept_lora import Shelf, with_loras
 from common.runtime.latent_preview import causal_vae_preview
 from common.runtime.lora_names import to_diffusers_names
 from common.runtime.sampling import StepCallback, generator_for, step_callback
+from common.runtime.step_cache import StepCaches, with_step_cache
 from common.runtime.weights import checkpoint_name
 from waver.estimates import IN_FLOAT32, TEXT_TOKENS, decoding_bytes
 from waver.guidance import projected_guidance
+from waver.mag_ratios import MAG_RATIOS
 from waver.options import Guidance, WaverOptions
 from waver.pictures import PicturesPipeline, as_tensor
 from waver.prompts import tagged_negative_prompt, tagged_prompt
@@ -65,6 +67,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Any:
     )
     check_decoder(pipeline.vae)
     pipeline.shelf = Shelf.of(options, to_diffusers_names)
+    pipeline.step_caches = StepCaches.of(checkpoint, options, MAG_RATIOS)
     return pipeline
 
 
@@ -154,7 +157,8 @@ def _denoise(
     run = _for_pictures(pipeline, len(requests)) if pictures else pipeline
     picture = causal_vae_preview(pipeline.vae)
     callback = step_callback(context, request.steps_taken, picture, clips)
-    with guidance, with_loras(pipeline, request.loras):
+    cached = with_step_cache(pipeline, options.caching(request.num_inference_steps))
+    with guidance, with_loras(pipeline, request.loras), cached:
         latents: torch.Tensor = run(
             **prompts,
             **_pictures(pictures),

@@ -14,7 +14,7 @@ from waver.prompts import NEGATIVE_PROMPT, Quality
 WAVER = "Waver 1.0"
 
 _FROM_VIDEO = frozenset({Capability.VIDEO_TO_VIDEO, Capability.RETAKE})
-_TEXT = frozenset({Capability.TEXT_TO_VIDEO, Capability.LORA}) | _FROM_VIDEO
+_TEXT = _FROM_VIDEO | {Capability.TEXT_TO_VIDEO, Capability.LORA, Capability.STEP_CACHE}
 _BOTH = _TEXT | {Capability.IMAGE_TO_VIDEO, Capability.EXTEND}
 
 _IN_WORDS = {"quality": Quality.HIGH.value}
@@ -80,7 +80,8 @@ WAVER_1_0 = replace(
     TI2V_5B,
     checkpoint="*/[Ww]aver*",
     revision="main",
-    capabilities=_BOTH - _FROM_VIDEO - {Capability.LORA},  # those for Wan do not fit
+    # LoRAs for Wan do not fit, and nobody knows whether its steps can be cached or begin late.
+    capabilities=_BOTH - _FROM_VIDEO - {Capability.LORA, Capability.STEP_CACHE},
     limits=replace(TI2V_5B.limits, size_multiple=16, max_pixels=1280 * 720),
     defaults=replace(TI2V_5B.defaults, height=720),
     stands_in_for=None,

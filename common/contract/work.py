@@ -172,6 +172,8 @@ class Work:
     """Of all that is made, in the kind's own unit; of videos, pixels of all frames."""
     steps: int
     """Denoising steps; 1 where a kind has none."""
+    way: str = ""
+    """How it is made where that changes what an operation takes, by no formula: learnt apart."""
 
 
 Medias = Sequence[Any]

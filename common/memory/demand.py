@@ -167,13 +167,14 @@ class Appraiser:
             CheckpointError: a configuration or a weights file is damaged.
         """
         estimate = self.estimate(checkpoint, request, batch)
-        shape = self.spec.kind.shape(request)
+        shape, cost = self.spec.kind.shape(request), self.spec.cost(request)
         known = self.experience.corrected(self.weights(checkpoint), shape, estimate, batch)
+        way = self.spec.kind.work(request, cost).way
         return Demand(
             load_bytes=known.memory.load_bytes,
             run_bytes=known.memory.run_bytes + self.spec.kind.beside(request) * batch,
             measured=known.measured,
-            seconds=self.experience.seconds(self.spec.cost(request) * batch),
+            seconds=self.experience.seconds(cost * batch, way),
         )
 
 

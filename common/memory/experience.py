@@ -20,6 +20,8 @@ HEADROOM = 1.05
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
 """How far other shapes may move an estimate: another shape may hit another peak."""
 SHAPES_KEPT = 200
+WAYS_KEPT = 20
+"""The latest ones: who sends a job may make up any number of them."""
 FUSED = " together="
 """Marks the shape of a fused batch."""
 
@@ -40,6 +42,19 @@ class _Record(BaseModel):
     runs: dict[str, _Run] = {}
     paces: tuple[float, ...] = ()
     """Seconds for each unit of cost, of the last jobs."""
+    other_paces: dict[str, tuple[float, ...]] = {}
+    """Of jobs that are made another way, by that."""
+
+    def paces_of(self, way: str) -> tuple[float, ...]:
+        return self.other_paces.get(way, ()) if way else self.paces
+
+    def with_pace(self, way: str, pace: float) -> "_Record":
+        paces = (*self.paces_of(way), pace)[-10:]
+        if not way:
+            return self.model_copy(update={"paces": paces})
+        others = {name: known for name, known in self.other_paces.items() if name != way}
+        kept = dict([*others.items(), (way, paces)][-WAYS_KEPT:])
+        return self.model_copy(update={"other_paces": kept})
 
 
 @dataclass(frozen=True)
@@ -78,9 +93,13 @@ class Experience:
         factor = min(max(median(ratios), LEAST_FACTOR), MOST_FACTOR) if ratios else 1.0
         return Corrected(Memory(load, int(estimate.run_bytes * factor)), False)
 
-    def seconds(self, cost: float) -> float | None:
-        """How long a job of this cost takes here once it runs; None before the first."""
-        paces = self._read().paces
+    def seconds(self, cost: float, way: str = "") -> float | None:
+        """How long a job of this cost takes here once it runs; None before the first.
+
+        ``way``: a ``Work``'s. Before the first of its own it is the plain way's.
+        """
+        record = self._read()
+        paces = record.paces_of(way) or record.paces
         return median(paces) * cost if paces else None
 
     def loaded(self, weights: str, measured: int) -> None:
@@ -97,6 +116,7 @@ class Experience:
         measured: int,
         pace: float,
         batch: int = 1,
+        way: str = "",
     ) -> None:
         """Note a job's peak above what was held before it, and its seconds a unit of cost."""
         record, key = self._read(), shape_of(weights, shape, batch)
@@ -104,8 +124,7 @@ class Experience:
         runs.pop(key, None)  # the latest comes last, the oldest goes first
         runs[key] = _Run(estimated=estimated, measured=measured)
         kept = dict(list(runs.items())[-SHAPES_KEPT:])
-        paces = (*record.paces, pace)[-10:]
-        self._write(record.model_copy(update={"runs": kept, "paces": paces}))
+        self._write(record.with_pace(way, pace).model_copy(update={"runs": kept}))
 
     def outgrew(self, weights: str, shape: str, asked: int, held: int, batch: int = 1) -> None:
         """A job was stopped by the watchdog: next time it asks for a quarter more than it had."""

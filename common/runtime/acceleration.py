@@ -1,7 +1,7 @@
 """Makes a loaded transformer faster or smaller by setting, and fits a decoder into memory.
 
-Nothing here caches steps (FirstBlockCache, MagCache, TaylorSeer and their like): what they save
-in time they take in quality, and neither has been measured on a GPU here yet.
+Steps are cached for a job that asks for it, never by a setting (``common.runtime.step_cache``):
+what is saved in time is taken in quality.
 
 Nothing is moved off the GPU either, with one exception that somebody must ask for: group offload
 on a discrete GPU. On unified memory the CPU's memory is the GPU's, so offloading costs time and

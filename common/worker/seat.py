@@ -144,10 +144,12 @@ class Seat:
     ) -> None:
         appraiser = self.appraiser
         estimated = appraiser.estimate(checkpoint, request, batch).run_bytes
-        pace = spent / (appraiser.spec.cost(request) * batch)
+        cost = appraiser.spec.cost(request)
+        way = appraiser.spec.kind.work(request, cost).way
         weights = appraiser.weights(checkpoint)
         shape = appraiser.spec.kind.shape(request)
-        appraiser.experience.ran(weights, shape, estimated, peak, pace, batch)
+        pace = spent / (cost * batch)
+        appraiser.experience.ran(weights, shape, estimated, peak, pace, batch, way)
 
 
 def open_seat(settings: Settings, spec: ModelSpec) -> Seat:

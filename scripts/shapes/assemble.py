@@ -65,6 +65,11 @@ def write(pipeline: WanPipeline, folder: Path) -> None:
         config.write_text(json.dumps(values, indent=2) + "\n")
     index = folder / "model_index.json"
     index.write_text(json.dumps(json.loads(index.read_text()) | _TOKENIZER, indent=2) + "\n")
+    write_sums(folder)
+
+
+def write_sums(folder: Path) -> None:
+    """The list: a line for each of its files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
     lines = (f"{_digest(path)}  {path.relative_to(folder)}\n" for path in files)
     (folder / SUMS).write_text("".join(lines))

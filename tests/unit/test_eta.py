@@ -67,6 +67,23 @@ def test_before_the_first_run_nothing_is_known():
     assert estimate(Work(1.0, 1, 1), []) is None
 
 
+def test_another_way_is_learnt_apart():
+    """Nothing of what was left out makes a whole job look fast; before the first, it is as slow."""
+    whole, other = Work(100.0, 10, 2), Work(100.0, 10, 2, way="mag 0.06")
+    slow = Run(whole, {"denoising": 5.0, "encoding_prompt": 6.0})
+    fast = Run(other, {"denoising": 2.0, "encoding_prompt": 3.0})
+    assert estimate(whole, [fast]) is None
+    known = [
+        estimate(work, runs)
+        for work, runs in (
+            (whole, [slow, fast, fast]),
+            (other, [slow]),
+            (other, [slow, slow, fast]),
+        )
+    ]
+    assert [each and each.working for each in known] == pytest.approx([11, 11, 5])
+
+
 def test_one_odd_run_moves_nothing():
     same = Run(Work(100.0, 10, 2), {"denoising": 5.0, "encoding_prompt": 6.0})
     odd = Run(same.work, {"denoising": 500.0, "encoding_prompt": 600.0})

@@ -84,7 +84,11 @@ class Estimate:
 
 
 def estimate(work: Work, runs: Sequence[Run]) -> Estimate | None:
-    """What ``work`` takes after ``runs``, the oldest first; None where there are none."""
+    """What ``work`` takes after ``runs``, the oldest first; None where there are none.
+
+    Only runs of its way count. Before the first of those it is the plain way's: the most it takes.
+    """
+    runs = _of_way(work.way, runs) or _of_way("", runs)
     if not runs:
         return None
     weights = [_weight(work, run, age) for age, run in enumerate(reversed(runs))][::-1]
@@ -98,6 +102,10 @@ def estimate(work: Work, runs: Sequence[Run]) -> Estimate | None:
     first = denoising / work.steps
     phases = {Phase.ENCODING_PROMPT: overhead + first, Phase.DENOISING: denoising - first, **making}
     return Estimate(_loading(runs, weights), phases)
+
+
+def _of_way(way: str, runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if run.work.way == way]
 
 
 def _loading(runs: Sequence[Run], weights: Sequence[float]) -> float:

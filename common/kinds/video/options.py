@@ -13,14 +13,18 @@ class VideoOptions(ModelOptions):
         """What a request gets under these options that does not say; an option may change it."""
         return defaults
 
-    def completed(self, variant: VideoVariant, guidance_scale: float) -> Self:
-        """These options, and what was left out where it depends on the checkpoint.
+    def settled(
+        self, variant: VideoVariant, *, guidance_scale: float, num_inference_steps: int
+    ) -> Self:
+        """What a job gets of them, with all that they leave open.
 
         Args:
             variant: the checkpoint.
             guidance_scale: of the request, as it was resolved.
+            num_inference_steps: likewise.
 
         Raises:
-            Unresolvable: one is outside what this checkpoint can do.
+            Unresolvable: the checkpoint, or so many steps, cannot have one.
         """
+        del variant, guidance_scale, num_inference_steps
         return self

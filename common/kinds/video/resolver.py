@@ -29,6 +29,7 @@ from common.kinds.video.prompt_help.outcome import check_prompt_help
 from common.kinds.video.report import Report
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolved import ResolvedRequest
+from common.kinds.video.step_cache import check_cached
 from common.kinds.video.variants import Capability, Defaults, Limits, Preset, VideoVariant
 
 _T = TypeVar("_T")
@@ -65,7 +66,9 @@ def resolve(
         report.adjustments += changes_of(given, (width, height), fps)
     limits = limits_after(beginning, limits, fps)
     num_frames = _num_frames(request, limits, defaults, fps, report)
+    steps = _steps(request, limits, defaults)
     guidance_scale = _guidance_scale(request, limits, defaults)
+    options = options.settled(variant, guidance_scale=guidance_scale, num_inference_steps=steps)
     resolved = ResolvedRequest(
         prompt=request.prompt or "",
         negative_prompt=_or(request.negative_prompt, defaults.negative_prompt),
@@ -74,16 +77,17 @@ def resolve(
         num_frames=num_frames,
         fps=fps,
         seed=_or(request.seed, secrets.randbelow(SEED_RANGE)),
-        num_inference_steps=_steps(request, limits, defaults),
+        num_inference_steps=steps,
         guidance_scale=guidance_scale,
         generate_audio=_generate_audio(request, variant),
         **resolved_beginning(beginning, variant.limits, fps, num_frames),
         last_image=Path(last.name) if last else None,
-        options=options.completed(variant, guidance_scale).model_dump(mode="json"),
+        options=options.model_dump(mode="json"),
         enhance_prompt=request.enhance_prompt,
         preset=request.preset,
         **request.resolved(width, height, fps),
     )
+    check_cached(resolved)
     return Resolution(resolved, tuple(report.adjustments))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from common.contract.work import Work
 from common.kinds.video.resolved import ResolvedRequest
+from common.kinds.video.step_cache import way_of
 from common.kinds.video.variants import Capability, Limits, Preset, VideoVariant
 
 _SMALLER = (0.75, 0.5, 0.25)
@@ -68,7 +69,7 @@ def beside(request: ResolvedRequest) -> int:
 def work(request: ResolvedRequest, cost: float) -> Work:
     """Its size is in pixels of all frames."""
     pixels = request.width * request.height * (request.num_frames + request.video_frames)
-    return Work(cost, pixels, request.num_inference_steps)
+    return Work(cost, pixels, request.num_inference_steps, way_of(request))
 
 
 def smaller(

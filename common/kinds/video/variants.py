@@ -21,6 +21,7 @@ class Capability(StrEnum):
     RETAKE = "retake"
     AUDIO = "audio"
     LORA = "lora"
+    STEP_CACHE = "step_cache"
     FRAME_INTERPOLATION = "frame_interpolation"
     UPSCALING = "upscaling"
     PROMPT_ENHANCEMENT = "prompt_enhancement"

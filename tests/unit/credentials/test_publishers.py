@@ -35,6 +35,7 @@ def making(folder: Path, request: Any) -> Making:
         request=request,
         checkpoint=Checkpoint("org/small", "c0ffee", Path()),
         folder=folder,
+        inputs=Path("inputs"),
         look=lambda: None,
         model_done=lambda: None,
         progress=lambda *_: None,

@@ -14,7 +14,7 @@ from common.contract.variants import Checkpoint
 from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.sizing import shape
 from common.memory.demand import BESIDE_TENSORS, Appraiser, runs_on_gpu
-from common.memory.experience import HEADROOM, Experience
+from common.memory.experience import HEADROOM, WAYS_KEPT, Experience
 from common.memory.fitting import Fitting
 from common.memory.probe import MemoryKind
 from tests.toy.model_config import MIB, SPEC, VARIANT, make_checkpoint
@@ -53,6 +53,20 @@ def test_the_same_shape_is_what_was_measured(experience: Experience, tmp_path: P
     assert known.memory == Memory(900 * MIB, int(250 * MIB * HEADROOM))
     assert known.measured
     assert again.seconds(5.0) == 10.0
+
+
+def test_another_way_has_a_pace_of_its_own(experience: Experience):
+    experience.ran("w", "cached", 1, 1, pace=1.0, way="mag 0.06")
+    assert experience.seconds(5.0) is None
+    experience.ran("w", "whole", 1, 1, pace=2.0)
+    assert experience.seconds(5.0) == 10.0
+    assert experience.seconds(5.0, "mag 0.06") == 5.0
+    assert experience.seconds(5.0, "mag 0.12") == 10.0, "the most that it takes"
+    for number in range(WAYS_KEPT):
+        experience.ran("w", "cached", 1, 1, pace=0.5, way=f"mag 0.5{number}")
+    assert experience.seconds(5.0, "mag 0.6") == 10.0
+    assert experience.seconds(5.0, "mag 0.06") == 10.0, "it made room"
+    assert experience.seconds(5.0, "mag 0.51") == 2.5
 
 
 @pytest.mark.parametrize(("measured", "factor"), [(150, 1.5), (900, 2.0), (10, 0.5)])
