@@ -103,7 +103,7 @@ I2V_720P = VideoVariant(
 FLF2V_720P = VideoVariant(
     "Wan-AI/Wan2.1-FLF2V-14B-720P-diffusers",
     "main",
-    (_IMAGE | {Capability.LAST_IMAGE}) - {Capability.EXTEND},
+    (_IMAGE | {Capability.LAST_IMAGE}) - {Capability.EXTEND, Capability.STEP_CACHE},
     replace(LIMITS, needs_last_image=True),
     replace(DEFAULTS, width=1280, height=720, negative_prompt=NEGATIVE_PROMPT_FLF2V),
     presets=PRESETS_I2V_720P,

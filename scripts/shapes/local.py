@@ -10,7 +10,8 @@ import torch
 
 from common.contract import LoadOptions, ModelSpec, Phase
 from common.contract.finding import load_spec
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.resolver import resolve
 from scripts.services import spec_address
 from scripts.shapes.asking import PLAIN

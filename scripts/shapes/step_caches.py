@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from common.contract import ModelSpec
 from common.contract.step_caches import StepCache
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from scripts.shapes.local import Unwatched, loaded, request_for
 from scripts.shapes.look import look
 from scripts.shapes.obeys import PARTS, kept_back_scenes

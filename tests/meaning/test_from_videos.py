@@ -82,7 +82,8 @@ def test_a_span_is_made_anew_and_the_rest_stays(
     kept = [*range(5), *range(13, 17)]
     assert apart(again.frames[kept], first.frames[kept]) < RECODED
     assert seen(again.frames[6:12]).shows(moving, "colour", "direction")
-    assert seen(again.frames[kept]).shows(SCENE, "colour", "direction")
+    old, new = seen(first.frames[kept]), seen(again.frames[kept])
+    assert np.abs(old.centres - new.centres).max() < 1, "where it was"
 
 
 def test_another_prompt_with_the_same_motion(

@@ -14,7 +14,7 @@ from PIL import Image
 from common.base.errors import JobCancelled
 from common.contract import ModelSpec, Phase
 from common.contract.step_caches import StepCache
-from common.kinds.video.requests import ResolvedRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.step_cache import kept_tensors
 from common.runtime.flow_unipc import FlowUniPCScheduler
 from common.runtime.images import load_image
@@ -112,7 +112,7 @@ def test_text_to_video(wans: list[Path], cache: StepCache, guidance_scale: float
     pipeline = wan.load(wans[0], on_cpu())
     counted = Counted(pipeline)
     request = request_of(WAN, cache, guidance_scale=guidance_scale)
-    latents = wan._denoise(pipeline, request, Context(), {})
+    latents = wan._denoise(pipeline, request, Context())
     config = config_of(cache, WAN_RATIOS[T2V_14B.checkpoint])
     pipe = bare(WanPipeline, wans[0], float32=("vae",))
     assert torch.equal(latents, bare_latents(pipe, request, config, 5.0))
@@ -124,7 +124,7 @@ def test_text_to_video(wans: list[Path], cache: StepCache, guidance_scale: float
 def test_image_to_video(wans: list[Path], picture: Path, cache: StepCache) -> None:
     pipeline = wan.load(wans[2], on_cpu())
     request = request_of(WAN, cache, image=picture)
-    latents = wan._denoise(pipeline, request, Context(), wan._pictures(pipeline, request))
+    latents = wan._denoise(pipeline, request, Context())
     config = config_of(cache, WAN_RATIOS[I2V_480P.checkpoint])
     pipe = bare(WholePicturePipeline, wans[2], float32=("vae", "image_encoder"))
     assert torch.equal(latents, bare_latents(pipe, request, config, 3.0))

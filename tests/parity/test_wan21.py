@@ -138,7 +138,7 @@ def test_tiled_decoding_is_bit_equal(snapshots: list[Path]) -> None:
     """Where a video does not fit in one piece. Afterwards the next one is whole again."""
     request = request_of(width=320, height=288, num_frames=5, guidance_scale=1.0)
     pipeline, context = load(snapshots[0], CPU), Context()
-    latents = _denoise(pipeline, request, context, {})
+    latents = _denoise(pipeline, request, context)
     context.reports.clear()
     frames = np.concatenate(
         list(decode(pipeline.vae, latents, context, needed_bytes=1, available=0))

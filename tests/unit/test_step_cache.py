@@ -19,7 +19,8 @@ from common.contract.fusing import shape_of_batch
 from common.contract.step_caches import StepCache, StepCaching
 from common.kinds.video import Capability, VideoVariant
 from common.kinds.video.frame_size import Picture
-from common.kinds.video.requests import GenerateRequest, ResolvedRequest
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.sizing import shape, work
 from common.kinds.video.step_cache import MIN_STEPS, THRESHOLDS
 from common.runtime.kept_lora import Shelf
