@@ -47,6 +47,11 @@ class Resolved(BaseModel):
         return {}
 
     @property
+    def needs_model(self) -> bool:
+        """Whether the model makes it; what others do alone needs no weights and no GPU."""
+        return True
+
+    @property
     def duration(self) -> float:
         """Seconds that the product plays; 0 for one that does not."""
         return 0.0

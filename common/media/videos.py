@@ -7,6 +7,8 @@ from common.media.video.chain import Take
 from common.media.video.header import Header, Track
 from common.media.video.reader import CODECS, CONTAINERS, damaged, read_frames, read_header, refused
 
+MAX_RATE = 120.0
+"""Frames a second of a video that is taken at its own rate; some files claim thousands."""
 _SIDE = 64
 """The frames are looked at in this size, which costs the least."""
 _MISSING = 0.9
@@ -33,6 +35,8 @@ class VideoInfo:
     seconds: float
     num_frames: int
     format: str
+    fps: float = 0
+    """Its own rate, where all of it is taken."""
 
 
 def inspect_video(file: int, limits: VideoLimits, wanted: VideoInput) -> VideoInfo:
@@ -57,6 +61,25 @@ def inspect_video(file: int, limits: VideoLimits, wanted: VideoInput) -> VideoIn
     _check_count(frames, track.seconds, wanted)
     seconds = frames / wanted.fps if header.length is None else header.length
     return VideoInfo(*track.shown_size, round(seconds, 3), frames, CONTAINERS[header.format])
+
+
+def inspect_whole(file: int, limits: VideoLimits) -> VideoInfo:
+    """The same of a video that is taken whole, at its own rate; its first frame alone is decoded.
+
+    Raises:
+        InvalidRequest: as ``inspect_video``; or it states no length or rate.
+        Stopping: the service was told to stop.
+    """
+    header = read_header(file, limits.max_pixels)
+    track = _judged(header, limits)
+    if track.frame is None:
+        raise damaged()
+    if not header.length or not track.rate:
+        raise refused("The video states no length or no rate.", "Write it anew, as an MP4.")
+    rate = min(track.rate, MAX_RATE)
+    frames = max(1, round(header.length * rate))
+    seconds = round(header.length, 3)
+    return VideoInfo(*track.shown_size, seconds, frames, CONTAINERS[header.format], rate)
 
 
 def _judged(header: Header, limits: VideoLimits) -> Track:

@@ -166,6 +166,8 @@ class Appraiser:
         Raises:
             CheckpointError: a configuration or a weights file is damaged.
         """
+        if not request.needs_model:
+            return Demand(0, BESIDE_TENSORS + self.spec.kind.beside(request))
         estimate = self.estimate(checkpoint, request, batch)
         shape, cost = self.spec.kind.shape(request), self.spec.cost(request)
         known = self.experience.corrected(self.weights(checkpoint), shape, estimate, batch)

@@ -13,7 +13,7 @@ from common.memory.nvml import open_gpu
 from common.worker.context import RunningJob
 from common.worker.control import Control
 from common.worker.load_options import load_options
-from common.worker.run_job import LoadedModel
+from common.worker.loaded import LoadedModel
 from common.worker.seat import Seat
 
 log = get_logger("worker")

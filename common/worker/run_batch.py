@@ -20,7 +20,8 @@ from common.jobs.states import Event
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
 from common.worker.hands import Hands
-from common.worker.run_job import JobRunner, LoadedModel
+from common.worker.loaded import LoadedModel
+from common.worker.run_job import JobRunner
 from common.worker.seat import EndTurn
 from common.worker.together import Together
 
@@ -106,7 +107,7 @@ class BatchRunner(JobRunner):
             return
         member.resume()
         try:
-            self._end(member, self._publish(member, product, model, end_turn))
+            self._end(member, self._publish(member, product, model.checkpoint, end_turn))
         except JobCancelled:
             self._leave(member)
         except JobReleased:

@@ -37,18 +37,11 @@ from common.publishing.volumes import Volumes
 from common.worker.books import Books
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
+from common.worker.loaded import NO_MODEL, LoadedModel, no_turn
 from common.worker.model_loader import ModelLoader
 from common.worker.seat import EndTurn, Seat
 
 log = get_logger("worker")
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A pipeline, and the checkpoint that it really came from."""
-
-    pipeline: Any
-    checkpoint: Checkpoint
 
 
 @dataclass(frozen=True)
@@ -94,8 +87,11 @@ class JobRunner:
         if self.preparer is not None:
             prepared = self.preparer.prepare(running.job.resolved, running.wait)
             self._amend(running, prepared)
-        loaded = self.loader.state is ModelState.LOADED
+        loaded = self.loader.state is ModelState.LOADED or not running.job.resolved.needs_model
         with self.seat.memory(running.job, loaded=loaded, on_wait=running.wait):
+            if not running.job.resolved.needs_model:
+                self._complete(running, self._without_model(running))
+                return
             if not loaded:
                 self._advance(running, Event.LOAD)
                 running.progress(Phase.LOADING)
@@ -103,6 +99,11 @@ class JobRunner:
                 result = self._generate(running, model)
         if result is not None:
             self._complete(running, result)
+
+    def _without_model(self, running: RunningJob) -> JobResult:
+        self._advance(running, Event.RUN)
+        self._request(running.job)  # its files are there
+        return self._publish(running, None, NO_MODEL, no_turn)
 
     def _adopted(self, running: RunningJob) -> JobResult | None:
         """What an earlier attempt published and could not record."""
@@ -132,7 +133,7 @@ class JobRunner:
             request = self._request(running.job)
             self._amend(running, self.spec.prepare(model.pipeline, request, running))
         product = self.spec.generate(model.pipeline, self._request(running.job), running)
-        return self._publish(running, product, model, end_turn)
+        return self._publish(running, product, model.checkpoint, end_turn)
 
     def _amend(self, running: RunningJob, prepared: Prepared | None) -> None:
         """Record what becomes of a request, before anything is made of it."""
@@ -173,11 +174,11 @@ class JobRunner:
             raise
 
     def _publish(
-        self, running: RunningJob, product: Any, model: LoadedModel, end_turn: EndTurn
+        self, running: RunningJob, product: Any, checkpoint: Checkpoint, end_turn: EndTurn
     ) -> JobResult:
         """Whole, or not at all."""
         with self._draft(running) as draft:
-            making = self._making(running, draft, model.checkpoint, end_turn)
+            making = self._making(running, draft, checkpoint, end_turn)
             made = self.publisher.publish(product, making)
             running.raise_if_cancelled()
             running.finish()

@@ -7,8 +7,9 @@ import pytest
 
 from common.base.errors import Unresolvable
 from common.kinds.video.afterwards import Afterwards
+from tests.films import film
 from tests.integration.answers import error_of
-from tests.live import LiveService
+from tests.live import LiveService, wait_until
 from tests.unit.media.ffprobe import probe, stream
 
 SMOOTHER, LARGER = {"enable_frame_interpolation": True}, {"enable_upscaling": True}
@@ -100,3 +101,49 @@ def test_what_no_player_would_take_is_refused(
         Afterwards.model_validate(asked).resolved(*size)
     assert caught.value.body.param == param
     assert caught.value.body.hint
+
+
+def test_a_finished_video_is_made_larger_and_smoother_without_a_model(
+    service: LiveService, tmp_path: Path
+) -> None:
+    first = service.finish(num_frames=9, fps=8, generate_audio=True)
+    assert service.client.post("/unload").is_success
+    wait_until(lambda: not service.get("/metrics")["model_loaded"])
+    wanted = {"video": {"job": first["id"]}, "strength": 0, **SMOOTHER, **LARGER}
+    answer = service.client.post("/generate", json=wanted)
+    assert answer.status_code == 202, answer.text
+    job = service.wait_for(answer.json()["id"], "completed")
+    result, old = job["result"], first["result"]
+    assert (result["width"], result["height"]) == (2 * old["width"], 2 * old["height"])
+    assert (result["num_frames"], result["fps"], result["has_audio"]) == (17, 16, True)
+    assert result["checkpoint"] == "realesr-animevideov3"
+    assert not service.get("/metrics")["model_loaded"]
+    assert set(result["timings"]) == {"encoding_video"}
+
+
+def test_an_uploaded_video_is_made_larger(service: LiveService, tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 11, 12, "62x47")
+    with path.open("rb") as file:
+        form = {"strength": "0", "enable_upscaling": "true"}
+        answer = service.client.post("/generate", data=form, files={"video": ("a.mp4", file)})
+    assert answer.status_code == 202, answer.text
+    result = service.wait_for(answer.json()["id"], "completed")["result"]
+    size = (result["width"], result["height"], result["num_frames"], result["fps"])
+    assert size == (124, 92, 11, 12)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "nothing else is asked for"),
+        ({**LARGER, "num_frames": 5}, "keeps its own length"),
+        ({**LARGER, "resolution": "64x64"}, "keeps its own length"),
+    ],
+)
+def test_what_is_only_refined_has_nothing_else(
+    service: LiveService, more: dict[str, Any], words: str
+) -> None:
+    first = service.finish(num_frames=5)["id"]
+    body = {"video": {"job": first}, "strength": 0, **more}
+    error = error_of(service.client.post("/generate", json=body))
+    assert (error["param"], words in error["message"]) == ("strength", True)

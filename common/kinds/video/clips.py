@@ -66,6 +66,13 @@ class Remade(Clip):
 
 
 @dataclass(frozen=True)
+class Whole(Clip):
+    """A video that stays as it is, to be refined; of ``num_frames`` at its own rate, ``fps``."""
+
+    fps: float
+
+
+@dataclass(frozen=True)
 class Extended(Clip):
     """A finished video that goes on; of ``num_frames`` at its own rate."""
 

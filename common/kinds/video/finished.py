@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from common.base.errors import EncodingFailed, InvalidRequest
 from common.contract.work import Finished
-from common.kinds.video.clips import Clip, Extended, Retaken
+from common.kinds.video.clips import Clip, Extended, Retaken, Whole
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.result import VideoResult
 from common.media.video.chain import Take
@@ -44,6 +44,8 @@ def clip_of(field: str, used: Finished, request: GenerateRequest, name: str) -> 
     if field == "retake" and request.retake is not None:
         span = request.retake.begin, request.retake.end
         return Retaken(name, *size, made.num_frames, seconds, made.fps, *span)
+    if request.strength == 0:
+        return Whole(name, *size, made.num_frames, seconds, made.fps)
     return Clip(name, *size, made.num_frames, seconds)
 
 

@@ -14,12 +14,13 @@ from common.base.settings import MIB, Settings
 from common.contract import Resolution, Upload
 from common.contract.work import Finished, Medias, SentFile
 from common.kinds.video.beginnings import Beginning, remade_input_of, video_input_of
-from common.kinds.video.clips import Clip, Remade
+from common.kinds.video.clips import Clip, Remade, Whole
 from common.kinds.video.finished import clip_of, frame_of
 from common.kinds.video.frame_size import LastPicture, Picture
 from common.kinds.video.loras import LoraFolder
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.prompt_help.endpoint import open_endpoint
+from common.kinds.video.refined_alone import refined_alone
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve
 from common.kinds.video.sources import FrameOf
@@ -27,7 +28,7 @@ from common.kinds.video.templates.folder import PACKAGED, TemplateFolder
 from common.kinds.video.variants import Capability, VideoVariant
 from common.media.clip import VideoInput
 from common.media.inputs import decode_base64_image, inspect_image
-from common.media.videos import VideoLimits, inspect_video
+from common.media.videos import VideoLimits, inspect_video, inspect_whole
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ class VideoIntake:
         if used is not None and request is not None:
             looks.append(partial(self._clip, used, finished[used], request, job_id))
         elif video is not None:
-            looks.append(partial(self._video, video, job_id, self._wanted(request)))
+            whole = request is not None and request.strength == 0
+            wanted = None if whole else self._wanted(request)
+            looks.append(partial(self._video, video, job_id, wanted))
         elif image is not None:
             looks.append(partial(self._image, image, finished, Picture, job_id))
         if last is not None:
@@ -96,6 +99,8 @@ class VideoIntake:
             request = await asyncio.to_thread(self.templates.filled, request)
         last = next((each for each in uploads if isinstance(each, LastPicture)), None)
         first = next((each for each in uploads if each is not last), None)
+        if isinstance(first, Whole):
+            return refined_alone(request, first)
         beginning = _as_asked(first, request)
         resolution = resolve(request, self.model, self.options, self.variant, beginning, last)
         if not request.loras:
@@ -123,7 +128,7 @@ class VideoIntake:
 
     def _clip(self, field: str, used: Finished, request: GenerateRequest, job_id: str) -> Upload:
         clip = clip_of(field, used, request, f"{job_id}.mp4")
-        if field == "video":
+        if type(clip) is Clip:
             wanted = self._wanted(request)
             frames = wanted.taken(max(1, round(clip.seconds * wanted.fps)))
             clip = replace(clip, num_frames=frames)
@@ -138,7 +143,8 @@ class VideoIntake:
             return remade_input_of(self.variant, request.fps if request else None)
         return video_input_of(self.variant)
 
-    def _video(self, sent: SentFile, job_id: str, wanted: VideoInput) -> Upload:
+    def _video(self, sent: SentFile, job_id: str, wanted: VideoInput | None) -> Upload:
+        """``wanted``: what the model takes of it; None where there is none."""
         settings = self.settings
         if (sent.size or 0) > settings.max_input_video_mb * MIB:
             raise InvalidRequest(
@@ -147,9 +153,14 @@ class VideoIntake:
                 hint="Cut it: only its beginning is used. MAX_INPUT_VIDEO_MB sets the limit.",
             )
         limits = VideoLimits(settings.max_input_video_pixels, settings.max_input_video_seconds)
-        info = inspect_video(sent.file.fileno(), limits, wanted)
-        name, frames = f"{job_id}.{info.format}", wanted.taken(info.num_frames)
-        clip = Clip(name, info.width, info.height, num_frames=frames, seconds=info.seconds)
+        if wanted is None:
+            info = inspect_whole(sent.file.fileno(), limits)
+            size, name = (info.width, info.height), f"{job_id}.{info.format}"
+            clip: Clip = Whole(name, *size, info.num_frames, info.seconds, info.fps)
+        else:
+            info = inspect_video(sent.file.fileno(), limits, wanted)
+            size, name = (info.width, info.height), f"{job_id}.{info.format}"
+            clip = Clip(name, *size, wanted.taken(info.num_frames), info.seconds)
         summary = f"{info.format} {info.width}x{info.height}, {info.seconds:g} s"
         return Upload(sent.file, clip, summary)
 

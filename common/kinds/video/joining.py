@@ -36,6 +36,21 @@ def joined(clip: VideoClip, request: ResolvedRequest, inputs: Path) -> VideoClip
     return clip
 
 
+def whole(request: ResolvedRequest, inputs: Path) -> VideoClip:
+    """The video that a request names, as it is. Raises as ``joined`` does."""
+    assert request.video is not None  # noqa: S101  # or there is nothing to refine
+    source, size = inputs / request.video, (request.width, request.height)
+    sound = read_sound(source, *SOUND)
+    return VideoClip(
+        frames=stream_frames(source, Take(request.fps, request.num_frames, *size)),
+        num_frames=request.num_frames,
+        width=request.width,
+        height=request.height,
+        fps=request.fps,
+        audio=sound if len(sound.samples) else None,
+    )
+
+
 def _extended(clip: VideoClip, request: ResolvedRequest, source: Path) -> VideoClip:
     front, seen = request.extend_frames, request.video_frames
     before = stream_frames(source, _take(clip, front))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from common.base.settings import Settings
 from common.contract import Making, Phase
 from common.kinds.video.files import THUMBNAIL, VIDEO
-from common.kinds.video.joining import joined
+from common.kinds.video.joining import joined, whole
 from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.result import VideoResult
 from common.media.clip import VideoClip
@@ -40,14 +40,20 @@ class VideoPublisher:
         encoder = EncoderSettings(codec=codec, crf=settings.video_crf)
         return cls(encoder, open_credentials(settings))
 
-    def publish(self, product: VideoClip, making: Making) -> VideoResult:
+    def publish(self, product: VideoClip | None, making: Making) -> VideoResult:
         """Draw all frames, and sign the file where that is wanted.
+
+        ``product`` is None where a video is refined that no model has made here.
 
         Raises EncodingFailed, CredentialsFailed, and what ``making.look`` raises.
         """
         thumbnail = making.folder / THUMBNAIL.name
         refines = making.request.refined
-        product = joined(product, making.request, making.inputs)
+        if product is None:
+            making = _by_others(making)
+            product = whole(making.request, making.inputs)
+        else:
+            product = joined(product, making.request, making.inputs)
         product = refined(product, making) if refines else product
 
         def frames_done(poster: "NDArray[np.uint8]") -> None:
@@ -78,8 +84,9 @@ def refined(clip: VideoClip, making: Making) -> VideoClip:
     All of the model's are drawn first: it takes a processor long, and meanwhile the GPU is free.
     """
     exp, scale = making.request.frame_interpolation_exp, making.request.upscaling_scale
-    clip = spooled(clip, making.folder, making.look)
-    making.model_done()
+    if making.request.needs_model:
+        clip = spooled(clip, making.folder, making.look)
+        making.model_done()
     if exp:
         from common.media.refining.interpolation import interpolated
 
@@ -89,6 +96,12 @@ def refined(clip: VideoClip, making: Making) -> VideoClip:
 
         clip = upscaled(clip, scale)
     return replace(clip, frames=_told(clip, making))
+
+
+def _by_others(making: Making) -> Making:
+    """Said of it is what refines it: no checkpoint has made it."""
+    name = "realesr-animevideov3" if making.request.upscaling_scale > 1 else "opencv-dis"
+    return replace(making, checkpoint=replace(making.checkpoint, id=name))
 
 
 def _told(clip: VideoClip, making: Making) -> "Iterator[NDArray[np.uint8]]":

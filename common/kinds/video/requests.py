@@ -133,6 +133,8 @@ class GenerateRequest(Beginnings, Afterwards):
     @classmethod
     def _one_prompt(cls, value: str | None, info: ValidationInfo) -> str | None:
         template = info.data.get("template")
+        if value is None and info.data.get("strength") == 0:
+            return None
         if value is None and template is None:
             raise contradiction("must be given, or a template in its place")
         if value is not None and template is not None:

@@ -66,6 +66,10 @@ class ResolvedRequest(Resolved):
         return self.enhance_prompt and self.enhanced_prompt is None
 
     @property
+    def needs_model(self) -> bool:
+        return self.strength != 0
+
+    @property
     def refined(self) -> bool:
         """Whether frames become more or larger after the model."""
         return self.frame_interpolation_exp > 0 or self.upscaling_scale > 1

@@ -47,14 +47,15 @@ def shape(request: ResolvedRequest) -> str:
     """All that decides a job's peak; prompts and seeds do not."""
     options = json.dumps(request.options, sort_keys=True, default=str)
     flags = [
-        "image" if request.image else "",
+        "image" if request.begins else "",
+        "source" if request.frames_shown > request.video_frames + 1 else "",
         "audio" if request.generate_audio else "",
         "helped" if request.awaits_help else "",
         "guided" if request.guidance_scale > 1 else "",
         f"loras {loras}" if (loras := sum(each.size_bytes for each in request.loras)) else "",
         hashlib.sha256(options.encode()).hexdigest()[:8],
     ]
-    size = f"{request.width}x{request.height}x{request.num_frames}"
+    size = f"{request.width}x{request.height}x{request.clip_frames}"
     return " ".join([size, *filter(None, flags)])
 
 
@@ -68,8 +69,11 @@ def beside(request: ResolvedRequest) -> int:
 
 def work(request: ResolvedRequest, cost: float) -> Work:
     """Its size is in pixels of all frames."""
-    pixels = request.width * request.height * (request.num_frames + request.video_frames)
-    return Work(cost, pixels, request.num_inference_steps, way_of(request))
+    pixels = request.width * request.height * request.clip_frames
+    if not request.needs_model:
+        alone = f"refined {request.frame_interpolation_exp} {request.upscaling_scale}"
+        return Work(float(pixels), pixels, 1, alone)
+    return Work(cost, pixels, request.steps_taken, way_of(request))
 
 
 def smaller(

@@ -96,9 +96,10 @@ class Sources(BaseModel):
     )
     strength: float | None = Field(
         None,
-        gt=0,
+        ge=0,
         le=1,
-        description="How far `video` is made anew: 0.8 keeps layout and motion, 1 hardly anything.",
+        description="How far `video` is made anew: 0.8 keeps layout and motion, 1 hardly anything. "
+        "0 leaves it as it is, to be made smoother or larger alone: no prompt, no model, no GPU.",
     )
     extend: JobId | None = Field(
         None,

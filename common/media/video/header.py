@@ -41,6 +41,8 @@ class Track(_Record):
     height: int
     pixel_shape: float
     seconds: float | None
+    rate: float | None = None
+    """Frames a second, on average."""
     alpha_beside: bool
     """Each frame has a second one, of how opaque it is."""
     frame: FirstFrame | None

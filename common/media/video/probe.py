@@ -73,6 +73,7 @@ def _video(container: InputContainer, stream: VideoStream, decoders: list[str]) 
         "height": 0 if context is None else context.height,
         "pixel_shape": float(shape) if shape else 1.0,
         "seconds": _seconds(stream),
+        "rate": float(stream.average_rate) if stream.average_rate else None,
         "alpha_beside": stream.metadata.get(_ALPHA_TAG) == "1",
         "frame": frame,
     }

@@ -1,0 +1,46 @@
+"""A request that has a video made smoother or larger, and nothing else. Pure."""
+
+from pathlib import Path
+
+from common.base.errors import Unresolvable
+from common.contract import Resolution
+from common.kinds.video.clips import Whole
+from common.kinds.video.requests import GenerateRequest
+from common.kinds.video.resolved import ResolvedRequest
+
+
+def refined_alone(request: GenerateRequest, video: Whole) -> Resolution:
+    """What becomes of it: size, rate and length are the video's own, whatever a model can make.
+
+    Raises:
+        Unresolvable: nothing is to be done, or the frames would be too large or too many.
+    """
+    wanted = request.enable_frame_interpolation or request.enable_upscaling
+    if not wanted or video.num_frames < 1:
+        raise Unresolvable(
+            "strength 0 leaves the video as it is, and nothing else is asked for.",
+            param="strength",
+            hint="Say enable_upscaling or enable_frame_interpolation, or a strength above 0.",
+        )
+    if request.num_frames or request.duration or request.resolution or request.fps:
+        raise Unresolvable(
+            "With strength 0 the video keeps its own length, size and rate.",
+            param="strength",
+            hint="Leave num_frames, duration, resolution and fps out.",
+        )
+    width, height = video.width // 2 * 2, video.height // 2 * 2  # as H.264 wants them
+    resolved = ResolvedRequest(
+        prompt=request.prompt or "",
+        negative_prompt="",
+        width=width,
+        height=height,
+        num_frames=video.num_frames,
+        fps=video.fps,
+        seed=0,
+        num_inference_steps=1,
+        guidance_scale=1,
+        video=Path(video.name),
+        strength=0,
+        **request.resolved(width, height, video.fps),
+    )
+    return Resolution(resolved, ())
