@@ -146,7 +146,7 @@ def _services(models: Sequence[str], folder: Path) -> Iterator[list[ServiceProce
 def _started(stack: ExitStack, model: str, folder: Path) -> ServiceProcess:
     usual = load_spec(spec_address(model)).port
     port = port_for(usual)
-    service = ServiceProcess(model, folder, port, {"DRAIN_SECONDS": "0"})
+    service = ServiceProcess(model, folder, port, {"DRAIN_SECONDS": "0", "REQUEST_CACHE": "off"})
     stack.callback(service.stop)
     taken = f" ({usual} is taken)" if port != usual else ""
     print(f"{model:8}{service.url}{taken}", flush=True)

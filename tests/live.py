@@ -35,8 +35,10 @@ _SETTINGS: dict[str, object] = {
     "CANCEL_GRACE_SECONDS": 0.5,
     "KILL_GRACE_SECONDS": 0.5,
     "COMPUTE_DTYPE": COMPUTE_DTYPE,
+    "REQUEST_CACHE": "off",
 }
-"""Patience is short: what is waited for here comes at once, or never."""
+"""Patience is short: what is waited for here comes at once, or never. Jobs are really made, however
+often the same is asked for."""
 
 
 def wait_until(predicate: Callable[[], T | None], timeout: float = 60, what: str = "") -> T:

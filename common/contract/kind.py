@@ -200,6 +200,14 @@ class Kind(Protocol):
     def work(self, request: Any, cost: float) -> Work:
         """What there is to do, for the estimates; ``cost`` by the model's own formula."""
 
+    def decisive(self, request: Any, settings: Settings) -> Mapping[str, Any] | None:
+        """What of a request decides the product, as JSON; None where two never come out the same.
+
+        Its uploads are not a part of it: they count by their content, which others look at.
+        """
+        del request, settings
+        return None
+
     def together(self, request: Any) -> str | None:
         """Names what must be equal in a fused batch; None where a job is made alone."""
 

@@ -25,6 +25,11 @@ class WorkRequest(MayBeLeftOut):
         priority: Priority
         dry_run: bool
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether what came of the same request before will do: nothing of it is left to chance."""
+        return False
+
     def recorded(self, **which: Any) -> dict[str, Any]:
         """Its fields as JSON, ``which`` of them as ``model_dump`` has it; no file among them."""
         files = {name for name in self.inline if isinstance(getattr(self, name), str)}
@@ -114,6 +119,10 @@ class JobResult(BaseModel):
     """Seconds by phase; its part of those that were shared."""
     fused: int = 1
     """How many jobs were denoised together, this one included."""
+    fingerprint: str | None = None
+    """Names all that decided it; None where nobody can tell. See ``Fingerprints``."""
+    cached_from: str | None = None
+    """The job that had made the same before, and whose files were taken."""
 
 
 class ResultShown(BaseModel):

@@ -46,6 +46,9 @@ class NewJob(_Record):
     """The span that asked for it (W3C ``traceparent``)."""
     key: KeyUse | None = None
     """Written with the job, into a table of its own: a job that is read has none."""
+    like: str | None = None
+    """A ``JobResult.fingerprint``: where its owner has files of that, it is accepted to get them.
+    Not written: a job that is read has none."""
     estimated: float | None = None
     """Seconds that it was expected to take with the model loaded, when it was accepted."""
 

@@ -64,6 +64,8 @@ jobs = Table(
     Column("worker", String(128)),
     Column("beats", Integer, nullable=False),
     Column("result", Text),
+    # Of the result's, where it has one: what finds it for the same request.
+    Column("fingerprint", String(64)),
     Column("error", Text),
     Index("jobs_by_number", "model", "number"),
     Index("jobs_by_state", "model", "state", "number"),
@@ -200,6 +202,7 @@ ON_DISK: ColumnElement[bool] = and_(
 LOOSE: ColumnElement[bool] = and_(ON_DISK, jobs.c.kept.is_not(true()))
 """Those of them that nobody keeps."""
 UNMEASURED: ColumnElement[bool] = and_(ON_DISK, jobs.c.size.is_(None))
+REPEATABLE: ColumnElement[bool] = and_(ON_DISK, jobs.c.fingerprint.is_not(None))
 _IN_BATCH = jobs.c.batch.is_not(None)
 _ENDED = jobs.c.finished_at.is_not(None)
 
@@ -232,6 +235,11 @@ Index(
     *("jobs_unmeasured", jobs.c.model, jobs.c.number),
     sqlite_where=UNMEASURED,
     postgresql_where=UNMEASURED,
+)
+Index(
+    *("jobs_by_fingerprint", jobs.c.model, jobs.c.owner, jobs.c.fingerprint, jobs.c.number),
+    sqlite_where=REPEATABLE,
+    postgresql_where=REPEATABLE,
 )
 
 OUTGROWN = ("jobs_by_owner", "jobs_by_batch", "jobs_queue")

@@ -12,7 +12,7 @@ from common.jobs.model import Job, JobPage, KeyUse, NewJob, Statistics
 from common.jobs.room import Room
 from common.jobs.rows import state_of, to_row
 from common.jobs.schema import LINE, QUEUED, idempotency_keys, jobs, rank_of
-from common.jobs.sql_base import SqlBase
+from common.jobs.sql_repeats import SqlRepeats
 from common.jobs.statements import by_number, in_page
 from common.jobs.states import ENDED, UNFINISHED, Event, JobState
 from common.jobs.totals import JOB, of_kind
@@ -20,7 +20,7 @@ from common.jobs.totals import JOB, of_kind
 _INSERT = insert(jobs).returning(jobs)
 
 
-class SqlClients(SqlBase):
+class SqlClients(SqlRepeats):
     """See ``common.jobs.store.JobStore``."""
 
     def submit(
@@ -132,6 +132,7 @@ class SqlClients(SqlBase):
     def _insert(self, connection: Connection, job: NewJob) -> Job:
         """In one transaction: the job, and the key that no second one may be made with."""
         columns = to_row(job, self._rows.kind) | {"created_at": self._clock()}
+        columns |= self._held(connection, job)
         row = connection.execute(_INSERT, columns).one()
         if job.key is not None:
             now = self._now(connection)

@@ -126,5 +126,6 @@ def _restored(job: Job, kind: str) -> dict[str, object]:
         "finished_at": job.finished_at,
         "progress": DONE,
         "result": job.result.model_dump_json(),
+        "fingerprint": job.result.fingerprint,
         "attempts": job.attempts,
     }

@@ -57,6 +57,7 @@ class SqlWorkers(SqlFusing):
 
     def complete(self, job_id: str, token: str, result: JobResult) -> bool:
         changes = {"result": result.model_dump_json(), "progress": DONE}
+        changes |= {"fingerprint": result.fingerprint} if result.fingerprint else {}
         if self._move_held(Event.COMPLETE, job_id, token, changes) is not None:
             return True
         query = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.result == changes["result"])

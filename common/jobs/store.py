@@ -12,6 +12,7 @@ from common.jobs.model import Job, JobPage, KeyUse, NewJob, Progress, Statistics
 from common.jobs.ordering import Ordering
 from common.jobs.outbox import Outbox
 from common.jobs.pausing import Pausing
+from common.jobs.repeats import Repeats
 from common.jobs.retention import Retention
 from common.jobs.states import Event, JobState
 
@@ -19,7 +20,9 @@ CURSOR_PATTERN = "^[0-9]{1,18}$"
 """More digits would not fit the column."""
 
 
-class JobStore(BatchStore, Outbox, Figured, Custody, Retention, Pausing, Ordering, Protocol):
+class JobStore(
+    BatchStore, Outbox, Figured, Custody, Retention, Pausing, Ordering, Repeats, Protocol
+):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.
 
     Methods that take a ``token`` change nothing, and say so, when the job was claimed anew since.
@@ -41,7 +44,9 @@ class JobStore(BatchStore, Outbox, Figured, Custody, Retention, Pausing, Orderin
     ) -> list[Job | VideosDGXError]:
         """Accept jobs, in order; they are on disk when this returns, and their keys with them.
 
-        A job whose key has made one before is answered with that one, under its own id. Refused
+        A job whose key has made one before is answered with that one, under its own id. One like
+        which its owner has had one made is held (``repeats.is_held``), for who asked to give it
+        those files and its end, or to release it. Refused
         jobs are answered with the error that their client gets: ``QueueFull`` where
         ``max_unfinished`` jobs of this model are unfinished, or ``max_of_owner`` (0: no limit) of
         the same owner, else as ``made_with`` raises it.

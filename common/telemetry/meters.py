@@ -29,6 +29,7 @@ class Meters(Collector):
         self._steps = self._histogram("step_seconds", "Denoising steps.", _STEPS)
         self._loads = self._histogram("load_seconds", "Loading the model.", _LOADS)
         self._unloads = self._counter("unloads", "Times that the model left memory.")
+        self._repeated = self._counter("cached_jobs", "Jobs that got the files of an earlier one.")
         self._restarts = Counter(
             "videosdgx_task_restarts",
             "Background tasks that failed, and were started again.",
@@ -40,7 +41,7 @@ class Meters(Collector):
         )
         for phase in Phase:
             self._phases.labels(model, phase.value)
-        for one in (self._steps, self._loads, self._unloads):
+        for one in (self._steps, self._loads, self._unloads, self._repeated):
             one.labels(model)
 
     def register(self, more: Collector) -> None:
@@ -69,6 +70,10 @@ class Meters(Collector):
     def unload(self) -> None:
         """It left."""
         self._unloads.labels(self._model).inc()
+
+    def repeated(self) -> None:
+        """A job got what was made before."""
+        self._repeated.labels(self._model).inc()
 
     def begun(self, task: str) -> None:
         """A background task runs; it is counted from here on."""

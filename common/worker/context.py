@@ -41,6 +41,8 @@ class RunningJob:
         self.token = job.token or ""
         self.batch_size = 1
         """How many jobs are made together with this one, it included."""
+        self.fingerprint: str | None = None
+        """What it is made of, as that was when making it began."""
         self.timings: dict[str, float] = {}
         self.latest = Progress()
         self._on_progress = on_progress

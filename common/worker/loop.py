@@ -12,6 +12,7 @@ from common.base.errors import JobReleased, VideosDGXError
 from common.base.logs import get_logger
 from common.base.settings import Settings
 from common.contract import ModelSpec
+from common.contract.fingerprints import Fingerprints
 from common.contract.fusing import most_together
 from common.contract.kind import plain
 from common.contract.messages import EXIT_CLEAN, EXIT_RESTART, ModelState
@@ -24,6 +25,7 @@ from common.worker.context import RunningJob
 from common.worker.control import Control
 from common.worker.hands import Hands
 from common.worker.heart import Heart
+from common.worker.likeness import Likeness
 from common.worker.loading import Loading
 from common.worker.model_loader import ModelLoader
 from common.worker.previews import Previews
@@ -77,6 +79,10 @@ class Worker:
             inputs=settings.inputs_of(spec.id),
             publisher=spec.kind.publisher(settings),
             preparer=spec.kind.preparer(self._seat.appraiser.variant, settings),
+            likeness=Likeness(
+                Fingerprints(spec, settings, self._seat.appraiser.weights),
+                settings.inputs_of(spec.id),
+            ),
             hands=hands,
             most=most_together(spec, settings.fused_batch),
         )

@@ -82,7 +82,9 @@ class BatchRunner(JobRunner):
         together.raise_if_cancelled()
         present = together.present
         together = self._context(present)
-        products = generate(model.pipeline, [self._request(m.job) for m in present], together)
+        products = generate(
+            model.pipeline, [self._request(m, model.checkpoint) for m in present], together
+        )
         for member in present:
             member.share()
         for member, product in zip(present, products, strict=True):

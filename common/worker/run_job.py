@@ -17,19 +17,11 @@ from common.base.errors import (
 )
 from common.base.logs import get_logger
 from common.base.threads import no_threads_left
-from common.contract import (
-    JobResult,
-    Making,
-    ModelSpec,
-    Phase,
-    Prepared,
-    Preparer,
-    Publisher,
-)
+from common.contract import JobResult, Making, ModelSpec, Phase, Prepared
+from common.contract.kind import Preparer, Publisher
 from common.contract.messages import ModelState
 from common.contract.variants import Checkpoint
 from common.jobs.manifest import manifest_of
-from common.jobs.model import Job
 from common.jobs.states import Event, JobState
 from common.publishing.draft import Draft
 from common.publishing.storage import Storage
@@ -37,6 +29,7 @@ from common.publishing.volumes import Volumes
 from common.worker.books import Books
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
+from common.worker.likeness import Likeness
 from common.worker.loaded import NO_MODEL, LoadedModel, no_turn
 from common.worker.model_loader import ModelLoader
 from common.worker.seat import EndTurn, Seat
@@ -57,6 +50,7 @@ class JobRunner:
     inputs: Path
     publisher: Publisher
     preparer: Preparer | None
+    likeness: Likeness
 
     def run(self, running: RunningJob) -> bool:
         """Bring the job to its end, or back to the queue.
@@ -102,7 +96,7 @@ class JobRunner:
 
     def _without_model(self, running: RunningJob) -> JobResult:
         self._advance(running, Event.RUN)
-        self._request(running.job)  # its files are there
+        self._request(running, NO_MODEL)  # its files are there
         return self._publish(running, None, NO_MODEL, no_turn)
 
     def _adopted(self, running: RunningJob) -> JobResult | None:
@@ -130,9 +124,10 @@ class JobRunner:
     ) -> JobResult | None:
         """What came of it; None where that is recorded already."""
         if self.spec.prepare is not None:
-            request = self._request(running.job)
+            request = self._request(running, model.checkpoint)
             self._amend(running, self.spec.prepare(model.pipeline, request, running))
-        product = self.spec.generate(model.pipeline, self._request(running.job), running)
+        request = self._request(running, model.checkpoint)
+        product = self.spec.generate(model.pipeline, request, running)
         return self._publish(running, product, model.checkpoint, end_turn)
 
     def _amend(self, running: RunningJob, prepared: Prepared | None) -> None:
@@ -148,14 +143,16 @@ class JobRunner:
         if not self.books.amend(running):
             raise JobCancelled
 
-    def _request(self, job: Job) -> Any:
+    def _request(self, running: RunningJob, checkpoint: Checkpoint) -> Any:
         """The resolved request as the model is given it. Raises FileGone."""
+        job = running.job
         paths = {field: self.inputs / name for field, name in job.resolved.uploads.items()}
         if not all(path.is_file() for path in paths.values()):
             noun = self.spec.kind.noun
             raise FileGone(
                 f"What the {noun} begins with is no longer on disk.", hint="Send it anew."
             )
+        running.fingerprint = self.likeness.of(job, checkpoint)
         return job.resolved.seen_by_model(paths)
 
     def _advance(self, running: RunningJob, event: Event) -> None:
@@ -183,7 +180,7 @@ class JobRunner:
             running.raise_if_cancelled()
             running.finish()
             shared = {"timings": running.timings, "fused": running.batch_size}
-            result = made.model_copy(update=shared)
+            result = made.model_copy(update=shared | self.likeness.told(running, checkpoint))
             draft.publish(manifest_of(running.job, result, self.spec.kind.name))
             return result
 

@@ -81,8 +81,8 @@ def is_completed(job: Json) -> bool:
 def running(
     name: str, folder: Path, package: str = "", **settings: str
 ) -> Iterator[tuple[ServiceProcess, Client]]:
-    """A service that is up, on a free port; gone afterwards."""
-    given = {"DRAIN_SECONDS": "0", **settings}
+    """A service that is up, on a free port; gone afterwards. It makes whatever is asked for."""
+    given = {"DRAIN_SECONDS": "0", "REQUEST_CACHE": "off", **settings}
     service = ServiceProcess(name, folder, port_for(0), given, package)
     try:
         service.wait_until_up()

@@ -39,6 +39,7 @@ def generate(
     retake: opt.Retake = None,
     idempotency_key: opt.IdempotencyKey = None,
     dry_run: opt.DryRun = False,
+    no_cache: opt.NoCache = False,
     wait: opt.Wait = False,
     output: opt.Output = None,
     force: opt.Force = False,
@@ -94,7 +95,7 @@ def body_of(given: Json) -> Json:
     body["options"] = opt.values("--option", body["options"])
     body["loras"] = opt.loras(body["loras"])
     body |= opt.refined(body.pop("interpolate"), body.pop("upscale"))
-    for flag in ("dry_run", "enhance_prompt"):
+    for flag in ("dry_run", "no_cache", "enhance_prompt"):
         body[flag] = given[flag] or None  # left out is what its absence means
     # By identity: 0 is a value, and so is False.
     sent = {name: value for name, value in body.items() if value is not None and value != {}}

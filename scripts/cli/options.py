@@ -128,6 +128,9 @@ IdempotencyKey = Annotated[
     str | None, typer.Option(help="The same key makes no second job. One is drawn if not given.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be made; make nothing.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Make it, even where this seed's was made before.")
+]
 Wait = Annotated[bool, typer.Option("--wait", "-w", help="Until it has ended, with a bar.")]
 
 

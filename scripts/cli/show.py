@@ -130,11 +130,13 @@ def _made(answer: Json) -> list[tuple[str, Any]]:
         for one in answer["adjustments"]
     ]
     enhanced = made.get("enhanced_prompt")
+    before = [("cached from", answer["cached_from"])] if answer.get("cached_from") else []
     return [
         ("prompt", made.get("prompt", made.get("name", ""))),
         *([("enhanced", enhanced)] if enhanced else []),
         *_figures(made),
         *changed,
+        *before,
     ]
 
 

@@ -134,7 +134,9 @@ def refused(call: Callable[..., object], *words: object, **named: object) -> Non
 
 
 CALLS: dict[str, Callable[[World], object]] = {
-    "submit": lambda w: w.store.submit([new_job(owner="ann", key=KEY), new_job()], 10**6, 10**6),
+    "submit": lambda w: w.store.submit(
+        [new_job(owner="ann", key=KEY), new_job(like="f")], 10**6, 10**6
+    ),
     "made_with": lambda w: w.store.made_with("ann", KEY),
     "get": lambda w: w.store.get(w.job().id),
     "page": lists,
@@ -180,6 +182,7 @@ CALLS: dict[str, Callable[[World], object]] = {
         w.store.oldest(100, ended_before=5000),
         w.store.oldest(100, owner="ann", ended_before=5000),
     ),
+    "made_before": lambda w: w.store.made_before("ann", "f"),
     "expire": lambda w: w.store.expire([w.job(JobState.COMPLETED).id, *SOME]),
     "submit_batch": lambda w: w.batch(JobState.QUEUED),
     "batch": lambda w: w.store.seen_by("ann").batch(w.batch(JobState.QUEUED).id),

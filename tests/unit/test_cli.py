@@ -13,6 +13,7 @@ from scripts.cli.client import address_of
 from scripts.cli.errors import CliError
 from scripts.cli.events import Event, events_of
 from scripts.cli.generate import generate
+from scripts.cli.show import Output
 from scripts.cli.watching import doing, time_left
 from tests.live import ROOT
 
@@ -48,6 +49,13 @@ def test_services_have_names_and_urls(monkeypatch: pytest.MonkeyPatch, tmp_path:
         with pytest.raises(CliError) as refusal:
             address_of(wrong)
         assert refusal.value.status == 2
+
+
+def test_a_job_that_was_made_before_says_so(capsys: pytest.CaptureFixture[str]):
+    answer = {"resolved": {"prompt": "a cat"}, "adjustments": [], "seconds": 5}
+    for before, said in ((None, False), ("0" * 32, True)):
+        Output(as_json=False).dry_run(answer | {"cached_from": before})
+        assert (f"cached from {'0' * 32}" in capsys.readouterr().out) is said
 
 
 def test_the_services_own_estimate_is_shown():

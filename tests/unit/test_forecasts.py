@@ -11,7 +11,7 @@ from secrets import token_hex
 import pytest
 
 from common.jobs.database import sqlite_url
-from common.jobs.estimates.forecasts import LOOK_SECONDS, Forecasts
+from common.jobs.estimates.forecasts import LOOK_SECONDS, PAST, PAST_SECONDS, Forecasts
 from common.jobs.estimates.views import EtaErrors, EtaView
 from common.jobs.model import Job, NewJob, Progress, Standing
 from common.jobs.queue import JobQueue
@@ -165,6 +165,31 @@ def test_a_replayed_history(tmp_path: Path, seed: int):
     assert errors.jobs > 15
     assert errors.median is not None
     assert errors.median < 0.15
+
+
+def test_what_was_not_worked_on_teaches_nothing(tmp_path: Path):
+    """However many there are of it since the last work."""
+
+    async def ask() -> tuple[float | None, float | None, EtaErrors]:
+        async with desk(tmp_path) as d:
+            await d.send()
+            await d.work()
+            work = random_request(d.rng)
+            d.clock.now += 2 * PAST_SECONDS
+            before = await d.forecasts.working_seconds(work)
+            for _ in range(PAST + 5):
+                await d.send()
+                job = d.store.claim("w")
+                assert job is not None
+                done = RESULT.model_copy(update={"cached_from": "another"})
+                assert d.store.complete(job.id, job.token or "", done)
+            d.clock.now += 2 * PAST_SECONDS
+            after = await d.forecasts.working_seconds(work)
+            return before, after, await d.forecasts.errors()
+
+    before, after, errors = asyncio.run(ask())
+    assert before == after is not None
+    assert errors.jobs == 0
 
 
 def test_before_the_first_run_nothing_is_said(tmp_path: Path):

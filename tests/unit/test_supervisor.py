@@ -212,6 +212,22 @@ def test_a_finished_job_ends_a_series_of_crashes(tmp_path: Path):
     play(tmp_path, scene)
 
 
+def test_a_cancel_of_a_job_that_another_holds_is_no_word_to_the_worker(tmp_path: Path):
+    """It could not let go of it, and would be stopped for that."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.submit()
+        await stage.until(lambda: len(stage.workers) == 1)
+        stage.running()
+        await stage.submit()
+        other = stage.store.claim("another")
+        assert other is not None
+        stage.supervisor.cancel(stage.store.cancel(other.id))
+        assert Cancel(job_id=other.id) not in stage.workers[0].told
+
+    play(tmp_path, scene)
+
+
 def test_a_cancel_is_told_then_enforced_by_term_then_by_kill(tmp_path: Path):
     async def scene(stage: Stage) -> None:
         job = await stage.submit()

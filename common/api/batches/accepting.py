@@ -1,7 +1,7 @@
 """From a planned batch to jobs in the queue: all of them, or none."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 
@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from common.api.batches.body import BatchRequest
 from common.api.batches.planning import Candidate, Planned
 from common.api.routes.generate import new_job, store_upload
+from common.api.routes.repeats import Digests, answered, fingerprint_of
 from common.api.service import Service
 from common.base.disk import disk_named
 from common.base.durable import fsync
@@ -18,6 +19,7 @@ from common.base.errors.batch import BatchConflict
 from common.contract import Upload
 from common.jobs.batches import Batch, Member, NewBatch
 from common.jobs.model import Job, KeyUse, NewJob
+from common.jobs.repeats import is_held
 from common.jobs.states import JobState
 from common.publishing.arrivals import remove_all
 
@@ -44,7 +46,8 @@ async def accept_batch(
         name=wanted.name,
         members=tuple(_member(one) for one in planned),
     )
-    first, *others = [await _job(service, candidate, new.id) for candidate in candidates]
+    likes = await run_in_threadpool(_likes, service, candidates)
+    first, *others = [await _job(service, one, new.id, likes) for one in candidates]
     jobs = [first.model_copy(update={"key": key}), *others]
     uploads = [upload for candidate in candidates for upload in candidate.body.uploads]
     paths = [service.inputs / upload.media.name for upload in uploads]
@@ -54,6 +57,8 @@ async def accept_batch(
         batch = await queue.call(queue.store.submit_batch, new, jobs, *queue.limits)
     if batch.id != new.id:
         remove_all(paths)
+    else:
+        await _answer(service, likes)
     service.forecasts.changed()
     service.supervisor.wake()
     return batch
@@ -106,10 +111,31 @@ def _member(planned: Planned) -> Member:
     return Member(prompt=planned.prompt, job=job_id, error=planned.error)
 
 
-async def _job(service: Service, candidate: Candidate, batch_id: str) -> NewJob:
-    resolution = candidate.resolution
+async def _job(
+    service: Service, candidate: Candidate, batch_id: str, likes: Mapping[str, str]
+) -> NewJob:
+    job_id, resolution = candidate.job_id, candidate.resolution
     estimated = await service.forecasts.working_seconds(resolution.request)
-    return new_job(service, candidate.job_id, candidate.body, resolution, estimated, batch_id)
+    made = (service, job_id, candidate.body, resolution, estimated, batch_id)
+    return new_job(*made, like=likes.get(job_id))
+
+
+def _likes(service: Service, candidates: Sequence[Candidate]) -> dict[str, str]:
+    """The fingerprints of those that may have been made before, by job."""
+    digests, found = Digests(), {}
+    for one in candidates:
+        like = fingerprint_of(service, one.body, one.resolution, digests)
+        if like is not None:
+            found[one.job_id] = like
+    return found
+
+
+async def _answer(service: Service, likes: Mapping[str, str]) -> None:
+    """Complete those of an accepted batch that were made before."""
+    accepted = await service.queue.read(service.queue.store.known, tuple(likes)) if likes else {}
+    for job_id, job in accepted.items():
+        if is_held(job):
+            await answered(service, job, likes[job_id])
 
 
 def _again(job: Job) -> NewJob:

@@ -19,6 +19,7 @@ from common.api.batches.views import (
 from common.api.bodies.body import read_body
 from common.api.bodies.once import Once, OnceParam
 from common.api.routes.estimate import estimate_memory
+from common.api.routes.repeats import made_before
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
 from common.base.errors.batch import BatchRefused
@@ -131,4 +132,5 @@ async def _planned_view(service: Service, index: int, planned: Planned) -> Plann
         adjustments=resolution.adjustments,
         memory=memory,
         seconds=seconds,
+        cached_from=await made_before(service, planned.candidate.body, resolution),
     )

@@ -120,6 +120,7 @@ class PlannedView(BaseModel):
     adjustments: tuple[Adjustment, ...] = ()
     memory: MemoryEstimate | None = None
     seconds: float | None = None
+    cached_from: str | None = Field(None, description="The job that made it before.")
     error: ErrorBody | None = None
 
 

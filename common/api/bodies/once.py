@@ -20,6 +20,7 @@ from common.api.bodies.body import Body
 from common.api.service import Service, service_of
 from common.base.errors import InvalidRequest
 from common.base.errors.queue import KeyInUse
+from common.contract.fingerprints import digest
 from common.jobs.keys import HEADER
 from common.jobs.model import Job, KeyUse
 from common.jobs.queue import JobQueue
@@ -146,10 +147,7 @@ def _summary(body: Body) -> dict[str, Any]:
 
 def _digest(body: Body) -> str | list[str] | None:
     """Of one upload its own, as it was before there could be several."""
-    digests = []
-    for upload in body.uploads:
-        if isinstance(upload.file, Path):  # its job is in the fields
-            continue
-        upload.file.seek(0)
-        digests.append(hashlib.file_digest(upload.file, "sha256").hexdigest())  # type: ignore[arg-type]
+    # A path is that of a job which is in the fields.
+    sent = [upload.file for upload in body.uploads if not isinstance(upload.file, Path)]
+    digests = [digest(file) for file in sent]
     return digests if len(digests) > 1 else next(iter(digests), None)

@@ -15,6 +15,7 @@ from common.api.bodies.body import Body, checked_body, read_body, reader_of
 from common.api.bodies.once import OnceParam
 from common.api.routes.estimate import estimate_memory
 from common.api.routes.reading import views_of
+from common.api.routes.repeats import answered, fingerprint_of, made_before
 from common.api.routes.views import DryRunView, ErrorView, JobView
 from common.api.service import Service, service_of
 from common.base.disk import disk_named
@@ -24,6 +25,7 @@ from common.contract import Resolution, Upload
 from common.contract.fields import PRIORITIES
 from common.contract.fusing import shape_of_batch
 from common.jobs.model import Job, KeyUse, NewJob
+from common.jobs.repeats import is_held
 from common.publishing.arrivals import remove_all
 
 router = APIRouter(tags=["Generate"])
@@ -67,6 +69,9 @@ async def generate(
     Values inside the model's range are snapped to the nearest that it can make, and listed under
     `adjustments`; others are refused with the limit and the nearest legal value. A 202 means that
     the job is on disk: it survives crashes and restarts.
+
+    A request with a `seed` that was made before is `completed` at once, with `cached_from`;
+    `no_cache` has it made all the same.
     """
     job_id = token_hex(16)
     async with read_body(request, reader_of(service.kind)) as parsed:
@@ -94,9 +99,9 @@ async def accept(
 ) -> Job:
     """Store the job and its uploads, and wake the worker."""
     await service.volumes.check_now()
-    await run_in_threadpool(check_memory, service, resolution)
+    like = await run_in_threadpool(_judged, service, body, resolution)
     estimated = await service.forecasts.working_seconds(resolution.request)
-    new = new_job(service, job_id, body, resolution, estimated, key=key)
+    new = new_job(service, job_id, body, resolution, estimated, key=key, like=like)
     paths = [service.inputs / upload.media.name for upload in body.uploads]
     with service.arrivals.of(paths):
         for path, upload in zip(paths, body.uploads, strict=True):
@@ -104,9 +109,11 @@ async def accept(
         job = await service.queue.submit(new)
     if job.id != job_id:  # another process made it with the same key
         remove_all(paths)
-    else:
+    elif like is not None and is_held(job):
+        job = await answered(service, job, like)
+    if not job.ended:
         service.forecasts.joined(job)
-    service.supervisor.wake()
+        service.supervisor.wake()
     return job
 
 
@@ -118,6 +125,7 @@ def new_job(
     estimated: float | None,
     batch: str | None = None,
     key: KeyUse | None = None,
+    like: str | None = None,
 ) -> NewJob:
     """The job that a request becomes."""
     return NewJob(
@@ -132,9 +140,16 @@ def new_job(
         shape=shape_of_batch(service.spec, resolution.request),
         estimated=estimated,
         key=key,
+        like=like,
         trace=service.tracing.traceparent() if service.tracing else None,
         webhook=str(url) if (url := body.request.webhook_url) else None,
     )
+
+
+def _judged(service: Service, body: Body, resolution: Resolution) -> str | None:
+    """Whether it fits, and its fingerprint: one way to another thread for both."""
+    check_memory(service, resolution)
+    return fingerprint_of(service, body, resolution)
 
 
 def check_memory(service: Service, resolution: Resolution) -> None:
@@ -154,6 +169,7 @@ async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryR
         memory=await estimate_memory(service, wanted),
         seconds=await forecasts.working_seconds(wanted),
         eta=await forecasts.of_request(wanted),
+        cached_from=await made_before(service, body, resolution),
     )
 
 

@@ -52,6 +52,7 @@ class JobView(BaseModel):
     requested: dict[str, Any] = Field(description="The request as it was sent.")
     resolved: SerializeAsAny[Resolved] = Field(description="Exactly what the model makes.")
     adjustments: tuple[Adjustment, ...] = Field(description="What was changed, and why.")
+    cached_from: str | None = Field(None, description="The job that made the same before.")
     attempts: int
     result: SerializeAsAny[ResultShown] | None = None
     error: ErrorBody | None = None
@@ -88,6 +89,7 @@ class DryRunView(BaseModel):
     memory: MemoryEstimate | None = Field(description="Null until the checkpoint is on disk.")
     seconds: float | None = Field(description="Null until a job has been measured here.")
     eta: EtaView = Field(description="When it would be done, were it sent now.")
+    cached_from: str | None = Field(None, description="The job that made it before: all is there.")
 
 
 def job_view(
@@ -113,6 +115,7 @@ def job_view(
         requested=job.requested,
         resolved=job.resolved,
         adjustments=job.adjustments,
+        cached_from=job.result and job.result.cached_from,
         attempts=job.attempts,
         result=kind.result_view.model_validate(job.result.model_dump()) if job.result else None,
         error=job.error,

@@ -11,5 +11,7 @@ class RequestSettings(BaseSettings):
 
     idempotency_hours: float = Field(24, gt=0)
     """An Idempotency-Key is kept so long: until then it makes no second job."""
+    request_cache: bool = True
+    """A request with a seed whose like was made before is answered with those files, at once."""
     templates_dir: Path | None = None
     """Templates of prompts, a YAML file each; read again when they change. Empty: ours."""

@@ -23,6 +23,8 @@ PAST_SECONDS = 30.0
 """Completed jobs are read again after so long, and whenever one left the line."""
 PAST = 40
 """Completed jobs that are learnt from."""
+PAGES = 10
+"""So many times as many are looked at for them: where most came from the cache, fewer are found."""
 LONGEST = 1000
 """Jobs further back than this get no estimate."""
 
@@ -150,10 +152,21 @@ class Forecasts:
         rows = tuple(one.now(known[one.id]) for one in standing if one.id in known)
         gone = before.keys() - {job.id for job in rows}
         if gone or now - self._past_at >= PAST_SECONDS:
-            done = await self._queue.read(store.page, states=(JobState.COMPLETED,), limit=PAST)
-            await self._learn(sorted(done.jobs, key=lambda job: job.number))
+            await self._learn(await self._made())
             self._past_at = now
         self._rows, self._read_at = rows, now
+
+    async def _made(self) -> list[Job]:
+        """The last completed jobs that were worked on, the oldest first."""
+        found, cursor = list[Job](), None
+        for _ in range(PAGES):
+            page = await self._queue.read(
+                self._queue.store.page, states=(JobState.COMPLETED,), cursor=cursor, limit=PAST
+            )
+            found += [job for job in page.jobs if job.result and not job.result.cached_from]
+            if len(found) >= PAST or (cursor := page.next_cursor) is None:
+                break
+        return sorted(found[:PAST], key=lambda job: job.number)
 
     async def _learn(self, done: Sequence[Job]) -> None:
         """From completed jobs, the oldest first."""

@@ -10,6 +10,7 @@ EXAMPLES: list[JsonValue] = [
         "fps": 24,
         "seed": 42,
     },
+    {"prompt": "A cat walking on a beach at sunset", "seed": 42, "no_cache": True},
     {
         "prompt": "A kite over the sea",
         "loras": [{"name": "kites", "strength": 0.8}],

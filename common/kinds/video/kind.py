@@ -7,7 +7,7 @@ from typing import Any
 
 from common.base.settings import MIB, Settings
 from common.contract import Intake, Kind, Preparer, Publisher, Work
-from common.kinds.video import files, fusing, sizing
+from common.kinds.video import files, fusing, sameness, sizing
 from common.kinds.video.afterwards import CAPABILITIES
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.requests import GenerateRequest
@@ -146,6 +146,9 @@ class VideoKind(Kind):
 
     def work(self, request: ResolvedRequest, cost: float) -> Work:
         return sizing.work(request, cost)
+
+    def decisive(self, request: ResolvedRequest, settings: Settings) -> Mapping[str, Any] | None:
+        return sameness.decisive(request, settings)
 
     def together(self, request: ResolvedRequest) -> str | None:
         return fusing.together(request)

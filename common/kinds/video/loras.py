@@ -105,6 +105,11 @@ class LoraFolder:
             ) from exc
         return ResolvedLora(name=use.name, strength=use.strength, size_bytes=size)
 
+    def mark(self, name: str) -> tuple[int, int, int]:
+        """Differs when the file does; nobody can set its last part back. Raises OSError."""
+        found = self.path(name).stat()
+        return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
     def told(self, name: str) -> Told:
         """What one says of itself. Raises OSError where it is not there."""
         file = self.path(name)

@@ -114,6 +114,13 @@ class GenerateRequest(Beginnings, Afterwards):
     dry_run: bool = Field(
         False, description="Answer what would be made and what it would cost; make nothing."
     )
+    no_cache: bool = Field(
+        False, description="Make it, even where the same request with this `seed` was made before."
+    )
+
+    @property
+    def may_repeat(self) -> bool:
+        return self.seed is not None and not self.no_cache
 
     @field_validator("prompt", "negative_prompt")
     @classmethod

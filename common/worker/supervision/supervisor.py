@@ -127,7 +127,8 @@ class Supervisor:
 
     def cancel(self, job: Job) -> None:
         """Tell the worker that a job is being cancelled, and give it until the grace ends."""
-        if job.state is JobState.CANCELLING and self._life:
+        ours = job.worker == self._settings.worker_id()
+        if job.state is JobState.CANCELLING and ours and self._life:
             self._life.worker.send(Cancel(job_id=job.id))
             self._life.watch.cancel(job.id, self._clock())
 

@@ -101,7 +101,8 @@ function badge({ state, progress }) {
 function card(job) {
   const title = work.title(job);
   const { picture = null, about = null } = work.card(job);
-  const meta = () => moment(job.created_at) + (about ? `, ${about()}` : "");
+  const before = () => (job.cached_from ? `, ${say("cached")}` : "");
+  const meta = () => moment(job.created_at) + (about ? `, ${about()}` : "") + before();
   const open = h("button", { type: "button", class: "open", on: { click: () => calls.open(job) } },
     picture,
     h("span", { class: "words" }, title),

@@ -160,6 +160,7 @@ function details(job) {
   const rows = [
     ...work.details(job),
     ...(job.result ? made(job.result) : []),
+    ...(job.cached_from ? [["cached_from", job.cached_from]] : []),
     ["asked", () => moment(job.created_at)],
     ["job", job.id],
   ];
@@ -177,6 +178,6 @@ function made(result) {
   return [
     ...(checkpoint ? [["made_by", checkpoint, stand]] : []),
     ...(size_bytes ? [["file", () => work.file(result)]] : []),
-    ...(timings ? [["took", () => times().join(", ")]] : []),
+    ...(Object.keys(timings ?? {}).length ? [["took", () => times().join(", ")]] : []),
   ];
 }

@@ -83,6 +83,8 @@ export default {
   "details.made_by": "Made by",
   "details.file": "File",
   "details.took": "Took",
+  "details.cached_from": "Made before, as job",
+  "cached": "made before",
 
   "queue": "Queue",
   "queue.about": "Drag a job to another place, or move it by the arrows (Alt ↑, Alt ↓).",

@@ -83,6 +83,8 @@ export default {
   "details.made_by": "Feito por",
   "details.file": "Arquivo",
   "details.took": "Levou",
+  "details.cached_from": "Já feito, no trabalho",
+  "cached": "já feito",
 
   "queue": "Fila",
   "queue.about": "Arraste um trabalho para outro lugar, ou mova-o com as setas (Alt ↑, Alt ↓).",

@@ -53,6 +53,7 @@ class VideoView(BaseModel):
     size: str = Field(description="What is really made, as in `1280x720`.")
     seconds: str = Field(description="What is really made.")
     remixed_from_video_id: str | None
+    cached_from: str | None = Field(None, description="The video that was the same before.")
     error: VideoErrorView | None
     adjustments: tuple[Adjustment, ...] = Field(
         description="Where the video is not what was asked for, and why."
@@ -113,6 +114,7 @@ def video_view(job: Job, live: Progress | None = None) -> VideoView:
         size=f"{made.width}x{made.height}",
         seconds=f"{seconds:g}",
         remixed_from_video_id=job.requested.get("remix_of"),
+        cached_from=result and result.cached_from,
         error=_error(job),
         adjustments=job.adjustments,
     )
