@@ -1,0 +1,90 @@
+"""Every example of docs/requests.md is taken by the service that it is sent to, as it is printed.
+
+Asked for as a dry run: whether the real models make it their own tests say.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.services import PORTS
+from tests.films import film
+from tests.integration.test_docs_commands import commands
+from tests.live import ROOT, LiveService
+
+PAGE = "docs/requests.md"
+JOB = "0123456789abcdef0123456789abcdef"
+USED = ("ltx2", "wan21", "waver")
+SECONDS, FPS = 4, 24
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LiveService]]:
+    """Without weights, with one outputs folder, in which another service has finished a job."""
+    folder = tmp_path_factory.mktemp("services")
+    started = {name: LiveService(folder, f"{name}.app", name) for name in USED}
+    finished = folder / "outputs" / "another" / f"{JOB}-{JOB}"
+    finished.mkdir(parents=True)
+    film(finished / "video.mp4", SECONDS * FPS, FPS, "832x480")
+    result = {"size_bytes": 1, "width": 832, "height": 480, "num_frames": SECONDS * FPS}
+    result |= {"fps": FPS, "duration_seconds": SECONDS, "has_audio": False, "folder": ""}
+    manifest = {
+        "kind": "video",
+        "owner": "",
+        "result": {**result, "checkpoint": "", "revision": ""},
+    }
+    (finished / "manifest.json").write_text(json.dumps(manifest))
+    for service in started.values():
+        service.start()
+    yield started
+    for service in started.values():
+        service.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands are typed."""
+    made = tmp_path_factory.mktemp("here")
+    film(made / "beach.mp4", 2 * FPS, FPS, "320x192")
+    return made
+
+
+@pytest.mark.parametrize("command", commands(PAGE))
+def test_an_example_is_taken(services: dict[str, LiveService], folder: Path, command: str) -> None:
+    ports = {PORTS[name]: service.url.rpartition(":")[2] for name, service in services.items()}
+    words = shlex.split(re.sub(r"localhost:(\d+)", lambda at: _address(at, ports), command))
+    words = _by_curl(words) if words[0] == "curl" else _by_cli(words)
+    known = {f"{name.upper()}_PORT": ports.get(PORTS[name], "9") for name in PORTS}
+    environment = {**os.environ, **known, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["resolved"], done.stdout
+
+
+def _address(at: "re.Match[str]", ports: dict[int, str]) -> str:
+    return f"127.0.0.1:{ports[int(at[1])]}"
+
+
+def _by_curl(words: list[str]) -> list[str]:
+    if "-d" not in words:
+        return [*words, "--silent", "-F", "dry_run=true"]
+    at = words.index("-d") + 1
+    body = json.dumps({**json.loads(words[at]), "dry_run": True})
+    return [*words[:at], body, *words[at + 1 :], "--silent"]
+
+
+def _by_cli(words: list[str]) -> list[str]:
+    program, *rest = words
+    assert program == "videosdgx"
+    if "-o" in rest:
+        del rest[rest.index("-o") : rest.index("-o") + 2]
+    return [sys.executable, "-m", "scripts.cli", *rest, "--dry-run", "--json"]
