@@ -16,8 +16,6 @@ class MayBeLeftOut(BaseModel):
 
     hints: ClassVar[Mapping[str, str]] = {}
     """The way out where one of these fields is wrong."""
-    only_uploaded: ClassVar[frozenset[str]] = frozenset()
-    """Names that people take for fields, and that are files of a form."""
 
     @model_validator(mode="before")
     @classmethod

@@ -161,6 +161,7 @@ def test_the_queue_is_put_into_another_order(shell: Shell, service: LiveService)
     assert [first in shell("queue", "-n", count).out for count in ("2", "3")] == [False, True]
     assert "exactly one" in shell("move", first, "--front", "--before", third, code=2).err
     assert "No such job" in shell("move", first, "--before", UNKNOWN, code=4).err
+    shell("resume")
 
 
 def test_a_job_is_kept_and_kept_no_more(shell: Shell, service: LiveService) -> None:

@@ -160,7 +160,7 @@ def test_json_cannot_hold_a_video(magi1: LiveService):
     answer = magi1.client.post("/generate", json={"prompt": "a cat", "video": "AAAA"})
     assert answer.status_code == 422
     assert error_of(answer)["param"] == "video"
-    assert "uploaded" in error_of(answer)["message"]
+    assert "must be a JSON object" in error_of(answer)["message"]
     assert "multipart" in error_of(answer)["hint"]
 
 
@@ -179,7 +179,8 @@ def test_it_is_announced(magi1: LiveService):
     assert info["limits"]["video_input"]["max_frames"] == 32
     body = magi1.get("/openapi.json")["paths"]["/generate"]["post"]["requestBody"]["content"]
     assert body["multipart/form-data"]["schema"]["properties"]["video"]["format"] == "binary"
-    assert "video" not in body["application/json"]["schema"]["properties"]
+    named = body["application/json"]["schema"]["properties"]["video"]["anyOf"][0]
+    assert named["$ref"].endswith("/VideoOf"), "of a finished job"
 
 
 def test_a_file_that_is_gone_fails_its_job_with_a_reason(magi1: LiveService, tmp_path: Path):

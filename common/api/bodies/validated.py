@@ -26,8 +26,6 @@ def as_invalid_request(exc: ValidationError, body: type[BaseModel]) -> InvalidRe
     param = path_of(first) or None
     words = words_of(first)
     about = body if issubclass(body, MayBeLeftOut) else MayBeLeftOut
-    if first["type"] == "extra_forbidden" and param in about.only_uploaded:
-        words = "can only be uploaded"
     message = f"{param}: {words}." if param else f"The request: {words}."
     error = Unresolvable if first["type"] == SEVERAL_FIELDS else InvalidRequest
     hint = about.hints.get(param or "") or _hint(first["type"], body)

@@ -8,7 +8,6 @@ from common.kinds.video.clips import Clip, Extended, Retaken, Whole
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.result import VideoResult
 from common.media.video.chain import Take
-from common.media.video.stream import frame_as_png
 
 
 def frame_of(used: Finished, frame: int, field: str) -> bytes:
@@ -25,6 +24,8 @@ def frame_of(used: Finished, frame: int, field: str) -> bytes:
             param=f"{field}.frame",
             hint=f"Ask for 0 to {made.num_frames - 1}, or -1 for the last.",
         )
+    from common.media.video.stream import frame_as_png  # numpy: the API process stays small
+
     try:
         return frame_as_png(used.path, Take(made.fps, 1, made.width, made.height, index))
     except (OSError, EncodingFailed) as exc:
