@@ -119,7 +119,7 @@ def test_a_cancel_leaves_the_others_alone(
     assert live.cancel(ids[which]).json()["state"] == "cancelling"
     live.wait_for(ids[which], "cancelled", timeout=2)
     others = [job_id for job_id in ids if job_id != ids[which]]
-    assert all(live.job(job_id)["state"] == "running" for job_id in others[-1:])
+    assert live.job(others[-1])["state"] in ("running", "completed"), "a busy machine is late"
     for job_id in others:
         made_once(live, job_id)
     assert live.worker_pid() == worker

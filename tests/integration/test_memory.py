@@ -54,7 +54,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 
 def test_a_job_waits_for_the_other_model_and_says_so(pair: Pair):
-    running = pair.a.submit({"step_seconds": 2})
+    running = pair.a.submit({"step_seconds": 0.5}, num_inference_steps=100)
     pair.a.wait_for(running, "denoising")
     job_id = pair.b.submit()
     waiting = pair.b.wait_for(job_id, "waiting")
@@ -73,8 +73,8 @@ def test_a_job_waits_for_the_other_model_and_says_so(pair: Pair):
         "waiting",
         job_id,
     )
+    pair.a.cancel(running)
     assert pair.b.wait_for(job_id, "completed")["progress"]["waiting_for"] is None
-    assert pair.a.job(running)["state"] == "completed"
 
 
 def test_an_idle_model_makes_room_and_comes_back(pair: Pair):

@@ -100,7 +100,7 @@ def test_prometheus_scrapes_a_service(service: LiveService, tmp_path: Path):
         for expression in EXPRESSIONS:
             assert answer(client, expression) is not None, expression
         ended = 'videosdgx_jobs_ended_total{state="completed"}'
-        assert (value_of(client, ended) or 0) >= 1
+        wait_until(lambda: (value_of(client, ended) or 0) >= 1, what="the job is counted")
         total = service.get("/info")["pool"]["total_bytes"]
         assert value_of(client, "max(videosdgx_pool_total_bytes)") == total
 
