@@ -1,6 +1,8 @@
 """From latents to sound and frames, bit for bit as ``LTX2Pipeline.__call__`` does it."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,15 +38,26 @@ class Latents:
     """Shape [1, channels, latents, mel bins], denormalised, float32."""
 
 
-def unpack_latents(
-    pipeline: LTX2Pipeline, packed: torch.Tensor, request: ResolvedRequest
-) -> torch.Tensor:
-    """Turn tokens, shape [1, tokens, channels], into ``Latents.video``."""
-    latents: torch.Tensor = pipeline._unpack_latents(
-        packed,
+def latent_size(pipeline: LTX2Pipeline, request: ResolvedRequest) -> tuple[int, int, int]:
+    """Latent frames, height and width."""
+    return (
         (request.clip_frames - 1) // pipeline.vae_temporal_compression_ratio + 1,
         request.height // pipeline.vae_spatial_compression_ratio,
         request.width // pipeline.vae_spatial_compression_ratio,
+    )
+
+
+def unpack_latents(
+    pipeline: LTX2Pipeline, packed: torch.Tensor, request: ResolvedRequest
+) -> torch.Tensor:
+    """Turn tokens, shape [1, tokens, channels], into ``Latents.video``.
+
+    Those behind the video's own are of keyframes, and left out.
+    """
+    size = latent_size(pipeline, request)
+    latents: torch.Tensor = pipeline._unpack_latents(
+        packed[:, : math.prod(size)],  # both patch sizes are 1
+        *size,
         pipeline.transformer_spatial_patch_size,
         pipeline.transformer_temporal_patch_size,
     )
@@ -114,7 +127,8 @@ def decode_latents(
 ) -> torch.Tensor:
     """Shape [1, 3, T, height, width] in [-1, 1]. The tiling is set for this video alone."""
     vae: Any = pipeline.vae
-    _fit(pipeline, latents, available_bytes(vae.device) if available is None else available)
+    free = available_bytes(vae.device) if available is None else available
+    _fit(pipeline, latents.shape[2:], free)
     latents = pipeline._denormalize_latents(
         latents, vae.latents_mean, vae.latents_std, vae.config.scaling_factor
     )
@@ -127,16 +141,38 @@ def decode_latents(
     return video
 
 
-def _fit(pipeline: LTX2Pipeline, latents: torch.Tensor, available: int) -> None:
-    """Tile where the whole is more than is free, or more than the job was given memory for."""
+@contextmanager
+def fitted_encoding(pipeline: LTX2Pipeline, request: ResolvedRequest) -> Iterator[None]:
+    """Within, a video that is made anew is encoded in tiles where it would not fit in one piece.
+
+    To encode takes what to decode does: 87 bytes a pixel in bfloat16, counted on the meta device.
+    """
+    if request.retake is None:
+        yield
+        return
+    _fit(pipeline, latent_size(pipeline, request), available_bytes(pipeline.vae.device))
+    try:
+        yield
+    finally:
+        pipeline.vae.disable_tiling()
+
+
+def _fit(pipeline: LTX2Pipeline, latents: Sequence[int], available: int) -> None:
+    """Tile where the whole is more than is free, or more than the job was given memory for.
+
+    Args:
+        pipeline: its ``vae`` is changed.
+        latents: latent frames, height and width.
+        available: bytes.
+    """
     spatial = pipeline.vae_spatial_compression_ratio
-    width, height = latents.shape[4] * spatial, latents.shape[3] * spatial
-    frames = (latents.shape[2] - 1) * pipeline.vae_temporal_compression_ratio + 1
+    width, height = latents[2] * spatial, latents[1] * spatial
+    frames = (latents[0] - 1) * pipeline.vae_temporal_compression_ratio + 1
     vae: Any = pipeline.vae
     size = (width, height, frames, vae.dtype.itemsize)
     whole, given = whole_decoding_bytes(vae.config, *size), decoding_bytes(vae.config, *size)
     if fit_decoder(vae, whole, min(available, given)):
-        strides = [spatial * _stride(side) for side in latents.shape[3:]]
+        strides = [spatial * _stride(side) for side in latents[1:]]
         vae.tile_sample_stride_height, vae.tile_sample_stride_width = strides
 
 

@@ -54,8 +54,11 @@ timestep of its own, so each has its own modulation. Of LTX-2.3; 39 in LTX-2.0."
 
 
 def video_tokens(request: ResolvedRequest) -> int:
-    """Latents of the video, each of which is one token."""
-    latent_frames = (request.clip_frames - 1) // TEMPORAL + 1
+    """Latents of the video, each of which is one token, and of keyframes, one frame for each.
+
+    A keyframe of the first frame is none more; counted so it costs a little too much.
+    """
+    latent_frames = (request.clip_frames - 1) // TEMPORAL + 1 + request.guides
     return latent_frames * (request.height // SPATIAL) * (request.width // SPATIAL)
 
 
@@ -128,7 +131,8 @@ def _denoising_bytes(checkpoint: Path, request: ResolvedRequest, itemsize: int) 
     config = read_config(checkpoint, "transformer")
     width = config["num_attention_heads"] * config["attention_head_dim"]
     batch = 2 if _guidance(request).has_cfg else 1  # the other passes come after it, one by one
-    tensors = TOKEN_TENSORS_WITH_PICTURE if request.begins else TOKEN_TENSORS
+    begins = request.frames_shown + request.guides > 0
+    tensors = TOKEN_TENSORS_WITH_PICTURE if begins else TOKEN_TENSORS
     return batch * video_tokens(request) * int(width) * tensors * itemsize
 
 

@@ -12,7 +12,11 @@ from typing import Any, Self
 import common.runtime.libraries  # noqa: F401
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, LTX2ImageToVideoPipeline
+from diffusers import (
+    FlowMatchEulerDiscreteScheduler,
+    LTX2ConditionPipeline,
+    LTX2ImageToVideoPipeline,
+)
 from diffusers.models.transformers.transformer_ltx2 import LTX2PerturbedAttnProcessor
 
 SHIFT = 2.05
@@ -61,22 +65,17 @@ def _noise_level(
     return (timesteps.view(kwargs["batch_size"], -1).amax(dim=1), *args[1:]), kwargs
 
 
-class ImageToVideo(LTX2ImageToVideoPipeline):  # type: ignore[misc]  # untyped base
-    """With the picture's tokens at their own time, 0: what they are is what they are predicted as.
+class _OwnTime:
+    """Tokens of what is given at their own time: at 0, what they are is what they are predicted as.
 
     As ``X0Model`` in ltx_core/model/transformer/model.py. diffusers subtracts the full sigma from
     them too. They are put back after each step, but until then they count for the contrast that
     ``guidance_rescale`` pulls everything to.
     """
 
+    scheduler: Any
     _time: torch.Tensor
-    """Of each token in units of sigma, 0 or 1, shape [1, tokens, 1]; of the call that runs."""
-
-    def prepare_latents(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """As the class above; keeps which tokens are the picture's."""
-        latents, is_picture = super().prepare_latents(*args, **kwargs)
-        self._time = (1 - is_picture).unsqueeze(-1)
-        return latents, is_picture
+    """Of each token in units of sigma, 0 to 1, shape [1, tokens, 1]; of the call that runs."""
 
     def convert_velocity_to_x0(
         self,
@@ -88,10 +87,33 @@ class ImageToVideo(LTX2ImageToVideoPipeline):  # type: ignore[misc]  # untyped b
         """Of the picture by each token's time; of the sound, which has its own scheduler, as is."""
         if scheduler is self.scheduler:
             denoised_output = denoised_output * self._time
-        x0: torch.Tensor = super().convert_velocity_to_x0(
+        parent: Any = super()
+        x0: torch.Tensor = parent.convert_velocity_to_x0(
             sample, denoised_output, step_idx, scheduler
         )
         return x0
+
+
+class ImageToVideo(_OwnTime, LTX2ImageToVideoPipeline):  # type: ignore[misc]  # untyped base
+    """From a picture, whose tokens are at time 0."""
+
+    def prepare_latents(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """As the class above; keeps which tokens are the picture's."""
+        latents, is_picture = super().prepare_latents(*args, **kwargs)
+        self._time = (1 - is_picture).unsqueeze(-1)
+        return latents, is_picture
+
+
+class Conditioned(_OwnTime, LTX2ConditionPipeline):  # type: ignore[misc]  # untyped base
+    """From pictures at any frames: those behind the first are tokens more, at time 1 - strength."""
+
+    def prepare_latents(
+        self, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """As the class above; keeps how far each token is given."""
+        latents, given, clean, positions = super().prepare_latents(*args, **kwargs)
+        self._time = 1 - given
+        return latents, given, clean, positions
 
 
 class _Unperturbed(LTX2PerturbedAttnProcessor):  # type: ignore[misc]  # untyped base

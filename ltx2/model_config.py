@@ -19,7 +19,10 @@ CAPABILITIES = frozenset(
     {
         Capability.TEXT_TO_VIDEO,
         Capability.IMAGE_TO_VIDEO,
+        Capability.LAST_IMAGE,
+        Capability.KEYFRAMES,
         Capability.EXTEND,
+        Capability.RETAKE,
         Capability.AUDIO,
         Capability.LORA,
         Capability.PROMPT_ENHANCEMENT,
@@ -36,11 +39,13 @@ LIMITS = Limits(
     max_frames=481,
     max_seconds=20.1,
     min_steps=2,
+    tail_frames=9,
 )
 """Sides in multiples of 32 and 8n+1 frames: model card of Lightricks/LTX-2, "General tips".
 481 frames are 20 seconds at 24 fps: positions in time are trained up to 20 seconds
 (``pos_embed_max_pos`` in transformer/config.json). The schedule is stretched to end at 0.1, which
-in a single step is 0 / 0. The other bounds are ours."""
+in a single step is 0 / 0. Of a video that goes on it sees nine frames: two latents, the fewest that
+show a motion. That and the other bounds are ours."""
 
 NEGATIVE_PROMPT = (
     "has_subtitles, has_blurbox, transition from black, transition to black, speech_ending_short, "

@@ -12,30 +12,29 @@ import torch
 from diffusers import LTX2Pipeline
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES, resolve_default_image_crf
 from numpy.typing import NDArray
-from PIL import Image
 
 from common.base.errors import Unresolvable
 from common.contract import JobContext, LoadOptions, Phase
 from common.kinds.video import VideoClip
 from common.kinds.video.resolved import ResolvedRequest
-from common.kinds.video.shown import beginning
 from common.runtime.checkpoints import find_class, load_pipeline
 from common.runtime.devices import memory_errors
-from common.runtime.images import open_image
 from common.runtime.kept_lora import Shelf
 from common.runtime.latent_preview import LatentPreview
 from common.runtime.sampling import StepCallback, generator_for, step_callback
 from ltx2.conditioning import condition_picture
-from ltx2.decoding import Latents, decode_audio, decode_video, unpack_latents
+from ltx2.decoding import Latents, decode_audio, decode_video, fitted_encoding, unpack_latents
 from ltx2.estimates import float32_components
 from ltx2.fidelity import (
     TRANSFORMER_CONFIG,
+    Conditioned,
     ImageToVideo,
     constant_shift,
     gate_by_noise_level,
     perturbing,
 )
 from ltx2.guidance import Guidance, resolve_guidance
+from ltx2.keyframes import conditions_of, first_picture, wants_conditions
 from ltx2.lora_names import to_diffusers_names
 from ltx2.options import Ltx2Options
 from ltx2.precision import keep_rules
@@ -50,10 +49,11 @@ image library that the service does without."""
 
 @dataclass(frozen=True)
 class Ltx2:
-    """A loaded checkpoint: both pipelines hold the same modules, there is one set of weights."""
+    """A loaded checkpoint: all pipelines hold the same modules, there is one set of weights."""
 
     text_to_video: LTX2Pipeline
     image_to_video: ImageToVideo
+    conditioned: Conditioned
     traits: Traits
     preview: LatentPreview
     shelf: Shelf
@@ -84,7 +84,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Ltx2:
 
 
 def ready(pipeline: LTX2Pipeline, shelf: Shelf) -> Ltx2:
-    """Make a loaded pipeline sample as the model's authors do, from words and from a picture.
+    """Make a loaded pipeline sample as the model's authors do, from words and from pictures.
 
     Args:
         pipeline: its transformer was built with ``TRANSFORMER_CONFIG``; it is changed.
@@ -93,8 +93,11 @@ def ready(pipeline: LTX2Pipeline, shelf: Shelf) -> Ltx2:
     pipeline.register_modules(scheduler=constant_shift(pipeline.scheduler))
     gate_by_noise_level(pipeline.transformer)
     image_to_video = ImageToVideo(**pipeline.components)
-    image_to_video.set_progress_bar_config(disable=True)
-    return Ltx2(pipeline, image_to_video, traits_of(pipeline), latent_preview(pipeline), shelf)
+    conditioned = Conditioned(**pipeline.components)
+    for other in (image_to_video, conditioned):
+        other.set_progress_bar_config(disable=True)
+    traits, preview = traits_of(pipeline), latent_preview(pipeline)
+    return Ltx2(pipeline, image_to_video, conditioned, traits, preview, shelf)
 
 
 def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> VideoClip:
@@ -128,20 +131,14 @@ def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> Vide
 def conditions(model: Ltx2, request: ResolvedRequest) -> dict[str, Any]:
     """The arguments of diffusers' call that say what the video shows."""
     words = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
-    shown = _picture(request)
+    crf = resolve_default_image_crf(model.image_to_video.text_encoder)
+    if wants_conditions(request):
+        return {**words, "conditions": conditions_of(request, crf)}
+    shown = first_picture(request)
     if shown is None:
         return words
-    crf = resolve_default_image_crf(model.image_to_video.text_encoder)
     picture = condition_picture(shown, request.width, request.height, crf)
     return {**words, "image": picture, "image_crf": 0}  # it is compressed already
-
-
-def _picture(request: ResolvedRequest) -> Image.Image | None:
-    """What the video begins with; a picture at its own size."""
-    if request.image is not None:
-        return open_image(request.image)
-    frames = beginning(request)
-    return None if frames is None else Image.fromarray(frames[-1])
 
 
 def sampling_arguments(request: ResolvedRequest, traits: Traits) -> dict[str, Any]:
@@ -200,13 +197,14 @@ def denoise(
     arguments = {**sampling_arguments(request, model.traits), **conditions}
     guidance = _guidance(request)
     packed = list[torch.Tensor]()
-    pipeline: Any = model.image_to_video if "image" in conditions else model.text_to_video
-    with perturbing(
+    pipeline = _sampling(model, conditions)
+    perturbed = perturbing(
         pipeline.transformer,
         model.traits.stg_blocks,
         video=guidance.stg_scale > 0,
         audio=guidance.audio_stg_scale > 0,
-    ):
+    )
+    with perturbed, fitted_encoding(model.text_to_video, request):
         _, audio = pipeline(
             **arguments,
             generator=generator_for(request.seed),
@@ -216,6 +214,13 @@ def denoise(
         )
     video = unpack_latents(model.text_to_video, packed[0], request)
     return Latents(video=video, audio=audio)
+
+
+def _sampling(model: Ltx2, conditions: Mapping[str, Any]) -> Any:
+    """The pipeline that takes them."""
+    if "conditions" in conditions:
+        return model.conditioned
+    return model.image_to_video if "image" in conditions else model.text_to_video
 
 
 def _step_end(

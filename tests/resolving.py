@@ -1,9 +1,11 @@
 """Requests for videos resolved as a service does it, for a SPEC and one of its variants."""
 
+from collections.abc import Sequence
+
 from common.contract import ModelSpec, Resolution
 from common.kinds.video import VideoVariant
 from common.kinds.video.beginnings import Beginning
-from common.kinds.video.frame_size import LastPicture
+from common.kinds.video.frame_size import KeyPicture, LastPicture
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve as resolve_video
 
@@ -14,7 +16,8 @@ def resolve(
     variant: VideoVariant,
     beginning: Beginning = None,
     last: LastPicture | None = None,
+    keys: Sequence[KeyPicture] = (),
 ) -> Resolution:
     if variant.limits.needs_last_image and beginning is not None and last is None:
         last = LastPicture("last.png", beginning.width, beginning.height)
-    return resolve_video(request, spec.id, spec.options, variant, beginning, last)
+    return resolve_video(request, spec.id, spec.options, variant, beginning, last, keys)

@@ -66,9 +66,13 @@ class Resolved(BaseModel):
         """Words that people know it by: of its file's name, and in lists."""
         return ""
 
+    def with_uploads(self, files: Mapping[str, Path]) -> Self:
+        """With other paths in place of its own, by the names that ``uploads`` has."""
+        return self.model_copy(update=files)
+
     def seen_by_model(self, files: Mapping[str, Path]) -> Self:
         """As the model is given it: with the full paths of its ``uploads``."""
-        return self.model_copy(update=files)
+        return self.with_uploads(files)
 
 
 class Adjustment(BaseModel):

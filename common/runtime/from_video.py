@@ -90,11 +90,14 @@ def noised(clean: torch.Tensor, noise: torch.Tensor, sigma: float) -> torch.Tens
     return (1 - sigma) * clean + sigma * noise
 
 
-def kept_latents(num_latents: int, span: tuple[int, int]) -> torch.Tensor:
-    """Which latent frames stay, bool [num_latents]: those that show nothing of the span."""
-    first, last = (
-        0 if at == 0 else (at - 1) // FRAMES_A_LATENT + 1 for at in (span[0], span[1] - 1)
-    )
+def kept_latents(
+    num_latents: int, span: tuple[int, int], frames: int = FRAMES_A_LATENT
+) -> torch.Tensor:
+    """Which latent frames stay, bool [num_latents]: those that show nothing of the span.
+
+    The first latent is one frame, each other one ``frames`` of them.
+    """
+    first, last = (0 if at == 0 else (at - 1) // frames + 1 for at in (span[0], span[1] - 1))
     index = torch.arange(num_latents)
     return (index < first) | (index > last)
 

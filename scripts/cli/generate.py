@@ -5,7 +5,7 @@ from scripts.cli.client import Client, Json, address_of
 from scripts.cli.errors import FAILED, CliError
 from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output
-from scripts.cli.sources import sources
+from scripts.cli.sources import keyframes_of, sources
 from scripts.cli.watching import wait as wait_for
 
 
@@ -33,6 +33,7 @@ def generate(
     field: opt.Fields = None,
     image: opt.Image = None,
     last_image: opt.LastImage = None,
+    keyframes: opt.Keyframes = None,
     video: opt.Video = None,
     strength: opt.Strength = None,
     extend: opt.Extend = None,
@@ -54,6 +55,7 @@ def generate(
     client = Client(address_of(service), api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
     named, files = sources(image, last_image, video, retake)
+    named |= keyframes_of(keyframes)
     answer = client.generate(body_of(given) | named, files, idempotency_key)
     _follow(client, answer, given, shown)
 
@@ -76,6 +78,7 @@ _ELSEWHERE = {
         "field",
         "image",
         "last_image",
+        "keyframes",
         "video",
         "retake",
         "idempotency_key",

@@ -115,6 +115,14 @@ Image = Annotated[
     typer.Option(metavar=_FRAME, help="First frame: a file's, or a job's (its last if not said)."),
 ]
 LastImage = Annotated[str | None, typer.Option(metavar=_FRAME, help="Last frame, likewise.")]
+Keyframes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keyframe",
+        metavar=f"{_FRAME}@N",
+        help="What frame N shows, -1 the last; again and again.",
+    ),
+]
 Video = Annotated[
     str | None,
     typer.Option(metavar="FILE|ID", help="To go on from or, with --strength, to make anew."),

@@ -1,6 +1,7 @@
 """What a video is made from, as ``videosdgx generate`` takes it: files, or finished jobs."""
 
 import re
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from scripts.cli.errors import WRONG, CliError
 
 _JOB = re.compile(r"[0-9a-f]{32}")
 _FRAME = re.compile(rf"({_JOB.pattern})(?::(-?\d+))?")
+_NUMBER = re.compile(r"-?\d+")
 _SPAN = re.compile(rf"({_JOB.pattern}):(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 
 
@@ -23,8 +25,8 @@ def sources(
     fields: dict[str, Any] = {}
     files: Files = {}
     for name, given in (("image", image), ("last_image", last_image)):
-        if given is not None and (frame := _FRAME.fullmatch(given)):
-            fields[name] = {"job": frame[1], **({"frame": int(frame[2])} if frame[2] else {})}
+        if given is not None and (frame := _frame_of(given)):
+            fields[name] = frame
         elif given is not None:
             files[name] = _read(name, Path(given))
     if video is not None and _JOB.fullmatch(video):
@@ -32,6 +34,36 @@ def sources(
     elif video is not None:
         files["video"] = _read("video", Path(video))
     return fields | _retaken(retake), files
+
+
+def keyframes_of(given: list[str] | None) -> dict[str, Any]:
+    """The field ``keyframes``: files go in it, since a form has no place for several.
+
+    Raises:
+        CliError: a file cannot be read, or it is not said which frame it is.
+    """
+    return {"keyframes": [_keyframe(text) for text in given]} if given else {}
+
+
+def _keyframe(given: str) -> dict[str, Any]:
+    picture, separator, frame = given.rpartition("@")
+    if not (picture and separator and _NUMBER.fullmatch(frame)):
+        raise CliError(
+            f"{given!r} is no picture and frame.",
+            status=WRONG,
+            param="--keyframe",
+            hint="As in --keyframe cat.png@48; -1 is the last frame.",
+        )
+    image = _frame_of(picture) or b64encode(_read("keyframe", Path(picture))[1]).decode()
+    return {"image": image, "frame": int(frame)}
+
+
+def _frame_of(given: str) -> dict[str, Any] | None:
+    """A frame of a job; None where that is not what was given."""
+    frame = _FRAME.fullmatch(given)
+    if frame is None:
+        return None
+    return {"job": frame[1], **({"frame": int(frame[2])} if frame[2] else {})}
 
 
 def _retaken(given: str | None) -> dict[str, Any]:

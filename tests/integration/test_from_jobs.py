@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from scripts.shapes.asking import frames_of
+from tests.integration import pictures
 from tests.integration.answers import error_of
 from tests.live import LiveService
 from tests.unit.media.ffprobe import probe, stream
@@ -88,6 +89,12 @@ def test_a_remix_and_a_batch_begin_with_it_too(service: LiveService, first: str)
     good, bad = batch["members"]
     assert good["job_id"]
     assert bad["error"]["param"] == "requests.1.extend"
+    key = {"image": {"job": first}, "frame": 1}
+    shared = {"requests": [{"prompt": "x"}, {"prompt": "x", "keyframes": [key]}]}
+    form = {"batch": (None, json.dumps(shared)), "image": ("a.png", pictures.png(), "image/png")}
+    good, bad = service.client.post("/generate/batch", files=form).json()["members"]
+    assert good["job_id"]
+    assert bad["error"]["param"] == "requests.1.keyframes"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +116,12 @@ def test_a_remix_and_a_batch_begin_with_it_too(service: LiveService, first: str)
         ({"video": {"job": "FIRST"}, "strength": 0.5}, "strength", "makes no video anew"),
         ({"video": {"job": "FIRST"}}, "video", "does not continue"),
         ({"last_image": {"job": "FIRST"}}, "last_image", "ends with no picture"),
+        ({"keyframes": [{"image": {"job": "FIRST"}, "frame": 1}]}, "keyframes", "takes no picture"),
+        (
+            {"keyframes": [{"image": {"job": UNKNOWN}, "frame": 1}]},
+            "keyframes.0.image",
+            "no finished job",
+        ),
     ],
     ids=str,
 )

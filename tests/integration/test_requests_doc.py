@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from scripts.services import PORTS
 from tests.films import film
@@ -53,6 +54,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the commands are typed."""
     made = tmp_path_factory.mktemp("here")
     film(made / "beach.mp4", 2 * FPS, FPS, "320x192")
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("RGB", (192, 128), "red").save(made / name)
     return made
 
 

@@ -14,6 +14,7 @@ from scripts.cli.errors import CliError
 from scripts.cli.events import Event, events_of
 from scripts.cli.generate import generate
 from scripts.cli.show import Output
+from scripts.cli.sources import keyframes_of
 from scripts.cli.watching import doing, time_left
 from tests.live import ROOT
 
@@ -63,3 +64,20 @@ def test_the_services_own_estimate_is_shown():
     assert (doing(job), time_left(job)) == ("denoising", "about 0:01:05 left")
     assert time_left(job | {"eta": {"seconds": 3600}}) == "about 1:00:00 left"
     assert time_left(job | {"state": "completed"}) == ""
+
+
+def test_keyframes_are_files_or_frames_of_jobs(tmp_path: Path):
+    picture, job = tmp_path / "a@b.png", "0" * 32
+    picture.write_bytes(b"hi")
+    assert keyframes_of([f"{picture}@48", f"{job}:3@-1", f"{job}@0"]) == {
+        "keyframes": [
+            {"image": "aGk=", "frame": 48},
+            {"image": {"job": job, "frame": 3}, "frame": -1},
+            {"image": {"job": job}, "frame": 0},
+        ]
+    }
+    assert keyframes_of(None) == {}
+    for wrong in ("cat.png", "cat.png@", "@3", "none.png@3"):
+        with pytest.raises(CliError) as refused:
+            keyframes_of([wrong])
+        assert refused.value.body["param"] == "--keyframe"

@@ -64,7 +64,7 @@ def test_every_field_of_a_request_was_thought_of() -> None:
     named |= {"num_inference_steps", "guidance_scale", "generate_audio", "video_frames", "options"}
     named |= {"frame_interpolation_exp", "upscaling_scale", "loras", "strength"}
     named |= {"enhance_prompt", "enhanced_prompt"}  # so that a rewritten prompt is written anew
-    named |= {"extend_frames", "retake_frames", "retake_from", "retake_to"}
+    named |= {"keyframes", "extend_frames", "retake_frames", "retake_from", "retake_to"}
     assert named | ELSEWHERE == set(ResolvedRequest.model_fields)
 
 

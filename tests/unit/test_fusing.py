@@ -9,6 +9,7 @@ import pytest
 from common.contract import Phase
 from common.contract.fusing import most_together, shape_of_batch
 from common.kinds.video.fusing import OWN
+from common.kinds.video.keyframes import ResolvedKeyframe
 from common.kinds.video.loras import ResolvedLora
 from common.kinds.video.resolved import ResolvedRequest
 from tests.contract.test_store import RESOLVED
@@ -59,7 +60,7 @@ def test_every_field_of_a_request_was_thought_of() -> None:
             "frame_interpolation_exp",
             "upscaling_scale",
         ),  # not fused at all, where they say anything
-        *("last_image", "strength", "extend", "extend_frames"),
+        *("last_image", "keyframes", "strength", "extend", "extend_frames"),
         *("retake", "retake_frames", "retake_from", "retake_to"),
     }
 
@@ -70,6 +71,8 @@ def test_pictures_may_differ_videos_are_never_fused() -> None:
     assert shape(extend=Path("a.mp4"), extend_frames=9, video_frames=1) is None
     assert shape(retake=Path("a.mp4"), retake_frames=9, retake_to=3) is None
     assert shape(image=Path("a.png"), last_image=Path("b.png")) is None
+    key = ResolvedKeyframe(path=Path("a.png"), frame=4, strength=1)
+    assert shape(keyframes=(key,)) is None
 
 
 def test_refined_frames_hold_up_nobody() -> None:

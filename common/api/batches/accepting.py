@@ -145,7 +145,7 @@ def _again(job: Job) -> NewJob:
         for field, path in job.resolved.uploads.items()
     }
     values = job.model_dump(include=set(NewJob.model_fields))
-    resolved = job.resolved.model_copy(update=names)
+    resolved = job.resolved.with_uploads(names)
     return NewJob.model_validate(values | {"id": new_id, "resolved": resolved})
 
 

@@ -92,7 +92,7 @@ async def _candidate(
 
 def _check_alone(kind: Kind, wanted: Any) -> None:
     """Whether a request leaves its beginning to the batch. Raises InvalidRequest."""
-    for name in sorted(wanted.inline | wanted.used_jobs.keys()):
+    for name in sorted(wanted.inline | {each.partition(".")[0] for each in wanted.used_jobs}):
         if getattr(wanted, name) is not None:
             raise InvalidRequest(
                 f"{name}: the batch has an upload for all of its {kind.noun}s already.",

@@ -1,12 +1,13 @@
 """What a video may begin with: a picture, another video, or nothing. Pure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common.base.errors import Unresolvable
 from common.contract.work import Adjustment
 from common.kinds.video.clips import Clip, Extended, Remade, Retaken, changed
-from common.kinds.video.frame_size import LastPicture, Picture, aspect_change
+from common.kinds.video.frame_size import KeyPicture, LastPicture, Picture, aspect_change
 from common.kinds.video.variants import Capability, Limits, VideoVariant
 from common.media.clip import VideoInput
 
@@ -17,14 +18,20 @@ Beginning = Picture | Clip | None
 
 
 def check_beginning(
-    variant: VideoVariant, beginning: Beginning, last: LastPicture | None = None
+    variant: VideoVariant,
+    beginning: Beginning,
+    last: LastPicture | None = None,
+    keys: Sequence[KeyPicture] = (),
 ) -> None:
-    """Whether the checkpoint can begin so, and end with ``last``.
+    """Whether the checkpoint can begin so, end with ``last``, and show ``keys`` on its way.
 
     Raises:
         Unresolvable: it takes no such picture or video, or cannot do without.
     """
     _check_end(variant, beginning, last)
+    if keys:
+        _check(variant, Capability.KEYFRAMES, "keyframes", "takes no pictures on its way")
+        _check_new(beginning, "keyframes")
     if isinstance(beginning, Remade):
         remade_input_of(variant, None)
     elif isinstance(beginning, Retaken):
@@ -48,20 +55,32 @@ def check_beginning(
 
 
 def _check_end(variant: VideoVariant, beginning: Beginning, last: LastPicture | None) -> None:
-    takes = Capability.LAST_IMAGE in variant.capabilities
+    pair = variant.limits.needs_last_image
     if last is not None:
         _check(variant, Capability.LAST_IMAGE, "last_image", "ends with no picture that is given")
-        if type(beginning) is not Picture:
+        if not pair:
+            _check_new(beginning, "last_image")
+        elif type(beginning) is not Picture:
             raise Unresolvable(
                 f"{variant.name} goes from a first picture to a last one, and there is no first.",
                 param="image",
                 hint="Send image, too.",
             )
-    elif takes and variant.limits.needs_last_image:
+    elif pair:
         raise Unresolvable(
             f"{variant.name} goes from a first picture to a last one, and there is no last.",
             param="last_image",
             hint="Send last_image, too; or run the service with an image-to-video checkpoint.",
+        )
+
+
+def _check_new(beginning: Beginning, field: str) -> None:
+    """Whether frames are made that it could be. What is made anew has a picture for each."""
+    if isinstance(beginning, Remade | Retaken):
+        raise Unresolvable(
+            f"{field} says what new frames show, and {beginning.field} has a picture for each.",
+            param=field,
+            hint=f"Leave one of them out; {field} goes with image and extend, or alone.",
         )
 
 
@@ -119,10 +138,12 @@ def resolved_beginning(
     return {"image": Path(beginning.name)} if beginning else {}
 
 
-def changes_of(beginning: Beginning, size: tuple[int, int], fps: float) -> list[Adjustment]:
-    """What happens to it on its way into the model, where somebody would see that."""
-    if beginning is None:
-        return []
+def changes_of_all(given: Sequence[Picture], size: tuple[int, int], fps: float) -> list[Adjustment]:
+    """What happens to each on its way into the model, where somebody would see that."""
+    return [change for each in given for change in _changes_of(each, size, fps)]
+
+
+def _changes_of(beginning: Picture, size: tuple[int, int], fps: float) -> list[Adjustment]:
     asked, made = f"{beginning.width}x{beginning.height}", f"{size[0]}x{size[1]}"
     if isinstance(beginning, Clip):
         reason = "scaled to the video's size, whatever its shape"

@@ -90,7 +90,7 @@ class Extended(Clip):
                 param="extend",
                 hint="Extend a longer one, or begin with a frame of it as image.",
             )
-        return _behind(seen, limits)
+        return _behind(seen, _less(limits, seen, fps))
 
     def resolved(self, limits: Limits, fps: float, num_frames: int) -> dict[str, Any]:
         del num_frames
@@ -117,7 +117,8 @@ class Retaken(Extended):
     end: float
 
     def legal(self, limits: Limits, fps: float) -> Limits:
-        frames = _most(self, self._frames(fps), limits)
+        most = math.inf if limits.max_seconds is None else limits.max_seconds * fps
+        frames = _most(self, min(self._frames(fps), int(min(most, limits.max_frames))), limits)
         return replace(limits, min_frames=frames, max_frames=frames, max_seconds=None)
 
     def resolved(self, limits: Limits, fps: float, num_frames: int) -> dict[str, Any]:
@@ -147,9 +148,19 @@ def _behind(frames: int, limits: Limits) -> Limits:
 
 
 def _seen(limits: Limits, frames: int) -> int:
-    """How many of a video's last frames the model is shown."""
-    step = limits.video_input.frames_step if limits.video_input else 1
-    return min(frames, limits.tail_frames) // step * step
+    """How many of a video's last frames the model is shown: as many as make whole latents."""
+    within = min(frames, limits.tail_frames)
+    if limits.video_input:
+        return within // limits.video_input.frames_step * limits.video_input.frames_step
+    latents = (within - limits.frames_offset) // limits.frames_step
+    return latents * limits.frames_step + limits.frames_offset
+
+
+def _less(limits: Limits, seen: int, fps: float) -> Limits:
+    """The same less what the model is shown, where that and what is new are one of its clips."""
+    more = 0 if limits.video_input else seen - 1
+    seconds = limits.max_seconds and limits.max_seconds - more / fps
+    return replace(limits, max_frames=limits.max_frames - more, max_seconds=seconds)
 
 
 def _most(clip: Clip, frames: int, limits: Limits) -> int:
@@ -167,4 +178,4 @@ def _most(clip: Clip, frames: int, limits: Limits) -> int:
 
 def changed(beginning: Picture, asked: str, made: str, reason: str) -> Adjustment:
     """What became of what was asked."""
-    return Adjustment(field=beginning.field, requested=asked, resolved=made, reason=reason)
+    return Adjustment(field=beginning.param, requested=asked, resolved=made, reason=reason)

@@ -24,4 +24,11 @@ EXAMPLES: list[JsonValue] = [
         "prompt": "A red kite over the sea",
         "retake": {"job": "0123456789abcdef0123456789abcdef", "from": 1, "to": 2.5},
     },
+    {
+        "prompt": "The kite climbs, turns and lands",
+        "image": {"job": "0123456789abcdef0123456789abcdef", "frame": 0},
+        "keyframes": [{"image": {"job": "0123456789abcdef0123456789abcdef"}, "frame": 60}],
+        "last_image": {"job": "fedcba9876543210fedcba9876543210"},
+        "num_frames": 121,
+    },
 ]

@@ -23,12 +23,31 @@ class Picture:
     width: int
     height: int
 
+    @property
+    def param(self) -> str:
+        """Where it stands in the request, for errors and adjustments."""
+        return self.field
+
 
 @dataclass(frozen=True)
 class LastPicture(Picture):
     """The one that a video ends with."""
 
     field: ClassVar[str] = "last_image"
+
+
+@dataclass(frozen=True)
+class KeyPicture(Picture):
+    """One that a frame of the video shows; ``index`` is its place in the list."""
+
+    field: ClassVar[str] = "keyframes"
+    index: int
+    frame: int
+    strength: float
+
+    @property
+    def param(self) -> str:
+        return f"{self.field}.{self.index}"
 
 
 def legal_size(resolution: str, limits: Limits) -> tuple[int, int]:
@@ -76,9 +95,9 @@ def default_size(limits: Limits, defaults: Defaults, picture: Picture | None) ->
         nearest = _nearest_size(width - half, height - half, limits)
     if aspect_change((picture.width, picture.height), nearest) > 2 * MAX_ASPECT_CHANGE:
         raise Unresolvable(
-            f"the {picture.field} is {picture.width}x{picture.height}: too long and thin for this"
+            f"the {picture.param} is {picture.width}x{picture.height}: too long and thin for this"
             " model.",
-            param=picture.field,
+            param=picture.param,
             hint=f"Crop it, or give a resolution such as {defaults.width}x{defaults.height}.",
         )
     return nearest

@@ -16,14 +16,14 @@ from common.contract.work import Finished, Medias, SentFile
 from common.kinds.video.beginnings import Beginning, remade_input_of, video_input_of
 from common.kinds.video.clips import Clip, Remade, Whole
 from common.kinds.video.finished import clip_of, frame_of
-from common.kinds.video.frame_size import LastPicture, Picture
+from common.kinds.video.frame_size import KeyPicture, LastPicture, Picture
 from common.kinds.video.loras import LoraFolder
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.prompt_help.endpoint import open_endpoint
 from common.kinds.video.refined_alone import refined_alone
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve
-from common.kinds.video.sources import FrameOf
+from common.kinds.video.sources import FrameOf, Keyframe
 from common.kinds.video.templates.folder import PACKAGED, TemplateFolder
 from common.kinds.video.variants import Capability, VideoVariant
 from common.media.clip import VideoInput
@@ -80,6 +80,7 @@ class VideoIntake:
                 hint="Send a video, or leave strength out.",
             )
         last = files.get("last_image") or (request.last_image if request else None)
+        keys = request.keyframes if request and request.keyframes else ()
         looks = list[Callable[[], Upload]]()
         if used is not None and request is not None:
             looks.append(partial(self._clip, used, finished[used], request, job_id))
@@ -88,9 +89,12 @@ class VideoIntake:
             wanted = None if whole else self._wanted(request)
             looks.append(partial(self._video, video, job_id, wanted))
         elif image is not None:
-            looks.append(partial(self._image, image, finished, Picture, job_id))
+            looks.append(partial(self._image, image, finished, "image", job_id, Picture))
         if last is not None:
-            looks.append(partial(self._image, last, finished, LastPicture, f"{job_id}.last"))
+            name = f"{job_id}.last"
+            looks.append(partial(self._image, last, finished, "last_image", name, LastPicture))
+        for index, key in enumerate(keys):
+            looks.append(partial(self._key, key, index, finished, job_id))
         return (lambda: tuple(look() for look in looks)) if looks else None
 
     async def resolve(self, request: GenerateRequest, uploads: Medias) -> Resolution:
@@ -98,11 +102,12 @@ class VideoIntake:
         if request.template is not None:
             request = await asyncio.to_thread(self.templates.filled, request)
         last = next((each for each in uploads if isinstance(each, LastPicture)), None)
-        first = next((each for each in uploads if each is not last), None)
+        keys = [each for each in uploads if isinstance(each, KeyPicture)]
+        first = next((each for each in uploads if each is not last and each not in keys), None)
         if isinstance(first, Whole):
             return refined_alone(request, first)
         beginning = _as_asked(first, request)
-        resolution = resolve(request, self.model, self.options, self.variant, beginning, last)
+        resolution = resolve(request, self.model, self.options, self.variant, beginning, last, keys)
         if not request.loras:
             return resolution
         loras = await asyncio.to_thread(self.loras.resolve, request.loras, self.variant)
@@ -113,10 +118,10 @@ class VideoIntake:
         self,
         sent: SentFile | str | FrameOf,
         finished: Mapping[str, Finished],
-        kind: type[Picture],
+        field: str,
         name: str,
+        known: Callable[[str, int, int], Picture],
     ) -> Upload:
-        field = kind.field
         if isinstance(sent, FrameOf):
             file: BinaryIO = BytesIO(frame_of(finished[field], sent.frame, field))
         with _named(field):
@@ -124,7 +129,15 @@ class VideoIntake:
                 file = BytesIO(decode_base64_image(sent)) if isinstance(sent, str) else sent.file
             info = inspect_image(file, self.settings.max_image_pixels)
         told = None if isinstance(sent, FrameOf) else f"{info.format} {info.width}x{info.height}"
-        return Upload(file, kind(f"{name}.{info.format}", info.width, info.height), told)
+        return Upload(file, known(f"{name}.{info.format}", info.width, info.height), told)
+
+    def _key(
+        self, key: Keyframe, index: int, finished: Mapping[str, Finished], job_id: str
+    ) -> Upload:
+        known = partial(KeyPicture, index=index, frame=key.frame, strength=key.strength)
+        field, name = f"keyframes.{index}.image", f"{job_id}.keyframe{index}"
+        seen = self._image(key.image, finished, field, name, known)
+        return replace(seen, summary=None)  # the record has its place
 
     def _clip(self, field: str, used: Finished, request: GenerateRequest, job_id: str) -> Upload:
         clip = clip_of(field, used, request, f"{job_id}.mp4")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from common.contract.work import Adjustment
+from common.kinds.video.variants import VideoVariant
 
 
 @dataclass
@@ -16,3 +17,10 @@ class Report:
         if asked != got:
             change = Adjustment(field=name, requested=asked, resolved=got, reason=reason)
             self.adjustments.append(change)
+
+    def note_stand_in(self, variant: VideoVariant) -> None:
+        """Whoever asks a service for its model is told where another one makes the video."""
+        if variant.stands_in_for:
+            model = variant.stands_in_for
+            reason = f"it stands in for {model}, whose weights this service does not have"
+            self.note("checkpoint", model, variant.name, reason)

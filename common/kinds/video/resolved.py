@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from common.contract.work import Resolved
+from common.kinds.video.keyframes import ResolvedKeyframe
 from common.kinds.video.loras import ResolvedLora
 
 
@@ -28,6 +29,8 @@ class ResolvedRequest(Resolved):
     """The input picture; in the job's record the file's name, in the worker its full path."""
     last_image: Path | None = None
     """The picture that the clip ends with; like ``image``."""
+    keyframes: tuple[ResolvedKeyframe, ...] = ()
+    """Pictures that frames of what is made show."""
     video: Path | None = None
     """The video that is continued; like ``image``."""
     video_frames: int = 0
@@ -91,6 +94,11 @@ class ResolvedRequest(Resolved):
         return self.num_frames if anew else self.video_frames or int(self.image is not None)
 
     @property
+    def guides(self) -> int:
+        """How many pictures it is given for frames other than those that it begins with."""
+        return len(self.keyframes) + int(self.last_image is not None)
+
+    @property
     def retake_span(self) -> tuple[int, int] | None:
         """The first frame that is made anew and the one behind the last; None: all are new."""
         return None if self.retake is None else (self.retake_from, self.retake_to)
@@ -116,6 +124,7 @@ class ResolvedRequest(Resolved):
             "video": self.video,
             "extend": self.extend,
             "retake": self.retake,
+            **{f"keyframe{index}": key.path for index, key in enumerate(self.keyframes)},
         }
         return {field: path for field, path in named.items() if path is not None}
 
@@ -124,7 +133,16 @@ class ResolvedRequest(Resolved):
         """The prompt."""
         return self.prompt
 
+    def with_uploads(self, files: Mapping[str, Path]) -> Self:
+        """As the class above; each keyframe has its file in itself."""
+        named = {name: path for name, path in files.items() if name in type(self).model_fields}
+        keys = tuple(
+            key.model_copy(update={"path": files.get(f"keyframe{index}", key.path)})
+            for index, key in enumerate(self.keyframes)
+        )
+        return self.model_copy(update={**named, "keyframes": keys})
+
     def seen_by_model(self, files: Mapping[str, Path]) -> Self:
         """With the rewritten prompt in place of the one that was sent."""
         words = {"prompt": self.enhanced_prompt or self.prompt}
-        return self.model_copy(update={**files, **words})
+        return self.with_uploads(files).model_copy(update=words)

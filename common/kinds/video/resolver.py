@@ -7,7 +7,7 @@ refused with the field, the limit and the nearest legal value.
 
 import math
 import secrets
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -17,12 +17,19 @@ from common.contract import Resolution
 from common.contract.words_of_errors import first_of, path_of, words_of
 from common.kinds.video.beginnings import (
     Beginning,
-    changes_of,
+    changes_of_all,
     check_beginning,
     limits_after,
     resolved_beginning,
 )
-from common.kinds.video.frame_size import LastPicture, Picture, default_size, legal_size
+from common.kinds.video.frame_size import (
+    KeyPicture,
+    LastPicture,
+    Picture,
+    default_size,
+    legal_size,
+)
+from common.kinds.video.keyframes import resolved_pictures
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.presets import chosen_preset
 from common.kinds.video.prompt_help.outcome import check_prompt_help
@@ -46,6 +53,7 @@ def resolve(
     variant: VideoVariant,
     beginning: Beginning = None,
     last: LastPicture | None = None,
+    keys: Sequence[KeyPicture] = (),
 ) -> Resolution:
     """Answer what ``variant`` makes of ``request``; ``own`` are the options of ``model``.
 
@@ -56,14 +64,14 @@ def resolve(
     preset = chosen_preset(request.preset, variant)
     options, limits, report = _options(request, model, own, preset), variant.limits, Report()
     defaults = options.adjusted(preset.applied(variant.defaults))
-    _note_stand_in(variant, report)
-    check_beginning(variant, beginning, last)
+    report.note_stand_in(variant)
+    check_beginning(variant, beginning, last, keys)
     _check_negative_prompt(request, variant)
     check_prompt_help(request, variant)
-    width, height = _size(request, limits, defaults, beginning, report)
+    shown = [each for each in (beginning, last, *keys) if each]
+    width, height = _size(request, limits, defaults, next(iter(shown), None), report)
     fps = _fps(request, limits, defaults, report)
-    for given in (beginning, last):
-        report.adjustments += changes_of(given, (width, height), fps)
+    report.adjustments += changes_of_all(shown, (width, height), fps)
     limits = limits_after(beginning, limits, fps)
     num_frames = _num_frames(request, limits, defaults, fps, report)
     steps = _steps(request, limits, defaults)
@@ -81,7 +89,7 @@ def resolve(
         guidance_scale=guidance_scale,
         generate_audio=_generate_audio(request, variant),
         **resolved_beginning(beginning, variant.limits, fps, num_frames),
-        last_image=Path(last.name) if last else None,
+        **resolved_pictures(beginning, last, keys, num_frames),
         options=options.model_dump(mode="json"),
         enhance_prompt=request.enhance_prompt,
         preset=request.preset,
@@ -219,15 +227,6 @@ def _generate_audio(request: GenerateRequest, variant: VideoVariant) -> bool:
             hint="Leave generate_audio out, or use a service whose /info lists audio.",
         )
     return _or(request.generate_audio, can)
-
-
-def _note_stand_in(variant: VideoVariant, report: Report) -> None:
-    """Whoever asks a service for its model is told where another one makes the video."""
-    if variant.stands_in_for:
-        reason = (
-            f"it stands in for {variant.stands_in_for}, whose weights this service does not have"
-        )
-        report.note("checkpoint", variant.stands_in_for, variant.name, reason)
 
 
 def _options(

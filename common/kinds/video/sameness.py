@@ -19,6 +19,8 @@ def decisive(request: ResolvedRequest, settings: Settings) -> Mapping[str, Any] 
     except OSError:
         return None
     fields = request.model_dump(mode="json", exclude=set(ELSEWHERE))
+    keyframes = [(key.frame, key.strength) for key in request.keyframes]
     signed = [settings.content_credentials, settings.content_credentials_prompt]
     encoder = [settings.video_encoder, settings.video_crf]
-    return fields | {"loras": loras, "encoder": encoder, "signed": signed}
+    own = {"loras": loras, "keyframes": keyframes, "encoder": encoder, "signed": signed}
+    return fields | own

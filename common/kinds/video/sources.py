@@ -22,6 +22,8 @@ from pydantic import (
 from common.contract.fields import JobId, contradiction
 from common.contract.work import WorkRequest
 
+MAX_KEYFRAMES = 8
+
 Moment = Annotated[float, Field(ge=0, le=3600)]
 
 
@@ -82,11 +84,28 @@ PictureField = Annotated[
 """Base64, or a frame of a finished video."""
 
 
+class Keyframe(BaseModel):
+    """A picture that the video shows at one of its frames."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: PictureField = Field(description="Given like `image`: base64, or a frame of a job.")
+    frame: int = Field(
+        ge=-1_000_000,
+        le=1_000_000,
+        description="From 0, of what is made; -1 is the last, as `last_image`.",
+    )
+    strength: float = Field(1.0, gt=0, le=1, description="1 keeps to it, less follows it loosely.")
+
+
 class Sources(BaseModel):
-    """The fields of a request that begins with a video, or ends with a picture."""
+    """The fields of a request that begins with a video, or has pictures at some frames."""
 
     last_image: PictureField | None = Field(
         None, description="Last frame, on models that list `last_image`; given like `image`."
+    )
+    keyframes: Annotated[tuple[Keyframe, ...], Field(max_length=MAX_KEYFRAMES)] | None = Field(
+        None, description="Pictures that it shows on its way, on models that list `keyframes`."
     )
     video: VideoOf | None = Field(
         None,
@@ -128,5 +147,15 @@ class Beginnings(Sources, WorkRequest):
     @property
     def used_jobs(self) -> Mapping[str, str]:
         fields = {name: getattr(self, name) for name in Beginnings.model_fields}
+        for index, key in enumerate(self.keyframes or ()):
+            fields[f"keyframes.{index}.image"] = key.image
         named = {name: of.job for name, of in fields.items() if isinstance(of, Reference)}
         return named | ({} if self.extend is None else {"extend": self.extend})
+
+    def recorded(self, **which: Any) -> dict[str, Any]:
+        """As the class above; of a keyframe its place is kept, but no file."""
+        record = super().recorded(**which)
+        for key, kept in zip(self.keyframes or (), record.get("keyframes") or (), strict=False):
+            if isinstance(key.image, str):
+                del kept["image"]
+        return record

@@ -15,6 +15,7 @@ class Capability(StrEnum):
     TEXT_TO_VIDEO = "text_to_video"
     IMAGE_TO_VIDEO = "image_to_video"
     LAST_IMAGE = "last_image"
+    KEYFRAMES = "keyframes"
     VIDEO_CONTINUATION = "video_continuation"
     VIDEO_TO_VIDEO = "video_to_video"
     EXTEND = "extend"
@@ -59,7 +60,8 @@ class Limits:
     needs_last_image: bool = False
     """Whether it was trained for two pictures, and does not begin with one alone."""
     tail_frames: int = 1
-    """So many of its last frames a checkpoint sees of a video that it extends."""
+    """So many of its last frames a checkpoint sees of a video that it extends; of a short one
+    fewer: as many as make whole latents."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """From a body of OpenAI's Videos API to a job in the queue."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -25,7 +26,7 @@ from common.kinds.video.jobs import resolved_of
 from common.kinds.video.openai.errors import in_their_names
 from common.kinds.video.openai.requests import reader_for
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.sources import Beginnings
+from common.kinds.video.sources import Beginnings, Keyframe
 
 
 async def create_job(request: Request, service: Service, once: Once) -> Job:
@@ -61,7 +62,8 @@ async def remix_job(
     wish = _same_again(source, prompt, named)
     with ExitStack() as stack, in_their_names():
         files = await run_in_threadpool(_open_uploads, service.inputs, source, stack)
-        files = {field: file for field, file in files.items() if field not in named}
+        wish = await run_in_threadpool(_with_keyframes, wish, source, files)
+        files = {name: files[name] for name in service.kind.uploads if name in files.keys() - named}
         body = await checked_body(request, Parsed(wish, files), service, job_id)
         body = replace(body, remix_of=source.id)
         return await once.job(job_id, body, partial(make, service, job_id, body))
@@ -96,6 +98,21 @@ def _same_again(source: Job, prompt: str, named: Mapping[str, Any]) -> GenerateR
         **as_asked(made.frame_interpolation_exp, made.upscaling_scale),
     }
     return validated(GenerateRequest, without_nulls(fields))
+
+
+def _with_keyframes(
+    wish: GenerateRequest, source: Job, files: Mapping[str, UploadFile]
+) -> GenerateRequest:
+    """With the pictures of the job's keyframes, which are no uploads of a form."""
+    keys = tuple(
+        Keyframe(
+            image=b64encode(files[f"keyframe{index}"].file.read()).decode(),
+            frame=key.frame,
+            strength=key.strength,
+        )
+        for index, key in enumerate(resolved_of(source).keyframes)
+    )
+    return wish.model_copy(update={"keyframes": keys}) if keys else wish
 
 
 def _open_uploads(inputs: Path, source: Job, stack: ExitStack) -> dict[str, UploadFile]:

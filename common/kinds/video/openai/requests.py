@@ -41,6 +41,7 @@ Side = Annotated[int, Field(ge=1, le=99_999)]
 
 _FLATTENED = ("extra_body", "extra_params")
 _UPLOAD = "input_reference"
+_LISTS = ("loras", "keyframes")
 _OBJECTS = (*_FLATTENED, "options", _UPLOAD, "retake", "video")
 _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 """How their client writes a member of an object into a form: ``options[flow_shift]``."""
@@ -201,7 +202,7 @@ def _nested(texts: Mapping[str, str]) -> dict[str, Any]:
 def _read(name: str, text: str) -> Any:
     if name in _OBJECTS:
         return json_object(name, text)
-    return json_of(text, name) if name == "loras" else text
+    return json_of(text, name) if name in _LISTS else text
 
 
 def _holder(name: str) -> str:
