@@ -39,6 +39,7 @@ class Clips:
     """What is known of the archive before the job."""
 
     field: ClassVar[str] = "clips"
+    told_apart: ClassVar[bool] = False
     name: str
     number: int
     width: int

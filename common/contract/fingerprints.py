@@ -51,10 +51,11 @@ class Fingerprints:
             return None
         if (decisive := self.spec.kind.decisive(request, self.settings)) is None:
             return None
+        weights = self.weights(checkpoint) if request.needs_model else ""
         parts = {
             "request": decisive,
             "uploads": uploads,
-            "checkpoint": [checkpoint.id, checkpoint.revision, self.weights(checkpoint)],
+            "checkpoint": [checkpoint.id, checkpoint.revision, weights],
             "settings": {name: getattr(self.settings, name) for name in _SETTINGS},
             "versions": {"videosdgx": __version__, **_versions()},
         }

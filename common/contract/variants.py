@@ -78,3 +78,7 @@ class Checkpoint:
     adapter_2: Path | None = None
     """Its file for the second transformer."""
     stands_in_for: str | None = None
+
+
+NO_MODEL = Checkpoint(id="none", revision="none", path=Path())
+"""Of what is made without one."""

@@ -162,6 +162,8 @@ class Media(Protocol):
 
     field: ClassVar[str]
     """Of the request: where it came in."""
+    told_apart: ClassVar[bool]
+    """Whether the same file in another field would mean something else."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,6 @@
 """What a job is made with: a loaded model, or none."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from common.contract.variants import Checkpoint
@@ -13,10 +12,6 @@ class LoadedModel:
 
     pipeline: Any
     checkpoint: Checkpoint
-
-
-NO_MODEL = Checkpoint(id="none", revision="none", path=Path())
-"""Of what is made without one."""
 
 
 def no_turn(batch: int = 1) -> None:

@@ -20,7 +20,7 @@ from common.base.threads import no_threads_left
 from common.contract import JobResult, Making, ModelSpec, Phase, Prepared
 from common.contract.kind import Preparer, Publisher
 from common.contract.messages import ModelState
-from common.contract.variants import Checkpoint
+from common.contract.variants import NO_MODEL, Checkpoint
 from common.jobs.manifest import manifest_of
 from common.jobs.states import Event, JobState
 from common.publishing.draft import Draft
@@ -30,7 +30,7 @@ from common.worker.books import Books
 from common.worker.context import RunningJob
 from common.worker.failure import as_error
 from common.worker.likeness import Likeness
-from common.worker.loaded import NO_MODEL, LoadedModel, no_turn
+from common.worker.loaded import LoadedModel, no_turn
 from common.worker.model_loader import ModelLoader
 from common.worker.seat import EndTurn, Seat
 

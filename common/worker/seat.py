@@ -11,7 +11,7 @@ from typing import Protocol
 from common.base.settings import Settings
 from common.contract import ModelSpec, Resolved
 from common.contract.hub import choose_variant, locate
-from common.contract.variants import Checkpoint
+from common.contract.variants import NO_MODEL, Checkpoint
 from common.jobs.model import Job
 from common.memory.arbiter import Arbiter
 from common.memory.asks import Ask, OnWait
@@ -49,7 +49,8 @@ class Seat:
             NotEnoughMemory: no pool of this size could hold it.
             JobReleased: this worker has been asked to make room.
         """
-        demand = self.appraiser.demand(self.locate(), job.resolved)
+        checkpoint = self.locate() if job.resolved.needs_model else NO_MODEL
+        demand = self.appraiser.demand(checkpoint, job.resolved)
         ask = Ask(
             accepted_at=job.created_at,
             number=job.number,

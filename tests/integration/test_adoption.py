@@ -53,12 +53,13 @@ def test_a_published_video_of_a_job_that_is_cancelled_in_the_queue_goes_with_it(
     finished: tuple[LiveService, dict[str, Any]],
 ) -> None:
     service, model = finished
-    blocker = service.submit(options={"step_seconds": 0.3})
+    blocker = service.submit(options={"step_seconds": 0.3}, num_inference_steps=100)
     service.wait_for(blocker, "denoising")
     job_id = service.submit()
     published(service, job_id, like=model)
     assert service.cancel(job_id).json()["state"] == "cancelled"
     assert service.videos(job_id) == []
+    service.cancel(blocker)
 
 
 def test_what_a_record_gives_up_and_what_was_never_finished_goes_at_start(

@@ -78,6 +78,16 @@ def test_a_form_and_a_client_of_openai_say_it_too(service: LiveService, first: s
             assert service.job(answer.json()["id"])["resolved"][name]
 
 
+def test_a_remix_has_the_frame_that_was_lent_although_its_job_is_removed(
+    service: LiveService, first: str
+) -> None:
+    lent = service.finish(image={"job": first})
+    assert service.client.delete(f"/jobs/{first}").is_success
+    answer = service.client.post(f"/v1/videos/{lent['id']}/remix", json={"prompt": "y"})
+    assert answer.is_success, answer.text
+    assert service.wait_for(answer.json()["id"], "completed")["resolved"]["image"]
+
+
 def test_a_remix_and_a_batch_begin_with_it_too(service: LiveService, first: str) -> None:
     longer = service.finish(extend=first, num_frames=4)
     answer = service.client.post(f"/v1/videos/{longer['id']}/remix", json={"prompt": "y"})

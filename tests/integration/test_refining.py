@@ -119,6 +119,8 @@ def test_a_finished_video_is_made_larger_and_smoother_without_a_model(
     assert result["checkpoint"] == "realesr-animevideov3"
     assert not service.get("/metrics")["model_loaded"]
     assert set(result["timings"]) == {"encoding_video"}
+    remix = service.client.post(f"/v1/videos/{job['id']}/remix", json={"prompt": "y"})
+    assert remix.status_code == 409, "there is no prompt to change"
 
 
 def test_an_uploaded_video_is_made_larger(service: LiveService, tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ def test_a_kill_in_the_midst_costs_nothing_but_time(trainer: LiveService, clips:
     assert {path.name for path in folder.iterdir()} == names
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_in_the_midst_holds_the_training_until_there_is_room(
     models: Path, clips: bytes, small_disk: Path, tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ def test_without_guidance_a_negative_prompt_says_nothing(waver: LiveService):
 
 
 def test_guidance_obeys_more(waver: LiveService):
-    wanted = [Wish(scene, english(scene), seed) for seed, scene in enumerate(SIX)]
+    wanted = [Wish(scene, english(scene), seed) for seed, scene in enumerate(SIX[::2])]
     weak, strong = (list(ask(waver.url, wanted, guidance_scale=scale)) for scale in (1, 3))
     assert share(strong, "colour") >= share(weak, "colour")
     assert _contrast(strong) > 1.15 * _contrast(weak)

@@ -1,5 +1,7 @@
 """With steps left out a video still shows what it was asked for, and is nearly the whole one."""
 
+import pytest
+
 from common.contract.step_caches import StepCache
 from scripts.shapes.asking import Asked, Wish, ask
 from scripts.shapes.captions import english
@@ -17,6 +19,7 @@ def made(service: LiveService, seed: int, *options: dict[str, str]) -> list[Aske
     return list(ask(service.url, wanted))
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_not_missed(waver: LiveService):
     whole, *cached, after = made(waver, 0, {}, *CACHES, {})
     for each in cached:

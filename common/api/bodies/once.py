@@ -148,6 +148,9 @@ def _summary(body: Body) -> dict[str, Any]:
 def _digest(body: Body) -> str | list[str] | None:
     """Of one upload its own, as it was before there could be several."""
     # A path is that of a job which is in the fields.
-    sent = [upload.file for upload in body.uploads if not isinstance(upload.file, Path)]
-    digests = [digest(file) for file in sent]
+    digests = []
+    for upload in body.uploads:
+        if not isinstance(upload.file, Path):
+            named = f"{upload.media.field} " if upload.media.told_apart else ""
+            digests.append(f"{named}{digest(upload.file)}")
     return digests if len(digests) > 1 else next(iter(digests), None)

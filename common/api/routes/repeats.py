@@ -12,9 +12,10 @@ from common.api.bodies.body import Body
 from common.api.service import Service
 from common.base.errors import CheckpointError, VideosDGXError
 from common.base.logs import get_logger
-from common.contract import Resolution, Upload
+from common.contract import Resolution, Resolved, Upload
 from common.contract.fingerprints import Fingerprints, digest
 from common.contract.hub import locate
+from common.contract.variants import NO_MODEL
 from common.jobs.model import Job
 from common.publishing.twins import publish_twin
 
@@ -27,9 +28,11 @@ class Digests:
     def __init__(self) -> None:
         self._known: dict[int, str] = {}
 
-    def of(self, uploads: Sequence[Upload]) -> Mapping[str, str]:
-        """By field. Blocks."""
-        return {upload.media.field: self._of(upload) for upload in uploads}
+    def of(self, request: Resolved, uploads: Sequence[Upload]) -> Mapping[str, str]:
+        """Of those that a request uses, by its names for them. Blocks."""
+        fields = {path.name: field for field, path in request.uploads.items()}
+        used = [upload for upload in uploads if upload.media.name in fields]
+        return {fields[upload.media.name]: self._of(upload) for upload in used}
 
     def _of(self, upload: Upload) -> str:
         key = id(upload.file)
@@ -46,10 +49,11 @@ def fingerprint_of(
         return None
     fingerprints = Fingerprints(service.spec, service.settings, service.appraiser.weights)
     try:
-        checkpoint = locate(service.settings.models_dir, service.variant)
-        uploads = (digests or Digests()).of(body.uploads)
-        return fingerprints.of(resolution.request, uploads, checkpoint)
-    except CheckpointError:  # the job fails later, with the reason
+        request, models = resolution.request, service.settings.models_dir
+        checkpoint = locate(models, service.variant) if request.needs_model else NO_MODEL
+        uploads = (digests or Digests()).of(request, body.uploads)
+        return fingerprints.of(request, uploads, checkpoint)
+    except (CheckpointError, FileNotFoundError):  # told later, with the reason
         return None
 
 

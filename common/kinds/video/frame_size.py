@@ -17,6 +17,7 @@ class Picture:
 
     field: ClassVar[str] = "image"
     """Of the request: where it came in."""
+    told_apart: ClassVar[bool] = False
     keeps_size: ClassVar[bool] = False
     """Whether what is made of it has its very size, where the model can make that."""
     name: str
@@ -34,6 +35,7 @@ class LastPicture(Picture):
     """The one that a video ends with."""
 
     field: ClassVar[str] = "last_image"
+    told_apart: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class KeyPicture(Picture):
     """One that a frame of the video shows; ``index`` is its place in the list."""
 
     field: ClassVar[str] = "keyframes"
+    told_apart: ClassVar[bool] = True
     index: int
     frame: int
     strength: float

@@ -192,5 +192,11 @@ def _as_asked(beginning: Beginning, request: GenerateRequest) -> Beginning:
     """A video that was sent is continued, or made anew where a strength says how far."""
     if request.strength is None or type(beginning) is not Clip:
         return beginning
+    if request.strength == 0:
+        raise Unresolvable(
+            "strength: a batch's own upload is not refined alone.",
+            param="strength",
+            hint="Send it by itself: POST /generate with the same fields.",
+        )
     fields = {each.name: getattr(beginning, each.name) for each in dataclass_fields(beginning)}
     return Remade(**fields, strength=request.strength)

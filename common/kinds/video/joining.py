@@ -40,7 +40,7 @@ def whole(request: ResolvedRequest, inputs: Path) -> VideoClip:
     """The video that a request names, as it is. Raises as ``joined`` does."""
     assert request.video is not None  # noqa: S101  # or there is nothing to refine
     source, size = inputs / request.video, (request.width, request.height)
-    sound = read_sound(source, *SOUND)
+    sound = read_sound(source, *SOUND, request.num_frames / request.fps)
     return VideoClip(
         frames=stream_frames(source, Take(request.fps, request.num_frames, *size)),
         num_frames=request.num_frames,
@@ -64,7 +64,7 @@ def _extended(clip: VideoClip, request: ResolvedRequest, source: Path) -> VideoC
 
 def _retaken(clip: VideoClip, request: ResolvedRequest, source: Path) -> VideoClip:
     own = stream_frames(source, _take(clip, request.retake_frames))
-    sound = read_sound(source, *_layout(clip.audio))
+    sound = read_sound(source, *_layout(clip.audio), request.retake_frames / clip.fps)
     return replace(
         clip,
         frames=_with_span(own, clip.frames, request.retake_from, request.retake_to),
@@ -110,7 +110,7 @@ def _layout(audio: AudioTrack | None) -> tuple[int, int]:
 def _sound_behind(clip: VideoClip, source: Path, front: float, seen: float) -> AudioTrack | None:
     """The source's sound, ``front`` seconds of it, and behind it the clip's less ``seen``."""
     rate, channels = _layout(clip.audio)
-    before = read_sound(source, rate, channels).samples
+    before = read_sound(source, rate, channels, front).samples
     if clip.audio is None and not len(before):
         return None
     kept = np.zeros((round(front * rate), channels), np.float32)

@@ -120,7 +120,8 @@ class GenerateRequest(Beginnings, Afterwards):
 
     @property
     def may_repeat(self) -> bool:
-        return self.seed is not None and not self.no_cache
+        given = self.seed is not None or self.strength == 0
+        return given and not self.no_cache
 
     @field_validator("prompt", "negative_prompt")
     @classmethod

@@ -1,4 +1,8 @@
-"""Frames and sound of a video that this stack has made, as they are needed: films can be long."""
+"""Frames and sound of a video, as they are needed: films can be long.
+
+Some were uploaded: children know the file that they are given and nothing else, and end with the
+length that was judged.
+"""
 
 import os
 import subprocess
@@ -13,12 +17,13 @@ from common.base.bounded_child import bare_environment
 from common.base.errors import EncodingFailed
 from common.media.clip import AudioTrack
 from common.media.video.chain import Take
-from common.media.video.reader import PNG, frames_command, read_header
+from common.media.video.reader import CONTAINERS, PNG, frames_command, read_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAX_PIXELS = 2**26
+_FLOAT32_BYTES = 4
 _SLACK = 2
 """Frames that rounding to another rate may leave out at the end."""
 
@@ -59,14 +64,18 @@ def frame_as_png(path: Path, take: Take) -> bytes:
     return png
 
 
-def read_sound(path: Path, sample_rate: int, channels: int) -> AudioTrack:
-    """All of the sound, at a rate in Hz; nothing where the video has none."""
+def read_sound(path: Path, sample_rate: int, channels: int, seconds: float) -> AudioTrack:
+    """The first ``seconds`` of its first sound, at a rate in Hz; nothing where it has none."""
     from imageio_ffmpeg import get_ffmpeg_exe
 
+    known = ["-protocol_whitelist", "fd", "-format_whitelist", ",".join(CONTAINERS)]
     layout = ["-ar", str(sample_rate), "-ac", str(channels), "-f", "f32le", "-"]
-    command = [get_ffmpeg_exe(), "-loglevel", "error", "-i", "fd:", "-map", "0:a?", *layout]
+    chosen = ["-i", "fd:", "-map", "0:a:0?", "-t", f"{seconds:.6f}"]
+    command = [get_ffmpeg_exe(), "-loglevel", "error", *known, *chosen, *layout]
+    most = (round(seconds * sample_rate) + 1) * channels * _FLOAT32_BYTES
     with path.open("rb") as file, _output(command, file.fileno()) as sound:
-        samples = np.frombuffer(sound.read(), "<f4")
+        samples = np.frombuffer(sound.read(most), "<f4")
+    samples = samples[: len(samples) // channels * channels]
     return AudioTrack(samples.reshape(-1, channels), sample_rate)
 
 

@@ -12,9 +12,10 @@ from common.base.errors import EncodingFailed
 from common.kinds.video.joining import joined
 from common.kinds.video.resolved import ResolvedRequest
 from common.media.clip import AudioTrack, VideoClip
+from common.media.video.stream import read_sound
 from common.runtime.videos import load_video
 from tests.contract.test_store import RESOLVED
-from tests.films import film
+from tests.films import ffmpeg, film
 
 SIZE, FPS, OWN = (64, 48), 8.0, 12
 
@@ -88,3 +89,15 @@ def test_sound_goes_on_behind_its_own(source: Path) -> None:
     assert not audio.samples[:front].any(), "the film had none"
     assert (audio.samples[front:] == 0.5).all()
     assert joined(clip(6), asked, source.parent).audio is None
+
+
+def test_of_the_sound_no_more_is_read_than_belongs_to_the_video(tmp_path: Path) -> None:
+    """A stranger's file may have a day of it, and several."""
+    path = tmp_path / "long.mkv"
+    tones = [part for hz in (440, 880) for part in ("-f", "lavfi", "-i", f"sine={hz}:duration=60")]
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=8:duration=1"]
+    ffmpeg(*picture, *tones, "-map", "0", "-map", "1", "-map", "2", "-c:a", "aac", path)
+    audio = read_sound(path, 8000, 2, 1.0)
+    assert 0.9 * 8000 <= len(audio.samples) <= 8000
+    peak = np.abs(np.fft.rfft(audio.samples[:, 0])).argmax() * 8000 / len(audio.samples)
+    assert peak == pytest.approx(440, abs=20), "the first, and not both in turn"

@@ -144,7 +144,9 @@ def test_a_full_disk_is_named(small_disk: Path):
         spooled(VideoClip(frames, 9, 256, 256, 24), small_disk, lambda: None)
 
 
-@pytest.mark.parametrize(("exp", "scale"), [(1, 1), (0, 2), (2, 4)])
+@pytest.mark.parametrize(
+    ("exp", "scale"), [(1, 1), (0, 2), pytest.param(2, 4, marks=pytest.mark.slow)]
+)
 def test_what_it_takes_is_foretold(exp: int, scale: int):
     """numpy's memory and OpenCV's; ncnn's own is bounded by a tile."""
     size, frames = (320, 192), np.random.default_rng(1).integers(0, 255, (3, 192, 320, 3), np.uint8)

@@ -26,7 +26,7 @@ from common.kinds.video.jobs import resolved_of
 from common.kinds.video.openai.errors import in_their_names
 from common.kinds.video.openai.requests import reader_for
 from common.kinds.video.requests import GenerateRequest
-from common.kinds.video.sources import Beginnings, Keyframe
+from common.kinds.video.sources import Keyframe
 
 
 async def create_job(request: Request, service: Service, once: Once) -> Job:
@@ -57,6 +57,11 @@ async def remix_job(
             f"The video is {source.state}; only a completed one can be remixed.",
             hint="Make a new one: POST /v1/videos.",
         )
+    if not source.resolved.needs_model:
+        raise JobConflict(
+            "The video was made smoother or larger alone: it has no prompt to change.",
+            hint="Send its request anew, with another strength: POST /v1/videos.",
+        )
     job_id = token_hex(16)
     named = _from_jobs(source)
     wish = _same_again(source, prompt, named)
@@ -70,11 +75,9 @@ async def remix_job(
 
 
 def _from_jobs(source: Job) -> dict[str, Any]:
-    """Its fields that named other jobs: their files are found anew."""
-    asked = {name: source.requested.get(name) for name in Beginnings.model_fields}
-    named = {name: value for name, value in asked.items() if isinstance(value, dict)}
-    extend = asked["extend"]
-    return named if extend is None else {**named, "extend": extend}
+    """What it went on from or made a span of: those jobs must still be there."""
+    asked = {name: source.requested.get(name) for name in ("extend", "retake")}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _same_again(source: Job, prompt: str, named: Mapping[str, Any]) -> GenerateRequest:
