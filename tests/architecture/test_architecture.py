@@ -42,6 +42,13 @@ def test_common_names_no_model():
     assert named == []
 
 
+def test_tiny_checkpoints_are_made_without_any_models_package():
+    """In an image there is one, and a tiny checkpoint may be put together from another's parts."""
+    pattern = re.compile(rf"^\s*(?:from|import) (?:{'|'.join(MODELS)})\b", re.MULTILINE)
+    tiny = (ROOT / "scripts" / "tiny").rglob("*.py")
+    assert [path.name for path in tiny if pattern.search(path.read_text())] == []
+
+
 def _without_docs(line: str) -> str:
     """Examples in docstrings and comments may name a model."""
     return "" if re.search(r'"""|``|#', line) else line
