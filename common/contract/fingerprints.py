@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from common import __version__
 from common.base.settings import Settings
@@ -47,9 +47,7 @@ class Fingerprints:
         Raises:
             CheckpointError: a configuration or a weights file is damaged.
         """
-        if not self.settings.request_cache:
-            return None
-        if (decisive := self.spec.kind.decisive(request, self.settings)) is None:
+        if (decisive := self.decisive(request)) is None:
             return None
         weights = self.weights(checkpoint) if request.needs_model else ""
         parts = {
@@ -60,6 +58,12 @@ class Fingerprints:
             "versions": {"videosdgx": __version__, **_versions()},
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def decisive(self, request: Resolved) -> Mapping[str, Any] | None:
+        """What of a request decides; None where nobody asks, or nobody can tell."""
+        if not self.settings.request_cache:
+            return None
+        return self.spec.kind.decisive(request, self.settings)
 
 
 def digest(file: BinaryIO | Path) -> str:

@@ -20,6 +20,8 @@ class Likeness:
 
     def of(self, job: Job, checkpoint: Checkpoint) -> str | None:
         """What the job is made of now; None where that cannot be told, which costs it nothing."""
+        if self.fingerprints.decisive(job.resolved) is None:  # uploads can be large
+            return None
         with suppress(OSError, CheckpointError):
             digests = {}
             for field, name in job.resolved.uploads.items():

@@ -15,11 +15,10 @@ from fastapi.concurrency import run_in_threadpool
 from common.api.routes.acting import published_file
 from common.api.service import Service
 from common.base.errors import FileGone, JobConflict, JobNotFound
+from common.contract.fields import JOB_ID
 from common.contract.kind import main_file
 from common.contract.work import Finished
 from common.publishing.draft import MANIFEST
-
-JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 
 async def finished_jobs(service: Service, used: Mapping[str, str]) -> dict[str, Finished]:
@@ -61,7 +60,7 @@ def _elsewhere(service: Service, field: str, job_id: str) -> Finished:
 
 
 def _manifests(outputs: Path, job_id: str) -> Iterator[Path]:
-    if JOB_ID.fullmatch(job_id):
+    if re.fullmatch(JOB_ID, job_id):
         yield from outputs.glob(f"*/{job_id}-*/{MANIFEST}")
 
 
