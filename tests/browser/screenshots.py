@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _service(folder: Path) -> LiveService:
-    siblings = "waver=:8004,ltx2=:8001,wan21=:8002,magi1=:8003,hunyuan=:8005,trainer=:8006"
+    siblings = "waver=:8004,ltx2=:8001,wan21=:8002,magi1=:8003,hunyuan=:8005,trainer=:8010"
     service = LiveService(folder, f"{MODEL}.app", MODEL, siblings=siblings, memory_floor_gb=0)
     install(MODEL, service.models)
     return service.start()
