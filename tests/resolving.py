@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from common.contract import ModelSpec, Resolution
 from common.kinds.video import VideoVariant
 from common.kinds.video.beginnings import Beginning
-from common.kinds.video.frame_size import KeyPicture, LastPicture
+from common.kinds.video.frame_size import KeyPicture, LastPicture, ReferencePicture
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve as resolve_video
 
@@ -17,7 +17,8 @@ def resolve(
     beginning: Beginning = None,
     last: LastPicture | None = None,
     keys: Sequence[KeyPicture] = (),
+    references: Sequence[ReferencePicture] = (),
 ) -> Resolution:
     if variant.limits.needs_last_image and beginning is not None and last is None:
         last = LastPicture("last.png", beginning.width, beginning.height)
-    return resolve_video(request, spec.id, spec.options, variant, beginning, last, keys)
+    return resolve_video(request, spec.id, spec.options, variant, beginning, last, keys, references)

@@ -4,7 +4,9 @@ Architecture: Wan-Video/Wan2.1, wan/configs/wan_t2v_14B.py and wan_t2v_1_3B.py. 
 two experts is the 14B (wan/configs/wan_t2v_A14B.py): both are in memory, one works in each step.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from common.contract import Memory
 from common.contract.compute_dtype import ComputeDtype
@@ -31,6 +33,10 @@ DENOISE_BYTES = 22.2
 """Per token and unit of width: eleven bfloat16 activations, whatever the number of layers. The
 most tensors alive at once in a forward pass of ``WanTransformer3DModel`` in bfloat16 with fused
 attention, counted on the meta device."""
+
+VACE_BYTES = 72
+"""Per pixel and frame of VACE's video and mask, float32 of three colours: both as they are handed
+over and on the device, and the video's two halves while they are encoded."""
 
 HEADROOM = 1.5
 """Fragmentation and the kernels' workspaces. An estimate, not yet measured on a GPU."""
@@ -61,13 +67,25 @@ def memory_of(
     transformer, vae = read_config(checkpoint, "transformer"), read_config(checkpoint, "vae")
     dim = transformer["num_attention_heads"] * transformer["attention_head_dim"]
     wider = dtype.itemsize / BFLOAT16_BYTES
-    each = DENOISE_BYTES + kept_tensors(request) * BFLOAT16_BYTES
+    hints = _hints(transformer)
+    each = DENOISE_BYTES + (kept_tensors(request) + hints) * BFLOAT16_BYTES
     denoising = int(num_tokens(request) * dim * each * wider * HEADROOM)
     decoding = decoding_bytes(request.width, request.height, vae["base_dim"])
+    shown = request.width * request.height * request.clip_frames * VACE_BYTES if hints else 0
+    loras = sum(lora.size_bytes for lora in request.loras)
     return Memory(
         load_bytes=weight_bytes(checkpoint, dtype, float32=IN_FLOAT32),
-        run_bytes=max(denoising + sum(lora.size_bytes for lora in request.loras), decoding),
+        run_bytes=max(denoising + loras, decoding) + shown,
     )
+
+
+def _hints(transformer: Mapping[str, Any]) -> int:
+    """Activations that VACE's second branch keeps for the first, and its own; 0 without one.
+
+    Counted as ``DENOISE_BYTES`` is: each is one bfloat16 activation more.
+    """
+    layers = transformer.get("vace_layers") or ()
+    return len(layers) + 1 if layers else 0
 
 
 def decoding_bytes(width: int, height: int, base_dim: int) -> int:
@@ -106,5 +124,5 @@ def passes_of(request: ResolvedRequest) -> int:
 
 def num_tokens(request: ResolvedRequest) -> int:
     """Length of the transformer's sequence: 4 frames a latent, 8x8 pixels, 2x2 latents a token."""
-    latent_frames = (request.clip_frames - 1) // 4 + 1
+    latent_frames = (request.clip_frames - 1) // 4 + 1 + len(request.reference_images)
     return latent_frames * (request.width // 16) * (request.height // 16)

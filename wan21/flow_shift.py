@@ -11,6 +11,9 @@ FLOW_SHIFT_I2V_480P = 3.0
 FLOW_SHIFT_FLF2V = 16.0
 """generate.py there: from a first picture to a last one."""
 
+FLOW_SHIFT_VACE = 16.0
+"""generate.py there: VACE, 1.3B and 14B, at every size and for every task."""
+
 FLOW_SHIFT_1_3B = 8.0
 """Model card of Wan-AI/Wan2.1-T2V-1.3B: 8 to 12, with guidance_scale 6."""
 
@@ -31,11 +34,14 @@ def flow_shift_for(
     from_picture: bool,
     to_picture: bool = False,
     two_experts: bool = False,
+    vace: bool = False,
 ) -> float:
     """The published shift for a size in pixels and a model told by its heads and its task.
 
     ``two_experts`` is Wan 2.2's A14B.
     """
+    if vace:
+        return FLOW_SHIFT_VACE
     if two_experts:
         return FLOW_SHIFT_I2V if from_picture else FLOW_SHIFT_T2V
     if num_attention_heads == HEADS_1_3B:

@@ -1,4 +1,4 @@
-"""Wan2.1 as a service, and Wan2.2's A14B: checkpoints, limits, defaults, what a job costs.
+"""Wan2.1 as a service, VACE and Wan2.2's A14B too: checkpoints, limits, defaults, costs.
 
 Weights are Apache-2.0 and ungated. Imports no torch: the API process reads this too.
 """
@@ -110,6 +110,29 @@ FLF2V_720P = VideoVariant(
 )
 """From a first picture to a last one. generate.py has fewer steps for i2v alone."""
 
+_VACE = _ALL - {Capability.STEP_CACHE} | {  # of its second branch nobody has measured one
+    *(Capability.TEXT_TO_VIDEO, Capability.IMAGE_TO_VIDEO, Capability.LAST_IMAGE),
+    *(Capability.REFERENCE_IMAGES, Capability.EXTEND, Capability.RETAKE, Capability.CONTROL_VIDEO),
+}
+LIMITS_VACE = replace(LIMITS, tail_frames=17)
+"""About a second of a video that goes on, in five whole latents: motion goes on with it."""
+
+VACE_14B = VideoVariant(
+    "Wan-AI/Wan2.1-VACE-14B-diffusers", "main", _VACE, LIMITS_VACE, DEFAULTS, presets=PRESETS
+)
+
+VACE_1_3B = VideoVariant(
+    "Wan-AI/Wan2.1-VACE-1.3B-diffusers",
+    "main",
+    _VACE,
+    replace(LIMITS_VACE, max_pixels=PIXELS_480P),
+    DEFAULTS,
+    presets=PRESETS_480P,
+)
+"""Text, pictures and parts of videos by one model. Steps and guidance as generate.py has them, and
+as vace/vace_wan_inference.py of ali-vilab/VACE; sizes are ``SUPPORTED_SIZES``, and the negative
+prompt is that of text (wan/configs/__init__.py)."""
+
 T2V_14B_4STEP = distilled(T2V_14B, DISTILLED_T2V)
 I2V_480P_4STEP = distilled(I2V_480P, DISTILLED_I2V)
 """Chosen like any other checkpoint, by the name ``<hub id>+lightx2v-4step``. The picture's LoRA is
@@ -150,7 +173,7 @@ I2V_A14B_4STEP = distilled(I2V_A14B, DISTILLED_I2V_A14B)
 
 VARIANTS = (
     *(T2V_14B, T2V_1_3B, I2V_480P, I2V_720P, FLF2V_720P, T2V_14B_4STEP, I2V_480P_4STEP),
-    *(T2V_A14B, I2V_A14B, T2V_A14B_4STEP, I2V_A14B_4STEP),
+    *(T2V_A14B, I2V_A14B, T2V_A14B_4STEP, I2V_A14B_4STEP, VACE_14B, VACE_1_3B),
 )
 
 

@@ -19,7 +19,7 @@ class Wan21Options(StepCacheOptions):
         le=20,
         description="Shift of the noise schedule: higher spends more steps on layout and motion, "
         "lower on detail. Left out: 5, but 3 for image to video near 480p, and 8 for the 1.3B; of "
-        "Wan 2.2's A14B 12, and 5 from a picture. "
+        "VACE 16; of Wan 2.2's A14B 12, and 5 from a picture. "
         "The four-step checkpoints were trained with 5 and have it at every size.",
     )
     guidance_scale_2: float | None = Field(

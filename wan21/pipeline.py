@@ -1,4 +1,4 @@
-"""Runs Wan2.1, and Wan2.2's A14B, through diffusers: text to video, and image to video.
+"""Runs Wan2.1, its VACE, and Wan2.2's A14B through diffusers: text, pictures and videos to video.
 
 Latents equal those of the authors' own code (tests/parity/test_official_wan.py); where that and
 diffusers part, docs/fidelity.md says how. Latents are decoded here, four frames at a time, while
@@ -12,7 +12,7 @@ from typing import Any
 import common.runtime.libraries  # noqa: F401
 
 import torch
-from diffusers import SchedulerMixin, WanImageToVideoPipeline
+from diffusers import SchedulerMixin, WanImageToVideoPipeline, WanVACEPipeline
 from PIL import Image
 
 from common.base.errors import InvalidRequest
@@ -42,10 +42,12 @@ from wan21.guided_by_expert import ImageToVideo, TextToVideo
 from wan21.lora import PICTURE_BRANCH, open_lora
 from wan21.mag_ratios import MAG_RATIOS
 from wan21.options import Wan21Options
+from wan21.vace import conditions_of
 
 PIPELINES: Mapping[str, Any] = {
     "WanPipeline": TextToVideo,
     "WanImageToVideoPipeline": ImageToVideo,
+    "WanVACEPipeline": WanVACEPipeline,
 }
 
 UNUSED = {"image_encoder": ("visual_projection.*",)}
@@ -113,7 +115,11 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
     With ``guidance_scale`` of 1 or less the pipeline skips the negative prompt and its pass.
     """
     pipeline.scheduler = _scheduler(pipeline, request)
-    callback = step_callback(context, request.steps_taken, causal_vae_preview(pipeline.vae))
+    in_front = len(request.reference_images)
+    preview = causal_vae_preview(pipeline.vae)
+    callback = step_callback(
+        context, request.steps_taken, lambda latents: preview(latents[:, :, in_front:])
+    )
     caching = _options(request).caching(request.num_inference_steps)
     with with_loras(pipeline, request.loras), with_step_cache(pipeline, caching):
         latents: torch.Tensor = pipeline(
@@ -129,7 +135,7 @@ def _denoise(pipeline: Any, request: ResolvedRequest, context: JobContext) -> to
             generator=generator_for(request.seed),
             output_type="latent",
         ).frames
-    return latents
+    return latents[:, :, in_front:]
 
 
 def _scheduler(pipeline: Any, request: ResolvedRequest) -> SchedulerMixin:
@@ -145,6 +151,7 @@ def _scheduler(pipeline: Any, request: ResolvedRequest) -> SchedulerMixin:
         from_picture=isinstance(pipeline, WanImageToVideoPipeline),
         to_picture=request.last_image is not None,
         two_experts=_has_experts(pipeline),
+        vace=isinstance(pipeline, WanVACEPipeline),
     )
     return FlowUniPCScheduler.from_config(pipeline.scheduler.config, flow_shift=shift)
 
@@ -158,7 +165,12 @@ def _options(request: ResolvedRequest) -> Wan21Options:
 
 
 def _start(pipeline: Any, request: ResolvedRequest, callback: StepCallback) -> dict[str, Any]:
-    """Where the sampling begins: in noise, behind a picture, or in a video that is made anew."""
+    """Where the sampling begins: in noise, behind a picture, or in a video that is made anew.
+
+    VACE begins in noise, whatever it is given of the video.
+    """
+    if isinstance(pipeline, WanVACEPipeline):
+        return {**conditions_of(request), "callback_on_step_end": callback}
     if isinstance(pipeline, WanImageToVideoPipeline):
         frames = beginning(request)
         if frames is None:

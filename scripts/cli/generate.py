@@ -5,7 +5,7 @@ from scripts.cli.client import Client, Json, address_of
 from scripts.cli.errors import FAILED, CliError
 from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output
-from scripts.cli.sources import keyframes_of, sources
+from scripts.cli.sources import keyframes_of, references_of, sources
 from scripts.cli.watching import wait as wait_for
 
 
@@ -34,6 +34,7 @@ def generate(
     image: opt.Image = None,
     last_image: opt.LastImage = None,
     keyframes: opt.Keyframes = None,
+    reference_images: opt.References = None,
     video: opt.Video = None,
     strength: opt.Strength = None,
     extend: opt.Extend = None,
@@ -55,7 +56,7 @@ def generate(
     client = Client(address_of(service), api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
     named, files = sources(image, last_image, video, retake)
-    named |= keyframes_of(keyframes)
+    named |= keyframes_of(keyframes) | references_of(reference_images)
     answer = client.generate(body_of(given) | named, files, idempotency_key)
     _follow(client, answer, given, shown)
 
@@ -79,6 +80,7 @@ _ELSEWHERE = {
         "image",
         "last_image",
         "keyframes",
+        "reference_images",
         "video",
         "retake",
         "idempotency_key",

@@ -123,6 +123,14 @@ Keyframes = Annotated[
         help="What frame N shows, -1 the last; again and again.",
     ),
 ]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference-image",
+        metavar=_FRAME,
+        help="Who or what it shows, as no frame of it; again and again.",
+    ),
+]
 Video = Annotated[
     str | None,
     typer.Option(metavar="FILE|ID", help="To go on from or, with --strength, to make anew."),

@@ -45,6 +45,16 @@ def keyframes_of(given: list[str] | None) -> dict[str, Any]:
     return {"keyframes": [_keyframe(text) for text in given]} if given else {}
 
 
+def references_of(given: list[str] | None) -> dict[str, Any]:
+    """The field ``reference_images``, likewise. Raises CliError: a file cannot be read."""
+    pictures = [_picture("reference-image", text) for text in given or ()]
+    return {"reference_images": pictures} if pictures else {}
+
+
+def _picture(name: str, given: str) -> dict[str, Any] | str:
+    return _frame_of(given) or b64encode(_read(name, Path(given))[1]).decode()
+
+
 def _keyframe(given: str) -> dict[str, Any]:
     picture, separator, frame = given.rpartition("@")
     if not (picture and separator and _NUMBER.fullmatch(frame)):
@@ -54,8 +64,7 @@ def _keyframe(given: str) -> dict[str, Any]:
             param="--keyframe",
             hint="As in --keyframe cat.png@48; -1 is the last frame.",
         )
-    image = _frame_of(picture) or b64encode(_read("keyframe", Path(picture))[1]).decode()
-    return {"image": image, "frame": int(frame)}
+    return {"image": _picture("keyframe", picture), "frame": int(frame)}
 
 
 def _frame_of(given: str) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
 """Tiny Wan2.1 and Wan2.2 checkpoints: every component of the real ones, thousands of times smaller.
 
 The components and their classes are those of ``model_index.json`` in
-``Wan-AI/Wan2.1-T2V-14B-Diffusers`` and ``Wan-AI/Wan2.1-I2V-14B-480P-Diffusers``, and with a second
+``Wan-AI/Wan2.1-T2V-14B-Diffusers`` and ``Wan-AI/Wan2.1-I2V-14B-480P-Diffusers``, in
+``Wan-AI/Wan2.1-VACE-14B-diffusers`` with a second branch, and with a second
 transformer in ``Wan-AI/Wan2.2-T2V-A14B-Diffusers`` and ``-I2V-A14B-``. Compression
 (8x8 pixels and 4 frames a latent), patch size and latent channels are the real ones, so sizes,
 frame counts and the order of calls are too. The 1.3B keeps its 12 attention heads, by which
@@ -21,6 +22,8 @@ from diffusers import (
     WanImageToVideoPipeline,
     WanPipeline,
     WanTransformer3DModel,
+    WanVACEPipeline,
+    WanVACETransformer3DModel,
 )
 from transformers import (
     CLIPImageProcessorPil,
@@ -53,7 +56,11 @@ _PUBLISHED_NAMES = {
 
 def build(models_dir: Path, *, force: bool = False) -> list[Path]:
     """Put the tiny checkpoints of Wan2.1 and Wan2.2 into the cache; answer their folders."""
-    return [*build_2_1(models_dir, force=force), *build_2_2(models_dir, force=force)]
+    return [
+        *build_2_1(models_dir, force=force),
+        *build_vace(models_dir, force=force),
+        *build_2_2(models_dir, force=force),
+    ]
 
 
 def build_2_1(models_dir: Path, *, force: bool = False) -> list[Path]:
@@ -62,6 +69,15 @@ def build_2_1(models_dir: Path, *, force: bool = False) -> list[Path]:
         "Wan-AI/Wan2.1-T2V-14B-Diffusers": lambda folder: save_t2v(folder, num_heads=2),
         "Wan-AI/Wan2.1-T2V-1.3B-Diffusers": lambda folder: save_t2v(folder, num_heads=12),
         "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers": save_i2v,
+    }
+    return _published(models_dir, recipes, force=force)
+
+
+def build_vace(models_dir: Path, *, force: bool = False) -> list[Path]:
+    """VACE, the 14B and the 1.3B."""
+    recipes = {
+        "Wan-AI/Wan2.1-VACE-14B-diffusers": lambda folder: save_vace(folder, num_heads=2),
+        "Wan-AI/Wan2.1-VACE-1.3B-diffusers": lambda folder: save_vace(folder, num_heads=12),
     }
     return _published(models_dir, recipes, force=force)
 
@@ -108,6 +124,26 @@ def save_i2v(folder: Path) -> None:
         image_processor=CLIPImageProcessorPil(),
         image_encoder=_image_encoder(),
         transformer=_transformer(I2V_CHANNELS, 2, image_dim=IMAGE_DIM),
+    )
+    _save(pipeline, folder)
+
+
+def save_vace(folder: Path, *, num_heads: int) -> None:
+    """Write a checkpoint of text, pictures and parts of videos into ``folder``."""
+    torch.manual_seed(SEED + 3)
+    pipeline = WanVACEPipeline(
+        tokenizer=t5_tokenizer(),
+        text_encoder=_text_encoder(),
+        vae=_vae(),
+        scheduler=_scheduler(),
+        transformer=WanVACETransformer3DModel(
+            num_attention_heads=num_heads,
+            attention_head_dim=12,
+            num_layers=2,
+            ffn_dim=64,
+            text_dim=TEXT_DIM,
+            vace_layers=[0, 1],
+        ),
     )
     _save(pipeline, folder)
 
@@ -187,7 +223,9 @@ def _image_encoder() -> CLIPVisionModelWithProjection:
 
 
 def _save(
-    pipeline: WanPipeline | WanImageToVideoPipeline, folder: Path, absent: Sequence[str] = ()
+    pipeline: WanPipeline | WanImageToVideoPipeline | WanVACEPipeline,
+    folder: Path,
+    absent: Sequence[str] = (),
 ) -> None:
     """Save in float32, as the published weights are; loading casts them.
 

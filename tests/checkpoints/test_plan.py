@@ -17,6 +17,7 @@ TINY: dict[str, Callable[[Path], list[Path]]] = {
     "ltx2:Lightricks/LTX-2": ltx2.build,
     "wan21:Wan-AI/Wan2.1-T2V-14B-Diffusers": wan21.build_2_1,
     "wan21:Wan-AI/Wan2.2-T2V-A14B-Diffusers": wan21.build_2_2,
+    "wan21:Wan-AI/Wan2.1-VACE-14B-diffusers": wan21.build_vace,
     "magi1:sand-ai/MAGI-1#4.5B_distill": magi1.build,
     "waver:Wan-AI/Wan2.2-TI2V-5B-Diffusers": waver.build,
     "hunyuan:FastVideo/FastHunyuan-diffusers": hunyuan.build,

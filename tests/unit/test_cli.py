@@ -14,7 +14,7 @@ from scripts.cli.errors import CliError
 from scripts.cli.events import Event, events_of
 from scripts.cli.generate import generate
 from scripts.cli.show import Output
-from scripts.cli.sources import keyframes_of
+from scripts.cli.sources import keyframes_of, references_of
 from scripts.cli.watching import doing, time_left
 from tests.live import ROOT
 
@@ -81,3 +81,15 @@ def test_keyframes_are_files_or_frames_of_jobs(tmp_path: Path):
         with pytest.raises(CliError) as refused:
             keyframes_of([wrong])
         assert refused.value.body["param"] == "--keyframe"
+
+
+def test_reference_images_are_files_or_frames_of_jobs(tmp_path: Path):
+    picture, job = tmp_path / "cat.png", "0" * 32
+    picture.write_bytes(b"hi")
+    assert references_of([str(picture), f"{job}:3"]) == {
+        "reference_images": ["aGk=", {"job": job, "frame": 3}]
+    }
+    assert references_of(None) == {}
+    with pytest.raises(CliError) as refused:
+        references_of(["none.png"])
+    assert refused.value.body["param"] == "--reference-image"

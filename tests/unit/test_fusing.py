@@ -60,7 +60,7 @@ def test_every_field_of_a_request_was_thought_of() -> None:
             "frame_interpolation_exp",
             "upscaling_scale",
         ),  # not fused at all, where they say anything
-        *("last_image", "keyframes", "strength", "extend", "extend_frames"),
+        *("last_image", "keyframes", "reference_images", "strength", "extend", "extend_frames"),
         *("retake", "retake_frames", "retake_from", "retake_to"),
     }
 
@@ -73,6 +73,7 @@ def test_pictures_may_differ_videos_are_never_fused() -> None:
     assert shape(image=Path("a.png"), last_image=Path("b.png")) is None
     key = ResolvedKeyframe(path=Path("a.png"), frame=4, strength=1)
     assert shape(keyframes=(key,)) is None
+    assert shape(reference_images=(Path("a.png"),)) is None
 
 
 def test_refined_frames_hold_up_nobody() -> None:

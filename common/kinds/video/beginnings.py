@@ -6,8 +6,14 @@ from typing import Any
 
 from common.base.errors import Unresolvable
 from common.contract.work import Adjustment
-from common.kinds.video.clips import Clip, Extended, Remade, Retaken, changed
-from common.kinds.video.frame_size import KeyPicture, LastPicture, Picture, aspect_change
+from common.kinds.video.clips import Clip, Control, Extended, Remade, Retaken, changed
+from common.kinds.video.frame_size import (
+    KeyPicture,
+    LastPicture,
+    Picture,
+    ReferencePicture,
+    aspect_change,
+)
 from common.kinds.video.variants import Capability, Limits, VideoVariant
 from common.media.clip import VideoInput
 
@@ -22,8 +28,9 @@ def check_beginning(
     beginning: Beginning,
     last: LastPicture | None = None,
     keys: Sequence[KeyPicture] = (),
+    references: Sequence[ReferencePicture] = (),
 ) -> None:
-    """Whether the checkpoint can begin so, end with ``last``, and show ``keys`` on its way.
+    """Whether the checkpoint can begin so, end with ``last``, and show all the others.
 
     Raises:
         Unresolvable: it takes no such picture or video, or cannot do without.
@@ -32,8 +39,13 @@ def check_beginning(
     if keys:
         _check(variant, Capability.KEYFRAMES, "keyframes", "takes no pictures on its way")
         _check_new(beginning, "keyframes")
+    if references:
+        field = Capability.REFERENCE_IMAGES
+        _check(variant, field, field, "takes no pictures of what it shows")
     if isinstance(beginning, Remade):
         remade_input_of(variant, None)
+    elif isinstance(beginning, Control):
+        _check(variant, Capability.CONTROL_VIDEO, "video", "follows no video")
     elif isinstance(beginning, Retaken):
         _check(variant, Capability.RETAKE, "retake", "makes no span of a video anew")
     elif isinstance(beginning, Extended):
@@ -119,6 +131,11 @@ def remade_input_of(variant: VideoVariant, fps: float | None) -> VideoInput:
         Unresolvable: it makes none anew.
     """
     _check(variant, Capability.VIDEO_TO_VIDEO, "strength", "makes no video anew from another")
+    return whole_input_of(variant, fps)
+
+
+def whole_input_of(variant: VideoVariant, fps: float | None) -> VideoInput:
+    """All of a video that fits into what the checkpoint makes, at ``fps`` where it can choose."""
     limits = variant.limits
     rate = limits.fixed_fps or fps or variant.defaults.fps
     return VideoInput(rate, limits.min_frames, limits.max_frames, frames_step=1)

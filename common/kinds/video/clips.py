@@ -46,11 +46,10 @@ class Clip(Picture):
 
 
 @dataclass(frozen=True)
-class Remade(Clip):
-    """A video that is made anew under another prompt; of ``num_frames`` at the model's rate."""
+class Control(Clip):
+    """A video that another one follows frame by frame; of ``num_frames`` at the model's rate."""
 
     keeps_size: ClassVar[bool] = True
-    strength: float
 
     def legal(self, limits: Limits, fps: float) -> Limits:
         del fps
@@ -58,11 +57,21 @@ class Remade(Clip):
 
     def resolved(self, limits: Limits, fps: float, num_frames: int) -> dict[str, Any]:
         del limits, fps, num_frames
-        return {"video": Path(self.name), "strength": self.strength}
+        return {"video": Path(self.name)}
 
     def changes(self, fps: float) -> list[Adjustment]:
         del fps  # a shorter length was asked for, or is the longest
         return []
+
+
+@dataclass(frozen=True)
+class Remade(Control):
+    """A video that is made anew under another prompt; likewise."""
+
+    strength: float
+
+    def resolved(self, limits: Limits, fps: float, num_frames: int) -> dict[str, Any]:
+        return {**super().resolved(limits, fps, num_frames), "strength": self.strength}
 
 
 @dataclass(frozen=True)

@@ -31,4 +31,8 @@ EXAMPLES: list[JsonValue] = [
         "last_image": {"job": "fedcba9876543210fedcba9876543210"},
         "num_frames": 121,
     },
+    {
+        "prompt": "The cat of the picture walks on a beach",
+        "reference_images": [{"job": "0123456789abcdef0123456789abcdef", "frame": 0}],
+    },
 ]

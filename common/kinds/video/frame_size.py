@@ -53,6 +53,19 @@ class KeyPicture(Picture):
         return f"{self.field}.{self.index}"
 
 
+@dataclass(frozen=True)
+class ReferencePicture(Picture):
+    """One of somebody or something that the video shows; ``index`` is its place in the list."""
+
+    field: ClassVar[str] = "reference_images"
+    told_apart: ClassVar[bool] = True
+    index: int
+
+    @property
+    def param(self) -> str:
+        return f"{self.field}.{self.index}"
+
+
 def legal_size(resolution: str, limits: Limits) -> tuple[int, int]:
     """The nearest (width, height) in pixels to ``resolution``, as in "1024x576".
 

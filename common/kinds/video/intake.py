@@ -13,10 +13,15 @@ from common.base.errors import InvalidRequest, Unresolvable
 from common.base.settings import MIB, Settings
 from common.contract import Resolution, Upload
 from common.contract.work import Finished, Medias, SentFile
-from common.kinds.video.beginnings import Beginning, remade_input_of, video_input_of
-from common.kinds.video.clips import Clip, Remade, Whole
+from common.kinds.video.beginnings import (
+    Beginning,
+    remade_input_of,
+    video_input_of,
+    whole_input_of,
+)
+from common.kinds.video.clips import Clip, Control, Remade, Whole
 from common.kinds.video.finished import clip_of, frame_of
-from common.kinds.video.frame_size import KeyPicture, LastPicture, Picture
+from common.kinds.video.frame_size import KeyPicture, LastPicture, Picture, ReferencePicture
 from common.kinds.video.loras import LoraFolder
 from common.kinds.video.options import VideoOptions
 from common.kinds.video.prompt_help.endpoint import open_endpoint
@@ -95,6 +100,8 @@ class VideoIntake:
             looks.append(partial(self._image, last, finished, "last_image", name, LastPicture))
         for index, key in enumerate(keys):
             looks.append(partial(self._key, key, index, finished, job_id))
+        for index, picture in enumerate((request and request.reference_images) or ()):
+            looks.append(partial(self._reference, picture, index, finished, job_id))
         return (lambda: tuple(look() for look in looks)) if looks else None
 
     async def resolve(self, request: GenerateRequest, uploads: Medias) -> Resolution:
@@ -103,11 +110,15 @@ class VideoIntake:
             request = await asyncio.to_thread(self.templates.filled, request)
         last = next((each for each in uploads if isinstance(each, LastPicture)), None)
         keys = [each for each in uploads if isinstance(each, KeyPicture)]
-        first = next((each for each in uploads if each is not last and each not in keys), None)
+        references = [each for each in uploads if isinstance(each, ReferencePicture)]
+        others = (last, *keys, *references)
+        first = next((each for each in uploads if each not in others), None)
         if isinstance(first, Whole):
             return refined_alone(request, first)
-        beginning = _as_asked(first, request)
-        resolution = resolve(request, self.model, self.options, self.variant, beginning, last, keys)
+        beginning = _as_asked(first, request, self.variant)
+        resolution = resolve(
+            request, self.model, self.options, self.variant, beginning, last, keys, references
+        )
         if not request.loras:
             return resolution
         loras = await asyncio.to_thread(self.loras.resolve, request.loras, self.variant)
@@ -139,6 +150,13 @@ class VideoIntake:
         seen = self._image(key.image, finished, field, name, known)
         return replace(seen, summary=None)  # the record has its place
 
+    def _reference(
+        self, picture: str | FrameOf, index: int, finished: Mapping[str, Finished], job_id: str
+    ) -> Upload:
+        known = partial(ReferencePicture, index=index)
+        field, name = f"reference_images.{index}", f"{job_id}.reference{index}"
+        return replace(self._image(picture, finished, field, name, known), summary=None)
+
     def _clip(self, field: str, used: Finished, request: GenerateRequest, job_id: str) -> Upload:
         clip = clip_of(field, used, request, f"{job_id}.mp4")
         if type(clip) is Clip:
@@ -148,12 +166,15 @@ class VideoIntake:
         return Upload(used.path, clip, None)
 
     def _wanted(self, request: GenerateRequest | None) -> VideoInput:
-        """What the model takes of a video: to go on from, or to make anew."""
+        """What the model takes of a video: to go on from, to follow, or to make anew."""
         remade = request is not None and request.strength is not None
         can = self.variant.capabilities
         shared = request is None and Capability.VIDEO_CONTINUATION not in can
+        fps = request.fps if request else None
         if remade or (shared and Capability.VIDEO_TO_VIDEO in can):
-            return remade_input_of(self.variant, request.fps if request else None)
+            return remade_input_of(self.variant, fps)
+        if Capability.CONTROL_VIDEO in can:
+            return whole_input_of(self.variant, fps)
         return video_input_of(self.variant)
 
     def _video(self, sent: SentFile, job_id: str, wanted: VideoInput | None) -> Upload:
@@ -188,15 +209,18 @@ def _named(field: str) -> Iterator[None]:
         raise
 
 
-def _as_asked(beginning: Beginning, request: GenerateRequest) -> Beginning:
-    """A video that was sent is continued, or made anew where a strength says how far."""
-    if request.strength is None or type(beginning) is not Clip:
+def _as_asked(beginning: Beginning, request: GenerateRequest, variant: VideoVariant) -> Beginning:
+    """A video that was sent is continued, followed, or made anew as far as a strength says."""
+    controls = Capability.CONTROL_VIDEO in variant.capabilities
+    if type(beginning) is not Clip or (request.strength is None and not controls):
         return beginning
+    fields = {each.name: getattr(beginning, each.name) for each in dataclass_fields(beginning)}
+    if request.strength is None:
+        return Control(**fields)
     if request.strength == 0:
         raise Unresolvable(
             "strength: a batch's own upload is not refined alone.",
             param="strength",
             hint="Send it by itself: POST /generate with the same fields.",
         )
-    fields = {each.name: getattr(beginning, each.name) for each in dataclass_fields(beginning)}
     return Remade(**fields, strength=request.strength)

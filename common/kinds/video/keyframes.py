@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from common.base.errors import Unresolvable
-from common.kinds.video.frame_size import KeyPicture, LastPicture, Picture
+from common.kinds.video.frame_size import KeyPicture, LastPicture, Picture, ReferencePicture
 
 
 class ResolvedKeyframe(BaseModel):
@@ -23,14 +23,19 @@ class ResolvedKeyframe(BaseModel):
 
 
 def resolved_pictures(
-    first: Picture | None, last: LastPicture | None, keys: Sequence[KeyPicture], num_frames: int
+    first: Picture | None,
+    last: LastPicture | None,
+    keys: Sequence[KeyPicture],
+    references: Sequence[ReferencePicture],
+    num_frames: int,
 ) -> dict[str, Any]:
-    """The fields of a ``ResolvedRequest`` that say what its frames show behind the beginning.
+    """The fields of a ``ResolvedRequest`` that say what it shows behind the beginning.
 
     Args:
         first: a picture that is frame 0, or another beginning.
         last: the picture of the last frame.
         keys: with their frames as they were asked for.
+        references: pictures of what it shows, as none of its frames.
         num_frames: that are made.
 
     Raises:
@@ -51,7 +56,11 @@ def resolved_pictures(
         found.append(
             ResolvedKeyframe(path=Path(picture.name), frame=frame, strength=picture.strength)
         )
-    return {"last_image": Path(last.name) if last else None, "keyframes": tuple(found)}
+    return {
+        "last_image": Path(last.name) if last else None,
+        "keyframes": tuple(found),
+        "reference_images": tuple(Path(each.name) for each in references),
+    }
 
 
 def _frame(picture: KeyPicture, num_frames: int) -> int:

@@ -33,7 +33,7 @@ class VideoKind(Kind):
         "last_image": "Likewise: the last frame, on models that list `last_image`.",
         "video": "MP4, MOV, MKV or WebM. With `strength` it is made anew; without, models that"
         " list `video_continuation` go on from its first frames, and `duration` and `num_frames`"
-        " count what is new.",
+        " count what is new; those that list `control_video` follow it.",
     }
     batch_examples: Mapping[str, Any] = {
         "requests": {

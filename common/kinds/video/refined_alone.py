@@ -28,11 +28,12 @@ def refined_alone(request: GenerateRequest, video: Whole) -> Resolution:
             param="strength",
             hint="Leave num_frames, duration, resolution and fps out.",
         )
-    if request.last_image or request.keyframes or request.loras or request.options:
+    pictures = request.last_image or request.keyframes or request.reference_images
+    if pictures or request.loras or request.options:
         raise Unresolvable(
             "With strength 0 no model is asked: it takes no pictures, LoRAs or options.",
             param="strength",
-            hint="Leave last_image, keyframes, loras and options out.",
+            hint="Leave last_image, keyframes, reference_images, loras and options out.",
         )
     width, height = video.width // 2 * 2, video.height // 2 * 2  # as H.264 wants them
     resolved = ResolvedRequest(

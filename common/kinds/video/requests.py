@@ -49,7 +49,9 @@ class GenerateRequest(Beginnings, Afterwards):
         "resolution": SIZE_HINT,
         "video": "Name a finished job, or send multipart/form-data with the file as video.",
     }
-    inline: ClassVar[frozenset[str]] = frozenset({"image", "last_image", "keyframes"})
+    inline: ClassVar[frozenset[str]] = frozenset(
+        {"image", "last_image", "keyframes", "reference_images"}
+    )
 
     # Before the prompt, whose check looks at it.
     template: Name | None = Field(

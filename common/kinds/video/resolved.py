@@ -31,8 +31,10 @@ class ResolvedRequest(Resolved):
     """The picture that the clip ends with; like ``image``."""
     keyframes: tuple[ResolvedKeyframe, ...] = ()
     """Pictures that frames of what is made show."""
+    reference_images: tuple[Path, ...] = ()
+    """Pictures of what it shows, as no frame of it; each like ``image``."""
     video: Path | None = None
-    """The video that is continued; like ``image``."""
+    """The video that is continued, followed or made anew; like ``image``."""
     video_frames: int = 0
     """How many of its frames the model is shown and goes on from, at ``fps``: the first of
     ``video``, the last of ``extend``."""
@@ -94,6 +96,11 @@ class ResolvedRequest(Resolved):
         return self.num_frames if anew else self.video_frames or int(self.image is not None)
 
     @property
+    def follows(self) -> bool:
+        """Whether ``video`` says frame by frame how the clip moves, and is none of its frames."""
+        return self.video is not None and self.strength is None and self.video_frames == 0
+
+    @property
     def guides(self) -> int:
         """How many pictures it is given for frames other than those that it begins with."""
         return len(self.keyframes) + int(self.last_image is not None)
@@ -125,6 +132,7 @@ class ResolvedRequest(Resolved):
             "extend": self.extend,
             "retake": self.retake,
             **{f"keyframe{index}": key.path for index, key in enumerate(self.keyframes)},
+            **{f"reference{index}": path for index, path in enumerate(self.reference_images)},
         }
         return {field: path for field, path in named.items() if path is not None}
 
@@ -134,13 +142,17 @@ class ResolvedRequest(Resolved):
         return self.prompt
 
     def with_uploads(self, files: Mapping[str, Path]) -> Self:
-        """As the class above; each keyframe has its file in itself."""
+        """As the class above; pictures in lists have their files in themselves."""
         named = {name: path for name, path in files.items() if name in type(self).model_fields}
         keys = tuple(
             key.model_copy(update={"path": files.get(f"keyframe{index}", key.path)})
             for index, key in enumerate(self.keyframes)
         )
-        return self.model_copy(update={**named, "keyframes": keys})
+        references = tuple(
+            files.get(f"reference{index}", path) for index, path in enumerate(self.reference_images)
+        )
+        lists = {"keyframes": keys, "reference_images": references}
+        return self.model_copy(update={**named, **lists})
 
     def seen_by_model(self, files: Mapping[str, Path]) -> Self:
         """With the rewritten prompt in place of the one that was sent."""

@@ -26,6 +26,7 @@ from common.kinds.video.frame_size import (
     KeyPicture,
     LastPicture,
     Picture,
+    ReferencePicture,
     default_size,
     legal_size,
 )
@@ -54,6 +55,7 @@ def resolve(
     beginning: Beginning = None,
     last: LastPicture | None = None,
     keys: Sequence[KeyPicture] = (),
+    references: Sequence[ReferencePicture] = (),
 ) -> Resolution:
     """Answer what ``variant`` makes of ``request``; ``own`` are the options of ``model``.
 
@@ -65,9 +67,8 @@ def resolve(
     options, limits, report = _options(request, model, own, preset), variant.limits, Report()
     defaults = options.adjusted(preset.applied(variant.defaults))
     report.note_stand_in(variant)
-    check_beginning(variant, beginning, last, keys)
-    _check_negative_prompt(request, variant)
-    check_prompt_help(request, variant)
+    check_beginning(variant, beginning, last, keys, references)
+    _check_words(request, variant)
     shown = [each for each in (beginning, last, *keys) if each]
     width, height = _size(request, limits, defaults, next(iter(shown), None), report)
     fps = _fps(request, limits, defaults, report)
@@ -89,7 +90,7 @@ def resolve(
         guidance_scale=guidance_scale,
         generate_audio=_generate_audio(request, variant),
         **resolved_beginning(beginning, variant.limits, fps, num_frames),
-        **resolved_pictures(beginning, last, keys, num_frames),
+        **resolved_pictures(beginning, last, keys, references, num_frames),
         options=options.model_dump(mode="json"),
         enhance_prompt=request.enhance_prompt,
         preset=request.preset,
@@ -103,7 +104,8 @@ def _or(value: _T | None, default: _T) -> _T:
     return default if value is None else value
 
 
-def _check_negative_prompt(request: GenerateRequest, variant: VideoVariant) -> None:
+def _check_words(request: GenerateRequest, variant: VideoVariant) -> None:
+    check_prompt_help(request, variant)
     if request.negative_prompt and not variant.limits.takes_negative_prompt:
         raise Unresolvable(
             f"{variant.name} has no use for a negative prompt.",

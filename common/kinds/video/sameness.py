@@ -7,7 +7,9 @@ from common.base.settings import Settings
 from common.kinds.video.loras import LoraFolder
 from common.kinds.video.resolved import ResolvedRequest
 
-ELSEWHERE = frozenset({"preset", "image", "last_image", "video", "extend", "retake"})
+ELSEWHERE = frozenset(
+    {"preset", "image", "last_image", "reference_images", "video", "extend", "retake"}
+)
 """Fields that decide nothing: where values came from, and names of files whose content counts."""
 
 

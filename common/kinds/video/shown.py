@@ -26,9 +26,19 @@ def beginning(request: ResolvedRequest) -> "NDArray[np.uint8] | None":
     seen, unseen = request.video_frames, request.extend_frames - request.video_frames
     if request.extend is not None:
         return _frames(request.extend, request, seen, start=unseen)
-    if request.video is not None and request.strength is None:
+    if request.video is not None and seen:
         return _frames(request.video, request, seen)
     return None
+
+
+def control(request: ResolvedRequest) -> "NDArray[np.uint8] | None":
+    """The frames that the clip follows, uint8 [num_frames, height, width, 3]; None without any.
+
+    Raises as ``beginning`` does.
+    """
+    if request.video is None or not request.follows:
+        return None
+    return _frames(request.video, request, request.num_frames)
 
 
 def source(request: ResolvedRequest) -> "NDArray[np.uint8] | None":

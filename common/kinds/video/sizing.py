@@ -50,6 +50,7 @@ def shape(request: ResolvedRequest) -> str:
         "image" if request.begins else "",
         "source" if request.frames_shown > request.video_frames + 1 else "",
         f"pictures {count}" if (count := request.guides) else "",
+        f"references {count}" if (count := len(request.reference_images)) else "",
         "audio" if request.generate_audio else "",
         "helped" if request.awaits_help else "",
         "guided" if request.guidance_scale > 1 else "",

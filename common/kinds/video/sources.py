@@ -23,6 +23,7 @@ from common.contract.fields import JobId, contradiction
 from common.contract.work import WorkRequest
 
 MAX_KEYFRAMES = 8
+MAX_REFERENCES = 4
 
 Moment = Annotated[float, Field(ge=0, le=3600)]
 
@@ -107,9 +108,17 @@ class Sources(BaseModel):
     keyframes: Annotated[tuple[Keyframe, ...], Field(max_length=MAX_KEYFRAMES)] | None = Field(
         None, description="Pictures that it shows on its way, on models that list `keyframes`."
     )
+    reference_images: (
+        Annotated[tuple[PictureField, ...], Field(max_length=MAX_REFERENCES)] | None
+    ) = Field(
+        None,
+        description="Pictures of who or what it shows, as no frame of it, on models that list "
+        "`reference_images`; each given like `image`.",
+    )
     video: VideoOf | None = Field(
         None,
-        description="Continued by models that list `video_continuation`; with `strength`, made "
+        description="Continued by models that list `video_continuation`, followed frame by frame "
+        "(depth, poses, lines) by those that list `control_video`; with `strength`, made "
         "anew in the words of the prompt. A finished job's, or upload it as the multipart field "
         "`video`.",
     )
@@ -149,13 +158,18 @@ class Beginnings(Sources, WorkRequest):
         fields = {name: getattr(self, name) for name in Beginnings.model_fields}
         for index, key in enumerate(self.keyframes or ()):
             fields[f"keyframes.{index}.image"] = key.image
+        for index, picture in enumerate(self.reference_images or ()):
+            fields[f"reference_images.{index}"] = picture
         named = {name: of.job for name, of in fields.items() if isinstance(of, Reference)}
         return named | ({} if self.extend is None else {"extend": self.extend})
 
     def recorded(self, **which: Any) -> dict[str, Any]:
-        """As the class above; of a keyframe its place is kept, but no file."""
+        """As the class above; of pictures in lists their place is kept, but no file."""
         record = super().recorded(**which)
         for key, kept in zip(self.keyframes or (), record.get("keyframes") or (), strict=False):
             if isinstance(key.image, str):
                 del kept["image"]
+        if record.get("reference_images"):
+            sent = record["reference_images"]
+            record["reference_images"] = [None if isinstance(one, str) else one for one in sent]
         return record

@@ -67,7 +67,7 @@ async def remix_job(
     wish = _same_again(source, prompt, named)
     with ExitStack() as stack, in_their_names():
         files = await run_in_threadpool(_open_uploads, service.inputs, source, stack)
-        wish = await run_in_threadpool(_with_keyframes, wish, source, files)
+        wish = await run_in_threadpool(_with_pictures, wish, source, files)
         files = {name: files[name] for name in service.kind.uploads if name in files.keys() - named}
         body = await checked_body(request, Parsed(wish, files), service, job_id)
         body = replace(body, remix_of=source.id)
@@ -103,19 +103,23 @@ def _same_again(source: Job, prompt: str, named: Mapping[str, Any]) -> GenerateR
     return validated(GenerateRequest, without_nulls(fields))
 
 
-def _with_keyframes(
+def _with_pictures(
     wish: GenerateRequest, source: Job, files: Mapping[str, UploadFile]
 ) -> GenerateRequest:
-    """With the pictures of the job's keyframes, which are no uploads of a form."""
+    """With the pictures of the job's lists, which are no uploads of a form."""
+    made = resolved_of(source)
+
+    def inline(name: str) -> str:
+        return b64encode(files[name].file.read()).decode()
+
     keys = tuple(
-        Keyframe(
-            image=b64encode(files[f"keyframe{index}"].file.read()).decode(),
-            frame=key.frame,
-            strength=key.strength,
-        )
-        for index, key in enumerate(resolved_of(source).keyframes)
+        Keyframe(image=inline(f"keyframe{index}"), frame=key.frame, strength=key.strength)
+        for index, key in enumerate(made.keyframes)
     )
-    return wish.model_copy(update={"keyframes": keys}) if keys else wish
+    references = tuple(inline(f"reference{index}") for index in range(len(made.reference_images)))
+    lists = {"keyframes": keys, "reference_images": references}
+    given = {name: pictures for name, pictures in lists.items() if pictures}
+    return wish.model_copy(update=given) if given else wish
 
 
 def _open_uploads(inputs: Path, source: Job, stack: ExitStack) -> dict[str, UploadFile]:

@@ -41,7 +41,7 @@ Side = Annotated[int, Field(ge=1, le=99_999)]
 
 _FLATTENED = ("extra_body", "extra_params")
 _UPLOAD = "input_reference"
-_LISTS = ("loras", "keyframes")
+_LISTS = ("loras", "keyframes", "reference_images")
 _OBJECTS = (*_FLATTENED, "options", _UPLOAD, "retake", "video")
 _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 """How their client writes a member of an object into a form: ``options[flow_shift]``."""
