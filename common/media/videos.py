@@ -9,6 +9,8 @@ from common.media.video.reader import CODECS, CONTAINERS, damaged, read_frames, 
 
 MAX_RATE = 120.0
 """Frames a second of a video that is taken at its own rate; some files claim thousands."""
+USED = ": only its beginning is used"
+"""Why to cut a video costs nothing, unless it is taken whole."""
 _SIDE = 64
 """The frames are looked at in this size, which costs the least."""
 _MISSING = 0.9
@@ -71,7 +73,7 @@ def inspect_whole(file: int, limits: VideoLimits) -> VideoInfo:
         Stopping: the service was told to stop.
     """
     header = read_header(file, limits.max_pixels)
-    track = _judged(header, limits)
+    track = _judged(header, limits, whole=True)
     if track.frame is None:
         raise damaged()
     if not header.length or not track.rate:
@@ -82,7 +84,7 @@ def inspect_whole(file: int, limits: VideoLimits) -> VideoInfo:
     return VideoInfo(*track.shown_size, seconds, frames, CONTAINERS[header.format], rate)
 
 
-def _judged(header: Header, limits: VideoLimits) -> Track:
+def _judged(header: Header, limits: VideoLimits, *, whole: bool = False) -> Track:
     track = header.video
     if track is None:
         raise refused("There is no video in this file.")
@@ -92,7 +94,7 @@ def _judged(header: Header, limits: VideoLimits) -> Track:
             f"Encode it anew, best as H.264. These are taken: {', '.join(CODECS.values())}.",
         )
     _check_size(track, limits.max_pixels)
-    _check_length(header.length, limits.max_seconds)
+    _check_length(header.length, limits.max_seconds, "" if whole else USED)
     return track
 
 
@@ -105,11 +107,11 @@ def _check_size(track: Track, max_pixels: int) -> None:
         )
 
 
-def _check_length(seconds: float | None, max_seconds: float) -> None:
+def _check_length(seconds: float | None, max_seconds: float, used: str) -> None:
     if seconds is not None and seconds > max_seconds:
         raise refused(
             f"The video is {seconds:g} seconds long; {max_seconds:g} are allowed.",
-            "Cut it: only its beginning is used. MAX_INPUT_VIDEO_SECONDS sets the limit.",
+            f"Cut it{used}. MAX_INPUT_VIDEO_SECONDS sets the limit.",
         )
 
 

@@ -135,7 +135,10 @@ Video = Annotated[
     str | None,
     typer.Option(metavar="FILE|ID", help="To go on from or, with --strength, to make anew."),
 ]
-Strength = Annotated[float | None, typer.Option(help="How far --video is made anew, up to 1.")]
+Strength = Annotated[
+    float | None,
+    typer.Option(help="How far --video is made anew, up to 1; 0: only smoother or larger."),
+]
 Extend = Annotated[str | None, typer.Option(metavar="ID", help="Whose video goes on.")]
 Retake = Annotated[
     str | None, typer.Option(metavar="ID:FROM:TO", help="Seconds of a video to make anew.")

@@ -1,5 +1,6 @@
 """Take the pictures of the page in docs/screenshots: ``python -m tests.browser.screenshots``."""
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -78,7 +79,7 @@ def _phone(browser: Browser, service: LiveService, scheme: str) -> None:
     _small(page)
     describe(page, english(HISTORY[0][0]), **FIELDS | {"num_inference_steps": "60"})
     start(page)
-    page.locator(".doing", has_text="step 2").wait_for()
+    page.locator(".doing", has_text=re.compile(r"step 5[2-9] ")).wait_for()  # the star is seen
     _keep(page, f"phone-{scheme}")
     page.close()
 

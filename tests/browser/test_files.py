@@ -41,6 +41,13 @@ def _everything(page: Page) -> None:
     page.route("**/info", answer)
 
 
+def _pictures_alone(page: Page) -> None:
+    def answer(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | {"capabilities": ["image_to_video"]})
+
+    page.route("**/info", answer)
+
+
 def _refusing(status: int, code: str, param: str | None) -> Callable[[Page], None]:
     """A service that takes none of the files that it gets."""
     error = {"code": code, "message": "It is not as it must be.", "param": param, "hint": "Do so."}
@@ -58,7 +65,7 @@ def _refusing(status: int, code: str, param: str | None) -> Callable[[Page], Non
     ("chosen", "words", "prepare"),
     [
         ([file("notes.txt", "text/plain", b"-")], "What is taken: PNG", str),
-        ([file("film.mkv", "", b"-")], "What is taken: PNG", str),
+        ([file("film.mkv", "", b"-")], "What is taken: PNG", _pictures_alone),
         ([file("none.png", "image/png", b"")], "is empty", str),
         ([file("broken.png", "image/png", b"no picture")], "cannot be read", str),
         ([file("large.png", "image/png", bytes(2_000_000))], "It has 2 MB; 1 MB are", str),
@@ -230,7 +237,7 @@ def dropped(tmp_path: Path) -> dict[str, Path]:
     return {path.stem: path for path in tmp_path.iterdir()}
 
 
-@pytest.mark.parametrize("at", ["#drop", "#title", "#prompt"])
+@pytest.mark.parametrize("at", ["#media-drop", "#title", "#prompt"])
 def test_a_file_may_be_dropped_anywhere_and_the_page_stays(
     open_page: Open, dropped: dict[str, Path], at: str
 ):
@@ -254,7 +261,7 @@ def test_several_files_and_folders_are_refused_in_words(
 ):
     page = open_page()
     ready(page)
-    _drop(page, "#drop", files=tuple(dropped[name] for name in names))
+    _drop(page, "#media-drop", files=tuple(dropped[name] for name in names))
     page.locator(REFUSAL, has_text=words).wait_for()
 
 
@@ -263,7 +270,7 @@ def test_text_is_dropped_where_text_goes(open_page: Open):
     ready(page)
     page.set_input_files("#media", GOOD)
     page.locator("#media-about", has_text="good.png, 64").wait_for()
-    _drop(page, "#drop", text="lost")
+    _drop(page, "#media-drop", text="lost")
     _drop(page, "#prompt", text="A red kite")
     page.wait_for_function("document.getElementById('prompt').value === 'A red kite'")
     assert "good.png" in page.inner_text("#media-about")

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import Open
-from tests.browser.steps import card, make, ready, start
+from tests.browser.steps import make, ready, start
 from tests.chats import chat, said
 from tests.integration.callers import everyone
 from tests.integration.test_loras import a_lora
@@ -176,22 +176,5 @@ def test_a_video_is_kept_and_one_that_had_its_time_says_so(open_page: Open, tmp_
         page.locator("#stage", has_text="It had its time").wait_for()
         assert page.locator("#stage video").count() == 0
         assert page.get_by_role("link", name="Download").count() == 0
-    finally:
-        service.close()
-
-
-def test_a_video_that_was_made_before_says_so(open_page: Open, tmp_path: Path):
-    service = LiveService(tmp_path / "repeats", request_cache="on").start()
-    try:
-        first = service.finish(seed=1)["id"]
-        page = open_page()
-        page.goto(f"{service.url}/ui/")
-        again = make(page, "a bar", seed="1")
-        assert "made before" in card(page, again).inner_text()
-        assert "made before" not in card(page, first).inner_text()
-        page.locator("#stage details summary").click()
-        told = page.locator("#stage dl")
-        assert first in told.inner_text()
-        assert "Took" not in told.inner_text(), "it took nothing"
     finally:
         service.close()

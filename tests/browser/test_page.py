@@ -156,7 +156,7 @@ def test_a_picture_can_be_pasted_and_dropped(open_page: Open):
     ready(page)
     for event, carrier, target in (
         ("ClipboardEvent('paste'", "clipboardData", "document"),
-        ("DragEvent('drop'", "dataTransfer", "document.getElementById('drop')"),
+        ("DragEvent('drop'", "dataTransfer", "document.getElementById('media-drop')"),
     ):
         page.evaluate(
             f"""bytes => {{

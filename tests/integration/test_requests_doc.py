@@ -18,6 +18,7 @@ from PIL import Image
 from scripts.services import PORTS
 from tests.films import film
 from tests.integration.test_docs_commands import commands
+from tests.integration.test_loras import a_lora
 from tests.live import ROOT, LiveService
 
 PAGE = "docs/requests.md"
@@ -31,6 +32,19 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Liv
     """Without weights, with one outputs folder, in which another service has finished a job."""
     folder = tmp_path_factory.mktemp("services")
     started = {name: LiveService(folder, f"{name}.app", name) for name in USED}
+    finished_elsewhere(folder)
+    loras = folder / "models" / "loras"
+    loras.mkdir(parents=True)
+    (loras / "kites.safetensors").write_bytes(a_lora())
+    for service in started.values():
+        service.start()
+    yield started
+    for service in started.values():
+        service.close()
+
+
+def finished_elsewhere(folder: Path) -> None:
+    """Another service, with its outputs beside those of one in ``folder``, has made a video."""
     finished = folder / "outputs" / "another" / f"{JOB}-{JOB}"
     finished.mkdir(parents=True)
     film(finished / "video.mp4", SECONDS * FPS, FPS, "832x480")
@@ -42,11 +56,6 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Liv
         "result": {**result, "checkpoint": "", "revision": ""},
     }
     (finished / "manifest.json").write_text(json.dumps(manifest))
-    for service in started.values():
-        service.start()
-    yield started
-    for service in started.values():
-        service.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,18 @@
 """The command line's parts that need no service."""
 
-import inspect
 import tomllib
 from pathlib import Path
 
 import pytest
 from setuptools import find_packages
 
-from common.kinds.video.afterwards import Afterwards
-from common.kinds.video.requests import GenerateRequest
 from scripts.cli.client import address_of
 from scripts.cli.errors import CliError
 from scripts.cli.events import Event, events_of
-from scripts.cli.generate import generate
 from scripts.cli.show import Output
 from scripts.cli.sources import keyframes_of, references_of
 from scripts.cli.watching import doing, time_left
 from tests.live import ROOT
-
-
-def test_every_field_of_a_request_is_an_option():
-    options, refining = set(inspect.signature(generate).parameters), {"interpolate", "upscale"}
-    assert set(GenerateRequest.model_fields) - set(Afterwards.model_fields) <= options - refining
-    assert refining <= options, "each says a field of two names"
 
 
 def test_the_entry_point_is_there():

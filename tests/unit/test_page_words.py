@@ -27,7 +27,7 @@ TECHNICAL = {"AbortError", "Alt+ArrowDown", "Alt+ArrowUp", "Content-Type", "Ente
 """What browsers call things."""
 COMPOSED = (
     r"(state|field|phase|step|code|shape|details|source)\..+"
-    r"|(cancel|delete)\.named|(preset|template)(\.none)?"
+    r"|(anew|cancel|delete)\.named|(preset|template)(\.none)?"
 )
 """Keys that scripts put together: from a word of the service, mostly."""
 

@@ -112,6 +112,9 @@ class InfoView(BaseModel):
     content_credentials: bool = Field(
         False, description="Files say, signed (C2PA), that a model made them."
     )
+    request_cache: bool = Field(
+        False, description="The same request with a seed is answered with what was made before."
+    )
     memory: MemoryView
     pool: PoolView
     system: SystemView
@@ -137,6 +140,7 @@ async def info_view(service: Service) -> InfoView:
         auto_unload_minutes=settings.auto_unload_minutes,
         retention=_retention(settings),
         content_credentials=settings.content_credentials,
+        request_cache=settings.request_cache,
         memory=_memory(service.supervisor.worker_rss_bytes),
         pool=await pool_view(service.pool, service.queue),
         system=await run_in_threadpool(_system, service),

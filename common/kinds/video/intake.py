@@ -33,7 +33,7 @@ from common.kinds.video.templates.folder import PACKAGED, TemplateFolder
 from common.kinds.video.variants import Capability, VideoVariant
 from common.media.clip import VideoInput
 from common.media.inputs import decode_base64_image, inspect_image
-from common.media.videos import VideoLimits, inspect_video, inspect_whole
+from common.media.videos import USED, VideoLimits, inspect_video, inspect_whole
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class VideoIntake:
             raise InvalidRequest(
                 f"The video is over {settings.max_input_video_mb:g} MB.",
                 param="video",
-                hint="Cut it: only its beginning is used. MAX_INPUT_VIDEO_MB sets the limit.",
+                hint=f"Cut it{USED if wanted else ''}. MAX_INPUT_VIDEO_MB sets the limit.",
             )
         limits = VideoLimits(settings.max_input_video_pixels, settings.max_input_video_seconds)
         if wanted is None:

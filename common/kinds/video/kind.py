@@ -93,6 +93,7 @@ class VideoKind(Kind):
         return {
             "max_video_bytes": int(settings.max_input_video_mb * MIB),
             "max_image_pixels": settings.max_image_pixels,
+            "max_json_bytes": int(min(settings.max_json_mb, settings.max_body_mb) * MIB),
         }
 
     def bounded(self, variant: VideoVariant, settings: Settings) -> VideoVariant:

@@ -25,7 +25,7 @@ async function look() {
     const fields = { ...form.read({ draft: true }), dry_run: true };
     file = await work.upload.current();
     if (signal.aborted) return;
-    if (file && file.file.size > LARGEST_UPLOAD_BYTES) return later();
+    if (weight(fields, file) > LARGEST_UPLOAD_BYTES) return later();
     show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal }));
     work.upload.praise(file);
     form.settled();
@@ -35,6 +35,9 @@ async function look() {
     refuse(problem, file);
   }
 }
+
+/** In bytes, about: fields may hold pictures. */
+const weight = (fields, file) => (file?.file.size ?? 0) + JSON.stringify(fields).length;
 
 function later() {
   form.settled();

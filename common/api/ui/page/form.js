@@ -15,13 +15,13 @@ export async function build(info, uploads) {
 /** The request as it stands. Throws a Problem at the first field that is wrong. */
 export function read({ draft = false } = {}) {
   const fields = work.values({ draft });
-  const own = options.read();
+  const own = $("options").hidden ? {} : options.read(); // a kind hides them where no model is asked
   return Object.keys(own).length ? { ...fields, options: own } : fields;
 }
 
 /** Show these fields of a request, and none of what stood there before. */
-export function fill(fields) {
-  work.fill(fields);
+export function fill(fields, how) {
+  work.fill(fields, how);
   options.fill(fields.options ?? {});
   clearProblems();
 }
@@ -73,7 +73,7 @@ function showAbove(problem, sent) {
 }
 
 function showAt(where, problem, sent) {
-  if ($("more").contains(where)) $("more").open = true;
+  for (let fold = where.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   const id = `${where.dataset.field}-problem`;
   const note = h("p", { class: "problem", id, role: sent ? "alert" : null }, wordsOf(problem));
   where.append(note);
@@ -100,5 +100,5 @@ function mark(input, id) {
 export function touched(param) {
   const where = param && placeOf(param);
   const inputs = where ? [...where.querySelectorAll("input, textarea, select")] : [];
-  return inputs.some((input) => input.value !== "");
+  return inputs.some((input) => input.value !== "") || Boolean(where?.querySelector(".filled")); // a file
 }

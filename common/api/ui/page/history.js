@@ -15,7 +15,7 @@ let cursor = null;
 let calls;
 let timer;
 
-/** `calls`: open(job), cancel(job), remove(job); looked(), at each look: whether to look again. */
+/** `calls`: open(job), anew(job), cancel(job), remove(job); looked(), at each look: whether to look again. */
 export function build(given) {
   calls = given;
   $("older").addEventListener("click", older);
@@ -99,18 +99,18 @@ function badge({ state, progress }) {
 }
 
 function card(job) {
-  const title = work.title(job);
   const { picture = null, about = null } = work.card(job);
   const before = () => (job.cached_from ? `, ${say("cached")}` : "");
   const meta = () => moment(job.created_at) + (about ? `, ${about()}` : "") + before();
   const open = h("button", { type: "button", class: "open", on: { click: () => calls.open(job) } },
     picture,
-    h("span", { class: "words" }, title),
+    h("span", { class: "words" }, () => work.title(job)),
     h("span", { class: `badge ${job.state}` }, () => badge(job)),
     h("span", { class: "muted meta" }, meta));
-  const [key, call] = ended(job) ? ["delete", calls.remove] : ["cancel", calls.cancel];
-  const named = () => say(`${key}.named`, { title });
-  const act = h("button", { type: "button", class: "small quiet", "aria-label": named,
-    on: { click: () => call(job) } }, () => say(key));
-  return h("li", { "data-id": job.id }, open, act);
+  const act = (key, call) => h("button", { type: "button", class: "small quiet",
+    "aria-label": () => say(`${key}.named`, { title: work.title(job) }), on: { click: () => call(job) } }, () => say(key));
+  const acts = h("div", { class: "acts" },
+    job.cached_from && work.anew ? act("anew", calls.anew) : null,
+    ended(job) ? act("delete", calls.remove) : act("cancel", calls.cancel));
+  return h("li", { "data-id": job.id }, open, acts);
 }

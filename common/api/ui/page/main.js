@@ -20,9 +20,9 @@ let began = false;
 siblings();
 theme();
 language.offer($("language"));
-stage.build({ again, cancel, keep: keepFiles, remove, changed });
+stage.build({ again, anew, cancel, keep: keepFiles, remove, changed });
 queue.build({ told });
-history.build({ open: ({ id }) => (location.hash = id), cancel, remove, looked: queue.refresh });
+history.build({ open: ({ id }) => (location.hash = id), anew, cancel, remove, looked: queue.refresh });
 $("form").addEventListener("submit", (event) => (event.preventDefault(), start()));
 $("form").addEventListener("input", touched);
 $("form").addEventListener("change", estimate.refresh);
@@ -125,6 +125,14 @@ function again(job) {
   announce(language.say("again.done"));
   $(work.first).focus();
   estimate.refresh();
+}
+
+/** Make a job that came from the cache; where its files are not here, its settings are in the form. */
+async function anew(job) {
+  const { request, whole } = work.anew(job);
+  if (!whole) return again({ ...job, requested: request });
+  const made = await told(() => ask("/generate", { method: "POST", body: request }));
+  if (made) (history.put(made), (location.hash = made.id));
 }
 
 function changed(job) {

@@ -15,7 +15,7 @@ let parts = {};
 let calls;
 let keeps = false; // whether old files go by themselves
 
-/** `calls`: again(job), cancel(job), keep(job), remove(job), changed(job). */
+/** `calls`: again(job), anew(job), cancel(job), keep(job), remove(job), changed(job). */
 export function build(given) {
   calls = given;
   clear();
@@ -72,7 +72,8 @@ function draw(job) {
   const completed = job.expired_at ? expired : work.result;
   const picture = { completed, failed: failure, cancelled: failure }[job.state] ?? running;
   const facts = h("div", { class: "facts" },
-    h("p", { class: "prompt" }, work.title(job)),
+    h("p", { class: "prompt" }, () => work.title(job)),
+    job.cached_from ? h("p", { class: "muted" }, () => say("stage.cached")) : null,
     h("div", { class: "actions" }, actions(job)),
     details(job));
   tell($("stage"), picture(job), facts);
@@ -150,6 +151,7 @@ function actions(job) {
   return [
     made ? h("a", file, () => say("download")) : null,
     again,
+    job.cached_from && work.anew ? button("anew", calls.anew) : null,
     made && (keeps || job.kept) ? button(kept, calls.keep) : null,
     button("delete", calls.remove, "quiet"),
   ];

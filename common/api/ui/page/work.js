@@ -18,15 +18,20 @@ export const {
    * needs no words that change no figure. Throws a Problem at the first field that is wrong.
    */
   values,
-  /** Show these fields of a request, and none of what stood there before. */
+  /** Show these fields of a request, and none of what stood there before; `how` as `learn` says it to its `fill`. */
   fill,
   /**
-   * Learn what the service can do: `info` is /info, `uploads` the limits of files, `fill(fields)` shows a
-   * request in the whole form. What changes without an input says so by an event "input" of the form.
+   * Learn what the service can do: `info` is /info, `uploads` the limits of files, `fill(fields, how)`
+   * shows a request in the whole form. What changes without an input says so by an event "input" of the form.
    */
   learn = () => {},
   /** The request that makes a job again. */
   again = ({ requested }) => requested,
+  /**
+   * What makes a job that others were made before: `{ request, whole }`, `whole` if no file of it is missing here.
+   * For kinds whose jobs may come from the cache.
+   */
+  anew = null,
   /** Fields of the API that have another one's place in the form: its name, then `data-field`. */
   places = {},
   /**

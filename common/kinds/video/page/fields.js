@@ -4,49 +4,71 @@ import { $, field, h, tell, write } from "../dom.js";
 import { say } from "../language.js";
 import * as number from "../number.js";
 import { Problem } from "../problem.js";
-import { rounded, size } from "../words.js";
+import { megabytes, rounded, size } from "../words.js";
 import * as loras from "./loras.js";
 import * as media from "./media.js";
+import * as pictures from "./pictures.js";
 import * as presets from "./presets.js";
 import * as refine from "./refine.js";
+import { choices, spanOf } from "./sizes.js";
 import * as sources from "./sources.js";
 
 const CUSTOM = "custom";
 const NUMBERS = ["duration", "fps", "num_inference_steps", "guidance_scale", "seed"];
 const TEXTS = ["prompt", "negative_prompt"];
+const IN_BASE64 = 3 / 4; // bytes a letter
+const TEXT_BYTES = 64e3; // that all other fields may take
 const SIZE = /^\d+\s*[x×*]\s*\d+$/i;
+
+let most; // bytes of a request in JSON
 
 const place = (name) => $(name).closest(".field");
 const about = (key) => h("span", { class: "muted" }, () => say(key));
 
+/** What is the model's alone, and out of sight where it is not asked. */
+const asked = (...children) => h("div", { class: "asked" }, children);
+
 export const fields = () => ({
   form: [
-    presets.starters(),
-    field({ name: "prompt" }, () => say("prompt"),
-      h("textarea", { id: "prompt", rows: 4, maxlength: 5000, placeholder: () => say("prompt.example") })),
-    presets.blanks(),
-    h("div", { class: "field check", "data-field": "enhance_prompt", hidden: true },
-      h("input", { id: "enhance_prompt", type: "checkbox" }),
-      h("label", { for: "enhance_prompt" }, () => say("enhance_prompt"))),
-    field({ name: "negative_prompt", hidden: true }, [() => say("negative_prompt"), " ", about("negative_prompt.about")],
-      h("textarea", { id: "negative_prompt", class: "short", rows: 1, maxlength: 5000 })),
-    media.chooser(),
-    sources.chooser(),
-    h("div", { class: "pair wide" }, resolutionField(), durationField()),
+    asked(
+      presets.starters(),
+      field({ name: "prompt" }, () => say("prompt"),
+        h("textarea", { id: "prompt", rows: 4, maxlength: 5000, placeholder: () => say("prompt.example") })),
+      presets.blanks(),
+      check("enhance_prompt", () => say("enhance_prompt"))),
+    media.chooser(changed),
+    sources.chooser(changed),
+    asked(
+      pictures.chooser(changed),
+      h("div", { class: "pair wide" }, resolutionField(), durationField())),
   ],
   more: [
-    h("div", { class: "pair" },
-      numberField("num_inference_steps", "steps"),
-      numberField("guidance_scale", "guidance"),
-      seedField(),
-      numberField("fps", "fps")),
-    h("div", { class: "field check", "data-field": "generate_audio", hidden: true },
-      h("input", { id: "generate_audio", type: "checkbox", checked: true }),
-      h("label", { for: "generate_audio" }, () => say("sound"))),
+    asked(
+      field({ name: "negative_prompt", hidden: true }, [() => say("negative_prompt"), " ", about("negative_prompt.about")],
+        h("textarea", { id: "negative_prompt", class: "short", rows: 1, maxlength: 5000 })),
+      h("div", { class: "pair" },
+        numberField("num_inference_steps", "steps"),
+        numberField("guidance_scale", "guidance"),
+        seedField(),
+        numberField("fps", "fps")),
+      check("generate_audio", () => say("sound"))),
     refine.choosers(),
-    loras.chooser(),
+    asked(loras.chooser()),
+    check("no_cache", () => say("no_cache")),
   ],
 });
+
+const check = (name, words) => h("div", { class: "field check", "data-field": name, hidden: true },
+  h("input", { id: name, type: "checkbox" }), h("label", { for: name }, words));
+
+/** What a file or video brings with it, in the form: not by an input of it. */
+function changed() {
+  sources.show();
+  for (const part of document.querySelectorAll(".asked")) part.hidden = sources.alone();
+  $("options").hidden = sources.alone(); // the model's own
+  if (sources.alone()) $("more").open = true; // what is left to choose
+  $("form").dispatchEvent(new Event("input"));
+}
 
 const resolutionField = () => field({ name: "resolution" }, () => say("resolution"),
   h("select", { id: "resolution", on: { change: showSize } }),
@@ -83,9 +105,15 @@ export async function learn({ info, uploads, fill }) {
   place("negative_prompt").hidden = !limits.takes_negative_prompt;
   place("fps").hidden = limits.fixed_fps !== null;
   place("generate_audio").hidden = !capabilities.includes("audio");
+  $("generate_audio").checked = true;
+  place("no_cache").hidden = !info.request_cache;
   place("enhance_prompt").hidden = !capabilities.includes("prompt_enhancement");
-  media.learn(capabilities, uploads);
   sources.learn(capabilities);
+  const first = { ...uploads, max_picture_bytes: uploads.max_body_bytes };
+  media.learn(capabilities.includes("image_to_video"), sources.takesFiles(), first);
+  most = uploads.max_json_bytes;
+  const others = { ...uploads, max_picture_bytes: Math.floor(most * IN_BASE64) };
+  pictures.learn(capabilities, others, limits.needs_last_image);
   await Promise.all([presets.learn(fill), loras.learn(capabilities)]);
 }
 
@@ -130,10 +158,18 @@ function lengths(limits, defaults) {
 
 /** The request: it says what the video shows, but for a draft, whose figures that does not change. */
 export function values({ draft }) {
+  if (sources.alone()) return refined({ draft });
   const found = presets.complete(written());
   if (found.prompt || found.template) return found;
   if (draft) return { prompt: "…", ...found };
   throw new Problem({ param: "prompt", message: () => say("prompt.missing") });
+}
+
+function refined({ draft }) {
+  const wanted = refine.current();
+  if (Object.keys(wanted).length) return { ...wanted, ...sources.current(), ...anyway() };
+  const param = draft ? null : "frame_interpolation_exp"; // nothing is wrong yet
+  throw new Problem({ param, message: () => say("source.refine_missing") });
 }
 
 function written() {
@@ -142,9 +178,24 @@ function written() {
   for (const name of NUMBERS) found[name] = number.read($(name));
   found.resolution = resolution();
   if (!place("generate_audio").hidden && !$("generate_audio").checked) found.generate_audio = false;
-  if (!place("enhance_prompt").hidden && $("enhance_prompt").checked) found.enhance_prompt = true;
+  if (ticked("enhance_prompt")) found.enhance_prompt = true;
   found.loras = loras.current();
-  return { ...found, ...refine.current(), ...sources.current() };
+  const source = sources.current();
+  return { ...found, ...refine.current(), ...shown(source), ...source, ...anyway() };
+}
+
+const ticked = (name) => !place(name).hidden && $(name).checked;
+const anyway = () => (ticked("no_cache") ? { no_cache: true } : {});
+
+/** The pictures; of several none is a file of its own. */
+function shown({ image: first }) {
+  const others = pictures.current();
+  const beside = !first && Object.values(others).some(Boolean); // of two first ones the service says so
+  const found = { image: media.picture({ beside }), ...others };
+  if (JSON.stringify(found).length > most - TEXT_BYTES) {
+    throw new Problem({ param: "pictures", message: () => say("pictures.size", { most: megabytes(most * IN_BASE64) }) });
+  }
+  return found;
 }
 
 function resolution() {
@@ -155,18 +206,20 @@ function resolution() {
   return sides.replace(/\s*[x×*]\s*/i, "x");
 }
 
-export function fill(given) {
+/** `beside`: files, pictures and other videos stay as they are. */
+export function fill(given, { beside = false } = {}) {
   for (const name of TEXTS) $(name).value = given[name] ?? "";
   for (const name of NUMBERS) $(name).value = number.shown(given[name] ?? "");
   const known = [...$("resolution").options].some(({ value }) => value === (given.resolution ?? ""));
   $("resolution").value = known ? given.resolution ?? "" : CUSTOM;
   $("size").value = known ? "" : given.resolution;
   $("generate_audio").checked = given.generate_audio !== false;
-  $("enhance_prompt").checked = given.enhance_prompt === true;
+  for (const name of ["enhance_prompt", "no_cache"]) $(name).checked = given[name] === true;
   loras.fill(given.loras);
   refine.fill(given);
-  sources.fill(given);
+  if (!beside) (pictures.fill(given), sources.fill(given));
   showSize();
+  changed();
 }
 
 /** The settings of a job, as they were asked for; the model draws another seed where none was. */
@@ -180,52 +233,11 @@ export function again({ requested, resolved }) {
   return { ...requested, duration, prompt: requested.prompt ?? resolved.prompt };
 }
 
-// Sizes and lengths that a checkpoint can make, from its limits
-
-const SHAPES = [
-  ["wide", 16 / 9],
-  ["cinema", 21 / 9],
-  ["classic", 4 / 3],
-  ["square", 1],
-  ["portrait", 3 / 4],
-  ["tall", 9 / 16],
-];
-
-function sized(ratio, pixels, limits) {
-  const multiple = limits.size_multiple;
-  const down = (side) => Math.floor(side / multiple) * multiple;
-  const near = (side) => Math.round(side / multiple) * multiple;
-  let width = near(Math.sqrt(pixels * ratio));
-  let height = near(width / ratio);
-  while (width * height > limits.max_pixels) {
-    width -= multiple;
-    height = down(width / ratio);
-  }
-  return { width, height };
-}
-
-const legal = ({ width, height }, { min_side, max_side }) =>
-  Math.min(width, height) >= min_side && Math.max(width, height) <= max_side;
-
-/** [{shape, size, value}], each size once: every shape, at the default's pixels and at the most. */
-function choices(limits, defaults) {
-  const usual = defaults.width * defaults.height;
-  const budgets = limits.max_pixels > usual * 1.2 ? [usual, limits.max_pixels] : [usual];
-  const found = new Map();
-  for (const pixels of budgets) {
-    for (const [shape, ratio] of SHAPES) {
-      const frame = sized(ratio, pixels, limits);
-      const value = `${frame.width}x${frame.height}`;
-      if (legal(frame, limits) && !found.has(value)) {
-        found.set(value, { shape, size: `${frame.width} × ${frame.height}`, value });
-      }
-    }
-  }
-  return [...found.values()];
-}
-
-/** The shortest and longest video, in seconds. */
-function spanOf(limits, defaults) {
-  const fps = limits.fixed_fps ?? defaults.fps;
-  return [limits.min_frames / fps, Math.min(limits.max_seconds ?? Infinity, limits.max_frames / fps)];
+/** The same job once more, made this time; `whole`: none of its files is missing here. */
+export function anew({ requested }) {
+  const { remix_of, ...request } = requested;
+  const named = (picture) => typeof picture !== "string";
+  const whole = ["image", "video", "last_image"].every((name) => named(request[name]))
+    && (request.keyframes ?? []).every(({ image }) => image);
+  return { request: { ...request, no_cache: true }, whole };
 }

@@ -1,4 +1,7 @@
-// Files of people: which of them a video can begin with, and how they come: chosen, dropped or pasted.
+// Files of people: which of them are taken, and how they come: chosen, dropped or pasted.
+
+import { say } from "../language.js";
+import { megabytes } from "../words.js";
 
 // They are known by their type or by the end of their name, since browsers give many of them no type, or one
 // of their own. What they really are the service sees.
@@ -24,11 +27,44 @@ export function fieldOf({ type, name }, fields) {
 }
 
 /** For people. */
-export const shown = (fields) => fields.map((field) => KINDS[field].shown).join(", ");
+const shown = (fields) => fields.map((field) => KINDS[field].shown).join(", ");
 
 /** For the browser's own window of files. */
 export const accepted = (fields) =>
   fields.flatMap((field) => [...KINDS[field].types, ...KINDS[field].ends.map((end) => `.${end}`)]).join(",");
+
+/** Why a file is not taken as `field`, as a text of the page; null where nothing is known against it. */
+export async function problemOf(field, file, fields, limits) {
+  if (!field) return () => say("media.kind", { kinds: shown(fields) });
+  if (!file.size) return () => say("media.empty");
+  const most = field === "video" ? limits.max_video_bytes : limits.max_picture_bytes;
+  if (file.size > most) {
+    return () => say("media.size", { bytes: megabytes(file.size), most: megabytes(most) });
+  }
+  if (await vanished(file)) return () => say("media.gone");
+  return field === "video" ? null : await pixelsProblem(file, limits.max_image_pixels);
+}
+
+async function pixelsProblem(file, most) {
+  const picture = await createImageBitmap(file).catch(() => null);
+  if (!picture) return (await heifLike(file)) ? null : () => say("media.damaged");
+  const { width, height } = picture;
+  picture.close();
+  return width * height > most ? () => say("media.pixels", { pixels: width * height, most }) : null;
+}
+
+/** HEIC and AVIF, under whatever name: not every browser shows them, the service takes them. */
+const heifLike = async (file) => (await file.slice(4, 8).text()) === "ftyp";
+
+/** Whether a file was moved or changed since it was chosen. */
+export const vanished = (file) => file.slice(0, 1).arrayBuffer().then(() => false, () => true);
+
+/** A file as JSON carries it: a `data:` address, in base64. */
+export const dataOf = (file) => new Promise((answer) => {
+  const reader = new FileReader();
+  reader.onloadend = () => answer(reader.result);
+  reader.readAsDataURL(file);
+});
 
 // What is dropped or pasted on the page. Text goes on its way to where it was meant.
 
@@ -44,27 +80,35 @@ export function carried(files, items = []) {
   return { files: [...files], folder: Boolean(entry?.isDirectory) };
 }
 
-/** Hand files to `take`. They may be dropped anywhere: beside the field, a browser would leave the page for them. */
-export function listen({ takes, zone, take }) {
+/**
+ * Hand files to a place: `placeFor(target)` is the one for what happens there, {zone, take}, or null. They may be
+ * dropped anywhere: beside a field, a browser would leave the page for them.
+ */
+export function listen(placeFor) {
   const meant = ({ dataTransfer, target }) => textField(target) && holdsText(dataTransfer);
-  const wanted = ({ dataTransfer }) => takes && holdsFiles(dataTransfer);
-  const over = (is) => zone.classList.toggle("over", is);
+  const wanted = ({ dataTransfer, target }) => (holdsFiles(dataTransfer) ? placeFor(target) : null);
+  let lit = null;
+  const over = (place) => {
+    lit?.zone.classList.remove("over");
+    (lit = place)?.zone.classList.add("over");
+  };
   document.addEventListener("dragover", (event) => {
-    if (meant(event)) return over(false);
+    if (meant(event)) return over(null);
     event.preventDefault();
-    event.dataTransfer.dropEffect = wanted(event) ? "copy" : "none";
-    over(wanted(event));
+    const place = wanted(event);
+    event.dataTransfer.dropEffect = place ? "copy" : "none";
+    over(place);
   });
-  document.addEventListener("dragleave", (event) => event.relatedTarget || over(false));
+  document.addEventListener("dragleave", (event) => event.relatedTarget || over(null));
   document.addEventListener("drop", (event) => {
-    over(false);
+    over(null);
     if (meant(event)) return;
     event.preventDefault();
-    if (wanted(event)) take(carried(event.dataTransfer.files, event.dataTransfer.items));
+    wanted(event)?.take(carried(event.dataTransfer.files, event.dataTransfer.items));
   });
   document.addEventListener("paste", (event) => {
-    if (!takes || document.querySelector("dialog[open]") || isText(event)) return;
-    take(carried(event.clipboardData?.files ?? [], event.clipboardData?.items));
+    if (document.querySelector("dialog[open]") || isText(event)) return;
+    placeFor(event.target)?.take(carried(event.clipboardData?.files ?? [], event.clipboardData?.items));
   });
 }
 

@@ -4,18 +4,28 @@ import { h } from "../dom.js";
 import { say } from "../language.js";
 import { megabytes, rounded, size } from "../words.js";
 import { useSeed } from "./fields.js";
+import * as player from "./player.js";
 import * as sources from "./sources.js";
 import en from "./words.en.js";
 import pt from "./words.pt.js";
 
 export * as upload from "./media.js";
-export { again, fields, fill, learn, values } from "./fields.js";
+export { again, anew, fields, fill, learn, values } from "./fields.js";
 
 export const words = { en, "pt-BR": pt };
 export const first = "prompt";
-export const places = { num_frames: "duration", image: "media", video: "media", extend: "source",
-  retake: "source", "retake.from": "retake_from", "retake.to": "retake_to" };
-export const title = ({ resolved }) => resolved.prompt;
+export const places = {
+  num_frames: "duration",
+  image: "media",
+  get video() { return sources.taken() ? "source" : "media"; },
+  get strength() { return sources.alone() ? "source" : "strength"; },
+  extend: "source",
+  retake: "source",
+  "retake.from": "retake_from",
+  "retake.to": "retake_to",
+};
+/** A video that is only made larger has no words of its own. */
+export const title = ({ resolved }) => resolved.prompt || say("source.refine");
 
 export function preview({ resolved }, frame) {
   const picture = h("img", { alt: () => say("stage.preview"), hidden: true });
@@ -29,25 +39,26 @@ export function preview({ resolved }, frame) {
   };
 }
 
-export function result({ links, resolved, result: { width, height } }) {
-  const label = () => say("stage.video", { title: resolved.prompt });
-  return h("video", { class: "screen", src: links.download, poster: links.thumbnail, controls: true, loop: true,
-    playsinline: true, preload: "metadata", "aria-label": label, width, height });
+export function result(job) {
+  const { links, result: { width, height } } = job;
+  const label = () => say("stage.video", { title: title(job) });
+  return player.plays(job, h("video", { class: "screen", src: links.download, poster: links.thumbnail, controls: true, loop: true,
+    playsinline: true, preload: "metadata", "aria-label": label, width, height }));
 }
 
-export function card({ state, links, resolved }) {
+export function card({ state, links, resolved, result }) {
   const shown = state === "completed" && links.thumbnail;
   return {
     picture: shown ? h("img", { src: links.thumbnail, alt: "", loading: "lazy" }) : h("span", { class: "blank" }),
-    about: () => `${size(resolved)}, ${seconds(resolved)}`,
+    about: () => `${sides({ resolved, result })}, ${seconds(resolved)}`,
   };
 }
 
 export function estimate(resolved) {
   const { num_frames: count, fps, num_inference_steps: steps } = resolved;
   return {
-    headline: () => `${size(resolved)}, ${seconds(resolved)}`,
-    figures: () => say("estimate.frames", { count, fps: rounded(fps), steps }),
+    headline: () => `${sides({ resolved })}, ${seconds(resolved)}`,
+    figures: () => (resolved.strength === 0 ? "" : say("estimate.frames", { count, fps: rounded(fps), steps })),
   };
 }
 
@@ -57,9 +68,10 @@ export function details(job) {
   const { seed, enhanced_prompt: enhanced, negative_prompt: negative, fps, num_inference_steps: steps, guidance_scale } = resolved;
   const reuse = h("button", { type: "button", class: "small", on: { click: () => useSeed(seed) } }, () => say("details.reuse"));
   return [
-    ["size", () => say("details.frames", { size: size(resolved), time: seconds(resolved), fps: rounded(fps) })],
-    ["steps", () => say("details.guided", { steps, guidance: rounded(guidance_scale) })],
-    ["seed", `${seed} `, reuse],
+    ["size", () => say("details.frames", { size: sides(job), time: seconds(resolved), fps: rounded(fps) })],
+    ...(resolved.strength === 0 ? [] : [
+      ["steps", () => say("details.guided", { steps, guidance: rounded(guidance_scale) })],
+      ["seed", `${seed} `, reuse]]),
     ...(enhanced ? [["enhanced", enhanced]] : []),
     ...(negative ? [["negative", negative]] : []),
     ...(take ? [["source", take]] : []),
@@ -68,6 +80,11 @@ export function details(job) {
 
 export const file = ({ has_audio, size_bytes }) =>
   say(has_audio ? "details.sound" : "details.silent", { bytes: megabytes(size_bytes) });
+
+/** Of the file: enlarged, where that was asked for. */
+function sides({ resolved: { width, height, upscaling_scale: scale = 1 }, result }) {
+  return size(result ?? { width: width * scale, height: height * scale });
+}
 
 function seconds({ num_frames, video_frames = 0, extend_frames = 0, retake_frames = 0, fps }) {
   const frames = Math.max(num_frames + Math.max(video_frames, extend_frames), retake_frames);

@@ -25,7 +25,7 @@ export async function learn(fill) {
     if (problem instanceof Problem) return; // the page does without
     throw problem;
   }
-  offer("preset", presets, (preset) => preset && fill({ prompt: $("prompt").value, ...preset.values }));
+  offer("preset", presets, (preset) => preset && fill({ prompt: $("prompt").value, ...preset.values }, { beside: true }));
   offer("template", templates, showTemplate);
   $("starters").hidden = !(presets.length || templates.length);
 }

@@ -1,86 +1,131 @@
-// A finished video that the next one is made from: it goes on, it is made anew, or it lends its last frame.
+// The video that the next one is made from, a finished one or an uploaded file, and what becomes of it.
 
 import { $, h, tell } from "../dom.js";
 import { say } from "../language.js";
 import * as number from "../number.js";
+import * as media from "./media.js";
 
-const NEEDS = { extend: "extend", retake: "retake", remake: "video_to_video", frame: "image_to_video" };
+const REFINING = ["frame_interpolation", "upscaling"];
+/** Of each way: one of these the checkpoint can, and whether it is for finished videos, files, or both. */
+const WAYS = {
+  extend: { needs: ["extend"], finished: true },
+  continue: { needs: ["video_continuation"], file: true },
+  retake: { needs: ["retake"], finished: true },
+  remake: { needs: ["video_to_video"], finished: true, file: true },
+  frame: { needs: ["image_to_video"], finished: true },
+  refine: { needs: REFINING, finished: true, file: true },
+};
 const MOMENTS = ["retake_from", "retake_to"];
 
-let ways = []; // what this checkpoint can do with a video, of NEEDS
-let source = null; // {id, title}
+let ways = []; // what this checkpoint can do with a video, of WAYS
+let source = null; // {id, title, frame}: a finished one
+let wish = null; // the way that was chosen last
+let changed;
 
-const changed = () => $("form").dispatchEvent(new Event("input"));
-const has = (way) => Boolean(source) && $("way").value === way;
+const kind = () => (source ? "finished" : media.holds("video") ? "file" : null);
+const has = (way) => kind() !== null && $("way").value === way;
+const waysOf = (what) => ways.filter((way) => WAYS[way][what]);
 
-/** Where it stands, once a video was taken. */
-export const chooser = () =>
-  h("div", { id: "source", class: "field stack", "data-field": "source", hidden: true },
-    h("label", { for: "way" }, () => say("source")),
-    h("p", { class: "hint", id: "source-title" }),
-    h("select", { id: "way", "aria-describedby": "source-title", on: { change: show } }),
+/** Whether the video is made larger or smoother and nothing else: no model is asked. */
+export const alone = () => has("refine");
+
+/** Whether a finished video stands here. */
+export const taken = () => source !== null;
+
+/** Where it stands, once a video was taken; `whenChanged` is called after each choice. */
+export function chooser(whenChanged) {
+  changed = whenChanged;
+  return h("div", { id: "source", class: "field stack", "data-field": "source", hidden: true },
+    h("div", {},
+      h("label", { for: "way", id: "way-label" }),
+      h("select", { id: "way", "aria-describedby": "source-title way-about", on: { change: choose } }),
+      h("p", { class: "hint", id: "source-title" }),
+      h("p", { class: "hint", id: "way-about" })),
     h("div", { class: "pair", id: "span", hidden: true }, MOMENTS.map(moment)),
     h("div", { class: "field", id: "how-far", "data-field": "strength", hidden: true },
       h("label", { for: "strength" }, () => say("source.strength")),
       h("input", { id: "strength", placeholder: () => number.shown(0.8), ...number.numeric({ least: 0.01, most: 1 }) })),
-    h("button", { type: "button", class: "quiet", on: { click: () => (remove(), $("prompt").focus()) } },
+    h("button", { type: "button", id: "source-remove", class: "quiet", on: { click: () => (remove(), $("prompt").focus()) } },
       () => say("source.remove")));
+}
 
 const moment = (name) => h("div", { class: "field", "data-field": name },
   h("label", { for: name }, () => say(`source.${name}`)),
   h("input", { id: name, ...number.numeric({ least: 0, most: 3600 }) }));
 
 export function learn(capabilities) {
-  ways = Object.keys(NEEDS).filter((way) => capabilities.includes(NEEDS[way]));
-  $("way").replaceChildren(...ways.map((way) => h("option", { value: way }, () => say(`source.${way}`))));
+  ways = Object.keys(WAYS).filter((way) => WAYS[way].needs.some((need) => capabilities.includes(need)));
 }
 
+/** Whether something can be made of a video file. */
+export const takesFiles = () => waysOf("file").length > 0;
+
 /** What takes a job's video; null where the checkpoint can make nothing of one. */
-export const button = ({ id, resolved: { prompt } }) => (ways.length
-  ? h("button", { type: "button", class: "small", on: { click: () => take({ id, title: prompt }) } }, () => say("source.take"))
+export const button = (job) => (waysOf("finished").length
+  ? h("button", { type: "button", class: "small", on: { click: () => take(job) } }, () => say("source.take"))
   : null);
 
-function take(video) {
-  use(video, ways[0]);
+function take({ id, resolved: { prompt } }) {
+  if (media.holds("video")) media.remove(); // there is one video
+  [source, wish] = [{ id, title: prompt }, null];
   changed();
   $("way").focus();
 }
 
-function use(video, way) {
-  source = video;
-  $("source").hidden = !video;
-  $("way").value = way;
-  tell($("source-title"), video?.title ?? "");
-  show();
-}
-
 export function remove() {
   for (const name of [...MOMENTS, "strength"]) $(name).value = "";
-  use(null, ways[0]);
+  [source, wish] = [null, null];
   changed();
 }
 
-function show() {
+/** Show what stands here now, after any choice. */
+export function show() {
+  if (source && media.holds("video")) source = null; // the file came after it
+  const what = kind();
+  $("source").hidden = what === null;
+  offer(what ? waysOf(what) : []);
+  tell($("way-label"), () => say(source ? "source" : "source.file"));
+  tell($("source-title"), source?.title ?? "");
+  tell($("way-about"), alone() ? () => say("source.refine_about") : null);
+  $("source-remove").hidden = !source;
   $("span").hidden = !has("retake");
   $("how-far").hidden = !has("remake");
+}
+
+function offer(now) {
+  const options = [...$("way").options].map(({ value }) => value);
+  if (String(options) !== String(now)) {
+    $("way").replaceChildren(...now.map((way) => h("option", { value: way }, () => say(`source.${way}`))));
+  }
+  $("way").value = now.includes(wish) ? wish : now[0] ?? "";
+}
+
+function choose() {
+  wish = $("way").value;
   changed();
 }
 
 /** As a request says it; nothing where no video was taken. */
 export function current() {
-  const job = source?.id;
-  if (has("extend")) return { extend: job };
-  if (has("frame")) return { image: { job } };
-  if (has("remake")) return { video: { job }, strength: number.read($("strength")) ?? 0.8 };
+  const video = source && { job: source.id };
+  if (has("extend")) return { extend: source.id };
+  if (has("frame")) return { image: { ...video, frame: source.frame } };
+  if (has("remake")) return { ...(video && { video }), strength: number.read($("strength")) ?? 0.8 };
+  if (has("refine")) return { ...(video && { video }), strength: 0 };
   if (!has("retake")) return {};
-  return { retake: { job, from: number.read($("retake_from")) ?? 0, to: number.read($("retake_to")) }, duration: undefined };
+  const [from, to] = MOMENTS.map((name) => number.read($(name)));
+  return { retake: { ...video, from: from ?? 0, to }, duration: undefined };
 }
 
 export function fill({ extend, retake, video, image, strength, prompt }) {
-  const named = { extend: extend && { job: extend }, retake, remake: video?.job && video, frame: image?.job && image };
+  const remade = strength === 0 ? "refine" : "remake";
+  const named = { extend: extend && { job: extend }, retake, [remade]: video?.job && video, frame: image?.job && image };
   const way = ways.find((each) => named[each]);
-  use(way ? { id: named[way].job, title: prompt ?? "" } : null, way ?? ways[0]);
+  source = way ? { id: named[way].job, title: prompt ?? "", frame: named[way].frame } : null;
+  wish = way ?? (strength === undefined ? null : remade); // of a file, which is there or will be
+  if (source && media.holds("video")) media.remove();
   $("retake_from").value = number.shown(retake?.from ?? "");
   $("retake_to").value = number.shown(retake?.to ?? "");
-  $("strength").value = number.shown(strength ?? "");
+  $("strength").value = strength ? number.shown(strength) : "";
+  show();
 }
