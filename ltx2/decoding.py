@@ -36,6 +36,8 @@ class Latents:
     """Shape [1, 128, latent frames, height / 32, width / 32], normalised, in the compute dtype."""
     audio: torch.Tensor
     """Shape [1, channels, latents, mel bins], denormalised, float32."""
+    plain: torch.Tensor
+    """The picture's again, like ``video``; denormalised, float32."""
 
 
 def latent_size(pipeline: LTX2Pipeline, request: ResolvedRequest) -> tuple[int, int, int]:

@@ -23,7 +23,7 @@ from common.kinds.video.prompt_help.outcome import helped, unhelped
 from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.devices import memory_errors
 from common.runtime.images import open_image
-from ltx2.pipeline import Ltx2
+from ltx2.denoising import Ltx2
 
 
 class Watched(StoppingCriteria):  # type: ignore[misc]  # untyped base

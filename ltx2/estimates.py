@@ -13,7 +13,7 @@ from ltx2.guidance import Guidance, resolve_guidance
 from ltx2.options import Ltx2Options
 
 COMPONENTS = ("text_encoder", "connectors", "transformer", "vae", "audio_vae", "vocoder")
-"""Folders of the checkpoint that are loaded; ``latent_upsampler`` beside them is not."""
+"""Folders of the checkpoint that are loaded; ``latent_upsampler`` is read by a second stage."""
 
 BYTES = 2
 """Of a bfloat16 number, where nothing else is said."""
@@ -51,6 +51,24 @@ TOKEN_TENSORS, TOKEN_TENSORS_WITH_PICTURE = 18, 45
 """Activations alive at once in a transformer block, per token, in widths of the model. Counted in
 the same way with fused attention, weights left out. From a picture it is more: each token has a
 timestep of its own, so each has its own modulation. Of LTX-2.3; 39 in LTX-2.0."""
+
+
+UPSAMPLER_CHANNELS, UPSAMPLER_BLOCKS = 1024, 4
+"""latent_upsampler/config.json: so many residual blocks of two convolutions at either size."""
+
+
+def stages_of(request: ResolvedRequest) -> tuple[ResolvedRequest, ...]:
+    """One video as one plain request, or as two: at half of the sides, then refined at all.
+
+    The second has the guidance of ``ti2vid_two_stages.py`` in Lightricks/LTX-2: none.
+    """
+    stage = request.second_stage
+    if stage is None:
+        return (request,)
+    half = {"width": request.width // 2, "height": request.height // 2, "second_stage": None}
+    neutral = {"guidance_scale": 1.0, "options": {}, "second_stage": None}
+    steps = {"num_inference_steps": stage.num_inference_steps}
+    return request.model_copy(update=half), request.model_copy(update={**neutral, **steps})
 
 
 def video_tokens(request: ResolvedRequest) -> int:
@@ -92,7 +110,18 @@ def estimate_flops(request: ResolvedRequest) -> float:
 
     With guidance, by default, four passes a step. STG's perturbed block is counted whole.
     """
-    return forward_flops(request) * _guidance(request).passes * request.num_inference_steps
+    stages = stages_of(request)
+    denoising = sum(
+        forward_flops(stage) * _guidance(stage).passes * stage.num_inference_steps
+        for stage in stages
+    )
+    return denoising + (_upsampling_flops(stages[0]) if request.second_stage else 0)
+
+
+def _upsampling_flops(request: ResolvedRequest) -> float:
+    """Of the convolutions, 27 weights for each pair of channels: at this size, then at twice."""
+    convolutions = 2 * UPSAMPLER_BLOCKS * (1 + 4)
+    return 2 * 27 * UPSAMPLER_CHANNELS**2 * convolutions * video_tokens(request)
 
 
 def _guidance(request: ResolvedRequest) -> Guidance:
@@ -102,13 +131,21 @@ def _guidance(request: ResolvedRequest) -> Guidance:
 def estimate_memory(
     checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
 ) -> Memory:
-    """Bytes for the weights in ``dtype``, and for the larger of denoising and decoding.
+    """Bytes for the weights in ``dtype``, and for the largest of denoising and decoding.
+
+    A second stage's own files count in that stage, where all of them are read: the upsampler's
+    activations are small beside the LoRA's bytes, and gone before it is used.
 
     Raises:
         CheckpointError: a config or a weights file is missing or cannot be read.
     """
     itemsize = dtype.itemsize
-    denoising = int(HEADROOM * _denoising_bytes(checkpoint, request, itemsize))
+    first, *second = (
+        int(HEADROOM * _denoising_bytes(checkpoint, stage, itemsize))
+        for stage in stages_of(request)
+    )
+    files = request.second_stage.size_bytes if request.second_stage else 0
+    denoising = max([first, *(each + files for each in second)])
     vae = read_config(checkpoint, "vae")
     size = (request.width, request.height, request.clip_frames)
     decoding = decoding_bytes(vae, *size, itemsize)

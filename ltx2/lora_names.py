@@ -15,6 +15,9 @@ def to_diffusers_names(original: Mapping[str, Any]) -> dict[str, Any]:
 
     What is for the text connectors has none: they are another module.
     """
-    dotted = {with_dots(name): value for name, value in original.items()}
+    dotted = {
+        with_dots(name).replace("prompt_adaln_single.", "prompt_adaln."): value  # LTX-2.3's
+        for name, value in original.items()
+    }
     renamed: dict[str, Any] = convert_ltx2_transformer_to_diffusers(dotted)
     return renamed

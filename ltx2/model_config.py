@@ -5,8 +5,10 @@ from typing import Any
 
 from common.contract import JobContext, ModelSpec, Prepared, Quantization
 from common.contract.deferred import Deferred, PipelineModule
+from common.contract.variants import Extra
 from common.kinds.video import VIDEO_KIND, Capability, Defaults, Limits, Preset, VideoVariant
 from common.kinds.video.presets import presets, without_steps
+from common.kinds.video.variants import TwoStages
 from ltx2.estimates import estimate_flops, estimate_memory
 from ltx2.options import Ltx2Options
 from ltx2.precision import saved_bytes
@@ -26,6 +28,7 @@ CAPABILITIES = frozenset(
         Capability.AUDIO,
         Capability.LORA,
         Capability.PROMPT_ENHANCEMENT,
+        Capability.TWO_STAGES,
     }
 )
 
@@ -80,18 +83,38 @@ LTX-2.0's; the 30 that diffusers has as its default are those of ``LTX_2_3_PARAM
 
 PRESETS = presets(
     draft=Preset(size=(480, 320), num_inference_steps=20),
-    high=Preset(size=(1536, 1024)),
+    high=Preset(size=(1536, 1024), two_stages=True),
 )
 PRESETS_2_3 = presets(
     draft=Preset(size=(480, 320), num_inference_steps=15),
-    high=Preset(size=(1536, 1024)),
+    high=Preset(size=(1536, 1024), two_stages=True),
 )
 """1536x1024, twice the default's sides, is what the official two-stage pipeline ends with
 (Lightricks/LTX-2, ltx_pipelines/utils/constants.py). A draft's size and half the steps are ours."""
 
 UNUSED_FILES = ("text_encoder/diffusion_pytorch_model*", "latent_upsampler/*")
 """Of the 19B's repositories: an older copy of the text encoder beside the live one, 51.6 GB, and
-what would double a finished video's sides, 1 GB."""
+what a second stage takes, 1 GB, which is fetched as ``extra`` where it is wanted."""
+
+SECOND_STEPS = 3
+"""Length of ``STAGE_2_DISTILLED_SIGMA_VALUES`` in diffusers, pipelines/ltx2/utils.py, and of the
+same in Lightricks/LTX-2, ltx_pipelines/utils/constants.py."""
+UPSAMPLER = (
+    "latent_upsampler/config.json",
+    "latent_upsampler/diffusion_pytorch_model.safetensors",
+)
+UPSAMPLER_BYTES = 995_735_858
+"""Of its tensors, in bfloat16; LTX-2.3's is as large."""
+DISTILLED_LORA_BYTES = 7_674_558_424
+"""Of the file: rank 384, or the shorter side of a layer."""
+UPSAMPLER_2_3 = "ltx-2.3-spatial-upscaler-x2-1.1.safetensors"
+DISTILLED_LORA_2_3_BYTES = 7_605_507_256
+LTX_2_3_FILES = "Lightricks/LTX-2.3", "4229404625088d21c4f112eb640fb04a0900ee25"
+"""LTX-2.3's upsampler and LoRA are not in the repositories of its diffusers form."""
+
+WITH_LORA = TwoStages(SECOND_STEPS, takes_lora=True)
+ALONE = TwoStages(SECOND_STEPS, takes_lora=False)
+"""What is distilled already needs no LoRA that distils it (ltx_pipelines/distilled.py)."""
 
 LTX_2_0 = VideoVariant(
     "Lightricks/LTX-2",
@@ -99,8 +122,15 @@ LTX_2_0 = VideoVariant(
     CAPABILITIES,
     LIMITS,
     DEFAULTS,
+    extra=Extra(
+        "Lightricks/LTX-2",
+        (*UPSAMPLER, "ltx-2-19b-distilled-lora-384.safetensors"),
+        UPSAMPLER_BYTES + DISTILLED_LORA_BYTES,
+        "47da56e2ad66ce4125a9922b4a8826bf407f9d0a",
+    ),
     unused_files=UNUSED_FILES,
     presets=PRESETS,
+    two_stages=WITH_LORA,
 )
 
 LTX_2_3 = VideoVariant(
@@ -109,7 +139,14 @@ LTX_2_3 = VideoVariant(
     CAPABILITIES,
     LIMITS,
     replace(DEFAULTS, num_inference_steps=30),
+    extra=Extra(
+        LTX_2_3_FILES[0],
+        (UPSAMPLER_2_3, "ltx-2.3-22b-distilled-lora-384-1.1.safetensors"),
+        UPSAMPLER_BYTES + DISTILLED_LORA_2_3_BYTES,
+        LTX_2_3_FILES[1],
+    ),
     presets=PRESETS_2_3,
+    two_stages=WITH_LORA,
 )
 
 _DISTILLED_LIMITS = replace(
@@ -126,8 +163,10 @@ DISTILLED = VideoVariant(
     CAPABILITIES,
     _DISTILLED_LIMITS,
     _DISTILLED_DEFAULTS,
+    extra=Extra("rootonchair/LTX-2-19b-distilled", UPSAMPLER, UPSAMPLER_BYTES),
     unused_files=UNUSED_FILES,
     presets=without_steps(PRESETS),
+    two_stages=ALONE,
 )
 
 DISTILLED_2_3 = VideoVariant(
@@ -137,7 +176,9 @@ DISTILLED_2_3 = VideoVariant(
     CAPABILITIES,
     _DISTILLED_LIMITS,
     _DISTILLED_DEFAULTS,
+    extra=Extra(LTX_2_3_FILES[0], (UPSAMPLER_2_3,), UPSAMPLER_BYTES, LTX_2_3_FILES[1]),
     presets=without_steps(PRESETS_2_3),
+    two_stages=ALONE,
 )
 
 

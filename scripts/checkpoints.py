@@ -9,6 +9,7 @@ alone, one a line, that are set to a repository of the hub.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from common.base.errors import VideosDGXError
 from common.base.settings import Settings, load_settings
@@ -43,6 +44,9 @@ def _lines(model: str) -> Iterator[str]:
     if variant.adapter:
         adapter = variant.adapter
         yield _line(settings, adapter.repository, adapter.revision, adapter.files)
+    extra = variant.extra
+    if extra and extra.repository != variant.checkpoint:
+        yield _line(settings, extra.repository, extra.revision, extra.files)
 
 
 def _repositories(model: str) -> set[str]:
@@ -51,7 +55,10 @@ def _repositories(model: str) -> set[str]:
 
 
 def _variant(model: str) -> Variant:
-    return choose_variant(load_spec(spec_address(model)), load_settings(model).checkpoint)
+    """As the settings have it: what they turn off is not fetched."""
+    spec, settings = load_spec(spec_address(model)), load_settings(model)
+    variant: Variant = spec.kind.bounded(choose_variant(spec, settings.checkpoint), settings)
+    return variant
 
 
 def _licence(model: str) -> str:
@@ -60,11 +67,15 @@ def _licence(model: str) -> str:
 
 def patterns_of(variant: Variant) -> list[str]:
     """What is fetched of a checkpoint's repository, whatever number of shards it is cut into."""
-    unused = [f"!{pattern}" for pattern in variant.unused_files]
+    extra = variant.extra
+    more = extra.files if extra and extra.repository == variant.checkpoint else ()
+    left = [part for part in variant.unused_files if not any(fnmatchcase(m, part) for m in more)]
+    unused = [f"!{pattern}" for pattern in left]
     if variant.subfolder:
         folders = (variant.subfolder, *variant.shared_folders)
         return [*(f"{folder}/*" for folder in folders), *unused]
-    return ["*/*", "model_index.json", *unused]  # not the single files beside the folders
+    # Not the single files beside the folders, but for those that are named.
+    return ["*/*", "model_index.json", *more, *unused]
 
 
 def _line(settings: Settings, repository: str, revision: str, patterns: Sequence[str]) -> str:

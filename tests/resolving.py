@@ -8,6 +8,7 @@ from common.kinds.video.beginnings import Beginning
 from common.kinds.video.frame_size import KeyPicture, LastPicture, ReferencePicture
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve as resolve_video
+from common.kinds.video.two_stages import Offer
 
 
 def resolve(
@@ -18,7 +19,9 @@ def resolve(
     last: LastPicture | None = None,
     keys: Sequence[KeyPicture] = (),
     references: Sequence[ReferencePicture] = (),
+    offered: Offer | None = None,
 ) -> Resolution:
     if variant.limits.needs_last_image and beginning is not None and last is None:
         last = LastPicture("last.png", beginning.width, beginning.height)
-    return resolve_video(request, spec.id, spec.options, variant, beginning, last, keys, references)
+    pictures = (last, keys, references)
+    return resolve_video(request, spec.id, spec.options, variant, beginning, *pictures, offered)

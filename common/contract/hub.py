@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from common.base.errors import CheckpointError
 from common.base.settings import SettingsError
 from common.contract.model import ModelSpec
-from common.contract.variants import Adapter, Checkpoint, Variant
+from common.contract.variants import Adapter, Checkpoint, Extra, Variant
 
 OTHER_CHECKPOINT = (
     "Fetching it again cannot help. Leave CHECKPOINT unset: the default is what was tested here."
@@ -45,6 +45,8 @@ def _repositories(variant: Variant) -> Iterator[tuple[str, str]]:
     yield variant.checkpoint, variant.revision
     if variant.adapter:
         yield variant.adapter.repository, variant.adapter.revision
+    if variant.extra and variant.extra.repository != variant.checkpoint:
+        yield variant.extra.repository, variant.extra.revision
 
 
 def _note(snapshot: Path, repository: str, revision: str) -> str:
@@ -102,8 +104,30 @@ def locate(models_dir: Path, variant: Variant) -> Checkpoint:
         revision=snapshot.name,
         path=path,
         stands_in_for=variant.stands_in_for,
+        extra=variant.extra,
     )
     return _with_adapter(found, models_dir, variant.adapter) if variant.adapter else found
+
+
+@dataclass(frozen=True)
+class ExtraFiles:
+    """Where the files of an ``Extra`` are, in its order, and the commit that the cache says."""
+
+    paths: tuple[Path, ...]
+    revision: str
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all of them."""
+        return sum(path.stat().st_size for path in self.paths)
+
+
+def extra_files(models_dir: Path, extra: Extra) -> ExtraFiles | None:
+    """What there is of it below ``models_dir``; None unless all of it is there."""
+    folder = _snapshot(models_dir, extra.repository, extra.revision)
+    paths = tuple(folder / name for name in extra.files)
+    found = all(path.is_file() for path in paths)
+    return ExtraFiles(paths, folder.name) if found else None
 
 
 def _with_adapter(base: Checkpoint, models_dir: Path, adapter: Adapter) -> Checkpoint:

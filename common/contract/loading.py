@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from common.contract.compute_dtype import AUTO, ComputeDtype
+from common.contract.variants import Extra
 
 
 class Quantization(StrEnum):
@@ -69,6 +70,8 @@ class LoadOptions:
     """A LoRA's safetensors file, to add to the transformer's weights before quantization."""
     adapter_2: Path | None = None
     """The same for the second transformer, where a checkpoint has one."""
+    extra: Extra | None = None
+    """Files that a job may need besides; they lie in ``models_dir`` or not at all."""
     models_dir: Path | None = None
     """The volume that checkpoints are in, and what else a job may name."""
     cache_dir: Path | None = None

@@ -28,6 +28,20 @@ class Adapter:
 
 
 @dataclass(frozen=True)
+class Extra:
+    """Files that a checkpoint can do without: what they are for is possible where they are."""
+
+    repository: str
+    """May be the checkpoint's own."""
+    files: tuple[str, ...]
+    """Paths in it, in the order in which a model expects them."""
+    size_bytes: int
+    """Of all of them, as published."""
+    revision: str = "main"
+    """As a variant's."""
+
+
+@dataclass(frozen=True)
 class Variant:
     """One checkpoint that a service can serve. A kind's own class says what it can do."""
 
@@ -42,6 +56,7 @@ class Variant:
     defaults: Any
     """A frozen dataclass of the kind: what a request gets that does not say."""
     adapter: Adapter | None = None
+    extra: Extra | None = None
     subfolder: str = ""
     """Where it lies, in a repository that holds several: ``load`` is given this folder."""
     shared_folders: tuple[str, ...] = ()
@@ -77,6 +92,8 @@ class Checkpoint:
     """The adapter's file."""
     adapter_2: Path | None = None
     """Its file for the second transformer."""
+    extra: Extra | None = None
+    """Which more there may be; looked for anew at each job."""
     stands_in_for: str | None = None
 
 

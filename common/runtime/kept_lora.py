@@ -31,17 +31,22 @@ _HIGH, _LOW = (
 
 @dataclass
 class _Addend:
-    """What one LoRA adds to one layer: ``down`` [rank, in], ``up`` [out, rank]."""
+    """What one LoRA adds to one layer: ``scale`` times ``down`` [rank, in], ``up`` [out, rank].
+
+    In the file's own number format until the layer is first used: as large as the file is.
+    """
 
     down: torch.Tensor
     up: torch.Tensor
+    scale: float
 
     def __call__(
         self, _layer: nn.Module, given: tuple[torch.Tensor, ...], output: torch.Tensor
     ) -> torch.Tensor:
-        (hidden,) = given
-        if self.down.device != hidden.device or self.down.dtype != hidden.dtype:
-            self.down, self.up = (each.to(hidden) for each in (self.down, self.up))
+        hidden = given[0][..., : self.down.shape[1]]  # a layer in NF4 may be given padding
+        if self.down.device != hidden.device or self.down.dtype != hidden.dtype or self.scale != 1:
+            scaled = self.up.to(hidden.device).float() * self.scale
+            self.down, self.up, self.scale = self.down.to(hidden), scaled.to(hidden), 1.0
         added = functional.linear(functional.linear(hidden, self.down), self.up)
         return output + added.to(output.dtype)
 
@@ -81,12 +86,31 @@ class Shelf:
             for lora in loras:
                 file = Lora(folder / f"{lora.name}.safetensors", self.rename)
                 meant = experts if second is None else _meant(lora.name, experts)
-                for name, down, up in file.pairs():
-                    addend = _Addend(down, up * lora.strength)
-                    for expert in meant:
-                        layer = file.layer(expert, name, (up.shape[0], down.shape[1]))
-                        stack.callback(layer.register_forward_hook(addend).remove)
+                _put_beside(stack, meant, file, lora.strength)
             yield
+
+
+@contextmanager
+def beside(transformer: Any, file: Lora) -> Iterator[None]:
+    """A LoRA of a checkpoint's own counts at strength 1 inside of the block. Raises as ``applied``.
+
+    Args:
+        transformer: that it is for.
+        file: opened with the names of ``transformer``.
+    """
+    if _compiled(transformer):
+        raise SettingsError("LoRAs and COMPILE_BLOCKS do not go together: leave one out.")
+    with ExitStack() as stack:
+        _put_beside(stack, [transformer], file, 1.0)
+        yield
+
+
+def _put_beside(stack: ExitStack, meant: Sequence[Any], file: Lora, strength: float) -> None:
+    for name, down, up, scale in file.pairs():
+        addend = _Addend(down, up, scale * strength)
+        for expert in meant:
+            layer = file.layer(expert, name, (up.shape[0], down.shape[1]))
+            stack.callback(layer.register_forward_hook(addend).remove)
 
 
 def with_loras(pipeline: Any, loras: Sequence[Any]) -> AbstractContextManager[None]:

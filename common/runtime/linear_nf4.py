@@ -114,6 +114,7 @@ def _module(linear: nn.Linear, weight: Any, bias: torch.Tensor | None) -> nn.Mod
     if bias is not None:
         module.bias = nn.Parameter(bias.detach().to(dtype), requires_grad=False)
     if _padding(linear):
+        module.unpadded_features = linear.in_features
         module.register_forward_pre_hook(_pad_input)
     quantized: nn.Module = module
     return quantized

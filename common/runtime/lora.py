@@ -118,8 +118,10 @@ class Lora:
             raise self._of_another_model(name)
         return (weight.float() + addend).to(weight.dtype)
 
-    def pairs(self) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
-        """Of each layer that it changes: its name, A [rank, in], and B [out, rank] with its scale.
+    def pairs(self) -> Iterator[tuple[str, torch.Tensor, torch.Tensor, float]]:
+        """Of each layer that it changes: its name, A [rank, in], B [out, rank], and their scale.
+
+        The matrices are in the file's own number format.
 
         Raises:
             CheckpointError: it changes what has no rank, as distilled ones do.
@@ -130,8 +132,8 @@ class Lora:
                     f"the adapter {self._name} changes more than layers: {name}.",
                     hint="Such a one is added while weights are loaded, as a part of CHECKPOINT.",
                 )
-            up, down = (self._tensor(key, torch.device("cpu")) for key in (change.up, change.down))
-            yield name.removesuffix(".weight"), down, up * self._scale(change, down)
+            up, down = (self._file.get_tensor(key).clone() for key in (change.up, change.down))
+            yield name.removesuffix(".weight"), down, up, self._scale(change, down)
 
     def layer(self, model: nn.Module, name: str, sides: tuple[int, int]) -> nn.Module:
         """The layer of this name, which has these sides [out, in]; whatever keeps its weight.
@@ -143,7 +145,8 @@ class Lora:
             found = model.get_submodule(name)
         except AttributeError as exc:
             raise self._of_another_model(name) from exc
-        if sides != tuple(getattr(found, side, None) for side in ("out_features", "in_features")):
+        columns = getattr(found, "unpadded_features", getattr(found, "in_features", None))
+        if sides != (getattr(found, "out_features", None), columns):
             raise self._of_another_model(name)
         return found
 

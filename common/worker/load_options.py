@@ -29,6 +29,7 @@ def load_options(
         compute_dtype=settings.compute_dtype,
         adapter=checkpoint.adapter,
         adapter_2=checkpoint.adapter_2,
+        extra=checkpoint.extra,
         models_dir=settings.models_dir,
         cache_dir=settings.quantized_cache_dir,
         cache_max_bytes=int(settings.quantized_cache_gb * GIB),

@@ -75,11 +75,12 @@ def _generate(model: str, pipeline: Any, resolved: dict[str, Any]) -> Frames:
 def _ltx2_guidance(pipeline: Any, resolved: dict[str, Any]) -> dict[str, Any]:
     """The passes that the service makes for this request, so that the work is the same."""
     from common.kinds.video.resolved import ResolvedRequest
-    from ltx2.pipeline import sampling_arguments
+    from ltx2.denoising import sampling_arguments, sigmas_of
     from ltx2.traits import traits_of
 
     request = ResolvedRequest(**resolved)
-    return sampling_arguments(request, traits_of(pipeline))
+    traits = traits_of(pipeline)
+    return {**sampling_arguments(request, traits), "sigmas": sigmas_of(request, traits)}
 
 
 def _encode(frames: Frames, fps: float, path: Path) -> None:

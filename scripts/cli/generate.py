@@ -26,6 +26,7 @@ def generate(
     num_inference_steps: opt.Steps = None,
     guidance_scale: opt.Guidance = None,
     generate_audio: opt.Audio = None,
+    two_stages: opt.TwoStages = None,
     interpolate: opt.Smoother = None,
     upscale: opt.Larger = None,
     loras: opt.Loras = None,

@@ -97,6 +97,12 @@ Smoother = Annotated[
     int | None, typer.Option("--interpolate", help="Frame rate times 2 to this power: 1 or 2.")
 ]
 Larger = Annotated[int | None, typer.Option("--upscale", help="Sides times 2 or 4.")]
+TwoStages = Annotated[
+    bool | None,
+    typer.Option(
+        "--two-stages/--no-two-stages", help="Half of the sides first, on models that can."
+    ),
+]
 Loras = Annotated[
     list[str] | None,
     typer.Option("--lora", metavar="NAME[=STRENGTH]", help="Again and again: see `GET /loras`."),

@@ -28,6 +28,7 @@ from diffusers.pipelines.ltx2 import LTX2TextConnectors, LTX2Vocoder, LTX2Vocode
 
 from scripts.tiny import publish
 from scripts.tiny.gemma import TEXT_DIM, TEXT_LAYERS, processor, text_encoder, tokenizer
+from scripts.tiny.ltx2_second import save_folder, save_lora, save_single_file
 
 SEED = 2
 VIDEO_DIM = 16
@@ -52,16 +53,32 @@ RECIPES = {
     "rootonchair/LTX-2-19b-distilled": Recipe(distilled=True),
     "diffusers/LTX-2.3-Distilled-Diffusers": Recipe(is_ltx_2_3=True, distilled=True),
 }
+SINGLE_FILES = "Lightricks/LTX-2.3"
 
 
 def build(
     models_dir: Path, *, force: bool = False, repositories: Iterable[str] = tuple(RECIPES)
 ) -> list[Path]:
-    """Put the tiny checkpoints into the cache; answer their folders."""
+    """Put the tiny checkpoints into the cache; answer their folders.
+
+    LTX-2.3's second stage is in a repository of its own, beside them.
+    """
+    wanted = list(repositories)
+    if any(RECIPES[each].is_ltx_2_3 for each in wanted):
+        publish(models_dir, SINGLE_FILES, Path(__file__), save_single_files, force=force)
     return [
         publish(models_dir, each, Path(__file__), partial(save, recipe=RECIPES[each]), force=force)
-        for each in repositories
+        for each in wanted
     ]
+
+
+def save_single_files(folder: Path) -> None:
+    """What a second stage takes of ``Lightricks/LTX-2.3``."""
+    torch.manual_seed(SEED)
+    save_single_file(folder / "ltx-2.3-spatial-upscaler-x2-1.1.safetensors")
+    save_lora(
+        folder / "ltx-2.3-22b-distilled-lora-384-1.1.safetensors", _transformer(is_ltx_2_3=True)
+    )
 
 
 def save(folder: Path, recipe: Recipe) -> None:
@@ -83,6 +100,11 @@ def save(folder: Path, recipe: Recipe) -> None:
             module.to(torch.bfloat16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     _as_published(folder / "model_index.json", PROCESSOR if recipe.is_ltx_2_3 else {})
+    if not recipe.is_ltx_2_3:
+        save_folder(folder / "latent_upsampler")
+        if not recipe.distilled:
+            lora = folder / "ltx-2-19b-distilled-lora-384.safetensors"
+            save_lora(lora, pipeline.transformer, TEXT_DIM * (TEXT_LAYERS + 1))
 
 
 PROCESSOR = {"processor": ["transformers", "Gemma3Processor"]}

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import pytest
 from huggingface_hub.utils import filter_repo_objects
 
+from common.base.settings import Settings
 from common.contract import Variant
 from common.contract.hub import is_commit
+from common.kinds.video import VIDEO_KIND
 from common.runtime.live_weights import Naming, is_component, naming_of
 from scripts.checkpoints import patterns_of
 from tests.checkpoints.cases import Case, cases
@@ -40,6 +42,8 @@ def needed(known: Listing, variant: Variant) -> set[str]:
         return {path for path in known.files if path.startswith(tuple(f"{x}/" for x in folders))}
     parts = {name: entry[0] for name, entry in known.index.items() if is_component(entry)}
     found = {"model_index.json"}
+    if variant.extra and variant.extra.repository == variant.checkpoint:
+        found |= set(variant.extra.files)
     for path in known.files:
         folder, _, file = path.partition("/")
         is_weight = file.startswith(tuple(Naming))
@@ -58,7 +62,7 @@ def size_of(known: Listing, paths: set[str]) -> int:
     for name, weights in known.weights.items():
         folder, index = f"{known.folder_of(name)}/", weights["index"]
         start = folder + (stem(index) if index else "")
-        if any(path.startswith(start) for path in paths):
+        if name in paths or any(path.startswith(start) for path in paths):
             total += next(weights[key] for key in BYTES if weights.get(key))
     return total
 
@@ -83,9 +87,9 @@ def test_any_number_of_shards_will_do(case: Case):
     assert fetched(list(other.values()), case.variant) == set(other.values())
 
 
-def test_the_stale_text_encoder_and_the_upsampler_stay_where_they_are():
+def test_the_stale_text_encoder_stays_and_without_two_stages_the_upsampler_does_too():
     known = listing("Lightricks/LTX-2")
-    variant = CASES["ltx2:Lightricks/LTX-2"].variant
+    variant = VIDEO_KIND.bounded(CASES["ltx2:Lightricks/LTX-2"].variant, Settings(two_stages=False))
     left = {path for path in known.files if "/" in path} - fetched(list(known.files), variant)
     assert len([path for path in left if path.startswith("text_encoder/diffusion_")]) == 13
     assert {path.partition("/")[0] for path in left} == {"text_encoder", "latent_upsampler"}
@@ -106,6 +110,19 @@ def test_an_adapter_is_a_file_or_two_of_its_repository(case: Case):
     adapter = case.variant.adapter
     if adapter is not None:
         assert set(adapter.files) <= set(listing(adapter.repository).files)
+
+
+def test_what_a_second_stage_takes_is_listed_with_its_bytes(case: Case):
+    extra = case.variant.extra
+    if extra is None:
+        return
+    known = listing(extra.repository)
+    assert set(extra.files) <= set(known.files)
+    weights = [path for path in extra.files if path.endswith(".safetensors")]
+    named = [path if path in known.weights else path.partition("/")[0] for path in weights]
+    total = sum(known.weights[name]["total_bytes"] for name in named)
+    assert extra.size_bytes == pytest.approx(total, abs=100)
+    assert extra.revision == (known.revision or "main")
 
 
 def test_revisions_are_the_commits_that_the_listings_are_of(case: Case):

@@ -39,6 +39,8 @@ def test_its_numbers_are_right(case: Case):
     size = size_of(known, fetched(list(known.files), variant))
     for file in variant.adapter.files if variant.adapter else ():
         size += listing(variant.adapter.repository).files[file] or LORA_BYTES
+    if variant.extra and variant.extra.repository != variant.checkpoint:
+        size += variant.extra.size_bytes
     assert float(download.removesuffix(" GB")) * GB == pytest.approx(size, rel=CLIP_SHARE)
     defaults = variant.defaults
     numbers = [defaults.num_inference_steps, defaults.guidance_scale, defaults.guidance_scale_2]

@@ -12,11 +12,7 @@ import common.runtime.libraries  # noqa: F401
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    FlowMatchEulerDiscreteScheduler,
-    LTX2Pipeline,
-    LTX2VideoTransformer3DModel,
-)
+from diffusers import FlowMatchEulerDiscreteScheduler, LTX2Pipeline, LTX2VideoTransformer3DModel
 from diffusers.models.transformers.transformer_ltx2 import LTX2PerturbedAttnProcessor
 from diffusers.pipelines.ltx2 import LTX2VocoderWithBWE
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
@@ -30,10 +26,10 @@ from common.kinds.video import ResolvedRequest, VideoClip
 from common.runtime.devices import as_torch
 from common.runtime.sampling import generator_for
 from ltx2.decoding import decode_video
-from ltx2.estimates import OVERHEAD_BYTES, whole_decoding_bytes
+from ltx2.denoising import Ltx2
+from ltx2.estimates import COMPONENTS, OVERHEAD_BYTES, whole_decoding_bytes
 from ltx2.guidance import Guidance
 from ltx2.model_config import SPEC
-from ltx2.pipeline import Ltx2
 from scripts.tiny import ltx2 as tiny
 from tests.formats import COMPUTE_DTYPE, on_cpu
 from tests.parity.bare import bare as bare_by_library
@@ -381,7 +377,8 @@ def test_weights_take_the_bytes_that_are_foretold(
 
 def test_memory_counts_weights_and_grows_with_the_video(snapshots: dict[str, Path]):
     folder = snapshots["Lightricks/LTX-2"]
-    files = sum(path.stat().st_size for path in folder.glob("*/*.safetensors"))
+    stored = [path for part in COMPONENTS for path in (folder / part).glob("*.safetensors")]
+    files = sum(path.stat().st_size for path in stored)
     narrow = ComputeDtype.BFLOAT16
     small = SPEC.memory(folder, a_request(), narrow)
     wide = SPEC.memory(folder, a_request(), ComputeDtype.FLOAT32)

@@ -16,10 +16,10 @@ from PIL import Image
 from common.contract.compute_dtype import ComputeDtype
 from common.kinds.video import ResolvedRequest
 from common.kinds.video.keyframes import ResolvedKeyframe
+from ltx2.denoising import Ltx2, conditions, denoise
 from ltx2.fidelity import Conditioned, ImageToVideo, gate_by_noise_level
 from ltx2.keyframes import conditions_of, latent_index
 from ltx2.model_config import SPEC
-from ltx2.pipeline import Ltx2, conditions, denoise
 from scripts.tiny import ltx2 as tiny
 from tests.films import of_frames
 from tests.formats import on_cpu

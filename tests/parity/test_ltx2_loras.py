@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from common.contract import Quantization
 from common.kinds.video.loras import ResolvedLora
+from ltx2.denoising import Ltx2
 from ltx2.model_config import SPEC
-from ltx2.pipeline import Ltx2
 from scripts.tiny import ltx2 as tiny
 from tests.formats import on_cpu
 from tests.parity.test_ltx2 import a_request, our_call

@@ -17,8 +17,8 @@ from common.contract import Phase, Prepared
 from common.kinds.video import ResolvedRequest
 from common.runtime.images import open_image
 from ltx2 import enhancing
+from ltx2.denoising import Ltx2
 from ltx2.model_config import SPEC
-from ltx2.pipeline import Ltx2
 from scripts.tiny import ltx2 as tiny
 from scripts.tiny.gemma import IMAGE_SIDE
 from tests.formats import on_cpu

@@ -16,11 +16,12 @@ from torch import nn
 from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.kept_lora import Shelf
 from ltx2.decoding import Latents
+from ltx2.denoising import Ltx2, denoise
 from ltx2.fidelity import TRANSFORMER_CONFIG
 from ltx2.guidance import resolve_guidance
 from ltx2.lora_names import to_diffusers_names
 from ltx2.options import Ltx2Options
-from ltx2.pipeline import Ltx2, denoise, ready
+from ltx2.pipeline import ready
 from scripts.tiny import ltx2 as tiny
 from tests.job_contexts import Context
 from tests.parity.official import Case, cases, largest_error

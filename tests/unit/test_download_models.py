@@ -49,7 +49,9 @@ REPOSITORIES = {
         "text_encoder/model-00001-of-00001.safetensors": b"1",
         "text_encoder/diffusion_pytorch_model-00001-of-00001.safetensors": b"stale",
         "text_encoder/diffusion_pytorch_model.safetensors.index.json": b"{}",
-        "latent_upsampler/diffusion_pytorch_model.safetensors": b"not loaded",
+        "latent_upsampler/diffusion_pytorch_model.safetensors": b"second stage",
+        "ltx-2-19b-distilled-lora-384.safetensors": b"second stage",
+        "ltx-2-19b-dev.safetensors": b"not loaded",
     },
     SMALL_WAN: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
     LORAS: {LORA: b"1", "another.safetensors": b"1"},
@@ -110,12 +112,21 @@ def test_only_what_is_used_comes(machine: Machine, hub: Hub):
 
 
 def test_files_that_nothing_loads_stay_where_they_are(machine: Machine):
+    machine.settings["LTX2_TWO_STAGES"] = "false"
     done = machine.run("download_models.sh", "--accept-licence", "ltx2")
     assert done.returncode == 0, done.stderr
-    assert files(snapshot(machine, LTX)) == {
+    loaded = {
         "model_index.json",
         "vae/weights.safetensors",
         "text_encoder/model-00001-of-00001.safetensors",
+    }
+    assert files(snapshot(machine, LTX)) == loaded
+    del machine.settings["LTX2_TWO_STAGES"]
+    done = machine.run("download_models.sh", "ltx2")
+    assert done.returncode == 0, done.stderr
+    assert files(snapshot(machine, LTX)) - loaded == {
+        "latent_upsampler/diffusion_pytorch_model.safetensors",
+        "ltx-2-19b-distilled-lora-384.safetensors",
     }
 
 

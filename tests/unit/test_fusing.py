@@ -12,6 +12,7 @@ from common.kinds.video.fusing import OWN
 from common.kinds.video.keyframes import ResolvedKeyframe
 from common.kinds.video.loras import ResolvedLora
 from common.kinds.video.resolved import ResolvedRequest
+from common.kinds.video.second_stage import SecondStage
 from tests.contract.test_store import RESOLVED
 from tests.toy.model_config import SPEC
 from tests.unit.test_worker_context import start
@@ -56,6 +57,7 @@ def test_every_field_of_a_request_was_thought_of() -> None:
     assert compared == {
         *("width", "height", "num_frames", "fps", "num_inference_steps", "guidance_scale"),
         *("generate_audio", "video", "video_frames", "options", "loras"),
+        "second_stage",  # not fused at all, likewise
         *(
             "frame_interpolation_exp",
             "upscaling_scale",
@@ -79,6 +81,11 @@ def test_pictures_may_differ_videos_are_never_fused() -> None:
 def test_refined_frames_hold_up_nobody() -> None:
     assert shape(upscaling_scale=2) is None
     assert shape(frame_interpolation_exp=1) is None
+
+
+def test_a_second_stage_holds_up_nobody() -> None:
+    stage = SecondStage(num_inference_steps=3, size_bytes=1, revision="main")
+    assert shape(second_stage=stage) is None
 
 
 def test_a_prompt_that_is_still_to_be_written_holds_up_nobody() -> None:

@@ -1,7 +1,8 @@
 """LoRAs beside the weights: as strong as they are told, and gone without a trace."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import common.runtime.libraries  # noqa: F401
 
@@ -13,8 +14,8 @@ from safetensors.torch import save_file
 from common.base.errors import CheckpointError, Unresolvable
 from common.base.settings import SettingsError
 from common.kinds.video.loras import LoraFolder, LoraUse, ResolvedLora
+from common.runtime import linear_fp8, linear_nf4
 from common.runtime.kept_lora import Shelf
-from common.runtime.linear_fp8 import quantize
 from common.runtime.lora_names import to_diffusers_names
 from wan21.lora import open_lora
 from wan21.model_config import T2V_1_3B
@@ -78,7 +79,10 @@ def test_it_makes_what_the_fused_one_makes(tmp_path: Path, alpha: float | None):
     assert not torch.allclose(kept, seen(small()), atol=1e-2)
 
 
-def test_strengths_count_and_what_was_there_before_comes_back_to_the_bit(tmp_path: Path):
+@pytest.mark.parametrize("quantize", [linear_fp8.quantize, linear_nf4.quantize])
+def test_strengths_count_and_what_was_there_before_comes_back_to_the_bit(
+    tmp_path: Path, quantize: Callable[[Any], Any]
+):
     transformer = small()
     transformer.blocks[1].ffn.net[0].proj = quantize(transformer.blocks[1].ffn.net[0].proj)
     before = seen(transformer)
@@ -87,11 +91,12 @@ def test_strengths_count_and_what_was_there_before_comes_back_to_the_bit(tmp_pat
     half, whole = (beside(tmp_path, [use("one", part)], transformer) for part in (0.5, 1.0))
     assert not torch.allclose(half, before, atol=1e-3)
     assert not torch.allclose(half, whole, atol=1e-3)
+    hooks = [len(module._forward_hooks) for module in transformer.modules()]
     for _ in range(50):
         with Shelf(tmp_path / "loras", to_diffusers_names).applied(transformer, [use("one")]):
             pass
     assert torch.equal(seen(transformer), before)
-    assert not any(module._forward_hooks for module in transformer.modules())
+    assert hooks == [len(module._forward_hooks) for module in transformer.modules()]
 
 
 def test_several_count_at_once(tmp_path: Path):

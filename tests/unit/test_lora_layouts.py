@@ -87,7 +87,8 @@ def test_every_layout_is_the_same_lora(
 ):
     save_file(layouts(names)[layout], tmp_path / "it.safetensors")
     found = {
-        name: up @ down for name, down, up in Lora(tmp_path / "it.safetensors", rename).pairs()
+        name: scale * up @ down
+        for name, down, up, scale in Lora(tmp_path / "it.safetensors", rename).pairs()
     }
     torch.manual_seed(0)
     for ours in names.values():
@@ -109,7 +110,7 @@ def test_names_are_those_of_diffusers_own_conversion(
 ):
     tensors = layouts(names)["original"]
     save_file(tensors, tmp_path / "it.safetensors")
-    ours = {name for name, _, _ in Lora(tmp_path / "it.safetensors", rename).pairs()}
+    ours = {name for name, *_ in Lora(tmp_path / "it.safetensors", rename).pairs()}
     theirs = {key.split(".lora_")[0].removeprefix("transformer.") for key in convert(dict(tensors))}
     assert ours == theirs
 

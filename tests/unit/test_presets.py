@@ -53,7 +53,8 @@ def test_a_preset_is_made_exactly_as_it_says(spec: ModelSpec, variant: Variant, 
     wish = GenerateRequest(prompt="a cat", preset=preset.name)
     made = resolve(wish, spec, variant, beginning_of(variant, preset.name)).request
     values = values_of(preset, variant)
-    options = values.pop("options", {})
+    options, stages = values.pop("options", {}), values.pop("two_stages", False)
+    assert stages is (preset.two_stages and variant.two_stages is not None)
     assert values == {
         "resolution": f"{made.width}x{made.height}",
         "num_inference_steps": made.num_inference_steps,

@@ -15,7 +15,7 @@ from common.api.routes.memory_views import PoolView, pool_view
 from common.api.service import Service
 from common.base.errors import CheckpointError
 from common.base.settings.retention import RetentionSettings
-from common.contract.hub import locate, revision_notes
+from common.contract.hub import choose_variant, locate, revision_notes
 from common.contract.messages import GpuPulse, ModelState
 from common.memory.gpu_figures import read_gpu
 
@@ -131,7 +131,7 @@ async def info_view(service: Service) -> InfoView:
         checkpoint=await run_in_threadpool(_checkpoint, service),
         stands_in_for=variant.stands_in_for,
         loaded=_loaded(service),
-        capabilities=sorted(variant.capabilities),
+        capabilities=await run_in_threadpool(_capabilities, service),
         limits=asdict(variant.limits),
         defaults=asdict(variant.defaults),
         options=spec.options.model_json_schema(),
@@ -145,6 +145,12 @@ async def info_view(service: Service) -> InfoView:
         pool=await pool_view(service.pool, service.queue),
         system=await run_in_threadpool(_system, service),
     )
+
+
+def _capabilities(service: Service) -> list[str]:
+    """Those of now: files of an ``Extra`` may have come since the service started."""
+    chosen = choose_variant(service.spec, service.settings.checkpoint)
+    return sorted(service.kind.bounded(chosen, service.settings).capabilities)
 
 
 def _retention(settings: RetentionSettings) -> RetentionView | None:

@@ -13,5 +13,8 @@ class RequestSettings(BaseSettings):
     """An Idempotency-Key is kept so long: until then it makes no second job."""
     request_cache: bool = True
     """A request with a seed whose like was made before is answered with those files, at once."""
+    two_stages: bool = True
+    """LTX-2: preset high makes a video at half of its sides first, then refines it; the files for
+    that are fetched with the checkpoint. False: one stage, and none of those files."""
     templates_dir: Path | None = None
     """Templates of prompts, a YAML file each; read again when they change. Empty: ours."""

@@ -17,9 +17,10 @@ def together(request: ResolvedRequest) -> str | None:
     Pictures may differ, but not whether there is one. What is made from another video is never
     fused, nor one whose frames are refined: it would hold the GPU for the others. Nor one whose
     prompt is still to be rewritten: they would wait for it. A step cache decides for a whole batch
-    what is left out, so that a clip would depend on its neighbours: it is never fused either.
+    what is left out, so that a clip would depend on its neighbours: it is never fused either. Nor
+    is a video of two stages, whose second would hold all of a batch at full size.
     """
-    alone = request.refined or request.awaits_help or way_of(request)
+    alone = request.refined or request.awaits_help or way_of(request) or request.second_stage
     if alone or request.uploads.keys() - {"image"}:
         return None
     alike = {**request.model_dump(mode="json", exclude=OWN), "image": request.image is not None}

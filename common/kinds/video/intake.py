@@ -30,6 +30,7 @@ from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolver import resolve
 from common.kinds.video.sources import FrameOf, Keyframe
 from common.kinds.video.templates.folder import PACKAGED, TemplateFolder
+from common.kinds.video.two_stages import offer, wanted
 from common.kinds.video.variants import Capability, VideoVariant
 from common.media.clip import VideoInput
 from common.media.inputs import decode_base64_image, inspect_image
@@ -116,8 +117,12 @@ class VideoIntake:
         if isinstance(first, Whole):
             return refined_alone(request, first)
         beginning = _as_asked(first, request, self.variant)
+        offered = None
+        if wanted(request, self.variant):
+            offered = await asyncio.to_thread(offer, self.variant, self.settings)
+        pictures = (last, keys, references)
         resolution = resolve(
-            request, self.model, self.options, self.variant, beginning, last, keys, references
+            request, self.model, self.options, self.variant, beginning, *pictures, offered
         )
         if not request.loras:
             return resolution

@@ -13,6 +13,8 @@ from common.kinds.video.options import VideoOptions
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.result import ClipView, ResultView, VideoResult
+from common.kinds.video.second_stage import SecondStage
+from common.kinds.video.two_stages import offer
 from common.kinds.video.variants import Capability, VideoVariant
 
 _OPENAI = "common.kinds.video.openai"
@@ -99,10 +101,15 @@ class VideoKind(Kind):
     def bounded(self, variant: VideoVariant, settings: Settings) -> VideoVariant:
         """With what comes after any model, and before it by the operator's own endpoint.
 
-        And with the operator's longest video, if that is shorter.
+        And with the operator's longest video, if that is shorter; and with a second stage where
+        its files are there now.
         """
         helped = {Capability.PROMPT_ENHANCEMENT} if settings.prompt_help_url else frozenset()
-        variant = replace(variant, capabilities=variant.capabilities | CAPABILITIES | helped)
+        stages = variant if settings.two_stages else replace(variant, two_stages=None, extra=None)
+        can = variant.capabilities | CAPABILITIES | helped
+        if not isinstance(offer(stages, settings), SecondStage):
+            can -= {Capability.TWO_STAGES}
+        variant = replace(stages, capabilities=can)
         most = settings.max_duration_seconds
         if most is None:
             return variant

@@ -50,4 +50,5 @@ def values_of(preset: Preset, variant: VideoVariant) -> dict[str, Any]:
         "num_inference_steps": got.num_inference_steps,
         "guidance_scale": got.guidance_scale,
     }
-    return values | ({"options": dict(preset.options)} if preset.options else {})
+    stages = {"two_stages": True} if preset.two_stages and variant.two_stages else {}
+    return values | stages | ({"options": dict(preset.options)} if preset.options else {})

@@ -1,6 +1,7 @@
 """What of a request was not taken as asked, while it is resolved."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from common.contract.work import Adjustment
 from common.kinds.video.variants import VideoVariant
@@ -18,9 +19,12 @@ class Report:
             change = Adjustment(field=name, requested=asked, resolved=got, reason=reason)
             self.adjustments.append(change)
 
-    def note_stand_in(self, variant: VideoVariant) -> None:
+    @classmethod
+    def of(cls, variant: VideoVariant) -> Self:
         """Whoever asks a service for its model is told where another one makes the video."""
+        report = cls()
         if variant.stands_in_for:
             model = variant.stands_in_for
             reason = f"it stands in for {model}, whose weights this service does not have"
-            self.note("checkpoint", model, variant.name, reason)
+            report.note("checkpoint", model, variant.name, reason)
+        return report

@@ -109,6 +109,11 @@ class GenerateRequest(Beginnings, Afterwards):
         description="`draft`, `standard` or `high`: size, steps and guidance in one word, for what "
         "is not given here. `GET /presets` lists their values.",
     )
+    two_stages: bool | None = Field(
+        None,
+        description="At half of the sides first, then refined at all of them, on services that "
+        "list `two_stages`. Left out: where the preset says so, as `high` does.",
+    )
     priority: Priority = Field(
         "normal",
         description="Place in the queue: a step is worth 50 places, so that nobody waits for ever.",

@@ -9,6 +9,7 @@ from pydantic import Field
 from common.contract.work import Resolved
 from common.kinds.video.keyframes import ResolvedKeyframe
 from common.kinds.video.loras import ResolvedLora
+from common.kinds.video.second_stage import SecondStage
 
 
 class ResolvedRequest(Resolved):
@@ -55,6 +56,8 @@ class ResolvedRequest(Resolved):
     """Already validated by the model's options class: ``SPEC.options(**request.options)``."""
     preset: str | None = None
     """Which one gave the values that the client did not."""
+    second_stage: SecondStage | None = None
+    """Set where the model makes it at half of its sides first."""
     loras: tuple[ResolvedLora, ...] = ()
     frame_interpolation_exp: int = 0
     """The file has 2 to this power times the model's frame rate."""
@@ -112,9 +115,13 @@ class ResolvedRequest(Resolved):
 
     @property
     def steps_taken(self) -> int:
-        """Denoising steps that are really taken: of a video that is made anew a share."""
+        """Denoising steps that are really taken, in both stages where there are two.
+
+        Of a video that is made anew a share.
+        """
         strength = 1.0 if self.strength is None else self.strength
-        return max(1, int(self.num_inference_steps * strength))
+        first = max(1, int(self.num_inference_steps * strength))
+        return first + (self.second_stage.num_inference_steps if self.second_stage else 0)
 
     @property
     def duration(self) -> float:

@@ -8,6 +8,7 @@ refused with the field, the limit and the nearest legal value.
 import math
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -38,6 +39,7 @@ from common.kinds.video.report import Report
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.step_cache import check_cached
+from common.kinds.video.two_stages import Offer, decided
 from common.kinds.video.variants import Capability, Defaults, Limits, Preset, VideoVariant
 
 _T = TypeVar("_T")
@@ -56,6 +58,7 @@ def resolve(
     last: LastPicture | None = None,
     keys: Sequence[KeyPicture] = (),
     references: Sequence[ReferencePicture] = (),
+    offered: Offer | None = None,
 ) -> Resolution:
     """Answer what ``variant`` makes of ``request``; ``own`` are the options of ``model``.
 
@@ -64,20 +67,19 @@ def resolve(
         InvalidRequest: ``options`` do not fit the model's own options.
     """
     preset = chosen_preset(request.preset, variant)
-    options, limits, report = _options(request, model, own, preset), variant.limits, Report()
+    options, report = _options(request, model, own, preset), Report.of(variant)
     defaults = options.adjusted(preset.applied(variant.defaults))
-    report.note_stand_in(variant)
     check_beginning(variant, beginning, last, keys, references)
-    _check_words(request, variant)
+    _check_prompts(request, variant)
     shown = [each for each in (beginning, last, *keys) if each]
-    width, height = _size(request, limits, defaults, next(iter(shown), None), report)
-    fps = _fps(request, limits, defaults, report)
+    size = partial(_size, request, defaults, next(iter(shown), None))
+    second, (width, height) = decided(request, variant, beginning, offered, size, report)
+    fps = _fps(request, variant.limits, defaults, report)
     report.adjustments += changes_of_all(shown, (width, height), fps)
-    limits = limits_after(beginning, limits, fps)
+    limits = limits_after(beginning, variant.limits, fps)
     num_frames = _num_frames(request, limits, defaults, fps, report)
-    steps = _steps(request, limits, defaults)
-    guidance_scale = _guidance_scale(request, limits, defaults)
-    options = options.settled(variant, guidance_scale=guidance_scale, num_inference_steps=steps)
+    steps, guidance = _steps(request, limits, defaults), _guidance(request, limits, defaults)
+    options = options.settled(variant, guidance_scale=guidance, num_inference_steps=steps)
     resolved = ResolvedRequest(
         prompt=request.prompt or "",
         negative_prompt=_or(request.negative_prompt, defaults.negative_prompt),
@@ -87,13 +89,14 @@ def resolve(
         fps=fps,
         seed=_or(request.seed, secrets.randbelow(SEED_RANGE)),
         num_inference_steps=steps,
-        guidance_scale=guidance_scale,
+        guidance_scale=guidance,
         generate_audio=_generate_audio(request, variant),
         **resolved_beginning(beginning, variant.limits, fps, num_frames),
         **resolved_pictures(beginning, last, keys, references, num_frames),
         options=options.model_dump(mode="json"),
         enhance_prompt=request.enhance_prompt,
         preset=request.preset,
+        second_stage=second,
         **request.resolved(width, height, fps),
     )
     check_cached(resolved)
@@ -104,29 +107,22 @@ def _or(value: _T | None, default: _T) -> _T:
     return default if value is None else value
 
 
-def _check_words(request: GenerateRequest, variant: VideoVariant) -> None:
-    check_prompt_help(request, variant)
+def _check_prompts(request: GenerateRequest, variant: VideoVariant) -> None:
     if request.negative_prompt and not variant.limits.takes_negative_prompt:
         raise Unresolvable(
             f"{variant.name} has no use for a negative prompt.",
             param="negative_prompt",
             hint="Leave it out, and say in the prompt what the video shall show.",
         )
+    check_prompt_help(request, variant)
 
 
 def _size(
-    request: GenerateRequest,
-    limits: Limits,
-    defaults: Defaults,
-    picture: Picture | None,
-    report: Report,
+    request: GenerateRequest, defaults: Defaults, picture: Picture | None, limits: Limits
 ) -> tuple[int, int]:
     if request.resolution is None:
         return default_size(limits, defaults, picture)
-    width, height = legal_size(request.resolution, limits)
-    reason = f"sides are multiples of {limits.size_multiple}"
-    report.note("resolution", request.resolution, f"{width}x{height}", reason)
-    return width, height
+    return legal_size(request.resolution, limits)
 
 
 def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: Report) -> float:
@@ -204,7 +200,7 @@ def _steps(request: GenerateRequest, limits: Limits, defaults: Defaults) -> int:
     return steps
 
 
-def _guidance_scale(request: GenerateRequest, limits: Limits, defaults: Defaults) -> float:
+def _guidance(request: GenerateRequest, limits: Limits, defaults: Defaults) -> float:
     asked, high = request.guidance_scale, limits.max_guidance_scale
     return _within("guidance_scale", asked, defaults.guidance_scale, 0.0, high)
 

@@ -54,6 +54,7 @@ def shape(request: ResolvedRequest) -> str:
         "audio" if request.generate_audio else "",
         "helped" if request.awaits_help else "",
         "guided" if request.guidance_scale > 1 else "",
+        f"two stages {stage.size_bytes}" if (stage := request.second_stage) else "",
         f"loras {loras}" if (loras := sum(each.size_bytes for each in request.loras)) else "",
         hashlib.sha256(options.encode()).hexdigest()[:8],
     ]
@@ -89,7 +90,7 @@ def smaller(
 
 
 def _by_size(limits: Limits, request: ResolvedRequest) -> Iterator[tuple[str, ResolvedRequest]]:
-    multiple = limits.size_multiple
+    multiple = limits.size_multiple * (2 if request.second_stage else 1)
     for share in _SMALLER:
         width, height = (
             max(limits.min_side, int(side * share) // multiple * multiple)

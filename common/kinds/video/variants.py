@@ -27,6 +27,7 @@ class Capability(StrEnum):
     STEP_CACHE = "step_cache"
     FRAME_INTERPOLATION = "frame_interpolation"
     UPSCALING = "upscaling"
+    TWO_STAGES = "two_stages"
     PROMPT_ENHANCEMENT = "prompt_enhancement"
 
 
@@ -94,6 +95,8 @@ class Preset:
     guidance_scale: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Of the model's own ones."""
+    two_stages: bool = False
+    """Whether a video gets a second stage, where that can be."""
     name: str = ""
     description: str = ""
 
@@ -114,6 +117,16 @@ def _or(value: float | None, default: float) -> float:
 
 
 @dataclass(frozen=True)
+class TwoStages:
+    """How a checkpoint makes a video at half of its sides first; ``extra`` has the files."""
+
+    num_inference_steps: int
+    """Of the second stage."""
+    takes_lora: bool
+    """Whether that runs with a LoRA."""
+
+
+@dataclass(frozen=True)
 class VideoVariant(Variant):
     """One checkpoint that makes videos, and what it can do."""
 
@@ -122,3 +135,4 @@ class VideoVariant(Variant):
     defaults: Defaults
     presets: tuple[Preset, ...] = ()
     """All legal for this checkpoint."""
+    two_stages: TwoStages | None = None

@@ -97,6 +97,7 @@ def _same_again(source: Job, prompt: str, named: Mapping[str, Any]) -> GenerateR
         "guidance_scale": made.guidance_scale,
         "generate_audio": made.generate_audio,
         "options": made.options,
+        "two_stages": made.second_stage is not None,
         "loras": [{"name": lora.name, "strength": lora.strength} for lora in made.loras],
         **as_asked(made.frame_interpolation_exp, made.upscaling_scale),
     }

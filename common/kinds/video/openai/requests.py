@@ -49,7 +49,8 @@ _MEMBER = re.compile(rf"({'|'.join(_OBJECTS)})\[(\w+)\]")
 _SAME = {
     *("prompt", "negative_prompt", "num_frames", "fps", "seed"),
     *("num_inference_steps", "guidance_scale", "options", "preset", "priority", "webhook_url"),
-    *("enhance_prompt", "loras", "no_cache", *Afterwards.model_fields, *Sources.model_fields),
+    *("enhance_prompt", "loras", "no_cache", "two_stages"),
+    *(*Afterwards.model_fields, *Sources.model_fields),
 }
 """Fields that have the same name and meaning in a ``GenerateRequest``."""
 
@@ -90,6 +91,7 @@ class CreateVideo(Sources, Afterwards, MayBeLeftOut):
     )
     preset: Name | None = Field(None, description="One that `GET /presets` lists.")
     loras: Loras | None = Field(None, description="From `GET /loras`; a form has them as JSON.")
+    two_stages: bool | None = Field(None, description="Half of the sides first, where it can be.")
     priority: Priority | None = Field(None, description="Place in the queue.")
     no_cache: bool | None = Field(None, description="Make it, even where it was made before.")
     webhook_url: HttpUrl | None = Field(

@@ -51,7 +51,12 @@ export const fields = () => ({
         numberField("guidance_scale", "guidance"),
         seedField(),
         numberField("fps", "fps")),
-      check("generate_audio", () => say("sound"))),
+      check("generate_audio", () => say("sound")),
+      field({ name: "two_stages", hidden: true }, () => say("two_stages"),
+        h("select", { id: "two_stages" },
+          h("option", { value: "" }, () => say("two_stages.none")),
+          h("option", { value: "true" }, () => say("two_stages.true")),
+          h("option", { value: "false" }, () => say("two_stages.false"))))),
     refine.choosers(),
     asked(loras.chooser()),
     check("no_cache", () => say("no_cache")),
@@ -108,6 +113,7 @@ export async function learn({ info, uploads, fill }) {
   $("generate_audio").checked = true;
   place("no_cache").hidden = !info.request_cache;
   place("enhance_prompt").hidden = !capabilities.includes("prompt_enhancement");
+  place("two_stages").hidden = !capabilities.includes("two_stages");
   sources.learn(capabilities);
   const first = { ...uploads, max_picture_bytes: uploads.max_body_bytes };
   media.learn(capabilities.includes("image_to_video"), sources.takesFiles(), first);
@@ -179,6 +185,7 @@ function written() {
   found.resolution = resolution();
   if (!place("generate_audio").hidden && !$("generate_audio").checked) found.generate_audio = false;
   if (ticked("enhance_prompt")) found.enhance_prompt = true;
+  if (!place("two_stages").hidden && $("two_stages").value) found.two_stages = $("two_stages").value === "true";
   found.loras = loras.current();
   const source = sources.current();
   return { ...found, ...refine.current(), ...shown(source), ...source, ...anyway() };
@@ -215,6 +222,7 @@ export function fill(given, { beside = false } = {}) {
   $("size").value = known ? "" : given.resolution;
   $("generate_audio").checked = given.generate_audio !== false;
   for (const name of ["enhance_prompt", "no_cache"]) $(name).checked = given[name] === true;
+  $("two_stages").value = String(given.two_stages ?? "");
   loras.fill(given.loras);
   refine.fill(given);
   if (!beside) (pictures.fill(given), sources.fill(given));

@@ -25,10 +25,14 @@ export async function learn(fill) {
     if (problem instanceof Problem) return; // the page does without
     throw problem;
   }
-  offer("preset", presets, (preset) => preset && fill({ prompt: $("prompt").value, ...preset.values }, { beside: true }));
+  const take = (preset) => fill({ prompt: $("prompt").value, ...shown(preset.values) }, { beside: true });
+  offer("preset", presets, (preset) => preset && take(preset));
   offer("template", templates, showTemplate);
   $("starters").hidden = !(presets.length || templates.length);
 }
+
+// Two stages come with the preset's name, where they can be; in the form they would be asked for.
+const shown = ({ two_stages: _, ...values }) => values;
 
 function offer(id, entries, chosen) {
   const select = $(id);
