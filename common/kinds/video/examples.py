@@ -46,12 +46,13 @@ EXAMPLES: list[JsonValue] = [
     {
         "prompt": "The kite climbs, turns and lands",
         "image": {"job": _A, "frame": 0},
+        "two_stages": True,
         "keyframes": [{"image": {"job": _A}, "frame": 60}],
         "last_image": {"job": _B},
         "num_frames": 121,
     },
     {
         "prompt": "The cat of the picture walks on a beach",
-        "reference_images": [{"job": "0123456789abcdef0123456789abcdef", "frame": 0}],
+        "reference_images": [{"job": _A, "frame": 0}],
     },
 ]

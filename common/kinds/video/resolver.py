@@ -9,7 +9,7 @@ import math
 import secrets
 from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -72,7 +72,7 @@ def resolve(
     check_beginning(variant, beginning, last, keys, references)
     _check_prompts(request, variant)
     shown = [each for each in (beginning, last, *keys) if each]
-    size = partial(_size, request, defaults, next(iter(shown), None))
+    size = partial(_size, request, defaults, shown[0] if shown else None)
     second, (width, height) = decided(request, variant, beginning, offered, size, report)
     fps = _fps(request, variant.limits, defaults, report)
     report.adjustments += changes_of_all(shown, (width, height), fps)
@@ -81,8 +81,7 @@ def resolve(
     steps, guidance = _steps(request, limits, defaults), _guidance(request, limits, defaults)
     options = options.settled(variant, guidance_scale=guidance, num_inference_steps=steps)
     resolved = ResolvedRequest(
-        prompt=request.prompt or "",
-        negative_prompt=_or(request.negative_prompt, defaults.negative_prompt),
+        **_prompts(request, defaults),
         width=width,
         height=height,
         num_frames=num_frames,
@@ -105,6 +104,11 @@ def resolve(
 
 def _or(value: _T | None, default: _T) -> _T:
     return default if value is None else value
+
+
+def _prompts(request: GenerateRequest, defaults: Defaults) -> dict[str, Any]:
+    negative = _or(request.negative_prompt, defaults.negative_prompt)
+    return {"prompt": request.prompt or "", "negative_prompt": negative}
 
 
 def _check_prompts(request: GenerateRequest, variant: VideoVariant) -> None:
