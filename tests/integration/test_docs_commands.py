@@ -39,8 +39,17 @@ RUN = {"make health", "scripts/validate_setup.sh"}
 
 def commands(name: str) -> list[str]:
     """The lines of all bash blocks, continued lines joined, comments left out."""
-    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [one for block in blocks(name) for one in commands_of(block)]
+
+
+def blocks(name: str) -> list[str]:
+    """All bash blocks, as they are written."""
+    return re.findall(r"```bash\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+
+
+def commands_of(block: str) -> list[str]:
+    """Those of one block."""
+    lines = block.replace("\\\n", " ").splitlines()
     return [plain for line in lines if (plain := re.sub(r"(^|\s+)#.*$", "", line).strip())]
 
 

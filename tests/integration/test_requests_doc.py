@@ -17,14 +17,25 @@ from PIL import Image
 
 from scripts.services import PORTS
 from tests.films import film
-from tests.integration.test_docs_commands import commands
+from tests.integration.test_docs_commands import blocks, commands_of
 from tests.integration.test_loras import a_lora
 from tests.live import ROOT, LiveService
 
 PAGE = "docs/requests.md"
 JOB = "0123456789abcdef0123456789abcdef"
 USED = ("ltx2", "wan21", "waver")
+CHECKPOINT = re.compile(r"^# WAN21_CHECKPOINT=(\S+)$", re.MULTILINE)
+"""In a block whose commands ``wan21`` takes with another checkpoint than its own."""
 SECONDS, FPS = 4, 24
+
+
+def examples() -> list[tuple[str, str]]:
+    """Each with the checkpoint of ``wan21`` that it is for; that is empty for its own."""
+    return [
+        (found[1] if (found := CHECKPOINT.search(block)) else "", command)
+        for block in blocks(PAGE)
+        for command in commands_of(block)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +44,12 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Liv
     folder = tmp_path_factory.mktemp("services")
     started = {name: LiveService(folder, f"{name}.app", name) for name in USED}
     finished_elsewhere(folder)
+    for checkpoint in {named for named, _ in examples() if named}:
+        elsewhere = folder / Path(checkpoint).name
+        started[checkpoint] = LiveService(
+            elsewhere, "wan21.app", "wan21", wan21_checkpoint=checkpoint
+        )
+        finished_elsewhere(elsewhere)
     loras = folder / "models" / "loras"
     loras.mkdir(parents=True)
     (loras / "kites.safetensors").write_bytes(a_lora())
@@ -62,15 +79,21 @@ def finished_elsewhere(folder: Path) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the commands are typed."""
     made = tmp_path_factory.mktemp("here")
-    film(made / "beach.mp4", 2 * FPS, FPS, "320x192")
-    for name in ("a.png", "b.png", "c.png"):
+    for name in ("beach.mp4", "poses.mp4"):
+        film(made / name, 2 * FPS, FPS, "320x192")
+    for name in ("a.png", "b.png", "c.png", "cat.png"):
         Image.new("RGB", (192, 128), "red").save(made / name)
     return made
 
 
-@pytest.mark.parametrize("command", commands(PAGE))
-def test_an_example_is_taken(services: dict[str, LiveService], folder: Path, command: str) -> None:
-    ports = {PORTS[name]: service.url.rpartition(":")[2] for name, service in services.items()}
+@pytest.mark.parametrize(("checkpoint", "command"), examples())
+def test_an_example_is_taken(
+    services: dict[str, LiveService], folder: Path, checkpoint: str, command: str
+) -> None:
+    asked = {name: services[name] for name in USED}
+    if checkpoint:
+        asked["wan21"] = services[checkpoint]
+    ports = {PORTS[name]: service.url.rpartition(":")[2] for name, service in asked.items()}
     words = shlex.split(re.sub(r"localhost:(\d+)", lambda at: _address(at, ports), command))
     words = _by_curl(words) if words[0] == "curl" else _by_cli(words)
     known = {f"{name.upper()}_PORT": ports.get(PORTS[name], "9") for name in PORTS}

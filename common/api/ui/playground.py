@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.middleware.gzip import GZipMiddleware
 
+from common.api.bodies.multipart import MOST_TEXT_BYTES
 from common.api.service import Service, service_of
 from common.api.ui.pages import Files, policy_of
 from common.base.settings import MIB
@@ -65,7 +66,8 @@ async def config(service: Annotated[Service, Depends(service_of)]) -> ConfigView
 def _upload_limits(service: Service) -> dict[str, int]:
     settings = service.settings
     own = service.kind.page_limits(settings)
-    return {"max_body_bytes": int(settings.max_body_mb * MIB), **own}
+    body = int(settings.max_body_mb * MIB)
+    return {"max_body_bytes": body, "max_text_bytes": MOST_TEXT_BYTES, **own}
 
 
 def install_page(app: FastAPI, kind: Path) -> None:

@@ -77,7 +77,7 @@ function showAt(where, problem, sent) {
   const id = `${where.dataset.field}-problem`;
   const note = h("p", { class: "problem", id, role: sent ? "alert" : null }, wordsOf(problem));
   where.append(note);
-  const own = where.querySelector(".follows:not([hidden])");
+  const own = where.querySelector("input.follows:not([hidden])");
   const input = own ?? where.querySelector("input:not([hidden]), textarea, select");
   const unmark = input ? mark(input, id) : () => {};
   if (sent) input?.focus();

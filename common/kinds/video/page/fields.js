@@ -21,6 +21,7 @@ const TEXT_BYTES = 64e3; // that all other fields may take
 const SIZE = /^\d+\s*[x×*]\s*\d+$/i;
 
 let most; // bytes of a request in JSON
+let texts; // bytes of all fields beside a file
 
 const place = (name) => $(name).closest(".field");
 const about = (key) => h("span", { class: "muted" }, () => say(key));
@@ -117,7 +118,7 @@ export async function learn({ info, uploads, fill }) {
   sources.learn(capabilities);
   const first = { ...uploads, max_picture_bytes: uploads.max_body_bytes };
   media.learn(capabilities.includes("image_to_video"), sources.takesFiles(), first);
-  most = uploads.max_json_bytes;
+  [most, texts] = [uploads.max_json_bytes, uploads.max_text_bytes];
   const others = { ...uploads, max_picture_bytes: Math.floor(most * IN_BASE64) };
   pictures.learn(capabilities, others, limits.needs_last_image);
   await Promise.all([presets.learn(fill), loras.learn(capabilities)]);
@@ -199,8 +200,9 @@ function shown({ image: first }) {
   const others = pictures.current();
   const beside = !first && Object.values(others).some(Boolean); // of two first ones the service says so
   const found = { image: media.picture({ beside }), ...others };
-  if (JSON.stringify(found).length > most - TEXT_BYTES) {
-    throw new Problem({ param: "pictures", message: () => say("pictures.size", { most: megabytes(most * IN_BASE64) }) });
+  const room = (media.holds("video") ? Math.min(texts, most) : most) - TEXT_BYTES;
+  if (JSON.stringify(found).length > room) {
+    throw new Problem({ param: "pictures", message: () => say("pictures.size", { most: megabytes(room * IN_BASE64) }) });
   }
   return found;
 }
@@ -246,6 +248,6 @@ export function anew({ requested }) {
   const { remix_of, ...request } = requested;
   const named = (picture) => typeof picture !== "string";
   const whole = ["image", "video", "last_image"].every((name) => named(request[name]))
-    && (request.keyframes ?? []).every(({ image }) => image);
+    && (request.keyframes ?? []).every(({ image }) => image) && (request.reference_images ?? []).every(Boolean);
   return { request: { ...request, no_cache: true }, whole };
 }

@@ -12,9 +12,11 @@ const WAYS = {
   continue: { needs: ["video_continuation"], file: true },
   retake: { needs: ["retake"], finished: true },
   remake: { needs: ["video_to_video"], finished: true, file: true },
+  follow: { needs: ["control_video"], finished: true, file: true },
   frame: { needs: ["image_to_video"], finished: true },
   refine: { needs: REFINING, finished: true, file: true },
 };
+const ABOUT = ["follow", "refine"]; // the ways that need words
 const MOMENTS = ["retake_from", "retake_to"];
 
 let ways = []; // what this checkpoint can do with a video, of WAYS
@@ -86,7 +88,7 @@ export function show() {
   offer(what ? waysOf(what) : []);
   tell($("way-label"), () => say(source ? "source" : "source.file"));
   tell($("source-title"), source?.title ?? "");
-  tell($("way-about"), alone() ? () => say("source.refine_about") : null);
+  tell($("way-about"), ABOUT.filter(has).map((way) => () => say(`source.${way}_about`)));
   $("source-remove").hidden = !source;
   $("span").hidden = !has("retake");
   $("how-far").hidden = !has("remake");
@@ -110,6 +112,7 @@ export function current() {
   const video = source && { job: source.id };
   if (has("extend")) return { extend: source.id };
   if (has("frame")) return { image: { ...video, frame: source.frame } };
+  if (has("follow")) return video ? { video } : {};
   if (has("remake")) return { ...(video && { video }), strength: number.read($("strength")) ?? 0.8 };
   if (has("refine")) return { ...(video && { video }), strength: 0 };
   if (!has("retake")) return {};
@@ -118,11 +121,11 @@ export function current() {
 }
 
 export function fill({ extend, retake, video, image, strength, prompt }) {
-  const remade = strength === 0 ? "refine" : "remake";
-  const named = { extend: extend && { job: extend }, retake, [remade]: video?.job && video, frame: image?.job && image };
+  const whole = strength === undefined ? "follow" : strength === 0 ? "refine" : "remake";
+  const named = { extend: extend && { job: extend }, retake, [whole]: video?.job && video, frame: image?.job && image };
   const way = ways.find((each) => named[each]);
   source = way ? { id: named[way].job, title: prompt ?? "", frame: named[way].frame } : null;
-  wish = way ?? (strength === undefined ? null : remade); // of a file, which is there or will be
+  wish = way ?? (strength === undefined ? null : whole); // of a file, which is there or will be
   if (source && media.holds("video")) media.remove();
   $("retake_from").value = number.shown(retake?.from ?? "");
   $("retake_to").value = number.shown(retake?.to ?? "");
