@@ -37,6 +37,7 @@ from common.media.credentials.opening import check_credentials
 from common.memory.demand import Appraiser
 from common.memory.nvml import open_gpu
 from common.memory.opening import open_pool
+from common.publishing.bucket.opening import s3_server
 from common.publishing.ownership import LOCK
 from common.publishing.storage import Storage
 from common.publishing.sweep import share_identity
@@ -53,6 +54,7 @@ from common.worker.supervision.worker_process import ChildWorker
 
 if TYPE_CHECKING:
     from common.jobs.name_lock import NameLock
+    from common.publishing.bucket.bucket import Bucket
 
 log = get_logger("api")
 
@@ -82,6 +84,7 @@ def _serve(address: str) -> None:
     check_exposure(settings, authenticator)
     access = open_access(settings, spec, authenticator)
     open_signer(settings)  # likewise
+    s3_server(settings)
     check_credentials(settings)
     if settings.otel_exporter_otlp_endpoint:
         check_installed()
@@ -197,7 +200,25 @@ def build_service(
         gpu=open_gpu(),
         tracing=tracing,
         backups=backups,
+        bucket=open_outputs_bucket(spec, settings, storage, queue, meters),
     )
+
+
+def open_outputs_bucket(
+    spec: ModelSpec, settings: Settings, storage: Storage, queue: JobQueue, meters: Meters
+) -> "Bucket | None":
+    """The bucket of finished jobs' files; without one, nothing that knows buckets is imported.
+
+    Raises:
+        SettingsError: its keys are missing, or are none.
+    """
+    if settings.s3_bucket is None:
+        return None
+    from common.publishing.bucket.bucket import open_bucket
+
+    if bucket := open_bucket(spec.id, settings, storage, queue, spec.kind.files):
+        meters.register(bucket)
+    return bucket
 
 
 def open_forecasts(

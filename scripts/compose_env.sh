@@ -24,7 +24,7 @@ set_once CPU_LIMIT "$((cpus > 2 ? cpus - 2 : cpus))"
 # ours, reads the files that are mounted from it.
 mkdir -p secrets
 chmod 700 secrets
-for name in hf_token jwt_secret jwt_public_key content_credentials_certificate content_credentials_key; do
+for name in hf_token jwt_secret jwt_public_key content_credentials_certificate content_credentials_key s3_keys; do
   [ -f "secrets/$name" ] || : >"secrets/$name"
 done
 [ -f secrets/api_keys ] || echo '# name scope sha256:hash, a line each: python -m scripts.make_key NAME' >secrets/api_keys

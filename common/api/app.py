@@ -33,6 +33,7 @@ from common.api.life.guard import BLIND_SECONDS, keep_guard
 from common.api.life.heap import tidy_heap
 from common.api.life.machines import among_machines
 from common.api.life.reaper import reap_orphans
+from common.api.life.storing import storing
 from common.api.life.telling import telling
 from common.api.live import routes_events, routes_preview
 from common.api.live.feed import Feeds
@@ -88,7 +89,7 @@ def create_app(
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
         reaping = asyncio.create_task(keep("reaper", reap_orphans))
         tidying = asyncio.create_task(keep("heap", tidy_heap))
-        async with _chores(service), telling(service), among_machines(service):
+        async with _chores(service), telling(service), storing(service), among_machines(service):
             yield
         reaping.cancel()
         tidying.cancel()

@@ -31,6 +31,7 @@ from common.worker.supervision.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from common.jobs.name_lock import NameLock
+    from common.publishing.bucket.bucket import Bucket
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Service:
     gpu: Gpu | None = None
     tracing: Tracing | None = None
     backups: RollingBackup | None = None
+    bucket: "Bucket | None" = None
     pauses: Pauses = field(default_factory=Pauses)
     arrivals: Arrivals = field(default_factory=Arrivals)
     started: float = field(default_factory=time.monotonic)

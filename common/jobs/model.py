@@ -8,6 +8,7 @@ from common.base.errors import ErrorBody
 from common.contract.messages import Progress as Progress
 from common.contract.work import Adjustment, JobResult, Resolved
 from common.jobs.states import ENDED, JobState
+from common.jobs.stored import Stored, StoredState
 
 
 class _Record(BaseModel):
@@ -82,9 +83,11 @@ class Job(NewJob):
     kept: bool | None = None
     """Whether somebody keeps its files, however old they grow."""
     expired_at: float | None = None
-    """When its files were removed because of their age, number or size."""
+    """When its files left the disk: because of their age, number or size, or for a bucket."""
     expires_at: float | None = None
     """When they will be too old."""
+    stored: Stored | None = None
+    """Where a bucket has its files, or will have them."""
     unreadable: tuple[str, ...] = ()
     """Columns of its row that could not be read, whose values here stand in for them."""
 
@@ -92,6 +95,16 @@ class Job(NewJob):
     def ended(self) -> bool:
         """Whether the job is in one of its three ends."""
         return self.state in ENDED
+
+    @property
+    def in_bucket(self) -> bool:
+        """Whether a bucket has all of its files."""
+        return self.stored is not None and self.stored.state is StoredState.UPLOADED
+
+    @property
+    def gone_at(self) -> float | None:
+        """When its files went; None while they are on disk or in a bucket."""
+        return None if self.in_bucket else self.expired_at
 
     @property
     def duration(self) -> float | None:

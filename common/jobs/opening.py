@@ -9,13 +9,15 @@ from common.jobs.backup import DATABASE, way_out
 from common.jobs.damage import find_damage
 from common.jobs.database import sqlite_url
 from common.jobs.sql import SqlJobStore
+from common.jobs.stored import Place
 
 
 def open_store(settings: Settings, spec: ModelSpec) -> SqlJobStore:
     """The store of one service: PostgreSQL by ``DATABASE_URL``, else SQLite in its state folder."""
     url = settings.database_url or sqlite_url(settings.state_of(spec.id) / DATABASE)
     keep_seconds = None if settings.keep_days is None else settings.keep_days * 86400
-    store = SqlJobStore(url, spec.id, spec.kind, keep_seconds=keep_seconds)
+    place = Place(settings.s3_bucket, settings.s3_prefix) if settings.s3_bucket else None
+    store = SqlJobStore(url, spec.id, spec.kind, keep_seconds=keep_seconds, place=place)
     store.soundness.way_out = partial(way_out, settings, spec.id)
     return store
 

@@ -34,7 +34,7 @@ _IN_PLACE: dict[str, Any] = {
 UNREADABLE = "unreadable_record"
 """The error's code of a job whose record cannot be read."""
 
-_JSON_COLUMNS = ("requested", "resolved", "adjustments", "progress", "result", "error")
+_JSON_COLUMNS = ("requested", "resolved", "adjustments", "progress", "result", "error", "stored")
 
 
 def to_row(job: NewJob, kind: str) -> dict[str, Any]:
@@ -93,6 +93,8 @@ class JobRows:
             columns["resolved"] = columns["result"] = "of another kind"
         columns["expires_at"] = self._end(row)
         job, odd = read(self.record, columns, self._in_place)
+        if job.in_bucket and job.expires_at is not None:
+            job = job.model_copy(update={"expires_at": None})
         return _marked(job, odd) if odd else job
 
     def _end(self, row: Row[Any]) -> float | None:

@@ -67,6 +67,9 @@ jobs = Table(
     # Of the result's, where it has one: what finds it for the same request.
     Column("fingerprint", String(64)),
     Column("error", Text),
+    # Which objects are its files, and whether a bucket waits for them: ``common.jobs.stored``.
+    Column("stored", Text),
+    Column("awaited", Boolean),
     Index("jobs_by_number", "model", "number"),
     Index("jobs_by_state", "model", "state", "number"),
     Index("jobs_of_owner", "model", "owner", "number"),

@@ -32,6 +32,7 @@ from common.jobs.rows import JobRows
 from common.jobs.schema import QUEUED, deleted_jobs, jobs, pauses
 from common.jobs.statements import ended_after, held, move
 from common.jobs.states import Event, JobState
+from common.jobs.stored import Place
 from common.jobs.totals import unfinished
 
 Id = TypeVar("Id", str, int)
@@ -51,12 +52,15 @@ class SqlBase:
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
         keep_seconds: float | None = None,
+        place: Place | None = None,
     ) -> None:
         """``clock`` says when, in seconds since the epoch; ``stopwatch``, monotonic, how long.
 
-        ``keep_seconds``: how old files may grow, where that matters.
+        ``keep_seconds``: how old files may grow, where that matters. ``place``: where files of
+        jobs that are completed from now on go besides the disk.
         """
         self.model = model
+        self._place = place
         self._clock = clock
         self._stopwatch = stopwatch
         self._claimed_at: dict[str, float] = {}
@@ -123,10 +127,13 @@ class SqlBase:
     def _job(self, row: Row[Any]) -> Job:
         return self._rows.job(row)
 
-    def _note_deleted(self, connection: Connection, ids: Sequence[str]) -> None:
+    def _note_completed(self, connection: Connection, ids: Sequence[str]) -> None:
+        """In the transaction that completes the jobs, or takes back completed ones."""
+
+    def _note_deleted(self, connection: Connection, removed: Sequence[Job]) -> None:
         """In the transaction that forgets the jobs: what is left of their files may go."""
-        if ids:
-            rows = [{"model": self.model, "id": job_id} for job_id in ids]
+        if removed:
+            rows = [{"model": self.model, "id": job.id} for job in removed]
             connection.execute(insert(deleted_jobs), rows)
 
     def _move(

@@ -126,7 +126,7 @@ class SqlBatches(SqlClients):
                 )
             gone = delete(jobs).where(self._in_batch(batch_id)).returning(jobs)
             removed = self._in_order(connection.execute(gone))
-            self._note_deleted(connection, [job.id for job in removed])
+            self._note_deleted(connection, removed)
             connection.execute(delete(batches).where(batches.c.id == batch_id))
         return removed
 

@@ -78,8 +78,9 @@ class SqlClients(SqlRepeats):
         with self._writing() as connection:
             row = connection.execute(statement.returning(jobs)).one_or_none()
             if row is not None:
-                self._note_deleted(connection, [row.id])
-                return self._job(row)
+                job = self._job(row)
+                self._note_deleted(connection, [job])
+                return job
             job = self._one(connection, job_id)
         raise JobConflict(
             f"The job is {job.state}.", hint=f"Cancel it first: POST /jobs/{job_id}/cancel."

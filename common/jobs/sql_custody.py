@@ -88,6 +88,7 @@ class SqlCustody(SqlBase):
             rows = [_restored(job, self._rows.kind) for job in lost if job.id not in there]
             if rows:
                 connection.execute(insert(jobs), rows)
+            self._note_completed(connection, [str(row["id"]) for row in rows])
         return len(rows)
 
 

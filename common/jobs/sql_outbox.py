@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from common.jobs.model import Job
 from common.jobs.outbox import Delivery, DeliveryState, event_of, receiver_of
 from common.jobs.rows import parsed, read
 from common.jobs.schema import jobs, webhook_deliveries
@@ -106,10 +107,10 @@ class SqlOutbox(SqlBase):
         kept = connection.execute(of_kind(self.model, WEBHOOK)).all()
         return {DeliveryState(total.state): total.amount for total in kept if total.amount}
 
-    def _note_deleted(self, connection: Connection, ids: Sequence[str]) -> None:
+    def _note_deleted(self, connection: Connection, removed: Sequence[Job]) -> None:
         """What has been told of removed jobs is forgotten with them; the rest is still told."""
-        super()._note_deleted(connection, ids)
-        self._forget_told(connection, ids)
+        super()._note_deleted(connection, removed)
+        self._forget_told(connection, [job.id for job in removed])
 
     def _forget_told(self, connection: Connection, ids: Sequence[str]) -> None:
         table = webhook_deliveries.c

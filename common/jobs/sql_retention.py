@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, true, update
 
 from common.base.errors import JobConflict
 from common.jobs.model import Job
 from common.jobs.retention import Shelf, Stored
-from common.jobs.rows import parsed
 from common.jobs.schema import LOOSE, ON_DISK, UNMEASURED, jobs, shelves
 from common.jobs.sql_base import SqlBase, chunks
+from common.jobs.sql_uploads import folder_in
 
 
 class SqlRetention(SqlBase):
@@ -25,13 +25,14 @@ class SqlRetention(SqlBase):
                 return self._job(row)
             job = self._one(connection, job_id)
         why = "its files have gone" if job.expired_at is not None else f"it is {job.state}"
+        why = "its files are in a bucket" if job.in_bucket else why
         raise JobConflict(f"The job cannot be kept: {why}.", hint="Only what is there can be kept.")
 
     def unmeasured(self, limit: int) -> Mapping[str, str]:
         query = select(jobs.c.id, jobs.c.result).where(self._everyones(), UNMEASURED)
         with self._reading() as connection:
             rows = connection.execute(query.order_by(jobs.c.number).limit(limit)).all()
-        return {row.id: _folder(row.result) for row in rows}
+        return {row.id: folder_in(row.result) for row in rows}
 
     def measured(self, sizes: Mapping[str, int]) -> None:
         with self._writing() as connection:
@@ -57,14 +58,14 @@ class SqlRetention(SqlBase):
     def oldest(
         self, limit: int, *, ended_before: float | None = None, owner: str | None = None
     ) -> Sequence[Stored]:
-        where = [self._everyones(), LOOSE]
+        where = [self._everyones(), self._loose()]
         where += [] if ended_before is None else [jobs.c.finished_at < ended_before]
         where += [] if owner is None else [jobs.c.owner == owner]
         query = select(jobs.c.id, jobs.c.result, jobs.c.size).where(*where)
         order = query.order_by(jobs.c.finished_at, jobs.c.number).limit(limit)
         with self._reading() as connection:
             rows = connection.execute(order).all()
-        return [Stored(row.id, _folder(row.result), row.size or 0) for row in rows]
+        return [Stored(row.id, folder_in(row.result), row.size or 0) for row in rows]
 
     def expire(self, job_ids: Sequence[str]) -> list[str]:
         gone: list[str] = []
@@ -72,13 +73,11 @@ class SqlRetention(SqlBase):
         with self._writing() as connection:
             self._one_writer(connection)  # two could wait for each other's shelves
             for some in chunks(job_ids):
-                loose = and_(self._ours_among(some), LOOSE)
+                loose = and_(self._ours_among(some), self._loose())
                 statement = update(jobs).where(loose).values(changes).returning(jobs.c.id)
                 gone += connection.execute(statement).scalars()
         return gone
 
-
-def _folder(result: str | None) -> str:
-    found = parsed(result)
-    folder = found.get("folder") if isinstance(found, dict) else None
-    return folder if isinstance(folder, str) else ""
+    def _loose(self) -> ColumnElement[bool]:
+        """Of files that a bucket is to have, only those that it has."""
+        return LOOSE if self._place is None else and_(LOOSE, jobs.c.awaited.is_not(true()))

@@ -15,13 +15,23 @@ from common.jobs.pausing import Pausing
 from common.jobs.repeats import Repeats
 from common.jobs.retention import Retention
 from common.jobs.states import Event, JobState
+from common.jobs.stored import Uploads
 
 CURSOR_PATTERN = "^[0-9]{1,18}$"
 """More digits would not fit the column."""
 
 
 class JobStore(
-    BatchStore, Outbox, Figured, Custody, Retention, Pausing, Ordering, Repeats, Protocol
+    BatchStore,
+    Outbox,
+    Figured,
+    Custody,
+    Retention,
+    Pausing,
+    Ordering,
+    Repeats,
+    Uploads,
+    Protocol,
 ):
     """Jobs that survive anything. Every method is one transaction and may be called by any thread.
 

@@ -24,7 +24,8 @@ from common.publishing.previews import PreviewFiles
 
 UNCLAIMED = ".unclaimed"
 """Finished work that belongs to no job and could not be taken back: nothing deletes them."""
-_PARTIAL = ".partial"
+PARTIAL = ".partial"
+"""Where attempts and removals are under way. A start clears it."""
 _PREVIEWS = ".previews"
 GONE = ".gone"
 """The end of an unfinished name that is being removed."""
@@ -46,10 +47,10 @@ class Storage:
         self._root = root
         self._main = files[0].name
         self._names = {MANIFEST, *(file.name for file in files)}
-        self._partial = root / _PARTIAL
+        self.partial = root / PARTIAL
         self.previews = PreviewFiles(root / _PREVIEWS)
         with disk_named():
-            self._partial.mkdir(parents=True, exist_ok=True)
+            self.partial.mkdir(parents=True, exist_ok=True)
 
     def begin(self, job_id: str, token: str) -> Draft:
         """An empty folder for one attempt; what earlier attempts left unfinished is removed.
@@ -58,9 +59,9 @@ class Storage:
             StorageFull, StorageUnavailable: see ``disk_named``.
         """
         name = _folder_name(job_id, token)
-        folder = self._partial / name
+        folder = self.partial / name
         with disk_named():
-            for stale in self._partial.glob(f"{job_id}-*"):
+            for stale in self.partial.glob(f"{job_id}-*"):
                 delete(stale)
             folder.mkdir()  # no parents: where they are missing, this is another disk
         return Draft(job_id, token, folder, self._root, self._main)
@@ -115,7 +116,7 @@ class Storage:
         with disk_named():
             for folder in self._published(job_id):
                 self._take_away(folder)
-            for partial in self._partial.glob(f"{job_id}-*"):
+            for partial in self.partial.glob(f"{job_id}-*"):
                 delete(partial)
         self.previews.remove(job_id)
 
@@ -172,11 +173,11 @@ class Storage:
 
     def unfinished(self) -> Iterator[str]:
         """The names of what attempts and removals have left unfinished, or still work on."""
-        return names_in(self._partial)
+        return names_in(self.partial)
 
     def clear_unfinished(self, name: str) -> None:
         """Remove one of those."""
-        delete(self._partial / name)
+        delete(self.partial / name)
 
     def path(self, folder: str, name: str) -> Path:
         """The path of one published file, which may be missing.
@@ -215,7 +216,7 @@ class Storage:
 
     def _take_away(self, folder: Path) -> None:
         """Out of sight in one step, then deleted: nobody sees half a folder."""
-        hidden = self._partial / f"{folder.name}{GONE}"
+        hidden = self.partial / f"{folder.name}{GONE}"
         delete(hidden)
         with contextlib.suppress(FileNotFoundError):  # somebody else was faster
             folder.rename(hidden)

@@ -127,7 +127,8 @@ class Client:
     def video(self, job_id: str) -> Iterator[httpx.Response]:
         """A finished MP4, to be read in pieces."""
         try:
-            with self._http.stream("GET", f"/jobs/{job_id}/download") as answer:
+            path = f"/jobs/{job_id}/download"
+            with self._http.stream("GET", path, follow_redirects=True) as answer:
                 if answer.is_error:
                     answer.read()
                     raise refusal(answer)

@@ -30,9 +30,11 @@ from common.jobs.schema import (
     rank_of,
     webhook_deliveries,
 )
+from common.jobs.schema_uploads import uploads
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
 from common.jobs.store import JobStore
+from common.jobs.stored import Act, Errand, Place
 from common.kinds.video import VIDEO_KIND
 from tests.contract.test_store import ERROR, RESULT, new_job
 
@@ -78,6 +80,21 @@ class World:
         )
         with self.store._writing() as connection:
             connection.execute(statement)
+
+    def owing(self) -> str:
+        """A job that has just been completed, and what it owes a bucket."""
+        self.store._place = Place("vids", "clips/")
+        job = self.taken()
+        self.store.advance(job.id, job.token or "", Event.RUN)
+        self.store.complete(job.id, job.token or "", RESULT)
+        return job.id
+
+    def errand(self) -> Errand:
+        """Taken from the outbox."""
+        self.owing()
+        errand = self.store.claim_upload(15)
+        assert errand is not None
+        return errand
 
     def lost(self) -> Job:
         manifest = manifest_of(self.job(), RESULT, VIDEO_KIND.name) | {"job_id": token_hex(16)}
@@ -198,6 +215,19 @@ CALLS: dict[str, Callable[[World], object]] = {
     "delivery": lambda w: w.store.delivery("x"),
     "hasten_deliveries": lambda w: w.store.hasten_deliveries(),
     "count_deliveries": lambda w: w.store.count_deliveries(),
+    "claim_upload": lambda w: w.store.claim_upload(15),
+    "renew_upload": lambda w: w.store.renew_upload(w.errand(), 15),
+    "postpone_upload": lambda w: w.store.postpone_upload(w.errand(), 15),
+    "uploaded": lambda w: (
+        w.store.uploaded(w.errand(), keep_local=False),
+        w.store.oldest(100),
+        w.store.expire([w.job(JobState.COMPLETED).id, *SOME]),
+    ),
+    "give_up_upload": lambda w: w.store.give_up_upload(w.errand()),
+    "objects_removed": lambda w: w.store.objects_removed(w.errand()),
+    "brought_back": lambda w: w.store.brought_back(w.owing(), 60),
+    "hasten_uploads": lambda w: w.store.hasten_uploads(),
+    "count_uploads": lambda w: w.store.count_uploads(),
 }
 """Every method of the store, called so that it does all that it can do."""
 
@@ -253,6 +283,7 @@ def fill(store: SqlJobStore) -> None:
         for table, rows in {
             jobs: [_row(number) for number in range(MANY)],
             webhook_deliveries: [_delivery(number) for number in range(MANY)],
+            uploads: [_upload(number) for number in range(MANY)],
             idempotency_keys: [_key(number) for number in range(MANY)],
             batches: [_batch(number) for number in range(MANY)],
             deleted_jobs: [{"model": "toy", "id": str(number)} for number in range(MANY)],
@@ -282,6 +313,13 @@ def _delivery(number: int) -> dict[str, Any]:
     state = DeliveryState.PENDING if number % 1000 == 0 else DeliveryState.DELIVERED
     told = {"job": str(number), "id": str(number), "url": "http://a", "host": "a", "body": "{}"}
     return told | {"model": "toy", "state": state, "next_at": number, "attempts": "[]"}
+
+
+def _upload(number: int) -> dict[str, Any]:
+    where = {"bucket": "vids", "folder": f"toy/{number}/", "local": "f"}
+    model = "toy" if number % 50 == 0 else "other"  # of services that share a database
+    owed = {"job": str(number), "model": model, "act": Act.STORE, "attempts": 0}
+    return owed | where | {"next_at": number}
 
 
 def _key(number: int) -> dict[str, Any]:

@@ -59,6 +59,8 @@ def test_what_passes():
             "TORCHINDUCTOR_CACHE_DIR",
             "HOME",
             "BACKUP_DIR",
+            "S3_BUCKET",
+            "WAN21_S3_PREFIX",
             "TOKENIZERS_PARALLELISM",
             "WAN21_PROMPT_HELP_URL",
             "PROMPT_HELP_API_KEY",
@@ -69,6 +71,7 @@ def test_what_passes():
         *("WEBHOOK_SECRET", "WAN21_WEBHOOK_SECRET_FILE", "HF_TOKEN", "HF_TOKEN_PATH", "LTX2_PORT"),
         *("HUGGING_FACE_HUB_TOKEN", "HTTPS_PROXY", "AWS_SESSION_TOKEN", "OPENAI_API_KEY"),
         *("OTEL_EXPORTER_OTLP_ENDPOINT", "WAN21_OWN_PASSWORD"),
+        *("S3_KEYS", "WAN21_S3_KEYS", "S3_KEYS_FILE", "S3_ENDPOINT_URL"),
     }
     found = worker_environment("wan21", dict.fromkeys(passed | kept, "x"))
     assert set(found) == passed | {"OMP_WAIT_POLICY"}

@@ -85,6 +85,6 @@ def test_every_service_has_its_row(name: str):
 def test_settings_that_the_docs_name_are_there():
     known = {name.upper() for name in Settings.model_fields}
     elsewhere = {"CHECKPOINT", "QUANTIZATION", "PINNED", "HOST"}  # in more words than one
-    named = set(re.findall(r"`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`", OPERATIONS))
+    named = set(re.findall(r"`((?:S3|[A-Z]+)_[A-Z_]+)(?:=[^`]*)?`", OPERATIONS))
     compose = {"COMPOSE_PROFILES", "OPEN_FILES", "TLS_HOST", "TLS_ADDRESS"}
     assert named - known - elsewhere - compose == set()

@@ -49,7 +49,7 @@ def test_every_setting_is_in_the_example_with_its_default_and_a_word():
     explained = {
         match[1]: (match[2], lines[number - 1])
         for number, line in enumerate(lines)
-        if (match := re.fullmatch(r"#? ?([A-Z_]+)=(.*)", line))
+        if (match := re.fullmatch(r"#? ?([A-Z0-9_]+)=(.*)", line))
     }
     for name, field in Settings.model_fields.items():
         value, above = explained[name.upper()]

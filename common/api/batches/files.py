@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, SerializeAsAny
 from zipstream import ZipStream
 
 from common.api.batches.views import BatchState, BatchView, MemberState, batch_view
+from common.api.routes.acting import published_file
 from common.api.routes.file_names import FileName, file_name, name_of
 from common.api.service import Service
 from common.base.errors import ErrorBody, FileGone
@@ -55,7 +56,7 @@ class ManifestView(BaseModel):
 
 @dataclass(frozen=True)
 class Clip:
-    """A finished job's file on disk."""
+    """A finished job's file, on disk or in a bucket."""
 
     index: int
     name: str
@@ -79,9 +80,17 @@ class Contents:
         return name_of(batch.model, batch.name or "batch", batch.created_at, batch.id, "zip")
 
 
-async def contents_of(service: Service, batch_id: str) -> Contents:
-    """Look at a batch and its files. Raises BatchNotFound, StorageUnavailable."""
+async def contents_of(service: Service, batch_id: str, *, on_disk: bool = False) -> Contents:
+    """Look at a batch and its files. ``on_disk``: what is in a bucket alone is brought back.
+
+    Raises:
+        BatchNotFound, StorageUnavailable, BucketUnavailable.
+    """
     batch, jobs = await service.queue.read(batch_with_jobs, service.queue.store, batch_id)
+    for job in jobs if on_disk else ():
+        if job.in_bucket:
+            with suppress(FileGone):  # it is left out
+                await published_file(service, job, main_file(service.kind))
     contents = await run_in_threadpool(_contents, service, batch, jobs)
     if len(contents.clips) < contents.view.counts.get(JobState.COMPLETED, 0):
         await service.volumes.check_now(anew=True)  # or were they removed?
@@ -146,7 +155,7 @@ def _clips(service: Service, batch: Batch, jobs: dict[str, Job]) -> Iterator[Cli
         if job is None or job.result is None:
             continue
         path = service.storage.path(job.result.folder, main_file(service.kind).name)
-        if path.is_file():
+        if job.in_bucket or path.is_file():
             name = f"{index:03d}_{file_name(service.kind, job).real}"
             yield Clip(index, name, _clip_view(service.kind, job, index, name), path)
 

@@ -72,7 +72,7 @@ async def download(batch_id: str, request: Request, service: ServiceParam) -> Re
 
     Two archives at once are sent to each caller.
     """
-    contents = await contents_of(service, batch_id)
+    contents = await contents_of(service, batch_id, on_disk=True)
     check_finished(contents, service.kind.noun)
     places = request.app.state.archives
     assert isinstance(places, Places)  # noqa: S101  # set by create_app

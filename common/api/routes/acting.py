@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi.concurrency import run_in_threadpool
 
@@ -10,6 +11,9 @@ from common.base.errors import FileGone, JobConflict, NoPreview, StorageFull, St
 from common.base.logs import get_logger
 from common.contract import PublishedFile
 from common.jobs.model import Job
+
+if TYPE_CHECKING:
+    from common.publishing.bucket.bucket import Bucket
 
 log = get_logger("api")
 
@@ -56,22 +60,45 @@ async def check_removable(service: Service) -> None:
 
 
 async def published_file(service: Service, job: Job, file: PublishedFile) -> Path:
-    """The path of a file of a completed job.
+    """The path of a file of a completed job; what is in the bucket alone is brought back.
 
     Raises:
         JobConflict: it is not completed.
         FileGone: somebody removed the file.
         NoPreview: there never was one.
-        StorageUnavailable: the whole volume has gone.
+        StorageUnavailable: the whole volume has gone, or the bucket does not answer.
     """
     path = published_path(service, job, file)
-    if not file.made(job.result):
-        raise NoPreview(file.missing)
+    if await is_away(service, job, file):
+        await bucket_of(service, job).bring_back(job)
     if not await run_in_threadpool(path.is_file):
         await service.volumes.check_now(anew=True)
         noun = service.kind.noun
         raise FileGone("The file is no longer on disk.", hint=f"Make the {noun} again.")
     return path
+
+
+async def is_away(service: Service, job: Job, file: PublishedFile) -> bool:
+    """Whether a file of a completed job is in the bucket alone. Raises as ``published_path``.
+
+    Raises:
+        NoPreview: there never was one.
+    """
+    path = published_path(service, job, file)
+    if not file.made(job.result):
+        raise NoPreview(file.missing)
+    return job.in_bucket and not await run_in_threadpool(path.is_file)
+
+
+def bucket_of(service: Service, job: Job) -> "Bucket":
+    """The bucket that has a job's files. Raises FileGone: the service has none any more."""
+    if service.bucket is None:
+        name = job.stored.bucket if job.stored else ""
+        raise FileGone(
+            f"The file is in bucket {name}, and this service has no bucket any more.",
+            hint="Its operator can set S3_BUCKET and S3_KEYS_FILE again.",
+        )
+    return service.bucket
 
 
 def published_path(service: Service, job: Job, file: PublishedFile) -> Path:
@@ -81,8 +108,8 @@ def published_path(service: Service, job: Job, file: PublishedFile) -> Path:
         JobConflict: it is not completed.
         FileGone: it had its time.
     """
-    if job.expired_at is not None:
-        raise _expired(service.kind.noun, job.expired_at)
+    if job.gone_at is not None:
+        raise _expired(service.kind.noun, job.gone_at)
     if job.result is None:
         reason = job.error.message if job.error else f"There is no {service.kind.noun} yet."
         hint = f"Poll GET /jobs/{job.id} until it is completed." if not job.ended else None

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
-from common.api.routes.acting import find, published_file
+from common.api.routes.acting import find
 from common.api.routes.file_names import file_name
-from common.api.routes.kept_files import kept_file
+from common.api.routes.stored_files import stored_file
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
 from common.contract import Kind, PublishedFile
@@ -18,6 +18,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     409: {"model": ErrorView, "description": "The job's state does not allow it."},
     410: {"model": ErrorView, "description": "The file is no longer on disk."},
     416: {"model": ErrorView, "description": "It has no such part."},
+    307: {"description": "A bucket has it: follow `Location`, which is good for a while."},
+    503: {"model": ErrorView, "description": "It is in a bucket that does not answer."},
     304: {"description": "It is what `If-None-Match` or `If-Modified-Since` says."},
 }
 
@@ -38,9 +40,8 @@ def _add(router: APIRouter, kind: Kind, file: PublishedFile) -> None:
         job_id: str, request: Request, service: Annotated[Service, Depends(service_of)]
     ) -> Response:
         job = await find(service, job_id)
-        path = await published_file(service, job, file)
         saved_as = file_name(kind, job) if main else None
-        return await kept_file(request, path, file.media_type, saved_as)
+        return await stored_file(request, service, job, file, saved_as)
 
     content: dict[str, Any] = {"content": {file.media_type: {}}}
     router.add_api_route(

@@ -4,7 +4,7 @@ import os
 import platform
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from fastapi.concurrency import run_in_threadpool
@@ -18,6 +18,9 @@ from common.base.settings.retention import RetentionSettings
 from common.contract.hub import choose_variant, locate, revision_notes
 from common.contract.messages import GpuPulse, ModelState
 from common.memory.gpu_figures import read_gpu
+
+if TYPE_CHECKING:
+    from common.publishing.bucket.bucket import Bucket
 
 
 class CheckpointView(BaseModel):
@@ -91,6 +94,18 @@ class RetentionView(BaseModel):
     keep_free_gb: float | None
 
 
+class BucketView(BaseModel):
+    """The bucket that files of finished jobs go to, and how that goes."""
+
+    bucket: str
+    prefix: str
+    keep_local: bool = Field(description="Files stay on this machine's disk too.")
+    downloads: str = Field(description="What is only there: `streamed` or `presigned`.")
+    waiting: int = Field(description="Jobs whose files wait to be uploaded, or to be removed.")
+    reachable: bool = Field(description="Whether the last try met a bucket that answers.")
+    last_error: str | None = Field(description="Why what waits was not done when it was tried.")
+
+
 class InfoView(BaseModel):
     """A service, its model and its machine."""
 
@@ -109,6 +124,7 @@ class InfoView(BaseModel):
     max_queue: int
     auto_unload_minutes: float
     retention: RetentionView | None = Field(None, description="How long files stay; null: ever.")
+    bucket: BucketView | None = Field(None, description="Where files go too; null: to none.")
     content_credentials: bool = Field(
         False, description="Files say, signed (C2PA), that a model made them."
     )
@@ -139,6 +155,7 @@ async def info_view(service: Service) -> InfoView:
         max_queue=settings.max_queue,
         auto_unload_minutes=settings.auto_unload_minutes,
         retention=_retention(settings),
+        bucket=None if service.bucket is None else await _bucket(service.bucket),
         content_credentials=settings.content_credentials,
         request_cache=settings.request_cache,
         memory=_memory(service.supervisor.worker_rss_bytes),
@@ -151,6 +168,19 @@ def _capabilities(service: Service) -> list[str]:
     """Those of now: files of an ``Extra`` may have come since the service started."""
     chosen = choose_variant(service.spec, service.settings.checkpoint)
     return sorted(service.kind.bounded(chosen, service.settings).capabilities)
+
+
+async def _bucket(bucket: "Bucket") -> BucketView:
+    settings, waiting = bucket.settings, await bucket.waiting()
+    return BucketView(
+        bucket=settings.s3_bucket or "",
+        prefix=settings.s3_prefix,
+        keep_local=settings.s3_keep_local,
+        downloads=settings.s3_downloads,
+        waiting=waiting,
+        reachable=not bucket.trouble.down,
+        last_error=bucket.trouble.words if waiting or bucket.trouble.down else None,
+    )
 
 
 def _retention(settings: RetentionSettings) -> RetentionView | None:

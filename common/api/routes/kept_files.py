@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from common.api.routes.file_names import FileName
 from common.base.errors import FileGone, RangeNotSatisfiable
 
-_CACHE = "private, no-cache"
+CACHE = "private, no-cache"
 """Files have owners, and can be deleted: kept by one browser only, and asked about each time."""
 _RANGE = re.compile(r"(\d{1,18})-(\d{0,18})|-(\d{1,18})")
 _UNIT = "bytes="
@@ -41,7 +41,7 @@ async def kept_file(
         found = await run_in_threadpool(path.stat)
     except FileNotFoundError as exc:
         raise FileGone("The file is no longer on disk.", hint="Make it again.") from exc
-    said = {**(headers or {}), **_validators(found), "Cache-Control": _CACHE}
+    said = {**(headers or {}), **_validators(found), "Cache-Control": CACHE}
     if name is not None:
         said["Content-Disposition"] = name.attachment
     if request.method != "GET":  # conditions and parts are a reader's; HEAD comes as GET

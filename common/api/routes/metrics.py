@@ -42,6 +42,8 @@ class Scrape:
     gpu: GpuFigures | None
     meters: Meters
     errors: EtaErrors
+    uploads_waiting: int | None = None
+    """None where there is no bucket."""
 
 
 async def scraped(service: Service, statistics: Statistics) -> Scrape:
@@ -55,6 +57,7 @@ async def scraped(service: Service, statistics: Statistics) -> Scrape:
         gpu=None if gpu is None else await run_in_threadpool(read_gpu, gpu),
         meters=service.meters,
         errors=await service.forecasts.errors(),
+        uploads_waiting=None if service.bucket is None else await service.bucket.waiting(),
     )
 
 
@@ -80,12 +83,14 @@ class _Snapshot(Collector):
         self._failed = scrape.figures.failed_by_code
         self._pool = scrape.pool
         self._errors = scrape.errors
+        self._uploads_waiting = scrape.uploads_waiting
 
     def collect(self) -> Iterable[Metric]:
         yield from self._jobs()
         yield from self._memory()
         yield from self._leases()
         yield from self._estimates()
+        yield from self._uploads()
 
     def _jobs(self) -> Iterable[Metric]:
         count = self._statistics.by_state.get
@@ -129,6 +134,13 @@ class _Snapshot(Collector):
         jobs = GaugeMetricFamily("videosdgx_eta_jobs", "Jobs behind that.", labels=["model"])
         jobs.add_metric([self._model], self._errors.jobs)
         yield from (error, jobs)
+
+    def _uploads(self) -> Iterable[Metric]:
+        if self._uploads_waiting is not None:
+            text = "Jobs whose files wait to be uploaded, or to be removed from the bucket."
+            family = GaugeMetricFamily("videosdgx_uploads_waiting", text, labels=["model"])
+            family.add_metric([self._model], self._uploads_waiting)
+            yield family
 
 
 def _waits(own: LeaseView | None) -> bool:

@@ -51,6 +51,7 @@ class ReadyView(BaseModel):
     ready: bool
     model_loaded: bool
     reasons: list[str] = Field(description="Why not, if not.")
+    notes: list[str] = Field([], description="What is wrong, and keeps no job from being made.")
 
 
 class LastJob(BaseModel):
@@ -77,6 +78,9 @@ class MetricsView(BaseModel):
     worker_rss_bytes: int | None
     worker_crashes_in_a_row: int
     eta_errors: EtaErrors
+    uploads_waiting: int | None = Field(
+        None, description="Jobs whose files wait for the bucket; null where there is none."
+    )
 
 
 @router.get("/", tags=["Service"], summary="Who answers here", response_model=RootView)
@@ -135,7 +139,14 @@ async def ready(service: ServiceParam, response: Response) -> ReadyView:
         response.headers.update(exc.headers)
     response.status_code = 503 if reasons else 200
     loaded = service.supervisor.model.state is ModelState.LOADED
-    return ReadyView(ready=not reasons, model_loaded=loaded, reasons=reasons)
+    return ReadyView(ready=not reasons, model_loaded=loaded, reasons=reasons, notes=_notes(service))
+
+
+def _notes(service: Service) -> list[str]:
+    bucket = service.bucket
+    if bucket is None or not bucket.trouble.down:
+        return []
+    return [f"bucket_unavailable: {bucket.trouble.words} Files of finished jobs wait on this disk."]
 
 
 @router.get("/info", tags=["Service"], summary="The model and this machine")
@@ -164,11 +175,16 @@ async def metrics(service: ServiceParam, accept: Annotated[str, Header()] = "*/*
         return Response(text, media_type=kind)
     named = await service.queue.visible([job.id for job in statistics.last_10])
     last = [job for job in statistics.last_10 if job.id in named]
-    return _metrics(service, statistics, last, await service.forecasts.errors())
+    waiting = None if service.bucket is None else await service.bucket.waiting()
+    return _metrics(service, statistics, last, await service.forecasts.errors(), waiting)
 
 
 def _metrics(
-    service: Service, statistics: Statistics, last: Sequence[Job], errors: EtaErrors
+    service: Service,
+    statistics: Statistics,
+    last: Sequence[Job],
+    errors: EtaErrors,
+    uploads_waiting: int | None,
 ) -> MetricsView:
     count = statistics.by_state.get
     ended = {state: count(state, 0) for state in (JobState.COMPLETED, JobState.FAILED)}
@@ -189,4 +205,5 @@ def _metrics(
         worker_rss_bytes=service.supervisor.worker_rss_bytes,
         worker_crashes_in_a_row=service.supervisor.crashes,
         eta_errors=errors,
+        uploads_waiting=uploads_waiting,
     )

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 from common.base.errors import ErrorBody
 from common.contract import Kind
 from common.contract.fields import PRIORITIES, Priority
+from common.contract.kind import main_file
 from common.contract.work import Adjustment, Resolved, ResultShown
 from common.jobs.estimates.views import EtaView
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
+from common.jobs.stored import StoredState
 
 _PRIORITY_NAMES = {steps: name for name, steps in PRIORITIES.items()}
 
@@ -33,6 +35,14 @@ class Links(BaseModel):
 
     self: str
     cancel: str
+
+
+class StoredView(BaseModel):
+    """Files of a job in an S3 bucket."""
+
+    state: StoredState = Field(description="`pending` until all of them are there.")
+    bucket: str
+    key: str = Field(description="Of the main file; the others have names beside it.")
 
 
 class JobView(BaseModel):
@@ -59,6 +69,9 @@ class JobView(BaseModel):
     kept: bool = Field(False, description="Its files stay, however old: `POST /jobs/{id}/keep`.")
     expires_at: datetime | None = Field(None, description="When its files will be too old.")
     expired_at: datetime | None = Field(None, description="When its files were removed.")
+    stored: StoredView | None = Field(
+        None, description="Its files in a bucket; null where none gets them."
+    )
     links: Links
 
 
@@ -121,13 +134,21 @@ def job_view(
         error=job.error,
         kept=bool(job.kept),
         expires_at=_moment(job.expires_at),
-        expired_at=_moment(job.expired_at),
+        expired_at=_moment(job.gone_at),
+        stored=_stored(kind, job),
         links=_links(kind, job),
     )
 
 
+def _stored(kind: Kind, job: Job) -> StoredView | None:
+    if job.stored is None:
+        return None
+    key = job.stored.folder + main_file(kind).name
+    return StoredView(state=job.stored.state, bucket=job.stored.bucket, key=key)
+
+
 def _links(kind: Kind, job: Job) -> Links:
-    base, there = f"/jobs/{job.id}", job.expired_at is None
+    base, there = f"/jobs/{job.id}", job.gone_at is None
     files = {
         file.route: f"{base}/{file.route}" if there and file.made(job.result) else None
         for file in kind.files

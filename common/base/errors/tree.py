@@ -16,7 +16,8 @@ VideosDGXError
 ├── FileGone                410  a completed job's file was removed from disk
 ├── RangeNotSatisfiable     416  a part of a file that it does not have
 ├── StorageUnavailable      503  a volume is gone, read-only or silent
-│   └── StorageFull         507  the disk is below its reserve
+│   ├── StorageFull         507  the disk is below its reserve
+│   └── BucketUnavailable   503  in ``reading``: a bucket does not answer
 ├── StoreUnavailable        503  the job database does not answer, with seconds to wait
 │   └── StoreDamaged        503  its file is damaged (also stops a start)
 ├── AlreadyRunning          500  another service has this one's folder, or name (stops a start)

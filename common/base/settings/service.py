@@ -22,6 +22,7 @@ from common.base.settings.page import UiSettings
 from common.base.settings.prompt_help import PromptHelpSettings
 from common.base.settings.requests import RequestSettings
 from common.base.settings.retention import RetentionSettings
+from common.base.settings.s3 import S3Settings
 from common.base.settings.tracing import TracingSettings
 from common.base.settings.webhooks import WebhookSettings
 
@@ -45,6 +46,7 @@ class Settings(
     PromptHelpSettings,
     RequestSettings,
     RetentionSettings,
+    S3Settings,
     TracingSettings,
     UiSettings,
     WebhookSettings,

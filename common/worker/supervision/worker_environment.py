@@ -11,15 +11,18 @@ from collections.abc import Mapping
 from common.base.settings import Settings
 from common.base.settings.auth import AuthSettings
 from common.base.settings.page import UiSettings
+from common.base.settings.s3 import S3Settings
 from common.base.settings.tracing import TracingSettings
 from common.base.settings.webhooks import WebhookSettings
 
-_OF_THE_API = (AuthSettings, TracingSettings, UiSettings, WebhookSettings)
+_OF_THE_API = (AuthSettings, S3Settings, TracingSettings, UiSettings, WebhookSettings)
 """Keys, tokens, signatures, collectors: the worker speaks with nobody but the job store,
 and with whoever helps with prompts."""
-SETTINGS = frozenset(Settings.model_fields) - {
-    name for part in _OF_THE_API for name in part.model_fields
-}
+_SAID_OF_JOBS = {"s3_bucket", "s3_prefix"}
+"""Where files of what it completes will be brought; by whom, and with which keys, is not its."""
+SETTINGS = _SAID_OF_JOBS | (
+    frozenset(Settings.model_fields) - {name for part in _OF_THE_API for name in part.model_fields}
+)
 """Those that a worker reads."""
 
 _NAMES = frozenset(

@@ -12,7 +12,7 @@ from common.api.door.openai_errors import PREFIX, described
 from common.api.door.turns import Turns
 from common.api.routes.acting import find, published_file, published_path
 from common.api.routes.file_names import file_name
-from common.api.routes.kept_files import kept_file
+from common.api.routes.stored_files import stored_file
 from common.api.service import Service, service_of
 from common.jobs.model import Job
 from common.kinds.video.files import SPRITESHEET, THUMBNAIL, VIDEO
@@ -39,6 +39,7 @@ class Asset(StrEnum):
     responses={
         200: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "The file."},
         206: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "A part, by `Range`."},
+        307: {"description": "A bucket has it: follow `Location`, which is good for a while."},
         304: {"description": "It is what `If-None-Match` or `If-Modified-Since` says."},
         **UNKNOWN,
         **CONFLICT,
@@ -61,12 +62,11 @@ async def content(
     """The MP4, or a JPEG of it. `Range` works, so players can seek and downloads can go on."""
     job = await find(service, video_id)
     if variant is Asset.VIDEO:
-        video = await published_file(service, job, VIDEO)
-        return await kept_file(request, video, "video/mp4", file_name(service.kind, job))
+        return await stored_file(request, service, job, VIDEO, file_name(service.kind, job))
     if variant is Asset.SPRITESHEET:
         await _make_once(request, service, job)
     picture = THUMBNAIL if variant is Asset.THUMBNAIL else SPRITESHEET
-    return await kept_file(request, await published_file(service, job, picture), "image/jpeg")
+    return await stored_file(request, service, job, picture)
 
 
 async def _make_once(request: Request, service: Service, job: Job) -> None:

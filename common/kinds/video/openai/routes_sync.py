@@ -10,9 +10,9 @@ from fastapi.responses import FileResponse
 from common.api.bodies.once import OnceParam
 from common.api.door.error_handlers import CLIENT_CLOSED_REQUEST
 from common.api.door.openai_errors import PREFIX, described, openai_answer
-from common.api.routes.acting import cancel, find, published_file
+from common.api.routes.acting import cancel, find
 from common.api.routes.file_names import file_name
-from common.api.routes.kept_files import kept_file
+from common.api.routes.stored_files import stored_file
 from common.api.service import Service, service_of
 from common.base.errors import ErrorBody, JobConflict
 from common.base.logs import get_logger
@@ -112,5 +112,4 @@ async def _answer(job: Job, request: Request, service: Service) -> Response:
         "X-Model": job.model,
         "X-Inference-Time-S": f"{job.duration or 0:.3f}",
     }
-    video = await published_file(service, job, VIDEO)
-    return await kept_file(request, video, "video/mp4", file_name(service.kind, job), headers)
+    return await stored_file(request, service, job, VIDEO, file_name(service.kind, job), headers)

@@ -1,0 +1,182 @@
+"""What is owed a bucket, on SQLAlchemy Core."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from common.jobs.model import Job
+from common.jobs.rows import parsed
+from common.jobs.schema import LOOSE, jobs
+from common.jobs.schema_uploads import uploads
+from common.jobs.sql_base import SqlBase, chunks
+from common.jobs.states import Event
+from common.jobs.stored import LEASE_SECONDS, Act, Errand, StoredState
+
+LONGEST_WAIT_SECONDS = 7200.0
+"""Nothing is put further ahead: twice the longest wait, and twice what was brought back stays."""
+
+
+class SqlUploads(SqlBase):
+    """See ``common.jobs.stored.Uploads``."""
+
+    def claim_upload(self, lease_seconds: float) -> Errand | None:
+        table, now = uploads.c, self._clock()
+        due = and_(self._owed(), table.next_at <= now)
+        first = select(table.job, table.next_at).where(due).order_by(table.next_at).limit(1)
+        with self._reading() as connection:  # nearly always there is none: no write lock for that
+            seen = connection.execute(first).one_or_none()
+        if seen is None:
+            return None
+        same = and_(table.job == seen.job, table.next_at == seen.next_at)
+        taken = update(uploads).where(same).values(next_at=now + lease_seconds).returning(uploads)
+        with self._writing() as connection:
+            row = connection.execute(taken).one_or_none()
+        return None if row is None else Errand.model_validate(row, from_attributes=True)
+
+    def renew_upload(self, errand: Errand, lease_seconds: float) -> bool:
+        longer = update(uploads).where(_same(errand)).values(next_at=self._clock() + lease_seconds)
+        with self._writing() as connection:
+            return connection.execute(longer).rowcount == 1
+
+    def postpone_upload(self, errand: Errand, seconds: float) -> None:
+        later = {"next_at": self._clock() + seconds, "attempts": errand.attempts + 1}
+        with self._writing() as connection:
+            connection.execute(update(uploads).where(_same(errand)).values(later))
+
+    def uploaded(self, errand: Errand, *, keep_local: bool) -> bool:
+        with self._writing() as connection:
+            self._one_writer(connection)  # as ``expire``
+            if not self._settled(connection, errand):
+                return False
+            self._say(connection, errand.job, StoredState.UPLOADED)
+            if keep_local:
+                return False
+            loose = and_(self._everyones(), jobs.c.id == errand.job, LOOSE)
+            told = update(jobs).where(loose).values(expired_at=self._clock())
+            return connection.execute(told).rowcount == 1
+
+    def give_up_upload(self, errand: Errand) -> None:
+        with self._writing() as connection:
+            if self._settled(connection, errand):
+                self._say(connection, errand.job, None)
+
+    def objects_removed(self, errand: Errand) -> None:
+        with self._writing() as connection:
+            self._settled(connection, errand)
+
+    def brought_back(self, job_id: str, seconds: float) -> bool:
+        mine = and_(self._everyones(), jobs.c.id == job_id)
+        with self._writing() as connection:
+            self._one_writer(connection)
+            there = {"expired_at": None, "size": None, "awaited": True}
+            row = connection.execute(
+                update(jobs).where(mine).values(there).returning(jobs)
+            ).one_or_none()
+            if row is None or (stored := self._job(row).stored) is None:
+                return False
+            self._owe(connection, row, stored.bucket, stored.folder, seconds)
+            return True
+
+    def hasten_uploads(self) -> int:
+        table, now = uploads.c, self._clock()
+        late = and_(self._owed(), table.next_at > now + LONGEST_WAIT_SECONDS)
+        with self._reading() as connection:  # nearly always there is none
+            if not connection.execute(select(exists().where(late))).scalar_one():
+                return 0
+        with self._writing() as connection:
+            return connection.execute(update(uploads).where(late).values(next_at=now)).rowcount
+
+    def count_uploads(self) -> int:
+        with self._reading() as connection:
+            query = select(func.count()).select_from(uploads).where(self._owed())
+            return connection.execute(query).scalar_one()
+
+    def _move(
+        self,
+        connection: Connection,
+        event: Event,
+        where: ColumnElement[bool],
+        changes: dict[str, Any] | None = None,
+    ) -> Row[Any] | None:
+        """Every move of a job; the one that completes it also writes down what is owed."""
+        row = super()._move(connection, event, where, changes)
+        if row is not None and event is Event.COMPLETE:
+            self._note_completed(connection, [row.id])
+        return row
+
+    def _note_completed(self, connection: Connection, ids: Sequence[str]) -> None:
+        super()._note_completed(connection, ids)
+        if self._place is None:
+            return
+        for job_id in ids:
+            stored = self._place.pending(self.model, job_id)
+            mine = and_(self._everyones(), jobs.c.id == job_id)
+            said = {"stored": stored.model_dump_json(), "awaited": True}
+            row = connection.execute(update(jobs).where(mine).values(said).returning(jobs)).one()
+            self._owe(connection, row, stored.bucket, stored.folder)
+
+    def _note_deleted(self, connection: Connection, removed: Sequence[Job]) -> None:
+        """What was uploaded of removed jobs goes; one that is under way is let go of first."""
+        super()._note_deleted(connection, removed)
+        stored = {job.id: job for job in removed if job.stored is not None}
+        gone = {"act": Act.REMOVE.value, "attempts": 0, "next_at": self._clock() + LEASE_SECONDS}
+        for some in chunks(list(stored)):
+            under_way = update(uploads).where(uploads.c.job.in_(some))
+            turned = under_way.values(gone).returning(uploads.c.job)
+            left = set(some) - set(connection.execute(turned).scalars())
+            rows = [self._removal(stored[job_id]) for job_id in some if job_id in left]
+            if rows:
+                connection.execute(insert(uploads), rows)
+
+    def _owe(
+        self, connection: Connection, row: Row[Any], bucket: str, folder: str, seconds: float = 0
+    ) -> None:
+        owed = {"job": row.id, "model": self.model, "act": Act.STORE.value, "attempts": 0}
+        where = {"bucket": bucket, "folder": folder, "local": folder_in(row.result)}
+        connection.execute(delete(uploads).where(uploads.c.job == row.id))
+        connection.execute(insert(uploads), owed | where | {"next_at": self._clock() + seconds})
+
+    def _removal(self, job: Job) -> dict[str, Any]:
+        assert job.stored is not None  # noqa: S101  # as its caller sees to
+        where = {"bucket": job.stored.bucket, "folder": job.stored.folder, "local": ""}
+        owed = {"job": job.id, "model": self.model, "act": Act.REMOVE.value, "attempts": 0}
+        return owed | where | {"next_at": self._clock()}
+
+    def _say(self, connection: Connection, job_id: str, state: StoredState | None) -> None:
+        mine = and_(self._everyones(), jobs.c.id == job_id)
+        row = connection.execute(select(jobs).where(mine).with_for_update()).one_or_none()
+        stored = None if row is None else self._job(row).stored
+        if stored is None:
+            return
+        text = state and stored.model_copy(update={"state": state}).model_dump_json()
+        connection.execute(update(jobs).where(mine).values(stored=text, awaited=None))
+
+    def _settled(self, connection: Connection, errand: Errand) -> bool:
+        """Strike it out; False where it is another one by now."""
+        return connection.execute(delete(uploads).where(_same(errand))).rowcount == 1
+
+    def _owed(self) -> ColumnElement[bool]:
+        return uploads.c.model == self.model
+
+
+def folder_in(result: str | None) -> str:
+    """The folder of the outputs that a stored result names; empty where it names none."""
+    found = parsed(result)
+    folder = found.get("folder") if isinstance(found, dict) else None
+    return folder if isinstance(folder, str) else ""
+
+
+def _same(errand: Errand) -> ColumnElement[bool]:
+    return and_(uploads.c.job == errand.job, uploads.c.act == errand.act.value)

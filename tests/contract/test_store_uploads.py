@@ -1,0 +1,162 @@
+"""What is owed a bucket is written with the end of a job, once, and goes only when it is done."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from common.base.errors import JobConflict
+from common.jobs.manifest import job_from, manifest_of
+from common.jobs.rows import JobRows
+from common.jobs.sql import SqlJobStore
+from common.jobs.stored import LEASE_SECONDS as LEASE
+from common.jobs.stored import Act, Errand, Place, StoredState
+from common.kinds.video import VIDEO_KIND
+from tests.contract.conftest import Clock
+from tests.contract.test_store import RESULT
+from tests.contract.test_store_retention import made
+
+PLACE = Place("vids", "clips/")
+
+
+@pytest.fixture
+def shelf(url: str, clock: Clock) -> Iterator[SqlJobStore]:
+    """A store whose jobs' files go to a bucket."""
+    opened = SqlJobStore(url, "toy", VIDEO_KIND, clock, keep_seconds=60, place=PLACE)
+    yield opened
+    opened.close()
+
+
+def taken(store: SqlJobStore) -> Errand:
+    errand = store.claim_upload(LEASE)
+    assert errand is not None
+    return errand
+
+
+def stored(store: SqlJobStore, job_id: str) -> StoredState | None:
+    job = store.get(job_id)
+    return job.stored and job.stored.state
+
+
+def test_a_completed_job_owes_its_files_once(shelf: SqlJobStore, clock: Clock):
+    job_id = made(shelf, clock)
+    pending = shelf.get(job_id).stored
+    assert pending is not None
+    assert (pending.bucket, pending.folder) == ("vids", f"clips/toy/{job_id}/")
+    errand = taken(shelf)
+    assert (errand.job, errand.act, errand.local) == (job_id, Act.STORE, RESULT.folder)
+    assert shelf.claim_upload(LEASE) is None
+    assert shelf.count_uploads() == 1
+    assert shelf.uploaded(errand, keep_local=True) is False
+    assert stored(shelf, job_id) is StoredState.UPLOADED
+    assert shelf.get(job_id).expired_at is None
+    assert shelf.count_uploads() == 0
+
+
+def test_a_store_without_a_bucket_owes_nothing(store: SqlJobStore, clock: Clock):
+    job_id = made(store, clock)
+    assert store.get(job_id).stored is None
+    assert (store.claim_upload(LEASE), store.count_uploads()) == (None, 0)
+
+
+def test_one_whose_uploader_died_or_failed_is_taken_again(shelf: SqlJobStore, clock: Clock):
+    made(shelf, clock)
+    errand = taken(shelf)
+    clock.now += LEASE - 1
+    assert shelf.renew_upload(errand, LEASE)
+    clock.now += LEASE - 1
+    assert shelf.claim_upload(LEASE) is None
+    clock.now += 1
+    shelf.postpone_upload(taken(shelf), 30)
+    clock.now += 29
+    assert shelf.claim_upload(LEASE) is None
+    clock.now += 1
+    assert taken(shelf).attempts == 1
+    clock.now += LEASE
+    assert taken(shelf).attempts == 1
+
+
+def test_what_waits_for_the_bucket_is_not_too_old_and_what_is_there_may_go(
+    shelf: SqlJobStore, clock: Clock
+):
+    job_id = made(shelf, clock)
+    assert shelf.get(job_id).expires_at is not None
+    assert shelf.oldest(9) == []
+    assert shelf.expire([job_id]) == []
+    shelf.uploaded(taken(shelf), keep_local=True)
+    assert shelf.get(job_id).expires_at is None
+    assert [one.id for one in shelf.oldest(9)] == [job_id]
+    assert shelf.expire([job_id]) == [job_id]
+    job = shelf.get(job_id)
+    assert (job.expired_at, job.gone_at, job.in_bucket) == (clock.now, None, True)
+
+
+def test_local_files_go_by_the_row_first_but_what_somebody_keeps(shelf: SqlJobStore, clock: Clock):
+    loose, kept = made(shelf, clock), made(shelf, clock)
+    shelf.keep(kept, kept=True)
+    assert shelf.uploaded(taken(shelf), keep_local=False) is True
+    assert shelf.uploaded(taken(shelf), keep_local=False) is False
+    assert shelf.files_of([loose])[loose].needless
+    assert not shelf.files_of([kept])[kept].needless
+    assert shelf.shelf().amount == 1
+    with pytest.raises(JobConflict, match="in a bucket"):
+        shelf.keep(loose, kept=True)
+
+
+def test_a_removed_job_owes_the_removal_of_its_objects(shelf: SqlJobStore, clock: Clock):
+    done, waiting, under_way = (made(shelf, clock) for _ in range(3))
+    shelf.uploaded(taken(shelf), keep_local=True)
+    shelf.postpone_upload(taken(shelf), 1000)
+    errand = taken(shelf)
+    assert [done, under_way] != [waiting, errand.job]
+    for job_id in (done, waiting, under_way):
+        shelf.delete(job_id)
+    assert not shelf.renew_upload(errand, LEASE)
+    shelf.uploaded(errand, keep_local=False)
+    assert shelf.count_uploads() == 3
+    first = taken(shelf)
+    assert (first.job, first.act, first.folder) == (done, Act.REMOVE, f"clips/toy/{done}/")
+    shelf.objects_removed(first)
+    assert shelf.claim_upload(LEASE) is None  # until the one that is under way has let go
+    clock.now += LEASE
+    for removed in (taken(shelf), taken(shelf)):
+        shelf.objects_removed(removed)
+    assert shelf.count_uploads() == 0
+
+
+def test_files_that_went_before_are_owed_no_more(shelf: SqlJobStore, clock: Clock):
+    job_id = made(shelf, clock)
+    shelf.give_up_upload(taken(shelf))
+    assert (stored(shelf, job_id), shelf.count_uploads()) == (None, 0)
+
+
+def test_what_is_brought_back_stays_for_a_while_and_goes_again(shelf: SqlJobStore, clock: Clock):
+    job_id = made(shelf, clock)
+    assert shelf.uploaded(taken(shelf), keep_local=False)
+    assert shelf.brought_back(job_id, 600)
+    assert shelf.get(job_id).expired_at is None
+    assert shelf.oldest(9) == []
+    clock.now += 600
+    assert shelf.uploaded(taken(shelf), keep_local=False)
+    assert shelf.get(job_id).in_bucket
+    shelf.delete(job_id)
+    assert not shelf.brought_back(job_id, 600)
+
+
+def test_a_job_taken_back_from_its_manifest_is_uploaded_too(shelf: SqlJobStore, clock: Clock):
+    job = shelf.get(made(shelf, clock))
+    manifest = manifest_of(job, RESULT, VIDEO_KIND.name) | {"job_id": "a" * 32}
+    lost = job_from(JobRows(VIDEO_KIND).record, manifest, "f", clock.now)
+    assert lost is not None
+    assert shelf.restore([lost]) == 1
+    assert stored(shelf, lost.id) is StoredState.PENDING
+    assert shelf.count_uploads() == 2
+
+
+def test_a_clock_that_was_put_back_delays_nothing(shelf: SqlJobStore, clock: Clock):
+    made(shelf, clock)
+    shelf.postpone_upload(taken(shelf), 60)
+    assert shelf.hasten_uploads() == 0
+    clock.now -= 86_400
+    assert shelf.claim_upload(LEASE) is None
+    assert shelf.hasten_uploads() == 1
+    assert taken(shelf).attempts == 1
