@@ -3,7 +3,7 @@
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from common.jobs.model import Job, NewJob
 from common.jobs.repeats import HOLDER
@@ -23,6 +23,8 @@ _NEWEST = (
     .order_by(jobs.c.number.desc())
     .limit(1)
 )
+_THERE = _NEWEST.with_only_columns(jobs.c.number)
+"""The whole row is for who uses it."""
 
 
 class SqlRepeats(SqlBase):
@@ -30,19 +32,20 @@ class SqlRepeats(SqlBase):
 
     def made_before(self, owner: str, fingerprint: str) -> Job | None:
         with self._reading() as connection:
-            row = self._newest(connection, owner, fingerprint)
+            row = connection.execute(_NEWEST, self._wanted(owner, fingerprint)).one_or_none()
         return None if row is None else self._job(row)
 
-    def _newest(self, connection: Connection, owner: str, fingerprint: str) -> Row[Any] | None:
-        wanted = {"of_model": self.model, "of_owner": owner, "like": fingerprint}
-        return connection.execute(_NEWEST, wanted).one_or_none()
+    def _wanted(self, owner: str, fingerprint: str) -> dict[str, str]:
+        return {"of_model": self.model, "of_owner": owner, "like": fingerprint}
 
     def _held(self, connection: Connection, job: NewJob) -> dict[str, Any]:
         """What holds a job that is to get what was made before; without a beginning of work.
 
         Looked up by who writes the job: a read of its own would stand in the way of all commits.
         """
-        if job.like is None or self._newest(connection, job.owner, job.like) is None:
+        if job.like is None:
+            return {}
+        if connection.execute(_THERE, self._wanted(job.owner, job.like)).first() is None:
             return {}
         held = {"state": JobState.WAITING.value, "worker": HOLDER, "token": token_hex(16)}
         return held | {"attempts": 1}

@@ -61,14 +61,12 @@ class Arbiter:
         self._clock = clock
         self._pause = pause
         self._writing = threading.RLock()
-        used = used_bytes()
         self._lease = Lease(
             model=model,
             pid=os.getpid(),
             pinned=pinned,
             beat=clock(),
-            used_bytes=used,
-            base_bytes=used,
+            used_bytes=used_bytes(),
         )
         with ledger.deciding():
             ledger.bury(probe.read().available_bytes)

@@ -50,7 +50,7 @@ def blocked(situation: Situation, lease: Lease) -> Wait:
         silent = situation.now - stale[0].beat
         why = f"{stale[0].model}, which has not answered for {silent:.0f} s"
         return Wait(why, (stale[0].model,))
-    staying = [other.model for other in others if other.loaded and not other.pinned]
+    staying = [o.model for o in others if not o.pinned and situation.now < situation.stays_until(o)]
     if staying:
         return Wait(f"{staying[0]}, which was loaded a moment ago", (staying[0],))
     pinned = [other.model for other in others if other.pinned]

@@ -62,7 +62,7 @@ class Appraiser:
     dtype: ComputeDtype = ComputeDtype.BFLOAT16
     """What the model will compute in."""
     _known: dict[str, Memory] = field(default_factory=dict, compare=False)
-    _saved: dict[str, int] = field(default_factory=dict, compare=False)
+    _loads: dict[str, int] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(
@@ -118,11 +118,13 @@ class Appraiser:
         return Memory(load_bytes, run_bytes * batch + BESIDE_TENSORS)
 
     def _load_bytes(self, checkpoint: Checkpoint, scheme: Quantization) -> int:
+        """Once for each scheme: every submit asks."""
         name = f"{checkpoint.path} {scheme} {self.dtype}"
-        if name not in self._saved:  # reads headers too
-            self._saved[name] = self.spec.saved_bytes(checkpoint.path, scheme, self.dtype)
-        whole = self._plain(checkpoint, plain(self.spec.kind, self.variant))
-        return whole.load_bytes - self._saved[name]
+        if name not in self._loads:  # reads headers too
+            saved = self.spec.saved_bytes(checkpoint.path, scheme, self.dtype)
+            whole = self._plain(checkpoint, plain(self.spec.kind, self.variant))
+            self._loads[name] = whole.load_bytes - saved
+        return self._loads[name]
 
     def _plain(self, checkpoint: Checkpoint, request: Resolved) -> Memory:
         """Without quantization. Every header of the checkpoint is read, once for each shape."""

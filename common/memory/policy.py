@@ -66,10 +66,10 @@ def victim(leases: Iterable[Lease], now: float) -> str | None:
 
 
 def evictable(lease: Lease, situation: Situation) -> bool:
-    """Whether a lease could be asked to make room now."""
+    """Whether a lease could be asked to make room now: an empty one, where it cannot go on."""
     settled = situation.now >= situation.stays_until(lease)
     kept = lease.busy or lease.leaving or lease.pinned or lease.stale(situation.now)
-    return settled and lease.has_room and not kept
+    return settled and not kept and (lease.has_room or _stuck(situation, lease))
 
 
 # What a ticket lacks, and who could give it
@@ -97,11 +97,37 @@ def _older(situation: Situation, lease: Lease) -> list[Lease]:
 def _victims(situation: Situation, lease: Lease) -> tuple[str, ...]:
     """Whom to ask: idle models, the longest unused first; none if they are not enough.
 
-    Whoever waits among them has a younger ticket, or one that is stuck.
+    Whoever waits among them has a younger ticket, or one that is stuck. Empty workers come last:
+    two that wait for nothing but each other's bare processes would wait for ever.
     """
     idle = [other for other in situation.givers(lease) if evictable(other, situation)]
     by_use = sorted(idle, key=lambda other: other.last_used)
-    return tuple(o.model for o in _fewest(by_use, situation.shortage_bytes(lease)))
+    shortage = situation.shortage_bytes(lease)
+    chosen = _fewest(by_use, shortage) or _fewest([*by_use, *_empty(situation, lease)], shortage)
+    return tuple(other.model for other in chosen)
+
+
+def _empty(situation: Situation, lease: Lease) -> list[Lease]:
+    """Empty workers that wait and cannot go on, and would not go before this ticket.
+
+    Each comes back at once, but not before what it held has been granted.
+    """
+    return [
+        other
+        for other in situation.leases
+        if other.stage is Stage.WAITING and not other.has_room and evictable(other, situation)
+        if order(lease) < order(other) or (other is not lease and _hopeless(situation, other))
+    ]
+
+
+def _hopeless(situation: Situation, lease: Lease) -> bool:
+    """Whether a ticket lacks more than all others could give, their bare processes included."""
+    others = [
+        other
+        for other in situation.leases
+        if other.model != lease.model and not (other.pinned or other.stale(situation.now))
+    ]
+    return situation.shortage_bytes(lease) > gift_bytes(others)
 
 
 def _fewest(leases: Iterable[Lease], shortage: int) -> list[Lease]:

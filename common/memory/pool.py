@@ -65,8 +65,6 @@ class Lease(_Record):
     """What it may hold, touched or not."""
     used_bytes: int = 0
     """What it does hold, by its own account: nobody else can see CUDA memory."""
-    base_bytes: int = 0
-    """Of that, the bare process: another worker of this model takes as much again."""
     weights_bytes: int = 0
     """What it held when its model had been loaded."""
     loaded: bool = False
@@ -103,11 +101,10 @@ class Lease(_Record):
     def gift_bytes(self) -> int:
         """What others get when it has ended its job and made room.
 
-        A pinned model stays; and the next worker of an evicted one takes a bare process again.
+        A pinned model stays. The bare process of another one goes too: its next worker, should
+        there be work for one, comes seconds after whoever asked has been granted its memory.
         """
-        if self.pinned and self.run_bytes:
-            return self.run_bytes
-        return max(0, self.held_bytes - self.base_bytes)
+        return self.run_bytes if self.pinned and self.run_bytes else self.held_bytes
 
     @property
     def has_room(self) -> bool:

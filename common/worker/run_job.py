@@ -77,7 +77,7 @@ class JobRunner:
         if (adopted := self._adopted(running)) is not None:
             self._complete(running, adopted)
             return
-        self.volumes.check()
+        self._check_volumes(running)
         if self.preparer is not None:
             prepared = self.preparer.prepare(running.job.resolved, running.wait)
             self._amend(running, prepared)
@@ -93,6 +93,13 @@ class JobRunner:
                 result = self._generate(running, model)
         if result is not None:
             self._complete(running, result)
+
+    def _check_volumes(self, running: RunningJob) -> None:
+        """Nothing has been made yet: a fault is none of the job's, even if it is over at once."""
+        if (fault := self.volumes.unwell()) is not None:
+            put_off = {"job_id": running.job.id, "reason": fault.body.message}
+            log.warning("job put off", extra=put_off)
+            raise JobReleased
 
     def _without_model(self, running: RunningJob) -> JobResult:
         self._advance(running, Event.RUN)
@@ -116,7 +123,7 @@ class JobRunner:
         with self.seat.turn(running.job, wait) as end_turn:
             self._advance(running, Event.RUN)
             running.raise_if_cancelled()
-            self.volumes.check()  # now, and not after hours of work
+            self._check_volumes(running)  # now, and not after hours of work
             return self._on_gpu(running, model, end_turn)
 
     def _on_gpu(
@@ -222,11 +229,8 @@ class JobRunner:
         if (fault := unwell or no_threads_left(exc)) is None:
             return self._blame(running, exc)
         expected = fault is unwell and isinstance(exc, (VideosDGXError, OSError))
-        log.warning(
-            "job put off",
-            exc_info=None if expected else exc,
-            extra={"job_id": running.job.id, "reason": fault.body.message, "met": str(exc)},
-        )
+        said = {"job_id": running.job.id, "reason": fault.body.message, "met": str(exc)}
+        log.warning("job put off", exc_info=None if expected else exc, extra=said)
         self._let_go(running)
         return expected  # where threads are missing another process tries, after a growing pause
 
@@ -234,11 +238,8 @@ class JobRunner:
         """A job that alone fills a disk is tried again, but not for ever."""
         error = as_error(exc, self.spec.kind, self.volumes.blamed)
         disk = isinstance(error, StorageUnavailable)
-        log.error(
-            "job failed",
-            exc_info=None if error is exc else exc,
-            extra={"job_id": running.job.id, "code": error.code, "reason": error.body.message},
-        )
+        said = {"job_id": running.job.id, "code": error.code, "reason": error.body.message}
+        log.error("job failed", exc_info=None if error is exc else exc, extra=said)
         if isinstance(error, StorageUnavailable):
             state = self.books.try_again(running, error)
         else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from common.base.heap import give_back_freed
 from common.base.settings import Settings
 from common.contract import ModelSpec, Resolved
 from common.contract.hub import choose_variant, locate
@@ -39,6 +40,9 @@ class Seat:
     used_bytes: Callable[[], int]
     kind: MemoryKind
     clock: Callable[[], float] = time.monotonic
+    give_back: Callable[[], None] = give_back_freed
+    """After each job: on a CPU a worker of 0.6 GB grew by an eighth in a hundred jobs, in holes of
+    27 MB that tensors had left in its heap, and the pool counted them as held."""
 
     @contextmanager
     def memory(self, job: Job, *, loaded: bool, on_wait: OnWait) -> Iterator[Demand]:
@@ -138,6 +142,7 @@ class Seat:
         try:
             yield
         finally:
+            self.give_back()
             self.arbiter.finish()
 
     def _learn(

@@ -162,18 +162,24 @@ class Stack:
 
     def wait_for(self, service: str, job_id: str, *states: str) -> dict[str, Any]:
         """Wait for one of ``states`` or of ``phases``, also while its container is away."""
+        seen = dict[str, Any]()
 
         def reached() -> dict[str, Any] | None:
             try:
                 job = self.job(service, job_id)
             except httpx.TransportError:
                 return None
+            seen.update(state=job["state"], **job["progress"])
             if job["state"] in states or job["progress"]["phase"] in states:
                 return job
             assert job["state"] not in ENDED, f"{job['state']}, not {states}: {job['error']}"
             return None
 
-        return wait_until(reached, JOB_SECONDS, f"job {job_id} is {' or '.join(states)}")
+        try:
+            return wait_until(reached, JOB_SECONDS, f"job {job_id} is {' or '.join(states)}")
+        except AssertionError:
+            print(f"\n  {service} said last: {seen}")
+            raise
 
     # Clean up
 

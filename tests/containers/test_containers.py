@@ -30,6 +30,9 @@ LONG = {"prompt": "x", "num_frames": 17, "resolution": "640x352", "num_inference
 TRAINING = {"name": "kite", "rank": 2, "steps": 2, "num_inference_steps": 2, "guidance_scale": 1}
 CLIPS = with_captions(of_colour(Colour.ORANGE, 2), Path(), num_frames=1)
 GIB = 2**30
+WIDE: dict[str, Any] = {"prompt": "A cat on a beach", "seed": 1, "no_cache": True}
+WIDE |= SHORT["ltx2"] | {"resolution": "768x768"}
+"""For ltx2: it needs more beside an idle wan21 than a job of wan21 needs alone."""
 SHORT_BYTES = 0.1 * GIB
 """So much is missing for two models at once. Each alone has room to spare: what a job needs is
 corrected upwards by what earlier ones took."""
@@ -39,9 +42,9 @@ def short(model: str) -> dict[str, Any]:
     return {"prompt": "A cat on a beach", "seed": 1, "no_cache": True} | SHORT.get(model, {})
 
 
-def finished(stack: Stack, model: str) -> dict[str, Any]:
+def finished(stack: Stack, model: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     trains = model == "trainer"
-    job_id = stack.train(CLIPS, TRAINING) if trains else stack.submit(model, short(model))
+    job_id = stack.train(CLIPS, TRAINING) if trains else stack.submit(model, body or short(model))
     return stack.wait_for(model, job_id, "completed")
 
 
@@ -190,7 +193,7 @@ def _timestamp(text: str) -> float:
 
 
 def test_a_paused_container_keeps_its_memory_and_is_named(stack: Stack):
-    both = _needed_bytes(stack, "ltx2") + _held_bytes(stack, "wan21")
+    both = _needed_bytes(stack, "ltx2", WIDE) + _held_bytes(stack, "wan21")
     stack.configure(MEMORY_POOL_GB=round((both - SHORT_BYTES) / GIB, 3))
     stack.make("restart")
     for model in MODELS:
@@ -198,7 +201,7 @@ def test_a_paused_container_keeps_its_memory_and_is_named(stack: Stack):
     finished(stack, "wan21")
     stack.docker_run("pause", stack.container("wan21"))
     try:
-        job = stack.submit("ltx2", short("ltx2"))
+        job = stack.submit("ltx2", WIDE)
         reason = wait_until(lambda: _names(stack, job, "has not answered"), JOB_SECONDS, "a reason")
         print(f"\n  {reason}")
         assert "waiting for wan21, which has not answered for " in reason
@@ -211,9 +214,9 @@ def test_a_paused_container_keeps_its_memory_and_is_named(stack: Stack):
     finished(stack, "wan21")
 
 
-def _needed_bytes(stack: Stack, model: str) -> int:
-    finished(stack, model)  # what it takes is known from now on
-    dry = stack.post(model, "/generate", short(model) | {"dry_run": True})
+def _needed_bytes(stack: Stack, model: str, body: dict[str, Any]) -> int:
+    finished(stack, model, body)  # what it takes is known from now on
+    dry = stack.post(model, "/generate", body | {"dry_run": True})
     return int(dry["memory"]["total_bytes"])
 
 

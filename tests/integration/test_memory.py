@@ -17,6 +17,8 @@ from tests.toy.model_config import MIB, make_checkpoint
 MEGABYTES = {"toy_a": 150, "toy_b": 180}
 POOL_GB = 0.4
 """One of them, beside two interpreters; never both."""
+WHOLE_GB = 0.32
+"""The larger one with its interpreter (0.28 GB), and no second interpreter (0.08) beside it."""
 
 
 class Pair:
@@ -85,6 +87,16 @@ def test_an_idle_model_makes_room_and_comes_back(pair: Pair):
     wait_gone(first)
     assert pair.a.get("/info")["loaded"]["state"] == "unloaded"
     pair.a.finish()
+
+
+def test_an_idle_model_makes_room_for_a_job_that_needs_all_of_the_pool(tmp_path: Path):
+    """Its interpreter goes with it: else a job that was accepted would wait for ever."""
+    pair = Pair(tmp_path, memory_pool_gb=WHOLE_GB).start()
+    try:
+        pair.a.finish()
+        pair.b.finish()
+    finally:
+        pair.close()
 
 
 @pytest.mark.slow

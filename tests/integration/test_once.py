@@ -65,6 +65,23 @@ def test_a_picture_counts_by_its_content(service: LiveService, key: str) -> None
     assert post(service, key).status_code == 422
 
 
+@pytest.mark.parametrize("path", ["/generate", "/v1/videos"])
+def test_a_job_that_it_names_may_be_gone(service: LiveService, key: str, path: str) -> None:
+    source = service.finish(num_frames=9)["id"]
+    headers = {"Idempotency-Key": key}
+    lent = {"image": {"job": source}} if path == "/generate" else {"extend": source}
+    body = {"prompt": "x", **lent}
+    first = service.client.post(path, json=body, headers=headers).json()
+    service.wait_for(first["id"], "completed")
+    assert service.client.delete(f"/jobs/{source}").is_success
+    again = service.client.post(path, json=body, headers=headers)
+    assert (again.json().get("id"), again.headers.get(REPLAYED)) == (first["id"], "true")
+    other = service.client.post(path, json=body | {"prompt": "y"}, headers=headers)
+    assert other.json()["error"]["code"] == "idempotency_key_reused"
+    dry = service.client.post("/generate", json=body | {"dry_run": True}, headers=headers)
+    assert error_of(dry)["code"] == "job_not_found"
+
+
 def test_another_request_with_the_key_is_refused(service: LiveService, key: str) -> None:
     post(service, key)
     answer = post(service, key, prompt="y")

@@ -19,9 +19,8 @@ from tests.meaning.conftest import MODEL, SIX
 LORAS = ("left", "right")
 SMALL = {**PLAIN, "num_frames": 9, "num_inference_steps": 14}
 JOBS, WARM = 220, 40
-MORE_BYTES = 32 * 2**20
-"""Of a worker that holds half a gigabyte. What an allocator keeps comes in pieces of 27 MB and is
-reached after a hundred jobs; what each job left would be more in the last third than before it."""
+MORE_BYTES = 8 * 2**20
+"""Of a worker that holds half a gigabyte; a hole that is kept in its heap is one of 27 MB."""
 
 
 def a_lora(seed: int, width: int) -> bytes:

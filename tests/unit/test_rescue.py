@@ -9,12 +9,13 @@ from common.contract import Phase
 from common.jobs.database import sqlite_url
 from common.jobs.model import Job, Progress
 from common.jobs.queue import JobQueue
+from common.jobs.repeats import is_held
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import JobState
 from common.kinds.video import VIDEO_KIND
 from common.worker.supervision.rescue import Rescue
 from common.worker.supervision.take_back import Files
-from tests.contract.test_store import submit
+from tests.contract.test_store import RESULT, new_job, submit
 
 SETTINGS = Settings(_env_file=None, lease_seconds=30, worker_name="me")  # type: ignore[call-arg]
 
@@ -65,6 +66,26 @@ def test_only_the_claims_of_others_that_stand_still_are_taken_back(tmp_path: Pat
         for job in (mine, alive):
             assert stage.store.get(job.id).token == job.token
         assert (stage.woken, stage.discarded) == (1, [])
+
+    play(tmp_path, scene)
+
+
+def test_what_is_held_for_the_request_cache_has_had_no_attempt(tmp_path: Path):
+    """Its API process died before it gave it the files of another: it is made, by the last try."""
+
+    async def scene(stage: Stage) -> None:
+        stage.rescue.settings = SETTINGS.model_copy(update={"max_attempts": 1})
+        submit(stage.store)
+        made = stage.store.claim("me")
+        assert made is not None
+        like = RESULT.model_copy(update={"fingerprint": "f"})
+        assert stage.store.complete(made.id, made.token or "", like)
+        held = submit(stage.store, job=new_job().model_copy(update={"like": "f"}))
+        assert is_held(held)
+        for _ in range(5):
+            await stage.look(10)
+        kept = stage.store.get(held.id)
+        assert (kept.state, kept.attempts) == (JobState.QUEUED, 0)
 
     play(tmp_path, scene)
 

@@ -7,13 +7,16 @@ import pytest
 
 from common.base.settings import Settings
 from common.contract import Quantization
+from common.contract.hub import locate
+from common.contract.kind import plain
 from common.contract.schemes import Choice
 from common.contract.variants import Checkpoint
 from common.memory.bound import ALLOCATOR_SETTINGS
-from common.memory.pool import Rules
+from common.memory.opening import open_pool
+from common.memory.pool import Lease, Rules
 from common.worker.load_options import load_options
 from common.worker.seat import open_seat
-from tests.toy.model_config import SPEC
+from tests.toy.model_config import SPEC, make_checkpoint
 from tests.unit.memory.pools import GB
 
 
@@ -35,6 +38,19 @@ def test_unified_memory_has_growing_segments_and_a_bound(tmp_path: Path):
     # Nothing is granted yet: what is held, and the margin, less what is held.
     assert seat.cuda_bytes is not None
     assert 0 < seat.cuda_bytes <= Rules(floor_bytes=8 * GB).margin_bytes * 1.1
+
+
+def test_what_a_job_has_freed_goes_back_before_what_is_held_is_told(tmp_path: Path):
+    seat, told = open_seat(settings(tmp_path, "cpu"), SPEC), list[Lease]()
+    ledger = open_pool(settings(tmp_path, "cpu")).ledger
+    seat.give_back = lambda: told.extend(ledger.leases())
+    make_checkpoint(tmp_path / "models")
+    seat.locate = lambda: locate(tmp_path / "models", SPEC.variants[0])
+    request = plain(SPEC.kind, SPEC.variants[0])
+    with seat.warmth(request, lambda _: None):
+        assert told == []
+    ((before,), (after,)) = told, ledger.leases()
+    assert (before.busy, after.busy) == (True, False)
 
 
 def test_other_memory_has_neither(tmp_path: Path):

@@ -23,6 +23,7 @@ from common.api.door.turns import Turns
 from common.api.service import Service
 from common.base.errors import UnsupportedMediaType
 from common.contract import Kind, Upload, WorkRequest
+from common.contract.work import SentFile
 from common.jobs.webhooks.target import check_webhook
 
 T = TypeVar("T")
@@ -36,6 +37,8 @@ class Body:
     uploads: tuple[Upload, ...] = ()
     remix_of: str | None = None
     """The job whose prompt was changed to make this one."""
+    files: Mapping[str, SentFile] = field(default_factory=dict)
+    """What was sent, by field."""
 
     @property
     def media(self) -> list[Any]:
@@ -109,7 +112,7 @@ async def checked_body(request: Request, parsed: Parsed, service: Service, job_i
     check_webhook(parsed.request.webhook_url, service.settings)
     finished = await finished_jobs(service, parsed.request.used_jobs)
     check = service.intake.look(parsed.request, parsed.files, job_id, finished)
-    return Body(parsed.request, await looked_at(request, check))
+    return Body(parsed.request, await looked_at(request, check), files=parsed.files)
 
 
 async def looked_at(

@@ -10,7 +10,6 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
@@ -59,6 +58,18 @@ class Once:
             use = await self.use(body)
             job = await self.made(use) or await make(use)
         if job.id != job_id:  # this request was sent before; perhaps just now, to another process
+            self.replay()
+        return job
+
+    async def before(self, body: Body) -> Job | None:
+        """The job that the key has made of a body that names other jobs, which may be gone by now.
+
+        ``body``: not looked at yet. Raises KeyReused, JobConflict.
+        """
+        if self.key is None or body.request.dry_run or not body.request.used_jobs:
+            return None
+        job = await self.made(await self.use(body))
+        if job is not None:
             self.replay()
         return job
 
@@ -134,23 +145,26 @@ def checked_key(key: str | None) -> str | None:
 def fingerprint_of(*bodies: Body) -> str:
     """What must be the same for a request to be the same: its fields, and its uploads' content.
 
-    Fields that say the default count as left out, so that new ones change no old fingerprint.
+    Fields that say the default count as left out, so that new ones change no old fingerprint. One
+    that names other jobs is told by what was sent alone: it is known when those are gone, too.
     """
     text = json.dumps([_summary(body) for body in bodies], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _summary(body: Body) -> dict[str, Any]:
+    if body.request.used_jobs:
+        said = body.request.model_dump(mode="json", exclude_defaults=True)
+        files = {name: digest(sent.file) for name, sent in body.files.items()}
+        return {"fields": said, "files": files, "remix_of": body.remix_of}
     fields = body.request.recorded(exclude_defaults=True)
     return {"fields": fields, "upload": _digest(body), "remix_of": body.remix_of}
 
 
 def _digest(body: Body) -> str | list[str] | None:
     """Of one upload its own, as it was before there could be several."""
-    # A path is that of a job which is in the fields.
     digests = []
     for upload in body.uploads:
-        if not isinstance(upload.file, Path):
-            named = f"{upload.media.field} " if upload.media.told_apart else ""
-            digests.append(f"{named}{digest(upload.file)}")
+        named = f"{upload.media.field} " if upload.media.told_apart else ""
+        digests.append(f"{named}{digest(upload.file)}")
     return digests if len(digests) > 1 else next(iter(digests), None)

@@ -6,8 +6,9 @@ after some bodies of 20 MB a process of 76 MiB stays at 200. The settings are th
 
 import asyncio
 import contextlib
-import ctypes
 import gc
+
+from common.base.heap import LIBC, give_back_freed
 
 TIDY_SECONDS = 10.0
 LARGE_BYTES = 128 * 1024
@@ -18,15 +19,13 @@ SELDOM = 1000
 """Collections of the middle generation before Python looks through everything by itself."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
-_LIBC = ctypes.CDLL(None)
-
 
 def bound_heap() -> None:
     """Before the first thread. Elsewhere than on glibc it does nothing."""
     with contextlib.suppress(AttributeError):
-        _LIBC.mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
-        _LIBC.mallopt(_M_TRIM_THRESHOLD, LARGE_BYTES)
-        _LIBC.mallopt(_M_ARENA_MAX, ARENAS)
+        LIBC.mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+        LIBC.mallopt(_M_TRIM_THRESHOLD, LARGE_BYTES)
+        LIBC.mallopt(_M_ARENA_MAX, ARENAS)
 
 
 async def tidy_heap() -> None:
@@ -40,6 +39,5 @@ async def tidy_heap() -> None:
     gc.set_threshold(young, middle, SELDOM)
     while True:
         gc.collect()
-        with contextlib.suppress(AttributeError):  # of glibc, too: a millisecond, ten after a flood
-            await asyncio.to_thread(_LIBC.malloc_trim, 0)
+        await asyncio.to_thread(give_back_freed)  # a millisecond, ten after a flood
         await asyncio.sleep(TIDY_SECONDS)

@@ -26,6 +26,7 @@ from common.contract.fields import PRIORITIES
 from common.contract.fusing import shape_of_batch
 from common.jobs.model import Job, KeyUse, NewJob
 from common.jobs.repeats import is_held
+from common.memory.fitting import Fitting
 from common.publishing.arrivals import remove_all
 
 router = APIRouter(tags=["Generate"])
@@ -75,11 +76,13 @@ async def generate(
     """
     job_id = token_hex(16)
     async with read_body(request, reader_of(service.kind)) as parsed:
-        body = await checked_body(request, parsed, service, job_id)
-        if body.request.dry_run:
-            dry_run = await _dry_run(service, body, await resolved(service, body))
-            return Response(dry_run.model_dump_json(), media_type="application/json")
-        job = await once.job(job_id, body, partial(make, service, job_id, body))
+        job = await once.before(Body(parsed.request, files=parsed.files))
+        if job is None:
+            body = await checked_body(request, parsed, service, job_id)
+            if body.request.dry_run:
+                dry_run = await _dry_run(service, body, await resolved(service, body))
+                return Response(dry_run.model_dump_json(), media_type="application/json")
+            job = await once.job(job_id, body, partial(make, service, job_id, body))
     response.headers["Location"] = f"/jobs/{job.id}"
     return (await views_of(service, [job]))[0]
 
@@ -148,13 +151,14 @@ def new_job(
 
 def _judged(service: Service, body: Body, resolution: Resolution) -> str | None:
     """Whether it fits, and its fingerprint: one way to another thread for both."""
-    check_memory(service, resolution)
-    return fingerprint_of(service, body, resolution)
-
-
-def check_memory(service: Service, resolution: Resolution) -> None:
-    """Refuse what could never fit; what cannot be judged for want of a checkpoint fails later."""
     fitting = service.fitting()
+    check_memory(fitting, resolution)
+    found = None if fitting is None else fitting.checkpoint
+    return fingerprint_of(service, body, resolution, found=found)
+
+
+def check_memory(fitting: Fitting | None, resolution: Resolution) -> None:
+    """Refuse what could never fit; what cannot be judged for want of a checkpoint fails later."""
     if fitting is not None:
         with suppress(CheckpointError):
             fitting.check(resolution.request)

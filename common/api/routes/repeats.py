@@ -15,7 +15,7 @@ from common.base.logs import get_logger
 from common.contract import Resolution, Resolved, Upload
 from common.contract.fingerprints import Fingerprints, digest
 from common.contract.hub import locate
-from common.contract.variants import NO_MODEL
+from common.contract.variants import NO_MODEL, Checkpoint
 from common.jobs.model import Job
 from common.publishing.twins import publish_twin
 
@@ -42,15 +42,23 @@ class Digests:
 
 
 def fingerprint_of(
-    service: Service, body: Body, resolution: Resolution, digests: Digests | None = None
+    service: Service,
+    body: Body,
+    resolution: Resolution,
+    digests: Digests | None = None,
+    found: Checkpoint | None = None,
 ) -> str | None:
-    """Of what would be made now; None where that is not looked for. Blocks on the disk."""
+    """Of what would be made now; None where that is not looked for. Blocks on the disk.
+
+    ``found``: the checkpoint, where it was looked for a moment ago.
+    """
     if not _may_repeat(service, body):
         return None
     fingerprints = Fingerprints(service.spec, service.settings, service.appraiser.weights)
     try:
-        request, models = resolution.request, service.settings.models_dir
-        checkpoint = locate(models, service.variant) if request.needs_model else NO_MODEL
+        request, checkpoint = resolution.request, NO_MODEL
+        if request.needs_model:
+            checkpoint = found or locate(service.settings.models_dir, service.variant)
         uploads = (digests or Digests()).of(request, body.uploads)
         return fingerprints.of(request, uploads, checkpoint)
     except (CheckpointError, FileNotFoundError):  # told later, with the reason

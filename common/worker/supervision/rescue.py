@@ -9,6 +9,7 @@ from common.base.errors import VideosDGXError
 from common.base.logs import get_logger
 from common.base.settings import Settings
 from common.jobs.queue import JobQueue
+from common.jobs.repeats import is_held
 from common.worker.supervision.take_back import Files, take_back
 from common.worker.supervision.watch import Stalls, Verdict
 
@@ -47,8 +48,8 @@ class Rescue:
         mine = self.settings.worker_id()
         others = [job for job in claimed if job.worker != mine]
         stalled = self._stalls.among(others, self.clock())
-        for job in stalled:
-            verdict = Verdict("its worker shows no life any more", blame=True)
+        for job in stalled:  # nobody has worked on one that is held for the request cache
+            verdict = Verdict("its worker shows no life any more", blame=not is_held(job))
             await take_back(self.queue, self.settings, job, verdict, self.files)
         if stalled:
             self.wake()

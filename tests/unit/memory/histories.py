@@ -49,10 +49,10 @@ class History:
     def fits(self, job: Job) -> bool:
         """Whether a job could begin if everybody else made room who can be asked to."""
         others = [service for service in self.services if service.name != job.service]
-        pinned = sum(service.load_bytes for service in others if service.pinned)
+        pinned = sum(self.base + service.load_bytes for service in others if service.pinned)
         load = next(s.load_bytes for s in self.services if s.name == job.service)
-        held = self.base * len(self.services)
-        return pinned + held + load + (0 if job.warm else job.run_bytes) <= self.capacity
+        own = self.base + load + (0 if job.warm else job.run_bytes)
+        return pinned + own <= self.capacity
 
 
 def _small(most: int, least: int = 0) -> st.SearchStrategy[int]:
@@ -167,7 +167,8 @@ class Checks:
             assert _held(chosen) - spare.held_bytes < short, "one more than needed"
         latest = max(other.last_used for other in chosen)
         younger = [o for o in situation.leases if _order(o) > _order(lease)]
-        unused = [o for o in younger if _may_leave(situation, o) and o.last_used < latest]
+        models = [o for o in younger if _may_leave(situation, o) and _models(o)]
+        unused = [o for o in models if o.last_used < latest]
         assert _held(unused) < short, "not the least recently used"
 
     # Every pass: an older ticket must not begin later for it
@@ -261,7 +262,8 @@ def _models(lease: Lease) -> bool:
 def _may_leave(situation: Situation, lease: Lease) -> bool:
     stays = lease.loaded and situation.now < lease.loaded_at + situation.rules.residence_seconds
     kept = lease.pinned or lease.leaving or stays
-    return _models(lease) and not (kept or _busy(lease)) and _lives(situation, lease)
+    can = _models(lease) or _hopeless(situation, lease)
+    return can and not (kept or _busy(lease)) and _lives(situation, lease)
 
 
 def _hopeless(situation: Situation, lease: Lease) -> bool:

@@ -129,5 +129,5 @@ def test_what_other_rules_left_measured_is_not_believed(tmp_path: Path):
     ours.experience.loaded(ours.weights(CHECKPOINT), 333 * MIB)
     assert ours.demand(CHECKPOINT, usual_request(VARIANT)).load_bytes == 333 * MIB
     keeps_more = replace(ours.spec, saved_bytes=lambda *_: 100 * MIB)
-    now = replace(ours, spec=keeps_more, _known={}, _saved={})
+    now = replace(ours, spec=keeps_more, _known={}, _loads={})
     assert now.demand(CHECKPOINT, usual_request(VARIANT)).load_bytes == 900 * MIB

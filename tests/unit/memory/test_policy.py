@@ -105,6 +105,31 @@ def test_a_younger_job_may_not_take_what_two_older_ones_need_together():
 # Eviction
 
 
+def test_two_that_wait_for_each_others_bare_process_do_not_wait_for_ever():
+    """Each needs all there is. The younger one leaves, and comes back behind the older."""
+    older = lease("b", 5, waits(1, 100), loaded=False)
+    younger = lease("a", 5, waits(2, 100), loaded=False)
+    situation = pool(older, younger)
+    assert decide(situation, "b") == Evict(("a",))
+    assert isinstance(decide(situation, "a"), Wait)
+    assert (evictable(younger, situation), evictable(lease("a", 5), situation)) == (True, True)
+
+
+def test_an_empty_worker_leaves_only_where_idle_models_are_not_enough():
+    empty = lease("p", 5, waits(2, 200), loaded=False)
+    idle, asks = lease("q", 30, last_used=9), lease("a", asks=waits(1, 90))
+    assert decide(pool(empty, idle, asks), "a") == Evict(("q",))
+    large = lease("a", asks=waits(1, 100))
+    assert decide(pool(empty, idle, large), "a") == Evict(("q", "p"))
+
+
+def test_an_empty_worker_that_can_go_on_stays():
+    empty, asks = lease("p", 5, waits(2, 40), loaded=False), lease("a", asks=waits(1, 100))
+    situation = pool(empty, asks)
+    assert decide(situation, "p") == Grant()
+    assert not evictable(empty, situation)
+
+
 def test_the_longest_unused_makes_room_and_no_more_than_needed():
     idle = [lease(name, 30, last_used=used) for name, used in (("p", 3), ("q", 1), ("r", 2))]
     assert decide(pool(*idle, lease("a", asks=waits(1, 35))), "a") == Evict(("q",))

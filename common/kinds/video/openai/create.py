@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from common.api.bodies.body import Parsed, checked_body, read_body
+from common.api.bodies.body import Body, Parsed, checked_body, read_body
 from common.api.bodies.once import Once
 from common.api.bodies.validated import validated
 from common.api.routes.generate import make
@@ -38,6 +38,9 @@ async def create_job(request: Request, service: Service, once: Once) -> Job:
     job_id = token_hex(16)
     async with read_body(request, reader_for(service)) as parsed:
         with in_their_names():
+            sent = Body(parsed.request, files=parsed.files)
+            if (made := await once.before(sent)) is not None:
+                return made
             body = await checked_body(request, parsed, service, job_id)
             return await once.job(job_id, body, partial(make, service, job_id, body))
 
@@ -69,6 +72,9 @@ async def remix_job(
         files = await run_in_threadpool(_open_uploads, service.inputs, source, stack)
         wish = await run_in_threadpool(_with_pictures, wish, source, files)
         files = {name: files[name] for name in service.kind.uploads if name in files.keys() - named}
+        sent = Body(wish, remix_of=source.id, files=files)
+        if (made := await once.before(sent)) is not None:
+            return made
         body = await checked_body(request, Parsed(wish, files), service, job_id)
         body = replace(body, remix_of=source.id)
         return await once.job(job_id, body, partial(make, service, job_id, body))
