@@ -19,7 +19,7 @@ def taken(size):
 
 LIBC.free(taken(30 * MIB))  # from now on blocks of so much are the heap's
 before = resident_bytes(PROC)
-blocks = [(taken(20 * MIB), taken(4096)) for _ in range(4)]
+blocks = [(taken(20 * MIB), taken(MIB)) for _ in range(4)]  # no older hole has room for one
 for large, small in blocks:
     LIBC.free(large)
 kept = resident_bytes(PROC) - before
@@ -33,4 +33,4 @@ def test_holes_between_what_is_still_used_go_back():
     done = subprocess.run([sys.executable, "-c", HOLES], check=True, capture_output=True, text=True)
     kept, left = map(int, done.stdout.split())
     assert kept >= 60, "nothing was kept: there is nothing to show"
-    assert left <= 5
+    assert left <= 8

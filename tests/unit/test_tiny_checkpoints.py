@@ -61,7 +61,8 @@ def test_the_same_bytes_every_time(tmp_path: Path, capsys: pytest.CaptureFixture
         main(["--models-dir", str(tmp_path / name), "wan21"])
     assert digests(tmp_path / "first") == digests(tmp_path / "second")
     assert len(digests(tmp_path / "first")) > 30
-    assert capsys.readouterr().out.count("wan21: ") == 10
+    made = len(list((tmp_path / "first").iterdir()))
+    assert capsys.readouterr().out.count("wan21: ") == 2 * made > 2
 
 
 def test_an_unknown_model_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

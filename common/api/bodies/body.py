@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from common.api.bodies.aside import aside
 from common.api.bodies.finished import finished_jobs
-from common.api.bodies.forms import check_files, form_of, json_object
+from common.api.bodies.forms import check_files, form_of, json_list, json_object
 from common.api.bodies.json_text import json_of
 from common.api.bodies.multipart import read_form
 from common.api.bodies.validated import validated
@@ -160,8 +160,8 @@ def _read(kind: Kind, texts: Mapping[str, str]) -> dict[str, Any]:
     for name in texts.keys() & objects:
         read[name] = json_object(name, texts[name])
     for name in texts.keys() & lists:
-        if texts[name].lstrip().startswith("["):
-            read[name] = json_of(texts[name], name)
+        if texts[name].lstrip().startswith(("[", "{")):
+            read[name] = json_list(name, texts[name])
     return read
 
 

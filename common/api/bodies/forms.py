@@ -69,3 +69,13 @@ def json_object(name: str, text: str) -> dict[str, Any]:
             f"{name}: must be a JSON object.", param=name, hint='As in {"flow_shift": 3}.'
         )
     return value
+
+
+def json_list(name: str, text: str) -> Any:
+    """The JSON that a form's text field holds; of an object, a list of it: forms write one so.
+
+    Raises:
+        InvalidRequest: it is no JSON.
+    """
+    value = json_of(text, name)
+    return [value] if isinstance(value, dict) else value

@@ -31,7 +31,7 @@ def nothing_is_left(tmp_path: Path) -> Iterator[None]:
     yield
     assert children(os.getpid()) == []
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
-    assert descriptors() == before
+    assert descriptors() <= before  # others may have been let go meanwhile
 
 
 def run(clip: VideoClip, path: Path, on_chunk: Callable[[int], None] = lambda _: None) -> None:

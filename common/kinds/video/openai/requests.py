@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 from starlette.datastructures import FormData, UploadFile
 
 from common.api.bodies.body import Parsed, Reader
-from common.api.bodies.forms import check_files, form_of, json_object
+from common.api.bodies.forms import check_files, form_of, json_list, json_object
 from common.api.bodies.json_text import given_twice, json_of
 from common.api.bodies.validated import validated
 from common.api.service import Service
@@ -204,7 +204,7 @@ def _nested(texts: Mapping[str, str]) -> dict[str, Any]:
 def _read(name: str, text: str) -> Any:
     if name in _OBJECTS:
         return json_object(name, text)
-    return json_of(text, name) if name in _LISTS else text
+    return json_list(name, text) if name in _LISTS else text
 
 
 def _holder(name: str) -> str:
