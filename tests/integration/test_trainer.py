@@ -133,6 +133,7 @@ def test_a_cancel_in_the_midst_leaves_nothing(trainer: LiveService, clips: bytes
     assert trainer.partials() == []
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_midst_costs_nothing_but_time(trainer: LiveService, clips: bytes) -> None:
     job_id = accepted(trainer, clips, FEW | {"steps": 30})
     trainer.wait_for(job_id, "denoising", timeout=240)

@@ -27,6 +27,7 @@ def test_without_guidance_a_negative_prompt_says_nothing(waver: LiveService):
     assert (away.frames != one.frames).any()
 
 
+@pytest.mark.slow
 def test_guidance_obeys_more(waver: LiveService):
     wanted = [Wish(scene, english(scene), seed) for seed, scene in enumerate(SIX[::2])]
     weak, strong = (list(ask(waver.url, wanted, guidance_scale=scale)) for scale in (1, 3))

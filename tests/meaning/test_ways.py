@@ -34,6 +34,7 @@ POINTS = 3
 """Of a hundred."""
 
 
+@pytest.mark.slow
 def test_jobs_that_are_made_together_obey_like_single_ones(models: Path, tmp_path: Path):
     wanted = [Wish(scene, english(scene), seed) for seed, scene in enumerate(SIX)]
     with serving(MODEL, models, tmp_path, quantization="none", fused_batch=8) as service:

@@ -119,6 +119,7 @@ def test_compiling_blocks_gets_the_compiler_ready():
     assert run(code).split()[-2:] == ["True", "0"]
 
 
+@pytest.mark.slow
 def test_libraries_that_came_first_are_left_alone():
     """As in a test that imports them, or a scheme used before a model was."""
     code = """if True:
