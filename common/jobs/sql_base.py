@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from secrets import token_hex
@@ -14,11 +14,14 @@ from sqlalchemy import (
     Engine,
     Row,
     Select,
+    Table,
     and_,
+    exists,
     func,
     insert,
     not_,
     select,
+    update,
 )
 
 from common.base.errors import JobNotFound
@@ -190,6 +193,33 @@ class SqlBase:
     def _reading(self) -> Iterator[Connection]:
         with self.soundness.watched(), translated_errors(), self._reader.connect() as connection:
             yield connection
+
+    def _take_first(
+        self, outbox: Table, due: ColumnElement[bool], changes: Mapping[str, float]
+    ) -> Row[Any] | None:
+        """The row of an outbox that was ``due`` first, changed; None where there is none.
+
+        Nor where somebody else was quicker: ``changes`` put its ``next_at`` elsewhere.
+        """
+        table = outbox.c
+        first = select(table.job, table.next_at).where(due).order_by(table.next_at).limit(1)
+        with self._reading() as connection:  # nearly always there is none: no write lock for that
+            seen = connection.execute(first).one_or_none()
+        if seen is None:
+            return None
+        same = and_(due, table.job == seen.job, table.next_at == seen.next_at)
+        with self._writing() as connection:
+            taken = update(outbox).where(same).values(changes).returning(outbox)
+            return connection.execute(taken).one_or_none()
+
+    def _make_due(self, outbox: Table, late: ColumnElement[bool]) -> int:
+        """Have these rows of an outbox looked at now; answers how many there were."""
+        with self._reading() as connection:  # nearly always there is none
+            if not connection.execute(select(exists().where(late))).scalar_one():
+                return 0
+        now = {"next_at": self._clock()}
+        with self._writing() as connection:
+            return connection.execute(update(outbox).where(late).values(now)).rowcount
 
 
 def not_indexed(column: ColumnElement[str]) -> ColumnElement[str]:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Row,
     and_,
     delete,
-    exists,
     func,
     insert,
     select,
@@ -53,20 +52,8 @@ class SqlOutbox(SqlBase):
     ) -> Delivery | None:
         table, now = webhook_deliveries, self._clock()
         due = and_(self._ours(), _PENDING, table.c.next_at <= now, table.c.host.not_in(busy_hosts))
-        first = select(table.c.job, table.c.next_at).where(due).order_by(table.c.next_at).limit(1)
-        with self._reading() as connection:  # nearly always there is none: no write lock for that
-            seen = connection.execute(first).one_or_none()
-        if seen is None:
-            return None
-        same = and_(_PENDING, table.c.job == seen.job, table.c.next_at == seen.next_at)
-        taken = (
-            update(table)
-            .where(same)
-            .values(next_at=now + lease_seconds, wait=lease_seconds)
-            .returning(table)
-        )
-        with self._writing() as connection:
-            row = connection.execute(taken).one_or_none()
+        lease = {"next_at": now + lease_seconds, "wait": lease_seconds}
+        row = self._take_first(table, due, lease)
         return None if row is None else _from_row(row)
 
     def settle_delivery(self, told: Delivery) -> None:
@@ -82,16 +69,12 @@ class SqlOutbox(SqlBase):
                 self._forget_told(connection, [told.job])
 
     def hasten_deliveries(self) -> int:
-        table, now = webhook_deliveries, self._clock()
-        soon = now + CLOCK_SLACK_SECONDS
+        table = webhook_deliveries
+        soon = self._clock() + CLOCK_SLACK_SECONDS
         ahead = table.c.next_at > soon + func.coalesce(table.c.wait, LONGEST_WAIT_SECONDS)
         # The first of the two is for the index: those that are due soon are not looked at.
         late = and_(self._ours(), _PENDING, table.c.next_at > soon, ahead)
-        with self._reading() as connection:  # nearly always there is none
-            if not connection.execute(select(exists().where(late))).scalar_one():
-                return 0
-        with self._writing() as connection:
-            return connection.execute(update(table).where(late).values(next_at=now)).rowcount
+        return self._make_due(table, late)
 
     def delivery(self, job_id: str) -> Delivery | None:
         query = select(webhook_deliveries).where(self._ours(), webhook_deliveries.c.job == job_id)

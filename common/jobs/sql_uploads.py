@@ -9,7 +9,6 @@ from sqlalchemy import (
     Row,
     and_,
     delete,
-    exists,
     func,
     insert,
     select,
@@ -34,15 +33,7 @@ class SqlUploads(SqlBase):
     def claim_upload(self, lease_seconds: float) -> Errand | None:
         table, now = uploads.c, self._clock()
         due = and_(self._owed(), table.next_at <= now)
-        first = select(table.job, table.next_at).where(due).order_by(table.next_at).limit(1)
-        with self._reading() as connection:  # nearly always there is none: no write lock for that
-            seen = connection.execute(first).one_or_none()
-        if seen is None:
-            return None
-        same = and_(table.job == seen.job, table.next_at == seen.next_at)
-        taken = update(uploads).where(same).values(next_at=now + lease_seconds).returning(uploads)
-        with self._writing() as connection:
-            row = connection.execute(taken).one_or_none()
+        row = self._take_first(uploads, due, {"next_at": now + lease_seconds})
         return None if row is None else Errand.model_validate(row, from_attributes=True)
 
     def renew_upload(self, errand: Errand, lease_seconds: float) -> bool:
@@ -90,13 +81,8 @@ class SqlUploads(SqlBase):
             return True
 
     def hasten_uploads(self) -> int:
-        table, now = uploads.c, self._clock()
-        late = and_(self._owed(), table.next_at > now + LONGEST_WAIT_SECONDS)
-        with self._reading() as connection:  # nearly always there is none
-            if not connection.execute(select(exists().where(late))).scalar_one():
-                return 0
-        with self._writing() as connection:
-            return connection.execute(update(uploads).where(late).values(next_at=now)).rowcount
+        ahead = uploads.c.next_at > self._clock() + LONGEST_WAIT_SECONDS
+        return self._make_due(uploads, and_(self._owed(), ahead))
 
     def count_uploads(self) -> int:
         with self._reading() as connection:

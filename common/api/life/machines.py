@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from common.api.life.beside import beside
 from common.api.service import Service
 from common.base.errors import StoreUnavailable
 from common.base.logs import get_logger
@@ -26,20 +28,12 @@ LOOK_SECONDS = 1.0
 @asynccontextmanager
 async def among_machines(service: Service) -> AsyncIterator[None]:
     """Do both inside the block."""
-    supervisor, keep = service.supervisor, service.keeper.keep
-    files = files_of(service.storage, service.volumes)
-    rescue = Rescue(service.queue, service.settings, supervisor.wake, files)
-    tasks = [asyncio.create_task(keep("rescue", rescue.run))]
+    supervisor, files = service.supervisor, files_of(service.storage, service.volumes)
+    work = {"rescue": Rescue(service.queue, service.settings, supervisor.wake, files).run}
     if (name := service.name) is not None:
-        tasks.append(asyncio.create_task(keep("name lock", lambda: hold_name(name, supervisor))))
-    try:
+        work["name_lock"] = partial(hold_name, name, supervisor)
+    async with beside(service, **work):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 async def hold_name(name: "NameLock", supervisor: Supervisor) -> None:

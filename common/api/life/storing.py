@@ -1,10 +1,9 @@
 """Uploads to a bucket, while the service runs and where it has one."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from common.api.life.beside import beside
 from common.api.service import Service
 
 
@@ -14,11 +13,5 @@ async def storing(service: Service) -> AsyncIterator[None]:
     if service.bucket is None:
         yield
         return
-    uploader = service.bucket.uploader()
-    uploading = asyncio.create_task(service.keeper.keep("uploads", uploader.run))
-    try:
+    async with beside(service, uploads=service.bucket.uploader().run):
         yield
-    finally:
-        uploading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await uploading

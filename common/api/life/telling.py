@@ -1,11 +1,10 @@
 """Webhooks, while the service runs and where it may call anybody."""
 
-import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from common.api.life.beside import beside
 from common.api.service import Service
 from common.jobs.webhooks.courier import Courier
 from common.jobs.webhooks.post import Postman
@@ -21,10 +20,5 @@ async def telling(service: Service) -> AsyncIterator[None]:
         return
     postman = Postman(service.settings, signer, time.time)
     courier = Courier(service.queue, postman.post, service.settings)
-    delivering = asyncio.create_task(service.keeper.keep("webhooks", courier.run))
-    try:
+    async with beside(service, webhooks=courier.run):
         yield
-    finally:
-        delivering.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await delivering

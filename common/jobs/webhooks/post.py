@@ -8,13 +8,13 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
 
-import certifi
 import httpcore
 from pydantic import HttpUrl, TypeAdapter
 
 from common import __version__
 from common.base.errors import InvalidRequest
 from common.base.settings.webhooks import WebhookSettings
+from common.base.tls import client_context
 from common.jobs.outbox import Attempt, Delivery
 from common.jobs.webhooks.network import ForbiddenAddress, GuardedNetwork, Resolve, resolve
 from common.jobs.webhooks.signing import Signer
@@ -47,8 +47,7 @@ class Postman:
         self._network = GuardedNetwork(
             resolve, partial(allowed, private=settings.webhook_allow_private)
         )
-        self._tls = ssl.create_default_context()
-        self._tls.load_verify_locations(certifi.where())
+        self._tls = client_context()
 
     async def post(self, delivery: Delivery) -> Answer:
         """Try once. Whatever happens becomes an answer, in words of our own."""

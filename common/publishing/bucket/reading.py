@@ -1,17 +1,16 @@
 """Reads objects over HTTP, as they come: for downloads through the service, and for its inputs."""
 
-import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 
-import certifi
 import httpcore
 from anyio import to_thread
 
 from common.base.errors import StorageUnavailable
+from common.base.tls import client_context
 from common.publishing.bucket.opening import Server
 from common.publishing.bucket.signing import presigned
 
@@ -19,6 +18,7 @@ _SIGNED_SECONDS = 300
 """Between the signature and the request lies no time; clocks differ."""
 _ASKED = frozenset({b"range", b"if-range", b"if-none-match", b"if-modified-since"})
 """What is passed on of a client's request."""
+_trusted = cache(client_context)
 _FINE = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
@@ -65,7 +65,7 @@ async def opened_object(
     patience = {"timeout": dict.fromkeys(names, server.timeout)}
     with _in_our_words():
         async with (
-            httpcore.AsyncConnectionPool(None if address.scheme == b"http" else _tls()) as pool,
+            httpcore.AsyncConnectionPool(None if address.scheme == b"http" else _trusted()) as pool,
             pool.stream("GET", address, headers=[*passed], extensions=patience) as answer,
         ):
             yield _checked(answer)
@@ -100,10 +100,3 @@ def _in_our_words() -> Iterator[None]:
         yield
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as exc:
         raise BucketUnavailable("The bucket does not answer.", hint="Try again later.") from exc
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context

@@ -6,16 +6,15 @@ beside it, and clients can neither choose it nor read what it says but for the p
 
 import asyncio
 import json
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import certifi
 import httpcore
 from pydantic import BaseModel, Field, HttpUrl, ValidationError
 
 from common import __version__
 from common.base.settings import Settings, SettingsError
+from common.base.tls import client_context
 from common.jobs.webhooks.network import GuardedNetwork, resolve
 from common.jobs.webhooks.target import host_of
 from common.kinds.video.prompt_help.words import SYSTEM_PROMPT
@@ -84,7 +83,7 @@ class Endpoint:
         # Half of it for the first address, so that a second one has a chance.
         patience = {"timeout": {"connect": self.seconds / 2}}
         async with (
-            httpcore.AsyncConnectionPool(_tls(), network_backend=network) as pool,
+            httpcore.AsyncConnectionPool(client_context(), network_backend=network) as pool,
             pool.stream(
                 "POST",
                 self._address(),
@@ -139,12 +138,6 @@ def _content(answer: bytes) -> str:
         return _Answer.model_validate_json(answer).choices[0].message.content
     except ValidationError as exc:
         raise NoHelp("its answer is none of a chat") from exc
-
-
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
 
 
 def open_endpoint(settings: Settings) -> Endpoint | None:
