@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open
 from tests.browser.pictures import png
@@ -137,7 +137,7 @@ def test_what_the_service_refuses_stands_until_the_next_choice(
     refusal.wait_for()
     page.fill("#prompt", "It moves again")
     page.click("#start")
-    page.wait_for_function("document.activeElement.id === 'media'")
+    expect(page.locator("#media")).to_be_focused()
     assert refusal.is_visible()
     assert service.jobs() == []
     page.click("#media-remove")
@@ -272,5 +272,5 @@ def test_text_is_dropped_where_text_goes(open_page: Open):
     page.locator("#media-about", has_text="good.png, 64").wait_for()
     _drop(page, "#media-drop", text="lost")
     _drop(page, "#prompt", text="A red kite")
-    page.wait_for_function("document.getElementById('prompt').value === 'A red kite'")
+    expect(page.locator("#prompt")).to_have_value("A red kite")
     assert "good.png" in page.inner_text("#media-about")
