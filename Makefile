@@ -65,9 +65,11 @@ health: ## show all services, their queues and the memory pool
 screenshots: setup ## take the pictures of the page in docs/screenshots (needs chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
-# Three at a time, also on two cores: most of a test is waiting for a service. Whole files, which share theirs.
+# Three at a time, also on two cores: most of a test is waiting for a service. Whole files, which share theirs,
+# in the order of their folders: unit tests come last, and no long file is left for one process.
 test: setup ## run all tests but the slowest, as CI does
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
+	  -m "not slow"
 
 test-slow: setup ## run the slowest tests: every scheme and checkpoint, all numbers of the authors
 	$(BIN)/python -m pytest -m slow

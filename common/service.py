@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from common.api.app import create_app
 from common.api.auth.access import open_access
-from common.api.auth.opening import check_exposure, open_authenticator
+from common.api.auth.opening import check_exposure, open_authenticator, open_statements
 from common.api.door.limits import Limits
 from common.api.life.heap import bound_heap
 from common.api.life.server import open_server
@@ -33,6 +33,7 @@ from common.jobs.opening import check_database, open_store
 from common.jobs.queue import JobQueue
 from common.jobs.rolling_backup import RollingBackup
 from common.jobs.webhooks.signing import open_signer
+from common.media.codecs import resolve_codec
 from common.media.credentials.opening import check_credentials
 from common.memory.demand import Appraiser
 from common.memory.nvml import open_gpu
@@ -82,7 +83,8 @@ def _serve(address: str) -> None:
     choose_variant(spec, settings.checkpoint)  # a wrong setting stops us here, not at the first job
     authenticator = open_authenticator(settings)
     check_exposure(settings, authenticator)
-    access = open_access(settings, spec, authenticator)
+    statements = open_statements(settings, spec.id)
+    access = open_access(settings, spec, authenticator, statements)
     open_signer(settings)  # likewise
     s3_server(settings)
     check_credentials(settings)
@@ -168,10 +170,9 @@ def build_service(
         traces = [] if tracing is None else [JobStories(queue, tracing)]
         return [ReportWatch(meters), *traces]
 
-    start = partial(ChildWorker.spawn, address, worker_environment(spec.id, os.environ))
-    spawn = when_well(listened(start, listeners), volumes)
+    start = partial(ChildWorker.spawn, address, _environment_of(spec, settings))
     supervisor = Supervisor(
-        spawn,
+        when_well(listened(start, listeners), volumes),
         queue,
         settings,
         files=files_of(storage, volumes),
@@ -179,9 +180,9 @@ def build_service(
         may_work=lambda: name is None or not name.taken,
         clock=SteadyClock(most=5 * TICK_SECONDS),
     )
-    backups = None
-    if settings.database_url is None and settings.backup_every_hours:
-        meters.register(backups := RollingBackup(spec.id, settings, store.soundness))
+    backups = RollingBackup.of(spec.id, settings, store.soundness)
+    if backups is not None:
+        meters.register(backups)
     return Service(
         spec=spec,
         variant=variant,
@@ -196,12 +197,18 @@ def build_service(
         appraiser=Appraiser.of(spec, settings, pool.capacity_bytes, pool.probe.read().kind),
         meters=meters,
         intake=spec.kind.intake(spec.id, spec.options, variant, settings),
+        encoder=resolve_codec(settings.video_encoder),
         name=name,
         gpu=open_gpu(),
         tracing=tracing,
         backups=backups,
         bucket=open_outputs_bucket(spec, settings, storage, queue, meters),
     )
+
+
+def _environment_of(spec: ModelSpec, settings: Settings) -> dict[str, str]:
+    reads = bool(settings.s3_input_buckets)
+    return worker_environment(spec.id, os.environ, reads_buckets=reads)
 
 
 def open_outputs_bucket(

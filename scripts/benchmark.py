@@ -18,6 +18,7 @@ MODULES = (
     "quantization",
     "magi1",
     "signing",
+    "listening",
     "memory",
     "batch",
     "gpu",

@@ -71,6 +71,8 @@ def patterns_of(variant: Variant) -> list[str]:
     more = extra.files if extra and extra.repository == variant.checkpoint else ()
     left = [part for part in variant.unused_files if not any(fnmatchcase(m, part) for m in more)]
     unused = [f"!{pattern}" for pattern in left]
+    if variant.files:
+        return [*variant.files, *unused]
     if variant.subfolder:
         folders = (variant.subfolder, *variant.shared_folders)
         return [*(f"{folder}/*" for folder in folders), *unused]

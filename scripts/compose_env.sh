@@ -28,6 +28,8 @@ for name in hf_token jwt_secret jwt_public_key content_credentials_certificate c
   [ -f "secrets/$name" ] || : >"secrets/$name"
 done
 [ -f secrets/api_keys ] || echo '# name scope sha256:hash, a line each: python -m scripts.make_key NAME' >secrets/api_keys
+# By this the services know each other; nobody needs to read it.
+[ -s secrets/stack_secret ] || od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >secrets/stack_secret
 # Caddy does not start with a file that is quite empty.
 [ -f secrets/proxy_users ] || echo '# name hash, a line each' >secrets/proxy_users
 [ -f secrets/grafana_password ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >secrets/grafana_password

@@ -1,4 +1,4 @@
-"""One video from each model, on tiny weights, through the real services; what do they show?
+"""One video from each model, on tiny weights, through the real services; then one film.
 
 ``python -m scripts.demo [MODEL ...] [--open]``. Needs no GPU and no download; takes about a minute.
 The models that are made by name alone are in ``BY_NAME``.
@@ -21,16 +21,17 @@ import httpx
 from common.contract.finding import load_spec
 from scripts.films import DemoFailed, Film, fetch, table
 from scripts.make_tiny_checkpoints import MODELS
+from scripts.narrated import make_film
+from scripts.narration import SCENES
 from scripts.progress import Display, ended
 from scripts.service_process import ServiceFailed, ServiceProcess, clean_environment, port_for
 from scripts.services import spec_address
 from scripts.shapes.asking import PLAIN
 from scripts.shapes.captions import english
-from scripts.shapes.scenes import Colour, Direction, Scene, Shape
 from scripts.shapes.weights import MODELS as TRAINED_MODELS
 from scripts.shapes.weights import install
 
-SCENE = Scene(Shape.CIRCLE, Colour.RED, Direction.LEFT)
+SCENE = next(iter(SCENES.values()))
 PROMPT = english(SCENE)
 REQUESTS: dict[str, dict[str, Any]] = {
     "ltx2": {"duration": 2, "resolution": "512x288", "fps": 24, "num_inference_steps": 8},
@@ -44,6 +45,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 BY_NAME = frozenset({"hunyuan"})
 """Its weights are random, and even a tiny autoencoder of its kind is slow on a CPU."""
+CUTTING_ROOM = "studio"
 USUAL = tuple(model for model in MODELS if model not in BY_NAME)
 
 POLL_SECONDS = 0.2
@@ -73,27 +75,51 @@ def run(models: Sequence[str], folder: Path, *, stay: bool) -> None:
     print(f"Tiny weights of {', '.join(models)} ...", flush=True)
     _make_checkpoints(models, folder)
     weights = time.monotonic()
-    with _services(models, folder) as services, httpx.Client(timeout=30) as client:
+    with _services(_needed(models), folder) as services, httpx.Client(timeout=30) as client:
         up = time.monotonic()
-        print(f'"{PROMPT}"\n', flush=True)
-        jobs = {service.name: _post(client, service) for service in services}
-        display = Display()
-        display.show(jobs)
-        while not all(map(ended, jobs.values())):
-            time.sleep(POLL_SECONDS)
-            jobs = {service.name: _read(client, service, jobs) for service in services}
-            display.show(jobs)
-        films = [_film(client, service, jobs[service.name], folder) for service in services]
-        parts = {"weights": weights - begun, "start": up - weights, "videos": time.monotonic() - up}
-        _tell(films, parts)
+        _tell(_films(client, services[: len(models)], folder))
+        made = time.monotonic()
+        _narrate(client, services, folder)
+        parts = {"weights": weights - begun, "start": up - weights, "videos": made - up}
+        print(_seconds(parts | {"film": time.monotonic() - made}), flush=True)
         if stay:
             _stay(services)
 
 
-def _tell(films: Sequence[Film], parts: Mapping[str, float]) -> None:
-    seconds = ", ".join(f"{name} {taken:.0f} s" for name, taken in parts.items())
+def _needed(models: Sequence[str]) -> Sequence[str]:
+    """The cutting room too, where there is something to see."""
+    return [*models, CUTTING_ROOM] if set(models) & set(TRAINED_MODELS) else models
+
+
+def _films(
+    client: httpx.Client, services: Sequence[ServiceProcess], folder: Path
+) -> Sequence[Film]:
+    """One video of each, which shows how far it is meanwhile."""
+    print(f'"{PROMPT}"\n', flush=True)
+    jobs = {service.name: _post(client, service) for service in services}
+    display = Display()
+    display.show(jobs)
+    while not all(map(ended, jobs.values())):
+        time.sleep(POLL_SECONDS)
+        jobs = {service.name: _read(client, service, jobs) for service in services}
+        display.show(jobs)
+    return [_film(client, service, jobs[service.name], folder) for service in services]
+
+
+def _narrate(client: httpx.Client, services: Sequence[ServiceProcess], folder: Path) -> None:
+    addresses = {service.name: service.url for service in services}
+    if room := addresses.get(CUTTING_ROOM):
+        trained = next(url for name, url in addresses.items() if name in TRAINED_MODELS)
+        print(f"One film: {make_film(client, trained, room, folder / 'videos')}\n", flush=True)
+
+
+def _tell(films: Sequence[Film]) -> None:
     shown = "\n".join(f"{film.model:8}{film.shown}" for film in films)
-    print(f"\n{table(films)}\n\n{shown}\n\n{seconds}\n", flush=True)
+    print(f"\n{table(films)}\n\n{shown}\n", flush=True)
+
+
+def _seconds(parts: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {taken:.0f} s" for name, taken in parts.items()) + "\n"
 
 
 def _stay(services: Sequence[ServiceProcess]) -> None:

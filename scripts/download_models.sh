@@ -124,9 +124,12 @@ hub() {
     shift
   done
   [ $# -gt 0 ] && shift
-  # The services read no pickles. MAGI-1's text encoder is published as nothing else: see below.
+  # The services read no pickles: a file of such a name that the plan names is none, as CTranslate2's
+  # model.bin. MAGI-1's text encoder is published as nothing else: see below.
   if [ "$repository" != sand-ai/MAGI-1 ]; then
-    for pickle in bin ckpt pkl pt pth; do what+=(--exclude "*.$pickle"); done
+    for pickle in bin ckpt pkl pt pth; do
+      [[ "${what[*]} " == *[!*]".$pickle "* ]] || what+=(--exclude "*.$pickle")
+    done
   fi
   hf download "$repository" "${what[@]}" --revision "$revision" --cache-dir "$models_dir" "$@" </dev/null
 }

@@ -45,7 +45,7 @@ def fetch(
         DemoFailed: the file is not what the job says.
     """
     model = str(job["model"])
-    path = _download(client, f"{url}{job['links']['download']}", folder)
+    path = download(client, f"{url}{job['links']['download']}", folder)
     played = play(path)
     if wrong := difference(played, job["resolved"]):
         raise DemoFailed(f"{model}: {wrong} ({path})")
@@ -62,8 +62,12 @@ def _seen(frames: NDArray[np.uint8], scene: Scene) -> str:
     return f"{asked}: found {found or 'nothing'}{'' if right else ', which is something else'}"
 
 
-def _download(client: httpx.Client, url: str, folder: Path) -> Path:
-    """Keep it under the name that the service gives it."""
+def download(client: httpx.Client, url: str, folder: Path) -> Path:
+    """Keep a file under the name that the service gives it.
+
+    Raises:
+        DemoFailed: it gives it none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     response = client.get(url).raise_for_status()
     named = re.search(r'filename="([^"/]+)"', response.headers["content-disposition"])

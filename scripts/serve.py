@@ -7,10 +7,11 @@ import argparse
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from common.base.settings import SettingsError, load_settings
 from common.contract.finding import load_spec
@@ -34,10 +35,8 @@ async def serve(names: Sequence[str]) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    siblings = ",".join(f"{name}=:{_port(name)}" for name in names)
-    services = {
-        name: await _start(name, load_settings(name).siblings or siblings) for name in names
-    }
+    stack = _stack(names)
+    services = {name: await _start(name, stack | _said(name)) for name in names}
     ends = {asyncio.create_task(service.wait()) for service in services.values()}
     told = asyncio.create_task(stopped.wait())
     await asyncio.wait({told, *ends}, return_when=asyncio.FIRST_COMPLETED)
@@ -49,7 +48,28 @@ async def serve(names: Sequence[str]) -> int:
     return 1 if dead else 0
 
 
-async def _start(name: str, siblings: str) -> Process:
+def _stack(names: Sequence[str]) -> dict[str, str]:
+    """By what the services find and know each other, where no setting says it."""
+    return {
+        "SIBLINGS": ",".join(f"{name}=:{_port(name)}" for name in names),
+        "STACK_ADDRESSES": ",".join(f"{name}=http://127.0.0.1:{_port(name)}" for name in names),
+        "STACK_SECRET": secrets.token_hex(32),
+    }
+
+
+def _said(name: str) -> dict[str, str]:
+    """What the settings of a service say of that."""
+    settings = load_settings(name)
+    secret = settings.stack_secret.get_secret_value() if settings.stack_secret else ""
+    said = {
+        "SIBLINGS": settings.siblings,
+        "STACK_ADDRESSES": settings.stack_addresses,
+        "STACK_SECRET": secret,
+    }
+    return {setting: text for setting, text in said.items() if text}
+
+
+async def _start(name: str, stack: Mapping[str, str]) -> Process:
     # A process group of its own: Ctrl-C at the terminal must not reach a service twice, since a
     # second one means "now", and a running job would not be drained.
     return await asyncio.create_subprocess_exec(
@@ -58,7 +78,7 @@ async def _start(name: str, siblings: str) -> Process:
         f"{name}.app",
         stdin=asyncio.subprocess.DEVNULL,
         process_group=0,
-        env=os.environ | {"SIBLINGS": siblings},
+        env={**os.environ, **stack},
     )
 
 

@@ -80,6 +80,7 @@ class Rows:
 BLOCKS: Mapping[str, Sequence[Block]] = {
     "docker-compose.yml": (
         Each("%(name)s=:%(port)s", ",", "SIBLINGS: ${SIBLINGS:-%s}"),
+        Each("%(name)s=http://%(name)s:%(port)s", ",", "STACK_ADDRESSES: ${STACK_ADDRESSES:-%s}"),
         Each(CONTAINER, "\n\n"),
         Each('- "${TLS_ADDRESS:-127.0.0.1}:%(https)s:%(https)s"'),
     ),

@@ -103,14 +103,19 @@ class LiveService:
     def launch(self) -> None:
         """Start the process, and no more."""
         self._said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
+        under = self.launch_under
+        if "PYTHONPATH" in self.settings:  # a fork's is its parent's
+            under = under or ("env",)
         # Not in the repository: a developer's .env must not reach in here.
-        self._process = begin(
-            self.module, self.folder, self._environment(), self.log_file, self.launch_under
-        )
+        self._process = begin(self.module, self.folder, self._environment(), self.log_file, under)
 
     def start(self) -> "LiveService":
         """Start the process; it answers when this returns."""
         self.launch()
+        return self.greet()
+
+    def greet(self) -> "LiveService":
+        """After ``launch``: wait until it answers."""
         self._client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
         wait_until(self._answers, START_SECONDS, "the service answers")
         return self

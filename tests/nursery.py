@@ -1,8 +1,9 @@
 """Services of the tests begin as forks of a process that has imported what they need.
 
 Half of what the tests took was the same imports, hundreds of times over. Such a fork is a process
-of its own, with its own folders, settings, signals and end; only its imports are done. A test that
-looks at the process itself (its command line, its environment, its memory) begins it by exec.
+of its own, with its own folders, settings, signals and end; only its imports are done. Its workers
+begin likewise (``tests.seed``). A test that looks at the process itself (its command line, its
+environment, its memory) begins it by exec.
 """
 
 import atexit
@@ -17,8 +18,16 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Protocol
 
+from common.worker.supervision.worker_process import ChildWorker
+from tests.seed import Seed
+
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["common.service", "tests.toy.model_config"])
+_CONTEXT.set_forkserver_preload(
+    [
+        *("common.service", "tests.toy.model_config"),
+        *("common.worker.loop", "common.kinds.video.publisher", "tests.toy.pipeline", "cv2"),
+    ]
+)
 
 
 class Child(Protocol):
@@ -100,6 +109,7 @@ def _become(command: list[str], folder: Path, environment: Mapping[str, str], lo
             os.dup2(file.fileno(), said.fileno())
     sys.argv = command
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    ChildWorker.spawn = Seed.planted().spawn  # type: ignore[method-assign]
     try:
         runpy.run_module(command[0], run_name="__main__", alter_sys=True)
     finally:

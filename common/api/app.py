@@ -16,7 +16,6 @@ from common.api.batches import routes_create, routes_files, routes_follow
 from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import ARCHIVES_AT_ONCE, ARCHIVES_OF_ONE
 from common.api.batches.reading import WatchedBatches
-from common.api.description import describe_kind
 from common.api.door import error_handlers, headers
 from common.api.door.head import HeadAsGet
 from common.api.door.http_meter import HttpMeter
@@ -37,8 +36,11 @@ from common.api.life.storing import storing
 from common.api.life.telling import telling
 from common.api.live import routes_events, routes_preview
 from common.api.live.feed import Feeds
+from common.api.pipelines import routes as pipelines
+from common.api.pipelines.running import conducting
 from common.api.routes import generate, jobs, memory, ordering, queue, webhooks
 from common.api.routes import service as service_routes
+from common.api.routes.description import describe_kind
 from common.api.routes.files import file_routes
 from common.api.routes.reading import Watched
 from common.api.service import Service
@@ -66,7 +68,7 @@ _SERVICE_TAGS: tuple[Mapping[str, str], ...] = (
 
 _ROUTES = (
     *(generate, jobs, routes_preview, routes_events, webhooks),
-    *(routes_create, routes_follow, routes_files),
+    *(routes_create, routes_follow, routes_files, pipelines),
     *(service_routes, queue, ordering, memory, auth_session),
 )
 
@@ -89,7 +91,13 @@ def create_app(
         guarding = asyncio.create_task(keep("memory watchdog", guard, BLIND_SECONDS))
         reaping = asyncio.create_task(keep("reaper", reap_orphans))
         tidying = asyncio.create_task(keep("heap", tidy_heap))
-        async with _chores(service), telling(service), storing(service), among_machines(service):
+        async with (
+            _chores(service),
+            telling(service),
+            storing(service),
+            among_machines(service),
+            conducting(app, service, access),
+        ):
             yield
         reaping.cancel()
         tidying.cancel()

@@ -12,6 +12,7 @@ from common.api.auth.caller import EVERYBODY, Caller
 from common.base.errors import CheckpointError
 from common.base.keeper import Keeper
 from common.base.settings import Settings
+from common.base.settings.encoders import Codec
 from common.contract import Intake, Kind, ModelSpec, Variant
 from common.contract.hub import locate
 from common.jobs.estimates.forecasts import Forecasts
@@ -51,6 +52,8 @@ class Service:
     intake: Intake
     forecasts: Forecasts
     keeper: Keeper
+    encoder: Codec = "libx264"
+    """The one that was asked for, where it runs."""
     name: "NameLock | None" = None
     """Held where machines share a database."""
     gpu: Gpu | None = None

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -192,14 +192,19 @@ def bare_environment(*names: str) -> dict[str, str]:
 
 def _bound(pid: int, bounds: Bounds) -> None:
     """From here, since a ``preexec_fn`` may hang where there are threads."""
-    for kind, most in bounds.limits().items():
-        _, hard = resource.getrlimit(kind)
-        amount = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.prlimit(pid, kind, (amount, amount))
+    hold(pid, bounds.limits())
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/oom_score_adj").write_text(str(_OOM_SCORE_ADJ))
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
+
+
+def hold(pid: int, limits: Mapping[int, int]) -> None:
+    """Hold a child to ``limits``, by the resources of setrlimit(2), where ours are not narrower."""
+    for kind, most in limits.items():
+        _, hard = resource.getrlimit(kind)
+        amount = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.prlimit(pid, kind, (amount, amount))
 
 
 @contextmanager

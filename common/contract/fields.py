@@ -40,6 +40,18 @@ Size = Annotated[str, Field(pattern=SIZE)]
 """Width x height in pixels."""
 JOB_ID = r"^[0-9a-f]{32}$"
 JobId = Annotated[str, Field(pattern=JOB_ID)]
+
+
+def _of_job(sent: Any) -> Any:
+    """``{"job": id}``, as other fields have it and as pipelines write it, is the id."""
+    return sent["job"] if isinstance(sent, dict) and sent.keys() == {"job"} else sent
+
+
+FinishedJob = Annotated[JobId, BeforeValidator(_of_job)]
+"""A field that is the id of a finished job."""
+SERVICE_PATH = r"^(/[A-Za-z0-9_-]{1,64}){1,8}$"
+ServicePath = Annotated[str, Field(pattern=SERVICE_PATH)]
+"""A path of a service, without a query."""
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """Up to where JSON numbers are exact in every client, a browser too."""
 Steps = Annotated[int, Field(ge=1)]

@@ -27,10 +27,17 @@ from common.contract.work import (
     WorkRequest,
 )
 
+MAIN_ROUTE = "download"
+"""Below ``/jobs/{id}/``: of what a job was for."""
+
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file of a finished job's folder. The first of a kind's files is what the job was for."""
+    """A file of a finished job's folder. The first of a kind's files is what the job was for.
+
+    Where that depends on the job, several have the route ``download``: the result's ``file`` names
+    the one that there is.
+    """
 
     name: str
     media_type: str
@@ -43,13 +50,19 @@ class PublishedFile:
     """Of the route, in the description of the API."""
     description: str = ""
     optional: bool = False
-    """It may be missing: the result says so by ``has_<route>``, and the link is null."""
+    """It may be missing: the result says so by ``told_by``, and the link is null."""
+    told_by: str | None = None
+    """A field of the result; None: ``has_<route>``."""
     missing: str = ""
     """What is said of it then."""
 
     def made(self, result: JobResult | None) -> bool:
         """Whether a job has it; one without a result may get it."""
-        return result is None or bool(getattr(result, f"has_{self.route}", True))
+        if result is None:
+            return True
+        if self.route == MAIN_ROUTE and result.file is not None:
+            return self.name == result.file
+        return bool(getattr(result, self.told_by or f"has_{self.route}", True))
 
 
 @dataclass(frozen=True)
@@ -103,10 +116,11 @@ class Intake(Protocol):
 class Preparer(Protocol):
     """What a kind does about a job in the worker before it needs memory or the GPU."""
 
-    def prepare(self, request: Any, wait: Callable[[str], None]) -> Prepared | None:
+    def prepare(self, request: Any, inputs: Path, wait: Callable[[str], None]) -> Prepared | None:
         """What becomes of a resolved request; None where it stays as it is.
 
-        ``wait`` says for what it waits. Call it often: it raises JobCancelled, JobReleased.
+        ``inputs`` is the folder of its uploads. ``wait`` says for what it waits. Call it often: it
+        raises JobCancelled, JobReleased.
         """
 
 
@@ -155,6 +169,8 @@ class Kind(Protocol):
     """What a batch's manifest says of a finished job: fields of it, its request, its result."""
 
     files: tuple[PublishedFile, ...]
+    takes: Mapping[str, str] = {}
+    """Other kinds whose finished jobs its own may use, and how their main files are called."""
     routers: tuple[str, ...]
     """Addresses, ``module:NAME``, of FastAPI routers of its own, in the order of matching."""
     routes: Mapping[str, str]
@@ -212,9 +228,18 @@ class Kind(Protocol):
         """Names what must be equal in a fused batch; None where a job is made alone."""
 
 
-def main_file(kind: Kind) -> PublishedFile:
-    """What a job of this kind is for."""
-    return kind.files[0]
+def main_file(kind: Kind, result: JobResult | None = None) -> PublishedFile:
+    """What a job of this kind is for; what one with a result was for."""
+    name = None if result is None else result.file
+    return next((file for file in kind.files if file.name == name), kind.files[0])
+
+
+def routed(kind: Kind, result: JobResult | None = None) -> Iterator[PublishedFile]:
+    """The files that have a route, one for each route."""
+    main = main_file(kind, result)
+    for file in kind.files:
+        if file is main or file.route not in (None, MAIN_ROUTE):
+            yield file
 
 
 def plain(kind: Kind, variant: Variant) -> Any:

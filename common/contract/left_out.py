@@ -1,9 +1,10 @@
 """What a client may leave out, it may also send as ``null``: many programs write every field."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, GetJsonSchemaHandler, model_validator
+from pydantic import AliasChoices, BaseModel, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -22,7 +23,7 @@ class MayBeLeftOut(BaseModel):
     def _drop_nulls(cls, sent: Any) -> Any:
         if not isinstance(sent, dict):
             return sent
-        known = cls.model_fields  # a name that nobody knows is still told, whatever its value
+        known = _names(cls)  # a name that nobody knows is still told, whatever its value
         return {
             name: value for name, value in sent.items() if value is not None or name not in known
         }
@@ -34,6 +35,16 @@ class MayBeLeftOut(BaseModel):
         schema = handler(core)
         say_null(handler.resolve_ref_schema(schema))
         return schema
+
+
+@cache
+def _names(of: type[BaseModel]) -> frozenset[str]:
+    """Of its fields, and all others that they go by."""
+    names: set[object] = set(of.model_fields)
+    for field in of.model_fields.values():
+        alias = field.validation_alias
+        names.update(alias.choices if isinstance(alias, AliasChoices) else [alias])
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def say_null(schema: JsonSchemaValue) -> None:

@@ -63,6 +63,8 @@ class Variant:
     """Of such a repository, what several variants use."""
     unused_files: tuple[str, ...] = ()
     """Patterns of files in its folders that are not fetched: nothing here loads them."""
+    files: tuple[str, ...] = ()
+    """Patterns of all that is fetched, where it is no diffusers checkpoint."""
     stands_in_for: str | None = None
     """The model that people expect of the service, where this checkpoint is not that model."""
 

@@ -11,12 +11,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from common.contract.fields import JOB_ID, SEVERAL_FIELDS, SIZE, VARIABLE_NAME
+from common.contract.fields import JOB_ID, SERVICE_PATH, SEVERAL_FIELDS, SIZE, VARIABLE_NAME
 
 _NO_NUL = r"^[^\x00]*$"
 _FORMS = {
     SIZE: 'must be width x height in pixels, as in "1024x576"',
     JOB_ID: "must be the id of a job, 32 hexadecimal digits",
+    SERVICE_PATH: 'must be a path of a service, as in "/generate"',
     VARIABLE_NAME: "must be small letters, digits and _, at most 32, the first a letter",
     _NO_NUL: "must not contain NUL characters",
 }

@@ -3,7 +3,7 @@
 A kind's own classes add its fields. They are read back from a job's row as the kind's classes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol, Self
@@ -66,6 +66,11 @@ class Resolved(BaseModel):
         """Words that people know it by: of its file's name, and in lists."""
         return ""
 
+    @property
+    def output_name(self) -> str | None:
+        """What the request calls its main file, as in ``films/a.mp4``; None where it does not."""
+        return None
+
     def with_uploads(self, files: Mapping[str, Path]) -> Self:
         """With other paths in place of its own, by the names that ``uploads`` has."""
         return self.model_copy(update=files)
@@ -87,12 +92,26 @@ class Adjustment(BaseModel):
 
 
 @dataclass(frozen=True)
+class Foreseen:
+    """What a dry run shows."""
+
+    request: Any
+    """A ``Resolved`` of the kind."""
+    notes: tuple[str, ...] = ()
+    """What is not shown, and why; for the client."""
+
+
+@dataclass(frozen=True)
 class Resolution:
     """A resolved request, and what had to be changed to get there."""
 
     request: Any
     """A ``Resolved`` of the kind."""
     adjustments: tuple[Adjustment, ...]
+    foresee: "Callable[[Sequence[Upload]], Foreseen] | None" = None
+    """For a dry run, where only the files tell what comes of the request: blocks for seconds, and
+    raises InvalidRequest where nothing would.
+    """
 
 
 @dataclass(frozen=True)
@@ -115,7 +134,9 @@ class JobResult(BaseModel):
 
     folder: str
     size_bytes: int
-    """Of the first of the kind's files."""
+    """Of what the job was for."""
+    file: str | None = None
+    """The name of that, where the kind has several; None: the first of its files."""
     checkpoint: str
     revision: str
     stands_in_for: str | None = None

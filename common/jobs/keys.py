@@ -71,12 +71,17 @@ def expired_keys(model: str, use: KeyUse, now: Now) -> Delete:
 
 def key_row(job: NewJob, use: KeyUse, now: Now) -> dict[str, Any]:
     """The columns of a key that makes ``job``."""
+    return new_key_row(job.model, job.owner, job.id, use, now)
+
+
+def new_key_row(model: str, owner: str, made: str, use: KeyUse, now: Now) -> dict[str, Any]:
+    """The columns of a key; ``made`` is the id of what it makes."""
     return {
-        "model": job.model,
-        "owner": job.owner,
+        "model": model,
+        "owner": owner,
         "key": use.key,
         "fingerprint": use.fingerprint,
-        "job": job.id,
+        "job": made,
         "expires_at": now.wall + use.seconds,
         "lived": now.lived,
     }

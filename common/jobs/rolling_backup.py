@@ -42,6 +42,12 @@ class RollingBackup(Collector):
     clock: Callable[[], float] = time.monotonic
     failures: int = 0
 
+    @classmethod
+    def of(cls, model: str, settings: Settings, soundness: Soundness) -> "RollingBackup | None":
+        """None where no copies are wanted, or the database is not a file of ours."""
+        wanted = settings.database_url is None and settings.backup_every_hours
+        return cls(model, settings, soundness) if wanted else None
+
     def __post_init__(self) -> None:
         self._database = self.settings.state_of(self.model) / DATABASE
         self._folder = self.settings.backups_of(self.model)

@@ -16,6 +16,9 @@ uploads = Table(
     Column("local", Text, nullable=False),
     Column("next_at", Float, nullable=False),
     Column("attempts", Integer, nullable=False),
+    # The file that its request has named, and where that one goes.
+    Column("file", Text),
+    Column("key", Text),
     Index("uploads_due", "model", "next_at"),
 )
 """What is owed a bucket. A row goes when it is done."""

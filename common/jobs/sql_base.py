@@ -68,6 +68,7 @@ class SqlBase:
         self._stopwatch = stopwatch
         self._claimed_at: dict[str, float] = {}
         """The claims that were made here, by token, on the stopwatch."""
+        self._kind = kind
         self._rows = JobRows(kind, keep_seconds)
         self._life = Life(model, stopwatch)
         self._owner: str | None = None

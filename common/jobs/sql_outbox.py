@@ -61,11 +61,10 @@ class SqlOutbox(SqlBase):
         when: dict[str, Any] = {"next_at": told.next_at, "wait": told.wait}
         values = {"state": told.state.value, "attempts": attempts, **when}
         mine = and_(_PENDING, webhook_deliveries.c.job == told.job)
-        job = select(jobs.c.number).where(jobs.c.id == told.job)
         with self._writing() as connection:
-            there = connection.execute(job.with_for_update(read=True)).one_or_none()
+            there = self._there(connection, told.job)
             connection.execute(update(webhook_deliveries).where(mine).values(values))
-            if there is None:  # removed while it was being told
+            if not there:  # removed while it was being told
                 self._forget_told(connection, [told.job])
 
     def hasten_deliveries(self) -> int:
@@ -102,6 +101,11 @@ class SqlOutbox(SqlBase):
             those = select(table.job).where(table.job.in_(some))
             connection.execute(those.with_for_update()).all()
             connection.execute(delete(webhook_deliveries).where(table.job.in_(some), ~_PENDING))
+
+    def _there(self, connection: Connection, told_of: str) -> bool:
+        """Whether there is still what is told of; it stays until this transaction ends."""
+        job = select(jobs.c.number).where(jobs.c.id == told_of)
+        return connection.execute(job.with_for_update(read=True)).one_or_none() is not None
 
     def _ours(self) -> ColumnElement[bool]:
         return webhook_deliveries.c.model == self.model

@@ -15,13 +15,14 @@ from sqlalchemy import (
     update,
 )
 
+from common.contract.kind import main_file
 from common.jobs.model import Job
 from common.jobs.rows import parsed
 from common.jobs.schema import LOOSE, jobs
 from common.jobs.schema_uploads import uploads
 from common.jobs.sql_base import SqlBase, chunks
 from common.jobs.states import Event
-from common.jobs.stored import LEASE_SECONDS, Act, Errand, StoredState
+from common.jobs.stored import LEASE_SECONDS, Act, Errand, Named, Place, Stored, StoredState
 
 LONGEST_WAIT_SECONDS = 7200.0
 """Nothing is put further ahead: twice the longest wait, and twice what was brought back stays."""
@@ -46,17 +47,18 @@ class SqlUploads(SqlBase):
         with self._writing() as connection:
             connection.execute(update(uploads).where(_same(errand)).values(later))
 
-    def uploaded(self, errand: Errand, *, keep_local: bool) -> bool:
+    def uploaded(self, errand: Errand, *, keep_local: bool, refused: bool = False) -> bool:
         with self._writing() as connection:
             self._one_writer(connection)  # as ``expire``
             if not self._settled(connection, errand):
                 return False
-            self._say(connection, errand.job, StoredState.UPLOADED)
+            told = {"named": None, "refused": errand.key} if refused else {}
+            self._say(connection, errand.job, {"state": StoredState.UPLOADED, **told})
             if keep_local:
                 return False
             loose = and_(self._everyones(), jobs.c.id == errand.job, LOOSE)
-            told = update(jobs).where(loose).values(expired_at=self._clock())
-            return connection.execute(told).rowcount == 1
+            gone = update(jobs).where(loose).values(expired_at=self._clock())
+            return connection.execute(gone).rowcount == 1
 
     def give_up_upload(self, errand: Errand) -> None:
         with self._writing() as connection:
@@ -77,7 +79,7 @@ class SqlUploads(SqlBase):
             ).one_or_none()
             if row is None or (stored := self._job(row).stored) is None:
                 return False
-            self._owe(connection, row, stored.bucket, stored.folder, seconds)
+            self._owe(connection, row, stored, seconds)
             return True
 
     def hasten_uploads(self) -> int:
@@ -107,11 +109,20 @@ class SqlUploads(SqlBase):
         if self._place is None:
             return
         for job_id in ids:
-            stored = self._place.pending(self.model, job_id)
             mine = and_(self._everyones(), jobs.c.id == job_id)
+            row = connection.execute(select(jobs).where(mine)).one()
+            named = self._named(self._place, self._job(row))
+            stored = self._place.pending(self.model, job_id, named)
             said = {"stored": stored.model_dump_json(), "awaited": True}
-            row = connection.execute(update(jobs).where(mine).values(said).returning(jobs)).one()
-            self._owe(connection, row, stored.bucket, stored.folder)
+            connection.execute(update(jobs).where(mine).values(said))
+            self._owe(connection, row, stored)
+
+    def _named(self, place: Place, job: Job) -> Named | None:
+        """What a request has named is what its job was for."""
+        if (name := job.resolved.output_name) is None:
+            return None
+        main = main_file(self._kind, job.result).name
+        return Named(file=main, key=place.key_named(job.owner, name))
 
     def _note_deleted(self, connection: Connection, removed: Sequence[Job]) -> None:
         """What was uploaded of removed jobs goes; one that is under way is let go of first."""
@@ -127,26 +138,26 @@ class SqlUploads(SqlBase):
                 connection.execute(insert(uploads), rows)
 
     def _owe(
-        self, connection: Connection, row: Row[Any], bucket: str, folder: str, seconds: float = 0
+        self, connection: Connection, row: Row[Any], stored: Stored, seconds: float = 0
     ) -> None:
         owed = {"job": row.id, "model": self.model, "act": Act.STORE.value, "attempts": 0}
-        where = {"bucket": bucket, "folder": folder, "local": folder_in(row.result)}
+        where = _where(stored) | {"local": folder_in(row.result)}
         connection.execute(delete(uploads).where(uploads.c.job == row.id))
         connection.execute(insert(uploads), owed | where | {"next_at": self._clock() + seconds})
 
     def _removal(self, job: Job) -> dict[str, Any]:
         assert job.stored is not None  # noqa: S101  # as its caller sees to
-        where = {"bucket": job.stored.bucket, "folder": job.stored.folder, "local": ""}
         owed = {"job": job.id, "model": self.model, "act": Act.REMOVE.value, "attempts": 0}
-        return owed | where | {"next_at": self._clock()}
+        return owed | _where(job.stored) | {"local": "", "next_at": self._clock()}
 
-    def _say(self, connection: Connection, job_id: str, state: StoredState | None) -> None:
+    def _say(self, connection: Connection, job_id: str, news: dict[str, Any] | None) -> None:
+        """Write down what is new of where its files are; None: no bucket has them."""
         mine = and_(self._everyones(), jobs.c.id == job_id)
         row = connection.execute(select(jobs).where(mine).with_for_update()).one_or_none()
         stored = None if row is None else self._job(row).stored
         if stored is None:
             return
-        text = state and stored.model_copy(update={"state": state}).model_dump_json()
+        text = news and stored.model_copy(update=news).model_dump_json()
         connection.execute(update(jobs).where(mine).values(stored=text, awaited=None))
 
     def _settled(self, connection: Connection, errand: Errand) -> bool:
@@ -162,6 +173,12 @@ def folder_in(result: str | None) -> str:
     found = parsed(result)
     folder = found.get("folder") if isinstance(found, dict) else None
     return folder if isinstance(folder, str) else ""
+
+
+def _where(stored: Stored) -> dict[str, Any]:
+    named = stored.named
+    own = {"file": named and named.file, "key": named and named.key}
+    return {"bucket": stored.bucket, "folder": stored.folder, **own}
 
 
 def _same(errand: Errand) -> ColumnElement[bool]:

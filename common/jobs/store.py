@@ -12,6 +12,7 @@ from common.jobs.model import Job, JobPage, KeyUse, NewJob, Progress, Statistics
 from common.jobs.ordering import Ordering
 from common.jobs.outbox import Outbox
 from common.jobs.pausing import Pausing
+from common.jobs.pipeline_store import PipelineStore
 from common.jobs.repeats import Repeats
 from common.jobs.retention import Retention
 from common.jobs.states import Event, JobState
@@ -23,6 +24,7 @@ CURSOR_PATTERN = "^[0-9]{1,18}$"
 
 class JobStore(
     BatchStore,
+    PipelineStore,
     Outbox,
     Figured,
     Custody,

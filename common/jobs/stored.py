@@ -5,6 +5,8 @@ a job whose end is on disk has its upload on disk too, and never two, since the 
 job. Nothing here talks to a bucket: ``common.publishing.bucket`` does.
 """
 
+import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -33,12 +35,29 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Named(_Record):
+    """The one file that is not in a job's folder of the bucket: its request has named it."""
+
+    file: str
+    """In the folder on disk."""
+    key: str
+
+
 class Stored(_Record):
     """Which objects are a job's: those below ``folder``, which ends with a slash."""
 
     state: StoredState
     bucket: str
     folder: str
+    named: Named | None = None
+    refused: str | None = None
+    """The key that the request had named: another object has it, and none is replaced."""
+
+    def key_of(self, file: str) -> str:
+        """Of one of the job's files."""
+        if self.named is not None and self.named.file == file:
+            return self.named.key
+        return self.folder + file
 
 
 @dataclass(frozen=True)
@@ -49,10 +68,24 @@ class Place:
     prefix: str
     """Is empty, or ends with a slash."""
 
-    def pending(self, model: str, job_id: str) -> Stored:
+    def pending(self, model: str, job_id: str, named: Named | None = None) -> Stored:
         """What is said of a job that has just been completed."""
         folder = f"{self.prefix}{model}/{job_id}/"
-        return Stored(state=StoredState.PENDING, bucket=self.bucket, folder=folder)
+        return Stored(state=StoredState.PENDING, bucket=self.bucket, folder=folder, named=named)
+
+    def key_named(self, owner: str, name: str) -> str:
+        """The key of what an owner has named: each has a folder, and learns of no other's names."""
+        return f"{self.prefix}{_folder_of(owner)}{name}"
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
+
+
+def _folder_of(owner: str) -> str:
+    """Names of keys are plain; those in tokens may be anything. Without keys there is no owner."""
+    if not owner or _PLAIN.fullmatch(owner):
+        return owner and f"{owner}/"
+    return f"~{hashlib.sha256(owner.encode()).hexdigest()[:32]}/"
 
 
 class Errand(_Record):
@@ -66,6 +99,9 @@ class Errand(_Record):
     """The job's folder in the outputs."""
     attempts: int
     """That failed."""
+    file: str | None = None
+    """Of those in ``local``, the one that has a key of its own, since the request has named it."""
+    key: str | None = None
 
 
 class Uploads(Protocol):
@@ -80,8 +116,10 @@ class Uploads(Protocol):
     def postpone_upload(self, errand: Errand, seconds: float) -> None:
         """It failed; it is tried again after so many seconds."""
 
-    def uploaded(self, errand: Errand, *, keep_local: bool) -> bool:
+    def uploaded(self, errand: Errand, *, keep_local: bool, refused: bool = False) -> bool:
         """The bucket has all of it. Answers whether the files on disk may go.
+
+        ``refused``: another object has the key of its own, and its file lies with the others.
 
         Said of the row already, as ``Retention.expire`` does: not of files that somebody keeps.
         """

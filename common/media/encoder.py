@@ -1,7 +1,8 @@
 """Frames and sound into an MP4, while the frames are still being made.
 
-H.264, 4:2:0, BT.709, constant frame rate, ``moov`` first (a browser plays before it has it all);
-AAC when there is sound. Built around one ffmpeg process: `common.media.ffmpeg`.
+H.264, or H.265 where that is set, 4:2:0, BT.709, constant frame rate, ``moov`` first (a browser
+plays before it has it all); AAC when there is sound. Built around one ffmpeg process:
+`common.media.ffmpeg`.
 """
 
 import contextlib
@@ -215,7 +216,8 @@ def _arguments(
         maps = ["-map", "1:v", "-map", "0:a", "-c:a", "aac", "-b:a", "192k"]
     size = f"{clip.width}x{clip.height}"
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", size, "-framerate", str(rate)]
-    picture = ["-vf", COLOUR_FILTER, *codec_arguments(settings), "-fps_mode", "passthrough"]
+    encoder = codec_arguments(settings, clip.width, clip.height)
+    picture = ["-vf", COLOUR_FILTER, *encoder, "-fps_mode", "passthrough"]
     tags = metadata_arguments(inputs, metadata)
     # A path is a URL to ffmpeg: without the scheme a colon in it would name a protocol.
     return [*sound, *raw, "-i", "pipe:0", *maps, *picture, *tags, "-f", "mp4", f"file:{path}"]

@@ -9,12 +9,12 @@ import re
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from common.base.bounded_child import bare_environment
+from common.base.bounded_child import bare_environment, hold
 from common.base.disk import says_full, storage_full
 from common.base.errors import EncodingFailed, VideosDGXError
 from common.base.threads import no_threads_left
@@ -112,17 +112,33 @@ class FfmpegChild:
                 on_wait()
         return self._process.wait()
 
+    def bound(self, limits: Mapping[int, int]) -> None:
+        """Have the kernel hold it to these, by the resources of setrlimit(2)."""
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            hold(self._process.pid, limits)
+
     def frames_encoded(self) -> int:
         """Frames that ffmpeg says it wrote, after its end."""
+        return self._said_last(rb"^frame=\s*(\d+)")
+
+    def seconds_done(self) -> float:
+        """Of what it writes, by now."""
+        return self._said_last(rb"^out_time_us=\s*(\d+)") / 1e6
+
+    def _said_last(self, pattern: bytes) -> int:
         size = os.fstat(self._progress).st_size
         offset = max(0, size - _PROGRESS_TAIL_BYTES)
         tail = os.pread(self._progress, _PROGRESS_TAIL_BYTES, offset)
-        counts = re.findall(rb"^frame=\s*(\d+)", tail, re.MULTILINE)
-        return int(counts[-1]) if counts else 0
+        values = re.findall(pattern, tail, re.MULTILINE)
+        return int(values[-1]) if values else 0
+
+    def words(self) -> list[str]:
+        """The last lines of its log, after its end."""
+        return [line.decode(errors="replace").strip() for line in self._tail]
 
     def failure(self) -> VideosDGXError:
         """Put ffmpeg's last words in the log, and return what the client is told."""
-        words = b"".join(self._tail).decode(errors="replace").strip()
+        words = "\n".join(self.words())
         logger.error("ffmpeg ended with status %s: %s", self._process.returncode, words)
         if says_full(words):
             return storage_full()

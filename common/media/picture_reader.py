@@ -68,19 +68,22 @@ def look_at_picture(file: int, max_pixels: int) -> Look:
     return Look(answer["kind"].lower(), answer["width"], answer["height"])
 
 
-def read_picture(file: int, max_pixels: int) -> Pixels:
-    """The pixels of a file, as a browser shows them. Raises what ``look_at_picture`` does."""
-    answer, rgb = _ask("show", file, max_pixels, _LINE_BYTES + _RGB * max_pixels)
+def read_picture(file: int, max_pixels: int, ground: str = "white") -> Pixels:
+    """The pixels of a file, as a browser shows them. Raises what ``look_at_picture`` does.
+
+    ``ground`` is the colour that lies behind what can be seen through, by its name.
+    """
+    answer, rgb = _ask("show", file, max_pixels, _LINE_BYTES + _RGB * max_pixels, ground)
     return Pixels(answer["width"], answer["height"], rgb)
 
 
 def _ask(
-    task: str, file: int, max_pixels: int, output_bytes: int
+    task: str, file: int, max_pixels: int, output_bytes: int, *more: str
 ) -> tuple[Mapping[str, Any], bytes]:
     os.lseek(file, 0, os.SEEK_SET)  # the child shares our place in the file
     address_bytes = _BASE_BYTES + _BYTES_PER_PIXEL * max_pixels
     bounds = Bounds(SECONDS, CPU_SECONDS, address_bytes, output_bytes)
-    command = module_command("common.media.pictures.child", task, str(max_pixels))
+    command = module_command("common.media.pictures.child", task, str(max_pixels), *more)
     return answer_of(run_bounded(command, stdin=file, bounds=bounds), max_pixels)
 
 

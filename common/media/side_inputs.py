@@ -11,12 +11,11 @@ from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from common.base.errors import EncodingFailed
 from common.media.clip import AudioTrack
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 _MAX_CHANNELS = 8
@@ -93,5 +92,7 @@ def audio_arguments(
 
 def _playable(samples: "NDArray[np.float32]") -> "NDArray[np.float32]":
     """Little-endian float32 in [-1, 1]: ffmpeg's AAC encoder gives up at one NaN."""
+    import numpy as np  # no business of the API process, which knows this module
+
     finite = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
     return np.clip(finite, -1.0, 1.0).astype("<f4")

@@ -24,7 +24,7 @@ class Draft:
     folder: Path
     root: Path
     main: str
-    """The file without which the folder is nothing."""
+    """The file without which the folder is nothing, unless the manifest names another."""
 
     def publish(self, manifest: Mapping[str, Any]) -> str:
         """Make the folder visible under the name returned, after it is safely on disk.
@@ -35,8 +35,9 @@ class Draft:
             EncodingFailed: its main file is not in it.
             StorageFull, StorageUnavailable: see ``disk_named``.
         """
-        if not is_whole(self.folder, self.main):
-            raise EncodingFailed(f"{self.main} is missing.")
+        main = main_of(manifest, self.main)
+        if not is_whole(self.folder, main):
+            raise EncodingFailed(f"{main} is missing.")
         whole = {**manifest, "job_id": self.job_id, "token": self.token}
         with disk_named():
             (self.folder / MANIFEST).write_text(json.dumps(whole, indent=2), encoding="utf-8")
@@ -51,6 +52,13 @@ class Draft:
         """Remove what was written. Does nothing after `publish`, nor on a disk that fails."""
         with contextlib.suppress(OSError):  # the next attempt removes it, or the next start
             delete(self.folder)
+
+
+def main_of(manifest: Mapping[str, Any] | None, usual: str) -> str:
+    """What a job was for: where its kind has several such files, its result names the one."""
+    result = (manifest or {}).get("result")
+    named = result.get("file") if isinstance(result, dict) else None
+    return named if isinstance(named, str) and Path(named).name == named else usual
 
 
 def is_whole(folder: Path, main: str) -> bool:

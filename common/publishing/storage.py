@@ -18,7 +18,7 @@ from typing import Any
 from common.base.disk import disk_named
 from common.base.durable import fsync
 from common.contract import PublishedFile
-from common.publishing.draft import MANIFEST, Draft, delete, is_whole
+from common.publishing.draft import MANIFEST, Draft, delete, is_whole, main_of
 from common.publishing.ownership import read_identity, write_identity
 from common.publishing.previews import PreviewFiles
 
@@ -164,7 +164,8 @@ class Storage:
 
         One that is not whole is removed. Answers whether it was.
         """
-        if not is_whole(self._root / folder, self._main):
+        path = self._root / folder
+        if not (is_whole(path, self._main) or is_whole(path, main_of(_read(path), self._main))):
             self.take_away(folder)
             return False
         self.unclaimed.mkdir(exist_ok=True)
@@ -203,16 +204,9 @@ class Storage:
         return sorted(mine, key=_modified, reverse=True)
 
     def _manifest_in(self, folder: Path, job_id: str) -> Manifest | None:
-        try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        except (
-            FileNotFoundError,
-            NotADirectoryError,
-            ValueError,
-        ):  # a disk that fails tells nothing
-            return None
-        ours = isinstance(manifest, dict) and manifest.get("job_id") == job_id
-        return manifest if ours and is_whole(folder, self._main) else None
+        manifest = _read(folder)
+        ours = manifest is not None and manifest.get("job_id") == job_id
+        return manifest if ours and is_whole(folder, main_of(manifest, self._main)) else None
 
     def _take_away(self, folder: Path) -> None:
         """Out of sight in one step, then deleted: nobody sees half a folder."""
@@ -221,6 +215,14 @@ class Storage:
         with contextlib.suppress(FileNotFoundError):  # somebody else was faster
             folder.rename(hidden)
         delete(hidden)
+
+
+def _read(folder: Path) -> Manifest | None:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a disk that fails tells nothing
+        return None
+    return manifest if isinstance(manifest, dict) else None
 
 
 def _folder_name(job_id: str, token: str) -> str:

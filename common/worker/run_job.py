@@ -79,7 +79,7 @@ class JobRunner:
             return
         self._check_volumes(running)
         if self.preparer is not None:
-            prepared = self.preparer.prepare(running.job.resolved, running.wait)
+            prepared = self.preparer.prepare(running.job.resolved, self.inputs, running.wait)
             self._amend(running, prepared)
         loaded = self.loader.state is ModelState.LOADED or not running.job.resolved.needs_model
         with self.seat.memory(running.job, loaded=loaded, on_wait=running.wait):

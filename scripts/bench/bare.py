@@ -87,7 +87,7 @@ def _encode(frames: Frames, fps: float, path: Path) -> None:
     """As one would by hand; the same quality as the service's."""
     height, width = frames.shape[1:3]
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}"]
-    picture = ["-vf", COLOUR_FILTER, *codec_arguments(EncoderSettings())]
+    picture = ["-vf", COLOUR_FILTER, *codec_arguments(EncoderSettings(), width, height)]
     command = [get_ffmpeg_exe(), "-y", "-v", "error", *source, "-i", "-", *picture, str(path)]
     subprocess.run(command, input=frames.tobytes(), check=True)
 

@@ -13,7 +13,9 @@ import common.runtime.libraries  # noqa: F401
 import torch
 from diffusers import AutoencoderKLWan
 
+from common.base.settings.encoders import Codec
 from common.contract import LoadOptions
+from common.media.codecs import EncoderSettings, codec_arguments
 from common.runtime.acceleration import accelerate
 from common.runtime.available import is_integrated
 from common.runtime.out_of_memory import is_out_of_memory
@@ -28,6 +30,7 @@ LATENTS = (1, 16, 6, 60, 104)
 """832x480, 21 frames: as many as are decoded in pieces of four, the first and five more."""
 SMALL_LATENTS = (1, 16, 2, 8, 8)
 FRACTION = 0.2
+CODECS: tuple[Codec, ...] = ("libx264", "h264_nvenc", "hevc_nvenc")
 
 
 @torch.no_grad()
@@ -116,10 +119,12 @@ def nvenc(report: Report, device: torch.device, small: bool) -> None:
         return
     from imageio_ffmpeg import get_ffmpeg_exe
 
-    size, frames = ("256x144", 24) if small else ("1280x720", 240)
-    for codec in ("libx264", "h264_nvenc"):
+    width, height, frames = (256, 256, 24) if small else (1280, 720, 240)
+    size = f"{width}x{height}"
+    for codec in CODECS:
+        encoder = codec_arguments(EncoderSettings(codec), width, height)
         command = [get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=24"]
-        command += ["-frames:v", str(frames), "-c:v", codec, "-f", "null", "-"]
+        command += ["-frames:v", str(frames), *encoder, "-f", "null", "-"]
         started = time.perf_counter()
         done = subprocess.run(command, capture_output=True, check=False, timeout=60)
         rate = frames / (time.perf_counter() - started) if done.returncode == 0 else 0

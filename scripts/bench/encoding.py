@@ -80,7 +80,7 @@ def _raw(frames: Frames, path: Path) -> float:
     picture = [
         "-vf",
         COLOUR_FILTER,
-        *codec_arguments(EncoderSettings()),
+        *codec_arguments(EncoderSettings(), width, height),
         "-fps_mode",
         "passthrough",
     ]

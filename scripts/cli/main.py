@@ -14,6 +14,7 @@ from scripts.cli.client import Client, address_of
 from scripts.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from scripts.cli.generate import finish, generate
 from scripts.cli.loras import app as loras
+from scripts.cli.pipeline import pipeline
 from scripts.cli.queue import move, pause, queue, resume
 from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output, show_error
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.command()(train)
+app.command()(pipeline)
 app.command()(queue)
 app.command()(move)
 app.command()(pause)

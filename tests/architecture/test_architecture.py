@@ -110,8 +110,8 @@ def test_functions_are_short():
     assert [name for lines, name in longest if lines > 50] == []
 
 
-def test_a_models_configuration_imports_no_torch():
-    heavy = ("torch", "diffusers", "transformers", "cv2")
+def test_a_models_configuration_imports_no_torch_and_no_numpy():
+    heavy = ("torch", "diffusers", "transformers", "cv2", "numpy")
     code = (
         "import sys, common.service, "
         + ", ".join(f"{model}.model_config" for model in MODELS)

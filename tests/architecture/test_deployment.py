@@ -107,7 +107,7 @@ def test_services_that_need_no_key_are_published_on_this_machine_alone(model: st
     assert service["environment"]["ALLOW_UNAUTHENTICATED"] == "${ALLOW_UNAUTHENTICATED:-1}"
     assert [port.split(":")[0] for port in service["ports"]] == ["127.0.0.1"]
     assert "${TLS_HOST:-localhost}" in service["environment"]["ALLOWED_HOSTS"]
-    assert {"api_keys", "jwt_secret", "jwt_public_key"} <= set(service["secrets"])
+    assert {"api_keys", "jwt_secret", "jwt_public_key", "stack_secret"} <= set(service["secrets"])
     files = ("content_credentials_certificate", "content_credentials_key")
     assert [service["environment"][name.upper()] for name in files] == [
         f"/run/secrets/{name}" for name in files if name in service["secrets"]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -76,7 +77,7 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
     """Where one does not hold what the other promised, a line each; in any order of names.
 
     What is new may come: nobody was promised that it would not. So may a form more that a field of
-    a request can have.
+    a request can have, and a value more that a setting can.
     """
     if isinstance(before, dict) and isinstance(now, dict):
         for name in sorted(before):
@@ -84,7 +85,7 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for index, pair in enumerate(zip(before, now, strict=True)):
             yield from differences(*pair, f"{path} > {index}")
-    elif isinstance(before, list) and isinstance(now, list) and _forms_of_a_request(path):
+    elif isinstance(before, list) and isinstance(now, list) and _may_have_more(path):
         for part in before:
             if all(any(differences(part, one, path)) for one in now):
                 yield from differences(part, NOWHERE, path)
@@ -92,8 +93,9 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
         yield f"{path.removeprefix(' > ')}: {_said(before)} before, {_said(now)} now"
 
 
-def _forms_of_a_request(path: str) -> bool:
-    return path.endswith(" > anyOf") and " > requestBody > " in path
+def _may_have_more(path: str) -> bool:
+    form = path.endswith(" > anyOf") and " > requestBody > " in path
+    return form or re.fullmatch(r" > [A-Z0-9_]+ > enum", path) is not None
 
 
 def _said(part: Any) -> str:

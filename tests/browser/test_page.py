@@ -13,6 +13,7 @@ from tests.browser.conftest import Open
 from tests.browser.pictures import png
 from tests.browser.steps import card, describe, make, ready, start
 from tests.live import LiveService
+from tests.seldom import seldom
 
 KILOBYTES = 1000
 HOSTILE = '<img src=x onerror="document.title=\'stolen\'"><script>document.title="stolen"</script>'
@@ -96,7 +97,7 @@ def _asking(page: Page) -> None:
 
 
 @pytest.mark.parametrize("reach", [_plain, _made, _running, _wrong, _refused, _asking])
-@pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
+@pytest.mark.parametrize("locale", seldom(["pt-BR", "en-US"]))
 def test_everybody_can_use_it(open_page: Open, reach: Callable[[Page], None], locale: str):
     viewport = PHONE if reach is _made else DESKTOP
     page = open_page(viewport=viewport, reduced_motion="reduce", locale=locale)

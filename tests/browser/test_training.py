@@ -26,6 +26,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
         yield service
 
 
+@pytest.mark.slow
 def test_from_an_archive_to_a_video(open_page: Open, service: LiveService, tmp_path: Path):
     page = open_page()
     page.locator("#name").wait_for()

@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert
+from sqlalchemy import Connection, event
 
 from common.base.errors import JobNotFound
 from common.jobs.batches import Member, NewBatch
@@ -20,27 +20,23 @@ from common.jobs.manifest import job_from, manifest_of
 from common.jobs.model import Job, KeyUse, Progress
 from common.jobs.ordering import Beside, Edge, Side
 from common.jobs.outbox import DeliveryState
-from common.jobs.rows import JobRows, to_row
+from common.jobs.pipelines import NewPipeline, Pipeline, PipelineState, Step
+from common.jobs.rows import JobRows
 from common.jobs.schema import (
-    batches,
-    deleted_jobs,
-    idempotency_keys,
     jobs,
     metadata,
     rank_of,
-    webhook_deliveries,
 )
-from common.jobs.schema_uploads import uploads
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
 from common.jobs.store import JobStore
-from common.jobs.stored import Act, Errand, Place
+from common.jobs.stored import Errand, Place
 from common.kinds.video import VIDEO_KIND
+from tests.contract.filled import FAILED, MANY, fill
 from tests.contract.test_store import ERROR, RESULT, new_job
 
-MANY = 10_000
-QUEUED, FAILED = 500, 200
 KEY = KeyUse(key="k", fingerprint="f", seconds=3600)
+OTHER_KEY = KeyUse(key="p", fingerprint="f", seconds=3600)
 SOME = [str(number) for number in range(50)]
 """Ids that are asked for together."""
 SMALL = ("identities", "pauses", "shelves", "totals")
@@ -71,6 +67,18 @@ class World:
         if state is not JobState.QUEUED:
             self.end(name, state)
         return new
+
+    def pipeline(self, key: KeyUse | None = None) -> Pipeline:
+        """Accepted, with one step, and somebody to tell."""
+        step = Step(name="clip", service="toy", path="/generate", body={})
+        named = {"id": token_hex(16), "model": "toy", "owner": "ann", "webhook": "http://a"}
+        return self.store.submit_pipeline(NewPipeline(**named, steps=(step,)), 10**6, 10**6, key)
+
+    def ended(self) -> Pipeline:
+        over = self.pipeline().model_copy(update={"state": PipelineState.FAILED})
+        changed = self.store.change_pipeline(over)
+        assert changed is not None
+        return changed
 
     def end(self, batch: str, state: JobState) -> None:
         statement = (
@@ -210,6 +218,13 @@ CALLS: dict[str, Callable[[World], object]] = {
     "cancel_batch": lambda w: w.store.cancel_batch(w.batch(JobState.QUEUED).id),
     "retry_batch": retry,
     "delete_batch": lambda w: w.store.delete_batch(w.batch(JobState.FAILED).id),
+    "submit_pipeline": lambda w: (w.pipeline(OTHER_KEY), w.pipeline(OTHER_KEY)),
+    "pipeline": lambda w: w.store.seen_by("ann").pipeline(w.pipeline().id),
+    "pipelines": both(lambda store: store.pipelines(SOME)),
+    "pipeline_page": both(lambda store: (store.pipeline_page(), store.pipeline_page(cursor="50"))),
+    "unfinished_pipelines": lambda w: (w.pipeline(), w.store.unfinished_pipelines()),
+    "change_pipeline": lambda w: w.ended(),
+    "delete_pipeline": lambda w: w.store.seen_by("ann").delete_pipeline(w.ended().id),
     "claim_delivery": lambda w: w.store.claim_delivery(15, ["busy.example"]),
     "settle_delivery": settle,
     "delivery": lambda w: w.store.delivery("x"),
@@ -275,62 +290,6 @@ def steps_of(store: SqlJobStore, call: Callable[[World], object]) -> int:
     event.remove(store._engine, "checkout", on_checkout)
     event.remove(store._engine, "before_cursor_execute", on_execute)
     return max(counts)
-
-
-def fill(store: SqlJobStore) -> None:
-    """A long past, a queue, and some of every other thing."""
-    with store._writing() as connection:
-        for table, rows in {
-            jobs: [_row(number) for number in range(MANY)],
-            webhook_deliveries: [_delivery(number) for number in range(MANY)],
-            uploads: [_upload(number) for number in range(MANY)],
-            idempotency_keys: [_key(number) for number in range(MANY)],
-            batches: [_batch(number) for number in range(MANY)],
-            deleted_jobs: [{"model": "toy", "id": str(number)} for number in range(MANY)],
-        }.items():
-            connection.execute(insert(table), rows)
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("ANALYZE")
-
-
-def _row(number: int) -> dict[str, Any]:
-    owner = "ann" if number % 50 == 0 else f"owner {number % 7}"
-    new = new_job(owner=owner, batch=str(number % 100) if number % 3 == 0 else None)
-    state = JobState.COMPLETED
-    if number >= MANY - QUEUED:
-        return to_row(new, VIDEO_KIND.name) | {
-            "created_at": number,
-            "started_at": None,
-            "finished_at": None,
-        }
-    if number % (MANY // FAILED) == 0:
-        state = JobState.FAILED
-    times = {"created_at": number, "started_at": number + 1, "finished_at": number + 2}
-    return to_row(new, VIDEO_KIND.name) | times | {"state": state}
-
-
-def _delivery(number: int) -> dict[str, Any]:
-    state = DeliveryState.PENDING if number % 1000 == 0 else DeliveryState.DELIVERED
-    told = {"job": str(number), "id": str(number), "url": "http://a", "host": "a", "body": "{}"}
-    return told | {"model": "toy", "state": state, "next_at": number, "attempts": "[]"}
-
-
-def _upload(number: int) -> dict[str, Any]:
-    where = {"bucket": "vids", "folder": f"toy/{number}/", "local": "f"}
-    model = "toy" if number % 50 == 0 else "other"  # of services that share a database
-    owed = {"job": str(number), "model": model, "act": Act.STORE, "attempts": 0}
-    return owed | where | {"next_at": number}
-
-
-def _key(number: int) -> dict[str, Any]:
-    use = {"model": "toy", "owner": "ann", "key": str(number), "fingerprint": "f"}
-    return use | {"job": str(number), "expires_at": 1e12 + number}
-
-
-def _batch(number: int) -> dict[str, Any]:
-    owner = "ann" if number % 50 == 0 else "ben"
-    row = {"id": str(number), "model": "toy", "owner": owner, "name": None}
-    return row | {"created_at": number, "members": "[]"}
 
 
 def trouble(store: SqlJobStore, call: Callable[[World], object]) -> list[str]:

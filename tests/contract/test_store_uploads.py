@@ -8,11 +8,14 @@ from common.base.errors import JobConflict
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.rows import JobRows
 from common.jobs.sql import SqlJobStore
+from common.jobs.states import Event
 from common.jobs.stored import LEASE_SECONDS as LEASE
-from common.jobs.stored import Act, Errand, Place, StoredState
+from common.jobs.stored import Act, Errand, Named, Place, StoredState
 from common.kinds.video import VIDEO_KIND
+from studio.kind import STUDIO_KIND
+from studio.result import StudioResult
 from tests.contract.conftest import Clock
-from tests.contract.test_store import RESULT
+from tests.contract.test_store import RESULT, claimed, new_job, submit
 from tests.contract.test_store_retention import made
 
 PLACE = Place("vids", "clips/")
@@ -160,3 +163,38 @@ def test_a_clock_that_was_put_back_delays_nothing(shelf: SqlJobStore, clock: Clo
     assert shelf.claim_upload(LEASE) is None
     assert shelf.hasten_uploads() == 1
     assert taken(shelf).attempts == 1
+
+
+def test_what_a_request_has_named_is_owed_by_that_name_until_another_has_it(url: str, clock: Clock):
+    store = SqlJobStore(url, "toy", STUDIO_KIND, clock, place=PLACE)
+    job_id = done(store, named="films/a.mp4")
+    stored = store.get(job_id).stored
+    assert stored is not None
+    assert stored.named == Named(file="clips.zip", key="clips/ann/films/a.mp4")
+    assert stored.key_of("clips.zip") == "clips/ann/films/a.mp4"
+    assert stored.key_of("manifest.json") == f"clips/toy/{job_id}/manifest.json"
+    errand = taken(store)
+    assert (errand.file, errand.key) == ("clips.zip", "clips/ann/films/a.mp4")
+    store.uploaded(errand, keep_local=True, refused=True)
+    late = store.get(job_id).stored
+    assert late is not None
+    assert (late.named, late.refused) == (None, "clips/ann/films/a.mp4")
+    store.delete(job_id)
+    assert taken(store).key is None  # the object of that name is not its own
+    store.delete(done(store, named="b.mp4"))
+    clock.now += LEASE
+    keys = {taken(store).key, taken(store).key}
+    assert keys == {None, "clips/ann/b.mp4"}
+    store.close()
+
+
+def done(store: SqlJobStore, named: str) -> str:
+    resolved = STUDIO_KIND.nothing.model_copy(update={"named": named})
+    submit(store, job=new_job(owner="ann").model_copy(update={"resolved": resolved}))
+    job_id, token = claimed(store)
+    store.advance(job_id, token, Event.RUN)
+    about = {"folder": "f", "size_bytes": 1, "checkpoint": "a/b", "revision": "r"}
+    assert store.complete(
+        job_id, token, StudioResult(**about, file="clips.zip", operation="img2vid")
+    )
+    return job_id

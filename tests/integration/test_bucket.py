@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tests.buckets import BUCKET, KEYS, S3, Front, fetched, front_of, s3_server
+from tests.films import film
 from tests.integration.answers import error_of
 from tests.integration.fleet import Fleet
+from tests.integration.test_models import serving
 from tests.live import LiveService, wait_until
 
 
@@ -126,6 +128,40 @@ def test_a_kill_while_it_uploads_and_presigned_addresses(
     part = fetched(answer.headers["location"], Range="bytes=5-")
     assert (part.status_code, part.content) == (206, whole[5:])
     assert part.headers["content-disposition"].startswith("attachment; filename=")
+
+
+def test_a_request_names_its_input_and_its_output(front: Front, s3: S3, tmp_path: Path) -> None:
+    """In the cutting room, with nothing fetched from anywhere else."""
+    video = film(tmp_path / "a.mp4", 24).read_bytes()
+    s3.client.put_object(Bucket=BUCKET, Key="raw/a b.mp4", Body=video)
+    wishes = settings(front, tmp_path, s3_input_buckets=BUCKET)
+    with serving("studio", tmp_path / "models", tmp_path, **wishes) as studio:
+
+        def ended(source: str, state: str = "completed") -> dict[str, Any]:
+            body = {"url_video": source, "path": "films/2025", "output_filename": "a.mp4"}
+            answer = studio.client.post("/video/edit", json=body)
+            assert answer.status_code == 202, answer.text
+            return studio.wait_for(answer.json()["id"], state)
+
+        first = ended(f"s3://{BUCKET}/raw/a b.mp4")
+        wait_until(lambda: stored(studio, first["id"]) == "uploaded", 60, "it is uploaded")
+        assert studio.job(first["id"])["stored"]["key"] == "clips/films/2025/a.mp4"
+        whole = s3.bytes("clips/films/2025/a.mp4")
+        answer = studio.client.get(first["links"]["download"])
+        assert (answer.content, whole[4:8]) == (whole, b"ftyp")
+        assert answer.headers["content-disposition"] == 'attachment; filename="a.mp4"'
+
+        second = ended(f"s3://{BUCKET}/raw/a b.mp4")
+        wait_until(lambda: stored(studio, second["id"]) == "uploaded", 60, "it is uploaded")
+        told = studio.job(second["id"])["stored"]
+        assert told["key"] == f"clips/studio/{second['id']}/video.mp4"
+        assert "clips/films/2025/a.mp4" in told["refused"]
+        assert s3.bytes("clips/films/2025/a.mp4") == whole
+
+        failed = ended(f"s3://{BUCKET}/raw/b.mp4", "failed")["error"]
+        assert (failed["param"], "no such object" in failed["message"]) == ("video", True)
+        refused = studio.client.post("/video/edit", json={"video": "s3://others/a.mp4"})
+        assert (refused.status_code, error_of(refused)["param"]) == (422, "video")
 
 
 def test_without_keys_it_does_not_start(fleet: Fleet, tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import signal
 import pytest
 
 from tests.live import LiveService, wait_gone, wait_until
+from tests.seldom import seldom
 
 MOMENTS = ["encoding_prompt", "denoising", "decoding"]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", seldom(MOMENTS))
 def test_a_job_that_kills_its_worker_three_times_is_failed(
     service: LiveService, moment: str
 ) -> None:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from common.api.auth.caller import Scope
 from common.api.auth.keys import line_for
 from tests.integration import pictures
@@ -61,6 +63,7 @@ def test_what_a_service_writes_is_its_own(fleet: Fleet):
     assert open_to_others(*folders) == []
 
 
+@pytest.mark.slow
 def test_volumes_of_an_older_version_are_closed_and_work(fleet: Fleet):
     """Files that all may read lie below a folder that nobody else enters."""
     service = fleet.start(backup_dir=fleet.folder / "copies")

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.integration.answers import error_of
-from tests.live import LiveService
+from tests.live import LiveService, wait_until
 
 FILES = (
     "/jobs/{id}/download",
@@ -36,6 +36,17 @@ def batch(shared: LiveService, job: dict[str, Any]) -> str:
     return str(batch["id"])
 
 
+@pytest.fixture(scope="module")
+def pipeline(shared: LiveService, job: dict[str, Any]) -> str:
+    """One that has ended."""
+    del job
+    body = {"steps": [{"name": "clip", "body": {"prompt": "x"}}]}
+    begun: dict[str, Any] = shared.client.post("/pipelines", json=body).json()
+    path = begun["links"]["self"]
+    wait_until(lambda: shared.get(path)["state"] == "completed", what="the pipeline is completed")
+    return str(begun["id"])
+
+
 def gets(service: LiveService) -> list[str]:
     """Every path that takes GET, and some that are not described."""
     paths = service.get("/openapi.json")["paths"]
@@ -43,10 +54,13 @@ def gets(service: LiveService) -> list[str]:
     return [path for path, methods in paths.items() if "get" in methods] + more
 
 
-def test_every_get_has_its_head(service: LiveService, job: dict[str, Any], batch: str) -> None:
+def test_every_get_has_its_head(
+    service: LiveService, job: dict[str, Any], batch: str, pipeline: str
+) -> None:
     """HEAD is answered wherever GET is: the same status and headers, and no body."""
     begun = len(service.log(100_000))
     names = {"job_id": job["id"], "video_id": job["id"], "batch_id": batch, "model_id": "toy"}
+    names["pipeline_id"] = pipeline
     asked = [path.format(**names) for path in gets(service)]
     assert len(asked) > 25
     changing = NOT_SAID | {"content-length"}  # of /info, /health, /metrics: seconds that grow

@@ -170,3 +170,25 @@ def test_of_another_service_on_this_machine(service: LiveService, first: str) ->
     manifest.write_text(json.dumps({**said, "kind": "text"}))
     assert error_of(post(service, extend=other))["param"] == "extend"
     shutil.rmtree(theirs.parent)
+
+
+def test_a_film_of_the_cutting_room_is_an_input_like_an_upload(
+    service: LiveService, first: str
+) -> None:
+    cut = UNKNOWN.replace("0", "b")
+    (ours,) = service.videos(first)
+    theirs = ours.parents[1] / "another" / f"{cut}-{ours.name.rpartition('-')[2]}"
+    shutil.copytree(ours, theirs)
+    manifest = theirs / "manifest.json"
+    said = json.loads(manifest.read_text())
+    result = {"operation": "edit", "folder": "", "file": "video.mp4"}
+    manifest.write_text(json.dumps({**said, "job_id": cut, "kind": "edit", "result": result}))
+    larger = {"strength": 0, "enable_upscaling": True, "upscaling_scale": 2}
+    made = service.client.post("/generate", json={"video": {"job": cut}, **larger})
+    width = service.job(first)["result"]["width"]
+    done = service.wait_for(made.json()["id"], "completed")
+    assert done["requested"]["video"] == {"job": cut}
+    assert (done["result"]["width"], done["result"]["num_frames"]) == (2 * width, 9)
+    error = error_of(post(service, extend=cut))
+    assert (error["param"], "no video that a model" in error["message"]) == ("extend", True)
+    shutil.rmtree(theirs.parent)

@@ -14,6 +14,7 @@ from tests.integration import pictures
 from tests.integration.fleet import Fleet
 from tests.integration.test_models import SMALL, serving
 from tests.live import LiveService, wait_until
+from tests.seldom import seldom
 
 SLOW = {"step_seconds": 0.3}
 
@@ -106,7 +107,7 @@ def test_a_job_that_comes_late_is_next(live: LiveService) -> None:
     assert fused(live, [*ids, late]) == [2, 2, None]
 
 
-@pytest.mark.parametrize("which", [0, 2])
+@pytest.mark.parametrize("which", seldom([0, 2]))
 @pytest.mark.parametrize(
     ("options", "phase"), [(SLOW, "denoising"), ({"chunk_seconds": 0.2}, "decoding")]
 )
@@ -139,7 +140,7 @@ def test_a_batch_of_which_all_are_cancelled_ends(live: LiveService) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "phase"), [(SLOW, "denoising"), ({"chunk_seconds": 0.2}, "decoding")]
+    ("options", "phase"), seldom([(SLOW, "denoising"), ({"chunk_seconds": 0.2}, "decoding")])
 )
 def test_a_killed_worker_costs_nobody_an_attempt(
     live: LiveService, options: dict[str, Any], phase: str

@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.media.codecs import resolve_codec
 from tests.integration.fleet import Fleet
 from tests.live import LiveService, alive, wait_gone, wait_until
 
@@ -30,6 +31,14 @@ def test_nothing_is_loaded_before_the_first_job(fleet: Fleet) -> None:
     wait_until(lambda: service.worker_pid() is None, what="the service noticed")
     assert service.get("/info")["loaded"]["state"] == "unloaded"
     service.finish()
+
+
+def test_an_encoder_that_does_not_run_here_is_replaced_and_that_is_told(fleet: Fleet) -> None:
+    found = resolve_codec("hevc_nvenc")
+    service = fleet.start(video_encoder="hevc_nvenc")
+    assert service.get("/info")["encoder"] == {"asked": "hevc_nvenc", "used": found}
+    assert ("hevc_nvenc does not run on this machine" in service.log()) == (found == "libx264")
+    assert service.finish()["state"] == "completed"
 
 
 def test_load_warms_the_model(idle: LiveService) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.fleet import Fleet
 from tests.live import LiveService, wait_until
+from tests.seldom import seldom
 
 ANSWER = 15.0
 """Seconds in which a client must have its 503: five, and patience with a busy machine."""
@@ -38,7 +39,7 @@ def is_ready(service: LiveService) -> bool:
     return service.client.get("/ready").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/generate", "/v1/videos"])
+@pytest.mark.parametrize("path", seldom(["/generate", "/v1/videos"]))
 def test_a_foreign_writer_holds_up_no_read(service: LiveService, path: str) -> None:
     job_id = service.finish()["id"]
     with foreigner(service, "BEGIN IMMEDIATE"):

@@ -63,6 +63,7 @@ def test_a_log_that_nobody_reads_stops_nothing(piped: PipedService):
     assert piped.process.wait(20) == 0, "an exit does not wait for a reader either"
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said_when_somebody_reads_again(piped: PipedService):
     say_much(piped)
     piped.process.terminate()

@@ -14,6 +14,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from tests.integration.answers import error_of
 from tests.integration.fleet import Fleet
 from tests.live import LiveService, wait_gone, wait_until
+from tests.seldom import seldom
 
 SLOW = {"step_seconds": 0.3}
 ODD = {
@@ -30,7 +31,7 @@ def plant(service: LiveService, job_id: str, column: str, value: str | None) -> 
         assert connection.execute(statement, (value, job_id)).rowcount == 1
 
 
-@pytest.mark.parametrize("number", [40, 50, signal.SIGKILL])
+@pytest.mark.parametrize("number", seldom([40, 50, signal.SIGKILL]))
 def test_a_signal_without_a_name_ends_a_worker_and_nothing_else(
     service: LiveService, number: int
 ) -> None:
@@ -107,14 +108,7 @@ def test_an_odd_row_can_be_cancelled(service: LiveService) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [
-        ("result", "{"),
-        ("error", "1"),
-        *(
-            pytest.param(*one, marks=pytest.mark.slow)
-            for one in [("state", "archived"), ("progress", "")]
-        ),
-    ],
+    seldom([("result", "{"), ("error", "1"), ("state", "archived"), ("progress", "")]),
 )
 def test_an_ended_row_that_cannot_be_read_stops_no_start(
     fleet: Fleet, column: str, value: str
@@ -143,7 +137,7 @@ def test_a_lost_result_is_told_as_such(fleet: Fleet) -> None:
 
 
 def test_without_threads_nothing_is_made_until_there_are_some(fleet: Fleet) -> None:
-    service = fleet.start()
+    service = fleet.prepare().by_exec().start()  # a fork needs no thread for its worker
     for path in ("/ready", "/presets"):  # its own threads are there, and one for what blocks
         service.get(path)
     pid = service.process.pid

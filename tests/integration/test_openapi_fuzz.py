@@ -14,7 +14,7 @@ from tests.live import ROOT
 pytest.importorskip("schemathesis")
 
 CONFIGURATION = Path(__file__).with_name("fuzz.toml")
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
 """For each operation; more find more, and take longer."""
 
 
@@ -39,5 +39,5 @@ def test_the_api_is_what_it_says(fleet: Fleet, tmp_path: Path):
     assert ended.returncode == 0, ended.stdout[-12_000:] + ended.stderr
     assert counted is not None
     print(f"\n{counted[1]} cases")
-    assert int(counted[1]) > 300
+    assert int(counted[1]) > 200
     assert service.get("/health")

@@ -13,6 +13,7 @@ from tests import postgres
 from tests.disks import mounted, moved_away, read_only
 from tests.integration.fleet import Fleet
 from tests.live import LiveService, alive, wait_gone, wait_until
+from tests.seldom import seldom
 from tests.unit.media.disks import FILLER, fill
 
 SLOW = {"step_seconds": 0.7}
@@ -71,7 +72,7 @@ def assert_made_once(service: LiveService, job_id: str, folder: str | None = Non
     assert service.log(2000).count("job completed") == 1
 
 
-@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("harm", seldom(HARMS, 2))
 def test_a_video_waits_for_its_database(service: LiveService, harm: Harm) -> None:
     running = service.submit(options=SLOW)
     service.wait_for(running, "denoising")

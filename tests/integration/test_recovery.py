@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.fleet import Fleet
 from tests.live import ROOT, LiveService, wait_until
+from tests.seldom import seldom
 
 Jobs = list[dict[str, Any]]
 
@@ -57,10 +58,7 @@ def lose(service: LiveService, how: str) -> None:
         shutil.rmtree(service.state)
 
 
-@pytest.mark.parametrize(
-    "how",
-    ["removed", "of zero bytes", pytest.param("the whole state folder", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("how", seldom(["removed", "of zero bytes", "the whole state folder"]))
 def test_a_lost_database_is_made_again_from_the_videos(service: LiveService, how: str) -> None:
     before = contents(service)
     lose(service, how)
@@ -120,9 +118,7 @@ def test_a_video_of_a_version_that_kept_less_is_taken_back_too(service: LiveServ
     assert_all_there(service, before)
 
 
-@pytest.mark.parametrize(
-    "damage", [pytest.param("{", marks=pytest.mark.slow), '{"job_id": "?"}', None]
-)
+@pytest.mark.parametrize("damage", seldom(['{"job_id": "?"}', "{", None]))
 def test_a_video_without_a_manifest_is_set_aside_and_kept(
     service: LiveService, damage: str | None
 ) -> None:

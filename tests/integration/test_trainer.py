@@ -94,6 +94,7 @@ def test_clips_become_a_lora_and_a_video_that_shows_it(
     assert (video["width"], video["height"], video["nb_read_frames"]) == (128, 128, "9")
 
 
+@pytest.mark.slow
 def test_from_a_terminal(trainer: LiveService, clips: bytes, tmp_path: Path) -> None:
     (tmp_path / "set.zip").write_bytes(clips)
     words = ["set.zip", "--name", "kite", "--rank", "1", "--steps", "2", "--output", "kite.st"]
@@ -161,6 +162,7 @@ def test_a_disk_that_fills_up_in_the_midst_holds_the_training_until_there_is_roo
         assert len(list(small_disk.rglob("lora.safetensors"))) == 1
 
 
+@pytest.mark.slow
 def test_videos_of_prior_prompts_are_a_part_of_the_progress(
     trainer: LiveService, clips: bytes
 ) -> None:

@@ -11,7 +11,7 @@ from tests import photos, profiles
 from tests.films import ffmpeg, film
 from tests.integration.fleet import Fleet
 
-ROUNDS = 16
+ROUNDS = 8
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:

@@ -11,6 +11,7 @@ from tests.disks import freezable, frozen, mounted, moved_away, read_only, under
 from tests.integration.answers import error_of
 from tests.integration.fleet import Fleet
 from tests.live import LiveService, wait_until
+from tests.seldom import seldom
 from tests.unit.media.disks import FILLER, fill
 
 SLOW = {"step_seconds": 0.3}
@@ -72,7 +73,7 @@ def test_outputs_that_cannot_be_used_hold_their_jobs(service: LiveService, harm:
     assert service.videos(made["id"]) == []
 
 
-@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("harm", seldom(HARMS))
 def test_state_that_cannot_be_used_loses_nothing(service: LiveService, harm: Harm) -> None:
     made = service.finish()
     with harm(service.state):
@@ -129,7 +130,7 @@ def in_state(service: LiveService, job_id: str, state: str) -> dict[str, object]
     return job if job["state"] == state else None
 
 
-@pytest.mark.parametrize("idle", [True, False])
+@pytest.mark.parametrize("idle", seldom([False, True]))
 def test_nothing_is_begun_while_a_volume_is_unwell(fleet: Fleet, idle: bool) -> None:
     """Neither by a worker that waits for work, nor by one that would be started."""
     service = fleet.start(auto_unload_minutes=10 if idle else 0)

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 CHECKPOINT = "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
 SMALL_ONE = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
 STANDS_IN = re.compile(r"stand(s|ing)?[-_ ]in|no lugar d[oe]")
-ID_ONLY = ("/queue/status", "/metrics")
+PIPELINE = "/pipelines/{pipeline_id}"
+ID_ONLY = ("/queue/status", "/metrics", "/pipelines", PIPELINE, f"{PIPELINE}/events")
 """There ``waver`` is one service's id among others; no model is named."""
 PATIENCE = 240
 
@@ -124,10 +125,13 @@ def texts(service: LiveService, job: dict[str, Any]) -> Iterator[tuple[str, http
     get, post = service.client.get, service.client.post
     batch = post("/generate/batch", json={"requests": [SMALL]})
     yield "batch", batch
+    pipeline = post("/pipelines", json={"steps": [{"name": "clip", "body": SMALL}]})
+    yield "/pipelines", pipeline
     ids = {"job_id": job["id"], "video_id": job["id"], "model_id": "waver"}
+    ids |= {"batch_id": batch.json()["id"], "pipeline_id": pipeline.json()["id"]}
     for path, methods in get("/openapi.json").json()["paths"].items():
         if "get" in methods:
-            yield path, get(path.format(batch_id=batch.json()["id"], **ids))
+            yield path, get(path.format(**ids))
     yield "/docs", get("/docs")
     yield "/openapi.json", get("/openapi.json")
     yield "/metrics", get("/metrics", headers={"Accept": "text/plain"})

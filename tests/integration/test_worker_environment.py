@@ -16,6 +16,7 @@ ODD = {
     "hf_token": WORD,
     "hf_token_path": f"/run/secrets/{WORD}",
     "toy_jwt_secret": WORD * 8,
+    "stack_secret": WORD * 8,
     "somebodys_setting": WORD,
     "otel_exporter_otlp_headers": f"authorization={WORD}",
 }
@@ -75,6 +76,12 @@ def test_what_passes():
     }
     found = worker_environment("wan21", dict.fromkeys(passed | kept, "x"))
     assert set(found) == passed | {"OMP_WAIT_POLICY"}
+
+
+def test_keys_of_s3_pass_where_requests_may_name_files_in_buckets():
+    said = dict.fromkeys(("S3_KEYS_FILE", "STUDIO_S3_INPUT_BUCKETS", "S3_DOWNLOADS"), "x")
+    found = worker_environment("studio", said, reads_buckets=True)
+    assert set(found) == {"S3_KEYS_FILE", "STUDIO_S3_INPUT_BUCKETS", "OMP_WAIT_POLICY"}
 
 
 def test_threads_do_not_spin_unless_they_are_told_to():

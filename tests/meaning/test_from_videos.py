@@ -86,6 +86,7 @@ def test_a_span_is_made_anew_and_the_rest_stays(
     assert np.abs(old.centres - new.centres).max() < 1, "where it was"
 
 
+@pytest.mark.slow
 def test_another_prompt_with_the_same_motion(
     waver: LiveService, first: Made, tmp_path: Path
 ) -> None:
@@ -98,6 +99,7 @@ def test_another_prompt_with_the_same_motion(
     assert seen(same.frames).colour is Colour.RED, "hardly anything is made anew"
 
 
+@pytest.mark.slow
 def test_a_frame_of_it_begins_another(waver: LiveService, first: Made, tmp_path: Path) -> None:
     moving = replace(SCENE, direction=Direction.LEFT)
     lent = made(waver, tmp_path, moving, image={"job": first.job["id"], "frame": -1})

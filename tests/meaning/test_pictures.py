@@ -13,6 +13,7 @@ from scripts.shapes.scenes import Background, Colour, Direction, Path, Scene, Sh
 from tests.live import LiveService
 from tests.meaning.conftest import LEARNT
 from tests.photos import saved
+from tests.seldom import seldom
 
 MIDDLE = Path(30.0, np.array([[64.0, 64.0]]))
 SCENES = (
@@ -22,7 +23,7 @@ SCENES = (
 )
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=english)
+@pytest.mark.parametrize("scene", seldom(SCENES), ids=english)
 def test_a_picture_is_kept_and_moves(waver: LiveService, scene: Scene):
     (frame,) = draw(scene, MIDDLE, (1, 128, 128))
     (asked,) = ask(
@@ -35,6 +36,7 @@ def test_a_picture_is_kept_and_moves(waver: LiveService, scene: Scene):
     assert asked.right(*LEARNT, "background")
 
 
+@pytest.mark.slow
 def test_the_same_picture_goes_elsewhere(waver: LiveService):
     scene = SCENES[0]
     (frame,) = draw(scene, MIDDLE, (1, 128, 128))

@@ -14,6 +14,7 @@ from scripts.shapes.scenes import Background, Colour, Direction, Scene, Shape
 from scripts.shapes.weights import HERE
 from tests.live import LiveService
 from tests.meaning.conftest import LEARNT, MODEL, SIX
+from tests.seldom import seldom
 
 A_SHAPE = Scene(Shape.CIRCLE, Colour.RED, Direction.LEFT)
 
@@ -49,7 +50,7 @@ def test_a_seed_is_a_video(waver: LiveService):
     assert np.hypot(*(one.found.centres - other.found.centres).T).mean() > 1, "it is elsewhere"
 
 
-@pytest.mark.parametrize("background", Background)
+@pytest.mark.parametrize("background", seldom(Background))
 def test_what_is_behind(waver: LiveService, background: Background):
     scene = replace(A_SHAPE, background=background)
     (asked,) = made(waver, [Wish(scene, english(scene, Told(background=True)), 3)])

@@ -24,6 +24,7 @@ from tests.integration.test_models import serving
 from tests.job_contexts import Context
 from tests.meaning.conftest import LEARNT, MODEL, SIX
 from tests.resolving import resolve
+from tests.seldom import seldom
 
 SCHEMES = [
     scheme
@@ -65,7 +66,7 @@ class Watching(Context):
         self.picture = picture()
 
 
-@pytest.mark.parametrize("scene", SIX[:3], ids=english)
+@pytest.mark.parametrize("scene", seldom(SIX[:3]), ids=english)
 def test_a_preview_shows_the_shape_where_the_video_has_it(models: Path, scene: Scene):
     spec = load_spec(f"{MODEL}.model_config:SPEC")
     pipeline = spec.load(install(MODEL, models), on_cpu(quantization=Quantization.NONE))

@@ -100,6 +100,7 @@ def test_it_learns_beside_quantized_weights():
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
 
 
+@pytest.mark.slow
 def test_prior_prompts_are_held():
     """What the base makes of another prompt moves less where it is to stay."""
     other = torch.randn(1, 4, TEXT)

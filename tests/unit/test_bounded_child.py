@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 
 from common.base.bounded_child import Bounds, Children, Ended, Ending, Stopping, bare_environment
-from tests.unit.media.clips import children as processes
+from tests.unit.media.clips import Begun
 
 MIB = 1024**2
 BOUNDS = Bounds(seconds=60, cpu_seconds=30, address_bytes=1024 * MIB, output_bytes=MIB)
+
+
+@pytest.fixture
+def begun() -> Begun:
+    return Begun()
 
 
 def python(code: str, bounds: Bounds = BOUNDS, among: Children | None = None) -> Ended:
@@ -43,10 +48,10 @@ def test_cpu_seconds_are_bounded():
     assert ended.ending is Ending.KILLED
 
 
-def test_seconds_are_bounded():
+def test_seconds_are_bounded(begun: Begun):
     ended = python("import signal; signal.pause()", replace(BOUNDS, seconds=0.5))
     assert ended.ending is Ending.LATE
-    assert processes(os.getpid()) == []
+    assert not begun.all()
 
 
 @pytest.mark.parametrize("stream", [1, 2])
@@ -82,13 +87,13 @@ def test_its_environment_has_nothing_of_ours():
     assert set(ended.output.decode().split()) - {"LC_CTYPE"} == names | {"MALLOC_ARENA_MAX"}
 
 
-def test_those_in_flight_end_when_the_service_stops(tmp_path: Path):
+def test_those_in_flight_end_when_the_service_stops(tmp_path: Path, begun: Begun):
     """Told to stop, it waits for no decoder, and starts none."""
     running, ended = Children(), []
-    begun = tmp_path / "begun"
-    os.mkfifo(begun)
+    told = tmp_path / "told"
+    os.mkfifo(told)
 
-    code = f"import signal; open({str(begun)!r}, 'w').close(); signal.pause()"
+    code = f"import signal; open({str(told)!r}, 'w').close(); signal.pause()"
 
     def look() -> None:
         with pytest.raises(Stopping) as caught:
@@ -97,11 +102,11 @@ def test_those_in_flight_end_when_the_service_stops(tmp_path: Path):
 
     thread = threading.Thread(target=look)
     thread.start()
-    begun.read_text()
+    told.read_text()
     running.end_all()
     thread.join(30)
     assert ended
     assert ended[0].status == 503
     with pytest.raises(Stopping):
         python("pass", among=running)
-    assert processes(os.getpid()) == []
+    assert not begun.all()

@@ -24,11 +24,13 @@ LORAS = "lightx2v/Wan2.1-Distill-Loras"
 LORA = "wan2.1_t2v_14b_lora_rank64_lightx2v_4step.safetensors"
 WAVER = "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
 HUNYUAN = "FastVideo/FastHunyuan-diffusers"
+WHISPER = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
 PINNED = {
     WAN: "38ec498cb3208fb688890f8cc7e94ede2cbd7f68",
     LTX: "47da56e2ad66ce4125a9922b4a8826bf407f9d0a",
     LORAS: "27ae38da91014b947dd39cc3fa78b97cd7b386dd",
     HUNYUAN: "7e948fca38562e218ae34485e005956592d36d9b",
+    WHISPER: "0a363e9161cbc7ed1431c9597a8ceaf0c4f78fcf",
 }
 WEIGHTS = bytes(range(256)) * 100_000
 """More than two of the pieces of 10 MB in which hf writes."""
@@ -57,6 +59,15 @@ REPOSITORIES = {
     LORAS: {LORA: b"1", "another.safetensors": b"1"},
     WAVER: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
     HUNYUAN: {"model_index.json": b"{}", "vae/weights.safetensors": b"1"},
+    WHISPER: {
+        "config.json": b"{}",
+        "model.bin": b"CTranslate2's own form",
+        "preprocessor_config.json": b"{}",
+        "tokenizer.json": b"{}",
+        "vocabulary.json": b"[]",
+        "README.md": b"not loaded",
+        "pytorch_model.bin": b"a pickle",
+    },
     MAGI: {
         "ckpt/magi/4.5B_distill/model.safetensors": b"1",
         "ckpt/magi/24B_base/model.safetensors": b"1",
@@ -247,6 +258,13 @@ def test_magi1_comes_with_its_pickles(machine: Machine):
     assert f"{T5}/pytorch_model.bin" in found
     assert "ckpt/magi/24B_base/model.safetensors" not in found
     assert "is converted already" in done.stdout
+
+
+def test_whisper_comes_in_the_form_of_ctranslate2(machine: Machine):
+    done = machine.run("download_models.sh", "--accept-licence", "studio")
+    assert done.returncode == 0, done.stderr
+    left = {"README.md", "pytorch_model.bin"}
+    assert files(snapshot(machine, WHISPER)) == set(REPOSITORIES[WHISPER]) - left
 
 
 def test_what_is_not_there_is_named(machine: Machine):

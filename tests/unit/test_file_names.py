@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.api.routes.file_names import name_of, plain_words, real_words
+from common.api.routes.file_names import asked_name, name_of, plain_words, real_words
 from scripts.cli.saving import name_in
 
 
@@ -32,6 +32,23 @@ def test_a_name_fits_and_is_read_back(words: str):
     assert name.attachment.isascii()
     assert name_in(name.attachment) == name.real
     assert name.real.endswith("_1970-01-01_ffffffff.mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("aula_2.final.mp4", "aula_2.final.mp4"),
+        ("aula 2 (final).mp4", "aula-2-final-.mp4"),
+        ("Ação.mp4", "Acao.mp4"),
+        ("猫.mp4", "ffffffff.mp4"),
+        ("猫", "ffffffff"),
+        ("a\";'%.mp4", "a-.mp4"),
+    ],
+)
+def test_a_name_that_was_asked_for_is_kept(name: str, plain: str):
+    asked = asked_name(name, "f" * 32)
+    assert (asked.real, asked.plain) == (name, plain)
+    assert asked.attachment.isascii()
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,8 @@ async def desk(folder: Path, seed: int = 1) -> AsyncIterator[Desk]:
     opened.queue.close()
 
 
-@pytest.mark.parametrize(
-    "seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_replayed_history(tmp_path: Path, seed: int):
     """Noise, a drift, mixed sizes, steps and priorities, jobs that are put back."""
 

@@ -149,7 +149,7 @@ class Writing:
 
 
 def prepared(help_: PromptHelp, request: ResolvedRequest = ASKS) -> ResolvedRequest:
-    outcome = help_.prepare(request, lambda _reason: None)
+    outcome = help_.prepare(request, Path(), lambda _reason: None)
     return request if outcome is None else request.model_copy(update=dict(outcome.changes))
 
 
@@ -178,7 +178,7 @@ def test_after_a_slow_failure_others_do_not_wait_for_it_too(seconds: float, aske
 def test_a_job_of_an_endpoint_that_was_taken_away_says_so() -> None:
     help_ = VIDEO_KIND.preparer(WAN21.variants[0], settings())
     assert help_ is not None
-    outcome = help_.prepare(ASKS, lambda _reason: None)
+    outcome = help_.prepare(ASKS, Path(), lambda _reason: None)
     assert outcome is not None
     assert "has none any more" in outcome.adjustments[0].reason
 

@@ -2,15 +2,21 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from scripts.bench.health import by_phase
 from scripts.bench.magi1 import checked, compare, in_full_window
 from scripts.bench.report import Figure, Goal, Report, percentile, table
+from scripts.narration import SCENES, SLOT_SECONDS, SPOKEN, captions
 from scripts.playback import Played, difference
 from scripts.progress import line_of
 from scripts.service_process import clean_environment, port_for
 from scripts.services import MODELS
+from studio.captions.reading import read_captions
+from tests.unit.media.ffprobe import decode_audio
+
+HERTZ = 16_000
 
 RESOLVED = {"width": 64, "height": 48, "fps": 8, "num_frames": 16, "generate_audio": True}
 
@@ -111,3 +117,15 @@ def test_a_taken_port_is_replaced():
         taken.listen()
         port = taken.getsockname()[1]
         assert port_for(port) not in (0, port)
+
+
+def test_the_narrations_captions_are_seen_while_they_are_spoken():
+    cues = read_captions(captions().encode()).cues
+    assert [cue.text for cue in cues] == list(SCENES)
+    assert [(cue.start, cue.end) for cue in cues] == [(0.25, 2.5), (2.75, 5.0), (5.25, 7.5)]
+    samples = np.abs(decode_audio(SPOKEN, 1)).ravel()
+    assert len(samples) / HERTZ == pytest.approx(len(SCENES) * SLOT_SECONDS, abs=0.1)
+    for cue in cues:
+        begin, end = int(cue.start * HERTZ), int(cue.end * HERTZ)
+        assert samples[begin:end].max() > 0.1
+        assert samples[begin - HERTZ // 10 : begin].max() < 0.01, "the pause before it"

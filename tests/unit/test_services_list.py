@@ -115,6 +115,10 @@ def test_its_container_is_like_the_others(tree: Path):
     assert siblings == services["another"]["environment"].pop("SIBLINGS")
     listed = ",".join(f"{name}=:{port}" for name, port in WITH_IT.items())
     assert siblings == f"${{SIBLINGS:-{listed}}}"
+    addresses = services["ltx2"]["environment"].pop("STACK_ADDRESSES")
+    assert addresses == services["another"]["environment"].pop("STACK_ADDRESSES")
+    at = ",".join(f"{name}=http://{name}:{port}" for name, port in WITH_IT.items())
+    assert addresses == f"${{STACK_ADDRESSES:-{at}}}"
     like = json.dumps(services["ltx2"]).replace("ltx2", "another").replace("LTX2", "ANOTHER")
     assert json.loads(like.replace("8001", "8007")) == services["another"]
     assert "${TLS_ADDRESS:-127.0.0.1}:8447:8447" in services["proxy"]["ports"]

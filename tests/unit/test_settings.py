@@ -64,3 +64,15 @@ def test_the_example_names_no_setting_that_does_not_exist():
     compose = "".join(path.read_text() for path in EXAMPLE.parent.glob("docker-compose*.yml"))
     own |= set(re.findall(r"\$\{([A-Z0-9_]+)", compose)) | {"COMPOSE_FILE", "COMPOSE_PROFILES"}
     assert set(names) - own == {name.upper() for name in Settings.model_fields} - own
+
+
+def test_no_part_takes_anothers_check_away():
+    """Of two methods of one name, in two of the classes that make up the settings, one is lost."""
+    checks = [
+        name
+        for part in Settings.__bases__
+        for name, value in vars(part).items()
+        if isinstance(value, classmethod) and not name.startswith("__")
+    ]
+    assert {"_readable", "_addresses"} <= set(checks)
+    assert len(checks) == len(set(checks)), checks

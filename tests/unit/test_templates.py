@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from common.base.errors import InvalidRequest
+from common.base.yaml_folder import MAX_FILE_BYTES
 from common.contract.fields import MAX_PROMPT_CHARS
-from common.kinds.video.templates.folder import MAX_FILE_BYTES, PACKAGED, TemplateFolder
+from common.kinds.video.templates.folder import PACKAGED, TemplateFolder
 from common.kinds.video.templates.template import Template
 
 GOOD = {

@@ -6,7 +6,6 @@ All of it before any route, so that a new route is closed until it is named here
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
@@ -17,24 +16,25 @@ from common.api.auth.authenticator import Authenticator, Credentials
 from common.api.auth.buckets import Buckets
 from common.api.auth.caller import NOBODY, Caller
 from common.api.auth.failures import Failures
+from common.api.auth.sites import HEALTH, check_host, check_origin, path_of
+from common.api.auth.speaking import SCHEME, heard
+from common.api.auth.statements import Statements
 from common.api.door.callers import address
 from common.api.door.error_handlers import refusal
 from common.api.routes.views import ErrorView
 from common.base.errors import VideosDGXError
-from common.base.errors.access import CrossOrigin, InvalidHost, Unauthenticated
+from common.base.errors.access import Unauthenticated
 from common.base.settings import Settings
 from common.contract import ModelSpec
 
 COOKIE = "videosdgx_session"
-HEALTH = "/health"
 METRICS = "/metrics"
 
 _OPEN = {
     *("/", HEALTH, "/ui", "/auth/session", "/docs", "/openapi.json"),
 }
-_CREATING = ("/generate(/.*)?", "/batches/[^/]+/retry")
+_CREATING = ("/generate(/.*)?", "/batches/[^/]+/retry", "/pipelines(/[^/]+/retry)?")
 """The core's own paths that make jobs. One that is missing here is only not counted."""
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _EXPOSED = ("Location", "Retry-After", "RateLimit", "RateLimit-Policy", "Content-Disposition")
 
 
@@ -56,6 +56,8 @@ class Access:
     origins: frozenset[str] = frozenset()
     buckets: Buckets | None = None
     metrics_open: bool = False
+    statements: Statements | None = None
+    """Of other services; None where none is taken."""
 
     def is_open(self, path: str) -> bool:
         """Whether a route answers those who say nothing of themselves."""
@@ -63,7 +65,12 @@ class Access:
         return path in _OPEN or path.startswith(("/ui/", "/docs/")) or metrics
 
 
-def open_access(settings: Settings, spec: ModelSpec, authenticator: Authenticator) -> Access:
+def open_access(
+    settings: Settings,
+    spec: ModelSpec,
+    authenticator: Authenticator,
+    statements: Statements | None = None,
+) -> Access:
     """As the settings say; a service also answers to its own name, as containers call it."""
     limit = settings.rate_limit_per_minute
     return Access(
@@ -74,6 +81,7 @@ def open_access(settings: Settings, spec: ModelSpec, authenticator: Authenticato
         creating=re.compile("|".join((*_CREATING, *spec.kind.creating))),
         buckets=Buckets(limit, f"{spec.kind.noun}s") if limit else None,
         metrics_open=settings.metrics_open,
+        statements=statements,
     )
 
 
@@ -130,6 +138,7 @@ class Door:
             return
         request = Request(scope)
         try:
+            receive = await self._heard(request, receive)
             caller, headers = self._admit(request)
         except VideosDGXError as exc:
             # An ended cookie is no attempt, and a browser sends it by itself.
@@ -146,33 +155,35 @@ class Door:
 
         await self._app(scope, receive, with_headers if headers else send)
 
+    async def _heard(self, request: Request, receive: Receive) -> Receive:
+        """Where another service asks, for whom; its body as the next are to read it."""
+        statement = _credentials(request).statement
+        if statement is None or not self._access.authenticator.required:
+            return receive
+        named = await heard(request, receive, statement, self._access.statements)
+        request.state.named, receive = named
+        return receive
+
     def _admit(self, request: Request) -> tuple[Caller, dict[str, str]]:
         """The caller, and headers for the answer. Raises what the caller is to be told."""
-        _check_host(request, self._access.hosts)
+        check_host(request, self._access.hosts)
         credentials = _credentials(request)
-        _check_origin(request, credentials, self._access.origins)
+        check_origin(request, credentials, self._access.origins)
         caller = self._caller(request, credentials)
         buckets = self._access.buckets
-        creates = request.method == "POST" and self._access.creating.fullmatch(_path(request))
+        creates = request.method == "POST" and self._access.creating.fullmatch(path_of(request))
         return caller, buckets.take(caller.name).headers if buckets and creates else {}
 
     def _caller(self, request: Request, credentials: Credentials) -> Caller:
+        named: Caller | None = getattr(request.state, "named", None)
+        if named is not None:
+            return named
         try:
             return self._access.authenticator.caller(credentials)
         except VideosDGXError:
-            if self._access.is_open(_path(request)):
+            if self._access.is_open(path_of(request)):
                 return NOBODY
             raise
-
-
-def _path(request: Request) -> str:
-    """What the router goes by, too.
-
-    ``request.url`` is put together with the Host header, which may lie: where that is not looked at
-    closely, the host ``x/health?`` makes every path seem to be ``/health``.
-    """
-    path: str = request.scope["path"]
-    return path
 
 
 def _listed(text: str) -> frozenset[str]:
@@ -193,52 +204,5 @@ def _credentials(request: Request) -> Credentials:
         api_key=request.headers.get("x-api-key"),
         bearer=token.strip() if scheme.lower() == "bearer" else None,
         cookie=request.cookies.get(COOKIE),
+        statement=token.strip() if scheme.lower() == SCHEME else None,
     )
-
-
-def _check_host(request: Request, hosts: frozenset[str]) -> None:
-    """Against DNS rebinding: a page's own name, made to point here, is no name of ours.
-
-    ``/health`` says nothing that is worth it, and is asked by probes that know an address only.
-
-    Raises:
-        InvalidHost: the Host header names another host.
-    """
-    said = request.headers.get("host", "").lower()
-    name = re.sub(r":\d*$", "", said)
-    if name not in hosts and "*" not in hosts and _path(request) != HEALTH:
-        raise InvalidHost(
-            "The Host header names no host of this service.",
-            hint="If you run it, add the name that you call it by to ALLOWED_HOSTS.",
-        )
-
-
-def _check_origin(request: Request, credentials: Credentials, origins: frozenset[str]) -> None:
-    """A page of another site may not change things with what the browser adds by itself.
-
-    Browsers name the site in Sec-Fetch-Site (on HTTPS and localhost) and in Origin. Who names none
-    is no browser, which is fine as long as no cookie comes along.
-
-    Raises:
-        CrossOrigin: it is another site, or with a cookie may be one.
-    """
-    if request.method in _SAFE or not credentials.ambient:
-        return
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if credentials.cookie is None and (not (site or origin) or (origin or "").lower() in origins):
-        return
-    place = _place(origin)
-    own = bool(place) and place == request.headers.get("host")
-    if not (site in ("same-origin", "none") if site else own):
-        raise CrossOrigin(
-            "A page of another site may not do this.",
-            hint="Send a key in a header. CORS_ORIGINS names sites that may ask.",
-        )
-
-
-def _place(origin: str | None) -> str:
-    """Host and port of an origin; empty where it is none, as in ``null`` or ``http://[::``."""
-    try:
-        return urlsplit(origin or "").netloc
-    except ValueError:
-        return ""

@@ -20,11 +20,13 @@ class Credentials:
     api_key: str | None = None
     bearer: str | None = None
     cookie: str | None = None
+    statement: str | None = None
+    """Of another service, as to whom it asks for; the door has looked at it before."""
 
     @property
     def ambient(self) -> bool:
         """Whether a browser sent them by itself, perhaps for a page of somebody else."""
-        return self.api_key is None and self.bearer is None
+        return self.api_key is None and self.bearer is None and self.statement is None
 
 
 class Authenticator:

@@ -4,11 +4,14 @@ import ipaddress
 from functools import partial
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from common.api.auth.authenticator import Authenticator
 from common.api.auth.caller import Caller
 from common.api.auth.key_file import KeyFile
 from common.api.auth.keys import parse_keys
 from common.api.auth.sessions import Sessions
+from common.api.auth.statements import Statements, statements_of
 from common.base.settings import Settings, SettingsError
 
 DAY_SECONDS = 86_400
@@ -26,6 +29,18 @@ def open_authenticator(settings: Settings) -> Authenticator:
     sessions = Sessions(settings.state_dir / "session_secret", settings.session_days * DAY_SECONDS)
     rings = (lambda: fixed, *((file,) if file else ()))
     return Authenticator(rings, sessions, _token_caller(settings))
+
+
+def open_statements(settings: Settings, service: str) -> Statements | None:
+    """What other services say, and are told; None without a secret.
+
+    Raises:
+        SettingsError: the secret is too short, or its file cannot be read.
+    """
+    secret = _secret(settings, "stack_secret")
+    if not secret:
+        return None
+    return statements_of(secret, service)
 
 
 def check_exposure(settings: Settings, authenticator: Authenticator) -> None:
@@ -53,7 +68,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _token_caller(settings: Settings) -> "partial[Caller] | None":
-    secret, public_key = _secret(settings), _content(settings, "jwt_public_key_file")
+    secret, public_key = _secret(settings, "jwt_secret"), _content(settings, "jwt_public_key_file")
     if not secret and not public_key:
         return None
     if secret and public_key:
@@ -76,10 +91,9 @@ def _token_caller(settings: Settings) -> "partial[Caller] | None":
     return partial(rules.caller)
 
 
-def _secret(settings: Settings) -> bytes:
-    if settings.jwt_secret:
-        return settings.jwt_secret.get_secret_value().encode()
-    return _content(settings, "jwt_secret_file")
+def _secret(settings: Settings, setting: str) -> bytes:
+    said: SecretStr | None = getattr(settings, setting)
+    return said.get_secret_value().encode() if said else _content(settings, f"{setting}_file")
 
 
 def _content(settings: Settings, setting: str) -> bytes:

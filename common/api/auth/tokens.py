@@ -12,13 +12,10 @@ from jwt.algorithms import RSAAlgorithm
 
 from common.api.auth.caller import MAX_NAME_CHARS, Caller, Scope
 from common.api.auth.keys import scopes_of
+from common.api.auth.statements import LEEWAY_SECONDS as LEEWAY_SECONDS
+from common.api.auth.statements import MIN_SECRET_BYTES
 from common.base.errors.access import Forbidden, TokenExpired, Unauthenticated
 from common.base.settings import SettingsError
-
-LEEWAY_SECONDS = 10
-"""How far two machines' clocks may be apart."""
-MIN_SECRET_BYTES = 32
-"""As long as the hash: RFC 7518, section 3.2."""
 
 _HINT = "Ask whoever issues your tokens for a new one."
 

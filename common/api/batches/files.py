@@ -90,7 +90,7 @@ async def contents_of(service: Service, batch_id: str, *, on_disk: bool = False)
     for job in jobs if on_disk else ():
         if job.in_bucket:
             with suppress(FileGone):  # it is left out
-                await published_file(service, job, main_file(service.kind))
+                await published_file(service, job, main_file(service.kind, job.result))
     contents = await run_in_threadpool(_contents, service, batch, jobs)
     if len(contents.clips) < contents.view.counts.get(JobState.COMPLETED, 0):
         await service.volumes.check_now(anew=True)  # or were they removed?
@@ -154,7 +154,7 @@ def _clips(service: Service, batch: Batch, jobs: dict[str, Job]) -> Iterator[Cli
         job = jobs.get(member.job or "")
         if job is None or job.result is None:
             continue
-        path = service.storage.path(job.result.folder, main_file(service.kind).name)
+        path = service.storage.path(job.result.folder, main_file(service.kind, job.result).name)
         if job.in_bucket or path.is_file():
             name = f"{index:03d}_{file_name(service.kind, job).real}"
             yield Clip(index, name, _clip_view(service.kind, job, index, name), path)

@@ -1,10 +1,10 @@
 """Reads the body that asks for a job: JSON, or multipart with its uploads."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from fastapi import Request
@@ -22,11 +22,12 @@ from common.api.door.limits import Large, incoming_of
 from common.api.door.turns import Turns
 from common.api.service import Service
 from common.base.errors import UnsupportedMediaType
-from common.contract import Kind, Upload, WorkRequest
-from common.contract.work import SentFile
+from common.contract import Kind, Resolution, Upload, WorkRequest
+from common.contract.work import Foreseen, SentFile
 from common.jobs.webhooks.target import check_webhook
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,17 @@ async def looked_at(
         return await asyncio.to_thread(check)
 
 
+async def foreseen(request: Request, resolution: Resolution, uploads: Sequence[Upload]) -> Foreseen:
+    """What a dry run shows; where only the files tell that, they are looked into in their turn.
+
+    Raises as ``looked_at`` does.
+    """
+    if resolution.foresee is None:
+        return Foreseen(resolution.request)
+    async with _turn_of(request):
+        return await asyncio.to_thread(resolution.foresee, uploads)
+
+
 def _turn_of(request: Request) -> AbstractAsyncContextManager[None]:
     turns = request.app.state.look_turns
     assert isinstance(turns, Turns)  # noqa: S101  # set by create_app
@@ -140,22 +152,28 @@ def _turn_of(request: Request) -> AbstractAsyncContextManager[None]:
 
 def reader_of(kind: Kind) -> Reader[Parsed]:
     """The bodies of ``POST /generate``."""
-    return Reader(partial(_from_json, kind), partial(_from_form, kind))
+    return reader_for(kind.request, tuple(kind.uploads), lambda request: request)
 
 
-def _from_json(kind: Kind, text: bytes) -> Parsed:
-    return Parsed(validated(kind.request, json_of(text)))
+def reader_for(
+    body: type[M], uploads: Collection[str], request: Callable[[M], WorkRequest]
+) -> Reader[Parsed]:
+    """Bodies of a class, with these files in a form; ``request`` is what one asks for."""
+
+    def from_json(text: bytes) -> Parsed:
+        return Parsed(request(validated(body, json_of(text))))
+
+    def from_form(form: FormData) -> Parsed:
+        sent = form_of(form, lambda name: name in body.model_fields or name in uploads)
+        check_files(sent.files, uploads)
+        return Parsed(request(validated(body, _read(body, sent.texts))), sent.files)
+
+    return Reader(from_json, from_form)
 
 
-def _from_form(kind: Kind, form: FormData) -> Parsed:
-    sent = form_of(form, lambda name: name in kind.request.model_fields or name in kind.uploads)
-    check_files(sent.files, tuple(kind.uploads))
-    return Parsed(validated(kind.request, _read(kind, sent.texts)), sent.files)
-
-
-def _read(kind: Kind, texts: Mapping[str, str]) -> dict[str, Any]:
+def _read(body: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]:
     """Fields that are objects are JSON text in a form, and lists may be."""
-    objects, lists = _typed(kind.request, "object"), _typed(kind.request, "array")
+    objects, lists = _typed(body, "object"), _typed(body, "array")
     read: dict[str, Any] = dict(texts)
     for name in texts.keys() & objects:
         read[name] = json_object(name, texts[name])
@@ -173,6 +191,9 @@ def _typed(request: type[BaseModel], wanted: str) -> frozenset[str]:
 
     def is_one(field: dict[str, Any]) -> bool:
         named = defined.get(field.get("$ref", "").rpartition("/")[2], field)
-        return bool(named.get("type") == wanted) or any(map(is_one, field.get("anyOf", ())))
+        forms = field.get("oneOf", ())
+        of_all = bool(forms) and all(map(is_one, forms))  # an address or an object is text, too
+        own = bool(named.get("type") == wanted)
+        return own or of_all or any(map(is_one, field.get("anyOf", ())))
 
     return frozenset(name for name, field in schema["properties"].items() if is_one(field))

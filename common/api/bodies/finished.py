@@ -19,6 +19,7 @@ from common.base.errors import FileGone, JobConflict, JobNotFound
 from common.contract.fields import JOB_ID
 from common.contract.kind import main_file
 from common.contract.work import Finished
+from common.jobs.model import Job
 from common.publishing.draft import MANIFEST
 
 
@@ -35,8 +36,7 @@ async def finished_jobs(service: Service, used: Mapping[str, str]) -> dict[str, 
 
 async def _finished(service: Service, field: str, job_id: str) -> Finished:
     try:
-        job = await service.queue.read(service.queue.store.get, job_id)
-        path = await published_file(service, job, main_file(service.kind))
+        job, path = await _on_disk(service, job_id)
     except JobNotFound:
         return await _elsewhere(service, field, job_id)
     except (JobConflict, FileGone) as exc:
@@ -45,12 +45,23 @@ async def _finished(service: Service, field: str, job_id: str) -> Finished:
     return Finished(job_id, path, job.result.model_dump())
 
 
+async def _on_disk(service: Service, job_id: str) -> tuple[Job, Path]:
+    """One of this service, and its file, which stays for as long as a request takes."""
+    job = await service.queue.read(service.queue.store.get, job_id)
+    path = await published_file(service, job, main_file(service.kind, job.result))
+    if service.bucket is not None:
+        held = await service.bucket.hold(path)
+        if held is None:  # the bucket got it just now: what is brought back stays for long
+            path = await published_file(service, job, main_file(service.kind, job.result))
+        return job, held or path
+    return job, path
+
+
 async def _elsewhere(service: Service, field: str, job_id: str) -> Finished:
-    """Of another service of this kind: beside this one's outputs, or in the bucket of both."""
+    """Of another service: beside this one's outputs, or in the bucket of both."""
     found = await run_in_threadpool(_beside, service, job_id)
     if found is None and service.bucket is not None and re.fullmatch(JOB_ID, job_id):
-        name = main_file(service.kind).name
-        borrowed = await service.bucket.elsewhere(job_id, name, partial(_is_ours, service))
+        borrowed = await service.bucket.elsewhere(job_id, partial(_file_of, service))
         found = borrowed and Finished(job_id, borrowed[0], borrowed[1]["result"])
     if found is not None:
         return found
@@ -64,17 +75,19 @@ async def _elsewhere(service: Service, field: str, job_id: str) -> Finished:
 def _beside(service: Service, job_id: str) -> Finished | None:
     for path in _manifests(service.settings.outputs_dir, job_id):
         manifest = _read(path)
-        if _is_ours(service, manifest):
-            return Finished(
-                job_id, path.with_name(main_file(service.kind).name), manifest["result"]
-            )
+        if (name := _file_of(service, manifest)) is not None:
+            return Finished(job_id, path.with_name(name), manifest["result"])
     return None
 
 
-def _is_ours(service: Service, manifest: Mapping[str, Any]) -> bool:
-    """Whether its job is the caller's, and of this kind."""
-    theirs = service.queue.sees_all or manifest.get("owner") == service.queue.owner
-    return theirs and manifest.get("kind") == service.kind.name
+def _file_of(service: Service, manifest: Mapping[str, Any]) -> str | None:
+    """What a job was for, where it is the caller's and of a kind that this one takes."""
+    queue, kind = service.queue, service.kind
+    if not (queue.sees_all or manifest.get("owner") == queue.owner):
+        return None
+    usual = {kind.name: main_file(kind).name, **kind.takes}.get(manifest.get("kind", ""))
+    named: str | None = manifest.get("result", {}).get("file")
+    return usual and (named or usual)
 
 
 def _manifests(outputs: Path, job_id: str) -> Iterator[Path]:

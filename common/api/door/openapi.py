@@ -13,7 +13,7 @@ from common.contract import ModelSpec
 from common.contract.left_out import NULL, or_null, say_null
 
 OPTIONS = "Options"
-_ASK_THE_STORE = ("/generate", "/jobs", "/batches", "/queue/", "/metrics", "/v1/")
+_ASK_THE_STORE = ("/generate", "/jobs", "/batches", "/pipelines", "/queue/", "/metrics", "/v1/")
 _ASK_NOTHING = "/v1/models"
 
 

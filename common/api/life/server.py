@@ -5,14 +5,14 @@ import os
 import socket
 import time
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
-from common.api.batches.feed import BatchFeeds
 from common.api.door.connections import Hall, protocol_of
 from common.api.door.process import connections_within, prepare, raise_limit
-from common.api.live.feed import Feeds
+from common.api.live.following import Following
 from common.base.bounded_child import CHILDREN
 from common.base.logs import get_logger
 from common.base.settings import Settings
@@ -95,8 +95,8 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for name in ("feeds", "batch_feeds"):
-            feeds: Feeds | BatchFeeds | None = getattr(self._app.state, name, None)
+        for name in ("feeds", "batch_feeds", "pipeline_feeds"):
+            feeds: Following[Any, Any] | None = getattr(self._app.state, name, None)
             if feeds is not None:
                 feeds.close()
         CHILDREN.end_all()

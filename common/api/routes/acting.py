@@ -87,7 +87,11 @@ async def is_away(service: Service, job: Job, file: PublishedFile) -> bool:
     path = published_path(service, job, file)
     if not file.made(job.result):
         raise NoPreview(file.missing)
-    return job.in_bucket and not await run_in_threadpool(path.is_file)
+    if await run_in_threadpool(path.is_file):
+        return False
+    if not job.in_bucket and service.bucket is not None:  # it may have gone there just now
+        job = await service.queue.read(service.queue.store.get, job.id)
+    return job.in_bucket
 
 
 def bucket_of(service: Service, job: Job) -> "Bucket":

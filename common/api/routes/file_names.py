@@ -7,6 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import quote
 
 from common.contract import Kind
@@ -15,6 +16,7 @@ from common.jobs.model import Job
 
 _WORDS_CHARS = 48
 """At four bytes each they leave room for the rest in the 255 that file systems take."""
+_ODD = re.compile("[^A-Za-z0-9._-]+")
 _UNDIVIDED = str.maketrans("øØłŁđĐðÐ", "oOlLdDdD") | str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "Th", "\u0131": "i"}
 )
@@ -37,9 +39,11 @@ class FileName:
 
 
 def file_name(kind: Kind, job: Job) -> FileName:
-    """Of what a finished job was for."""
+    """Of what a finished job was for: as its request calls it, where that says so."""
+    if (asked := job.resolved.output_name) is not None:
+        return asked_name(asked.rpartition("/")[2], job.id)
     model = f"{job.model}-stand-in" if job.result and job.result.stands_in_for else job.model
-    ending = main_file(kind).name.rpartition(".")[2]
+    ending = main_file(kind, job.result).name.rpartition(".")[2]
     return name_of(model, job.resolved.title, job.created_at, job.id, ending)
 
 
@@ -53,6 +57,13 @@ def name_of(model: str, words: str, moment: float, name: str, ending: str) -> Fi
     return FileName(real, plain)
 
 
+def asked_name(name: str, job_id: str) -> FileName:
+    """What a request has called the file that it asks for."""
+    plain = _ODD.sub("-", _bare(name))
+    has_words = re.search("[A-Za-z0-9]", plain.rpartition(".")[0] or plain)
+    return FileName(name, plain if has_words else f"{job_id[:8]}{Path(plain).suffix}")
+
+
 def real_words(text: str) -> str:
     """Letters and digits of every script, with hyphens for all that is between them."""
     letters = unicodedata.normalize("NFC", text)
@@ -62,9 +73,12 @@ def real_words(text: str) -> str:
 
 def plain_words(text: str) -> str:
     """The same in ASCII: accents are taken off, as in ``Acao`` of ``Ação``."""
+    return _hyphened(re.sub(r"[^A-Za-z0-9]", "-", _bare(text)))
+
+
+def _bare(text: str) -> str:
     letters = unicodedata.normalize("NFKD", text.translate(_UNDIVIDED))
-    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return _hyphened(re.sub(r"[^A-Za-z0-9]", "-", bare))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _hyphened(words: str) -> str:

@@ -11,7 +11,7 @@ from common.api.routes.stored_files import stored_file
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
 from common.contract import Kind, PublishedFile
-from common.contract.kind import main_file
+from common.contract.kind import main_file, routed
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorView, "description": "No such job."},
@@ -27,9 +27,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 def file_routes(kind: Kind) -> APIRouter:
     """A route for each file that has one."""
     router = APIRouter(prefix="/jobs", tags=["Jobs"])
-    for file in kind.files:
-        if file.route is not None:
-            _add(router, kind, file)
+    for file in routed(kind):
+        _add(router, kind, file)
     return router
 
 
@@ -40,10 +39,12 @@ def _add(router: APIRouter, kind: Kind, file: PublishedFile) -> None:
         job_id: str, request: Request, service: Annotated[Service, Depends(service_of)]
     ) -> Response:
         job = await find(service, job_id)
+        asked = main_file(kind, job.result) if main else file
         saved_as = file_name(kind, job) if main else None
-        return await stored_file(request, service, job, file, saved_as)
+        return await stored_file(request, service, job, asked, saved_as)
 
-    content: dict[str, Any] = {"content": {file.media_type: {}}}
+    types: dict[str, Any] = {one.media_type: {} for one in kind.files if one.route == file.route}
+    content: dict[str, Any] = {"content": types}
     router.add_api_route(
         f"/{{job_id}}/{file.route}",
         answer,

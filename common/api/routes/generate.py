@@ -11,8 +11,16 @@ from typing import Annotated, Any, BinaryIO
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from common.api.bodies.body import Body, checked_body, read_body, reader_of
-from common.api.bodies.once import OnceParam
+from common.api.bodies.body import (
+    Body,
+    Parsed,
+    Reader,
+    checked_body,
+    foreseen,
+    read_body,
+    reader_of,
+)
+from common.api.bodies.once import Once, OnceParam
 from common.api.routes.estimate import estimate_memory
 from common.api.routes.reading import views_of
 from common.api.routes.repeats import answered, fingerprint_of, made_before
@@ -74,13 +82,20 @@ async def generate(
     A request with a `seed` that was made before is `completed` at once, with `cached_from`;
     `no_cache` has it made all the same.
     """
+    return await queued(request, response, service, once, reader_of(service.kind))
+
+
+async def queued(
+    request: Request, response: Response, service: Service, once: Once, reader: Reader[Parsed]
+) -> Any:
+    """The answer to a body in one of the kind's vocabularies: its job, or what it would be."""
     job_id = token_hex(16)
-    async with read_body(request, reader_of(service.kind)) as parsed:
+    async with read_body(request, reader) as parsed:
         job = await once.before(Body(parsed.request, files=parsed.files))
         if job is None:
             body = await checked_body(request, parsed, service, job_id)
             if body.request.dry_run:
-                dry_run = await _dry_run(service, body, await resolved(service, body))
+                dry_run = await _dry_run(request, service, body)
                 return Response(dry_run.model_dump_json(), media_type="application/json")
             job = await once.job(job_id, body, partial(make, service, job_id, body))
     response.headers["Location"] = f"/jobs/{job.id}"
@@ -164,16 +179,19 @@ def check_memory(fitting: Fitting | None, resolution: Resolution) -> None:
             fitting.check(resolution.request)
 
 
-async def _dry_run(service: Service, body: Body, resolution: Resolution) -> DryRunView:
-    forecasts, wanted = service.forecasts, resolution.request
+async def _dry_run(request: Request, service: Service, body: Body) -> DryRunView:
+    resolution = await resolved(service, body)
+    seen = await foreseen(request, resolution, body.uploads)
+    forecasts, wanted = service.forecasts, seen.request
     return DryRunView(
         requested=body.as_requested(),
-        resolved=resolution.request,
+        resolved=wanted,
         adjustments=resolution.adjustments,
         memory=await estimate_memory(service, wanted),
         seconds=await forecasts.working_seconds(wanted),
         eta=await forecasts.of_request(wanted),
         cached_from=await made_before(service, body, resolution),
+        notes=seen.notes,
     )
 
 

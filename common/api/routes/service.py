@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from common import __version__
 from common.api.auth.access import FORBIDDEN, metrics_reader
-from common.api.routes.info import InfoView, info_view
+from common.api.routes.info import info_view
+from common.api.routes.info_views import InfoView
 from common.api.routes.metrics import as_prometheus, scraped, wants_prometheus
 from common.api.service import Service, service_of
 from common.api.ui.playground import PAGE
@@ -36,6 +37,10 @@ class RootView(BaseModel):
     checkpoint: str
     stands_in_for: str | None = Field(description="The model that this checkpoint is not.")
     routes: dict[str, str]
+    makes_jobs: list[str] = Field(
+        default_factory=list,
+        description="Paths that make a job of a body, as regular expressions: for pipelines.",
+    )
 
 
 class HealthView(BaseModel):
@@ -96,6 +101,7 @@ async def root(service: ServiceParam, accept: Annotated[str, Header()] = "*/*") 
         checkpoint=service.variant.name,
         stands_in_for=service.variant.stands_in_for,
         routes=_routes(service.kind),
+        makes_jobs=["/generate", *service.kind.creating],
     )
 
 
@@ -103,6 +109,7 @@ def _routes(kind: Kind) -> dict[str, str]:
     return {
         "POST /generate": f"make a {kind.noun}",
         "POST /generate/batch": f"make many {kind.noun}s",
+        "POST /pipelines": "several steps of several services, as one",
         "GET /jobs/{id}": "follow a job",
         "GET /jobs/{id}/download": f"fetch the {main_file(kind).noun}",
         **kind.routes,

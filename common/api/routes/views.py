@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 from common.base.errors import ErrorBody
 from common.contract import Kind
 from common.contract.fields import PRIORITIES, Priority
-from common.contract.kind import main_file
+from common.contract.kind import main_file, routed
 from common.contract.work import Adjustment, Resolved, ResultShown
 from common.jobs.estimates.views import EtaView
 from common.jobs.model import Job, Progress
@@ -43,6 +43,9 @@ class StoredView(BaseModel):
     state: StoredState = Field(description="`pending` until all of them are there.")
     bucket: str
     key: str = Field(description="Of the main file; the others have names beside it.")
+    refused: str | None = Field(
+        None, description="Why the main file does not have the name that was asked for."
+    )
 
 
 class JobView(BaseModel):
@@ -103,6 +106,7 @@ class DryRunView(BaseModel):
     seconds: float | None = Field(description="Null until a job has been measured here.")
     eta: EtaView = Field(description="When it would be done, were it sent now.")
     cached_from: str | None = Field(None, description="The job that made it before: all is there.")
+    notes: tuple[str, ...] = Field((), description="What shows when it is made only, and why.")
 
 
 def job_view(
@@ -143,15 +147,16 @@ def job_view(
 def _stored(kind: Kind, job: Job) -> StoredView | None:
     if job.stored is None:
         return None
-    key = job.stored.folder + main_file(kind).name
-    return StoredView(state=job.stored.state, bucket=job.stored.bucket, key=key)
+    stored, key = job.stored, job.stored.key_of(main_file(kind, job.result).name)
+    refused = stored.refused and f"Another object has the name {stored.refused}: it stays as it is."
+    return StoredView(state=stored.state, bucket=stored.bucket, key=key, refused=refused)
 
 
 def _links(kind: Kind, job: Job) -> Links:
     base, there = f"/jobs/{job.id}", job.gone_at is None
     files = {
         file.route: f"{base}/{file.route}" if there and file.made(job.result) else None
-        for file in kind.files
+        for file in routed(kind, job.result)
         if file.route is not None
     }
     return Links(self=base, cancel=f"{base}/cancel", **files)

@@ -18,3 +18,5 @@ class RequestSettings(BaseSettings):
     that are fetched with the checkpoint. False: one stage, and none of those files."""
     templates_dir: Path | None = None
     """Templates of prompts, a YAML file each; read again when they change. Empty: ours."""
+    edit_templates_dir: Path | None = None
+    """Templates of the cutting room's edits, likewise (docs/cutting-room.md)."""

@@ -17,12 +17,15 @@ from common.base.settings.backup import BACKUPS, BackupSettings
 from common.base.settings.batch import BatchSettings
 from common.base.settings.credentials import CredentialsSettings
 from common.base.settings.door import DoorSettings
+from common.base.settings.encoders import Codec
+from common.base.settings.fetching import FetchSettings
 from common.base.settings.fusing import FusingSettings
 from common.base.settings.page import UiSettings
 from common.base.settings.prompt_help import PromptHelpSettings
 from common.base.settings.requests import RequestSettings
 from common.base.settings.retention import RetentionSettings
 from common.base.settings.s3 import S3Settings
+from common.base.settings.stack import StackSettings
 from common.base.settings.tracing import TracingSettings
 from common.base.settings.webhooks import WebhookSettings
 
@@ -42,11 +45,13 @@ class Settings(
     BatchSettings,
     CredentialsSettings,
     DoorSettings,
+    FetchSettings,
     FusingSettings,
     PromptHelpSettings,
     RequestSettings,
     RetentionSettings,
     S3Settings,
+    StackSettings,
     TracingSettings,
     UiSettings,
     WebhookSettings,
@@ -155,8 +160,9 @@ class Settings(
     min_free_disk_gb: float = Field(2, ge=0)
     """Below this on the outputs or state volume no job is accepted (507) or begun."""
 
-    video_encoder: Literal["libx264", "h264_nvenc"] = "libx264"
-    """h264_nvenc encodes on the GPU where it runs; libx264 everywhere."""
+    video_encoder: Codec = "libx264"
+    """libx264 plays everywhere; h264_nvenc and hevc_nvenc encode on the GPU where it can, libx265
+    slowly. What does not run here is replaced by libx264: see /info."""
     video_crf: int = Field(18, ge=0, le=51)
     """Quality of the MP4: lower is better and larger. 18 looks lossless."""
     preview_every: int = Field(2, ge=0)

@@ -13,12 +13,20 @@ from pydantic import HttpUrl, TypeAdapter
 
 from common import __version__
 from common.base.errors import InvalidRequest
+from common.base.network.guarded import (
+    ForbiddenAddress,
+    GuardedNetwork,
+    Resolve,
+    authority_of,
+    resolve,
+    target_of,
+)
+from common.base.network.public import allowed
+from common.base.network.tls import client_context
 from common.base.settings.webhooks import WebhookSettings
-from common.base.tls import client_context
 from common.jobs.outbox import Attempt, Delivery
-from common.jobs.webhooks.network import ForbiddenAddress, GuardedNetwork, Resolve, resolve
 from common.jobs.webhooks.signing import Signer
-from common.jobs.webhooks.target import allowed, check_webhook, host_of
+from common.jobs.webhooks.target import check_webhook
 
 _URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 
@@ -70,7 +78,7 @@ class Postman:
         check_webhook(url, self._settings)  # the settings may have changed since it was accepted
         body = delivery.body.encode()
         headers: dict[bytes | str, bytes | str] = {
-            "Host": _authority(url),
+            "Host": authority_of(url),
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
             "User-Agent": f"VideosDGX/{__version__}",
@@ -82,7 +90,7 @@ class Postman:
         async with (
             httpcore.AsyncConnectionPool(self._tls, network_backend=self._network) as pool,
             pool.stream(
-                "POST", _address(url), headers=headers, content=body, extensions=patience
+                "POST", target_of(url), headers=headers, content=body, extensions=patience
             ) as response,
         ):
             sent = _header(response, b"retry-after")
@@ -94,17 +102,6 @@ def _by_tls(exc: BaseException | None) -> bool:
     while exc is not None and not isinstance(exc, ssl.SSLError):
         exc = exc.__cause__ or exc.__context__
     return exc is not None
-
-
-def _address(url: HttpUrl) -> httpcore.URL:
-    """Built from checked parts, so that no second parser reads the text differently."""
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    return httpcore.URL(scheme=url.scheme, host=host_of(url), port=url.port, target=path)
-
-
-def _authority(url: HttpUrl) -> str:
-    usual = {"http": 80, "https": 443}[url.scheme]
-    return str(url.host) if url.port == usual else f"{url.host}:{url.port}"
 
 
 def _header(response: httpcore.Response, name: bytes) -> bytes | None:

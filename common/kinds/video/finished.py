@@ -1,5 +1,8 @@
 """Finished videos as what another one is made from."""
 
+from dataclasses import dataclass
+from typing import BinaryIO
+
 from pydantic import ValidationError
 
 from common.base.errors import EncodingFailed, InvalidRequest
@@ -50,8 +53,27 @@ def clip_of(field: str, used: Finished, request: GenerateRequest, name: str) -> 
     return Clip(name, *size, made.num_frames, seconds)
 
 
+def was_made_here(used: Finished) -> bool:
+    """Whether a service of videos made it; of other kinds' films nothing is known but the file."""
+    return "num_frames" in used.result
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A finished job's file, as one that a client sent."""
+
+    file: BinaryIO
+    size: int
+
+
 def made_of(used: Finished, field: str) -> VideoResult:
-    """What was made. Raises InvalidRequest: another version wrote that, or it is damaged."""
+    """What was made. Raises InvalidRequest: something else wrote that, or it is damaged."""
+    if not was_made_here(used):
+        raise InvalidRequest(
+            f"{field}: job {used.job_id} is no video that a model has made.",
+            param=field,
+            hint="Take it as video: to make it anew with a strength, or larger.",
+        )
     try:
         return VideoResult.model_validate({**used.result, "folder": ""})
     except ValidationError as exc:

@@ -20,7 +20,7 @@ from common.kinds.video.beginnings import (
     whole_input_of,
 )
 from common.kinds.video.clips import Clip, Control, Remade, Whole
-from common.kinds.video.finished import clip_of, frame_of
+from common.kinds.video.finished import Sent, clip_of, frame_of, was_made_here
 from common.kinds.video.frame_size import KeyPicture, LastPicture, Picture, ReferencePicture
 from common.kinds.video.loras import LoraFolder
 from common.kinds.video.options import VideoOptions
@@ -163,6 +163,11 @@ class VideoIntake:
         return replace(self._image(picture, finished, field, name, known), summary=None)
 
     def _clip(self, field: str, used: Finished, request: GenerateRequest, job_id: str) -> Upload:
+        if field == "video" and not was_made_here(used):
+            wanted = None if request.strength == 0 else self._wanted(request)
+            with used.path.open("rb") as file:
+                seen = self._video(Sent(file, used.path.stat().st_size), job_id, wanted)
+            return Upload(used.path, seen.media, None)
         clip = clip_of(field, used, request, f"{job_id}.mp4")
         if type(clip) is Clip:
             wanted = self._wanted(request)

@@ -79,9 +79,11 @@ class VideoKind(Kind):
         "common.kinds.video.routes_presets:router",
         "common.kinds.video.routes_loras:router",
         *(f"{_OPENAI}.{name}:router" for name in ("routes_sync", "routes_videos")),
-        *(f"{_OPENAI}.{name}:router" for name in ("routes_content", "routes_models")),
+        f"{_OPENAI}.routes_content:router",
+        "common.api.openai.models:router",
     )
     """/v1/videos/sync is no video's id."""
+    takes: Mapping[str, str] = {"edit": "video.mp4"}
     routes: Mapping[str, str] = {"POST /v1/videos": "the same for clients of OpenAI's Videos API"}
     creating = ("/v1/videos(/sync|/[^/]+/remix)?",)
     tags: tuple[Mapping[str, str], ...] = (

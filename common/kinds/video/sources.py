@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from common.contract.fields import JobId, contradiction
+from common.contract.fields import FinishedJob, JobId, contradiction
 from common.contract.work import WorkRequest
 
 MAX_KEYFRAMES = 8
@@ -129,7 +129,7 @@ class Sources(BaseModel):
         description="How far `video` is made anew: 0.8 keeps layout and motion, 1 hardly anything. "
         "0 leaves it as it is, to be made smoother or larger alone: no prompt, no model, no GPU.",
     )
-    extend: JobId | None = Field(
+    extend: FinishedJob | None = Field(
         None,
         description="A finished job whose video goes on: all of it, and behind it what is new.",
     )

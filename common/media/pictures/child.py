@@ -1,7 +1,8 @@
 """The child that decodes a picture: ``python -m common.media.pictures.child look 50000000``.
 
 It reads the file from standard input and writes a line of JSON: ``refused`` with the reason, or
-what was found. ``show`` writes the pixels behind it, RGB of eight bits, row by row.
+what was found. ``show`` writes the pixels behind it, RGB of eight bits, row by row, laid on the
+colour that is named last.
 """
 
 import json
@@ -14,14 +15,14 @@ from common.media.pictures.reading import Found, look_at, show
 from common.media.pictures.refused import Refused, Why
 
 
-def main(task: str, max_pixels: int) -> None:
+def main(task: str, max_pixels: int, ground: str = "white") -> None:
     """Do one task, and exit."""
     warnings.simplefilter("ignore")  # of sizes: they are judged here
     pixels = b""
     try:
         data = sys.stdin.buffer.read()
         if task == "show":
-            image = show(data, max_pixels)
+            image = show(data, max_pixels, ground)
             answer = asdict(Found("RGB", *image.size))
             pixels = image.tobytes()
         else:
@@ -38,4 +39,4 @@ def main(task: str, max_pixels: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

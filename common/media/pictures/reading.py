@@ -1,4 +1,4 @@
-"""A picture from a file, as a browser shows it: upright, in sRGB of eight bits, laid on white.
+"""A picture from a file, as a browser shows it: upright, in sRGB of eight bits.
 
 Nothing here imports more than Pillow: a child process does this, and its start is a part of the
 wait.
@@ -70,11 +70,11 @@ def look_at(data: bytes, max_pixels: int) -> Found:
     return Found(kind, height, width) if turned else Found(kind, width, height)
 
 
-def show(data: bytes, max_pixels: int) -> Image.Image:
+def show(data: bytes, max_pixels: int, ground: str = "white") -> Image.Image:
     """The whole picture in RGB. Raises Refused, as ``look_at`` does.
 
-    Transparency is laid on white: drawings and logos are made for a page, and dark lines would
-    vanish on black.
+    Transparency is laid on white, unless another ground is wanted: drawings and logos are made for
+    a page, and dark lines would vanish on black.
     """
     kind = kind_of(data)
     source = _source(data, kind)
@@ -84,7 +84,7 @@ def show(data: bytes, max_pixels: int) -> Image.Image:
         colours = to_srgb(_without_alpha(image), _profile(image, source, kind))
         turn = _TURNS.get(_orientation(image, source, kind))
     if alpha is not None:
-        page = Image.new("RGB", colours.size, "white")
+        page = Image.new("RGB", colours.size, ground)
         page.paste(colours, mask=alpha)
         colours = page
     return colours if turn is None else colours.transpose(turn)

@@ -59,12 +59,22 @@ class Track(_Record):
         return (height, width) if turned else (width, height)
 
 
+class Sound(_Record):
+    """The sound that a player lets hear."""
+
+    codec: str
+    channels: int
+    sample_rate: int
+    seconds: float | None
+
+
 class Header(_Record):
     """A file: FFmpeg's name of its format, and its length where it is told."""
 
     format: str
     seconds: float | None
     video: Track | None
+    sound: Sound | None = None
 
     @property
     def length(self) -> float | None:

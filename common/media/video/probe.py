@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import av.logging
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
@@ -54,6 +55,21 @@ def _found(container: InputContainer, decoders: list[str]) -> dict[str, Any]:
         "format": container.format.name,
         "seconds": None if seconds is None else seconds / _MICROSECONDS,
         "video": None if stream is None else _video(container, stream, decoders),
+        "sound": _sound(container),
+    }
+
+
+def _sound(container: InputContainer) -> dict[str, Any] | None:
+    """As ffmpeg's ``0:a:0``, and undecoded."""
+    stream = next(iter(container.streams.audio), None)
+    if stream is None or stream.codec_context is None:
+        return None
+    context = stream.codec_context
+    return {
+        "codec": context.codec.canonical_name,
+        "channels": context.channels,
+        "sample_rate": context.sample_rate,
+        "seconds": _seconds(stream),
     }
 
 
@@ -79,7 +95,7 @@ def _video(container: InputContainer, stream: VideoStream, decoders: list[str]) 
     }
 
 
-def _seconds(stream: VideoStream) -> float | None:
+def _seconds(stream: AudioStream | VideoStream) -> float | None:
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     told = _LENGTH.fullmatch(stream.metadata.get(_LENGTH_TAG, ""))

@@ -10,6 +10,7 @@ decodes the beginning of what is shown.
 import json
 import logging
 import os
+from collections.abc import Collection
 
 from pydantic import ValidationError
 
@@ -38,7 +39,17 @@ CODECS = {
 }
 """FFmpeg's names of the codecs that are allowed, and ours."""
 
-_DECODERS = ",".join([*(name for name in CODECS if name != "av1"), "libdav1d"])
+SOUND_CONTAINERS = {
+    "wav": "wav",
+    "mp3": "mp3",
+    "ogg": "ogg",
+    "flac": "flac",
+    "aac": "aac",
+    "aiff": "aiff",
+}
+"""Those that hold sound alone."""
+
+DECODERS = ",".join([*(name for name in CODECS if name != "av1"), "libdav1d"])
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders leave out what these put in: how opaque each pixel is."""
 
@@ -66,19 +77,23 @@ _REFUSED = 2
 _HINT = "Send an MP4, MOV, MKV or WebM file, best with H.264."
 
 
-def read_header(file: int, max_pixels: int) -> Header:
+def read_header(
+    file: int, max_pixels: int, containers: Collection[str] = frozenset(CONTAINERS)
+) -> Header:
     """Say what is in a file; at most one frame of it is decoded.
 
     Args:
         file: descriptor of a regular file. Its place moves.
         max_pixels: of a frame; larger ones are not decoded.
+        containers: FFmpeg's names of those that it may be.
 
     Raises:
         InvalidRequest: no video of a known format, or too costly to look at.
         Stopping: the service was told to stop.
     """
     os.lseek(file, 0, os.SEEK_SET)  # the child shares our place in the file
-    command = module_command("common.media.video.probe", json.dumps(_allowed(max_pixels)))
+    allowed = json.dumps(_allowed(max_pixels, containers))
+    command = module_command("common.media.video.probe", allowed)
     bounds = Bounds(
         seconds=_HEADER_SECONDS,
         cpu_seconds=_HEADER_CPU_SECONDS,
@@ -156,12 +171,14 @@ def _input_options(track: Track) -> list[str]:
     return [*quiet, *bounds, *options, "-threads", _THREADS, *decoder]
 
 
-def _allowed(max_pixels: int) -> dict[str, str]:
+def _allowed(
+    max_pixels: int, containers: Collection[str] = frozenset(CONTAINERS)
+) -> dict[str, str]:
     """Options of FFmpeg for whatever it opens."""
     return {
         "protocol_whitelist": "fd",
-        "format_whitelist": ",".join(CONTAINERS),
-        "codec_whitelist": ",".join([_DECODERS, *_WITH_ALPHA.values()]),
+        "format_whitelist": ",".join(sorted(containers)),
+        "codec_whitelist": ",".join([DECODERS, *_WITH_ALPHA.values()]),
         "max_streams": str(_MAX_STREAMS),
         "max_pixels": str(_MARGINS * max_pixels),
     }

@@ -6,14 +6,14 @@ length that was judged.
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from common.base.bounded_child import bare_environment
+from common.base.bounded_child import bare_environment, hold
 from common.base.errors import EncodingFailed
 from common.media.clip import AudioTrack
 from common.media.video.chain import Take
@@ -41,7 +41,7 @@ def stream_frames(path: Path, take: Take) -> "Iterator[NDArray[np.uint8]]":
         track = read_header(file.fileno(), _MAX_PIXELS).video
         if track is None:
             raise _broken_off()
-        with _output(frames_command(track, take), file.fileno()) as frames:
+        with decoding(frames_command(track, take), file.fileno()) as frames:
             while len(data := frames.read(take.bytes_a_frame)) == take.bytes_a_frame:
                 yield np.frombuffer(data, np.uint8).reshape(shape)
                 done, last = done + 1, data
@@ -57,7 +57,7 @@ def frame_as_png(path: Path, take: Take) -> bytes:
         track = read_header(file.fileno(), _MAX_PIXELS).video
         if track is None:
             raise _broken_off()
-        with _output(frames_command(track, take, PNG), file.fileno()) as picture:
+        with decoding(frames_command(track, take, PNG), file.fileno()) as picture:
             png = picture.read()
     if not png:
         raise _broken_off()
@@ -73,15 +73,20 @@ def read_sound(path: Path, sample_rate: int, channels: int, seconds: float) -> A
     chosen = ["-i", "fd:", "-map", "0:a:0?", "-t", f"{seconds:.6f}"]
     command = [get_ffmpeg_exe(), "-loglevel", "error", *known, *chosen, *layout]
     most = (round(seconds * sample_rate) + 1) * channels * _FLOAT32_BYTES
-    with path.open("rb") as file, _output(command, file.fileno()) as sound:
+    with path.open("rb") as file, decoding(command, file.fileno()) as sound:
         samples = np.frombuffer(sound.read(most), "<f4")
     samples = samples[: len(samples) // channels * channels]
     return AudioTrack(samples.reshape(-1, channels), sample_rate)
 
 
 @contextmanager
-def _output(command: list[str], file: int) -> Iterator[IO[bytes]]:
-    """What a child writes that reads ``file``; it ends with the block at the latest."""
+def decoding(
+    command: list[str], file: int, limits: Mapping[int, int] | None = None
+) -> Iterator[IO[bytes]]:
+    """What a child writes that reads ``file``; it ends with the block at the latest.
+
+    ``limits`` are those that the kernel holds it to, by the resources of setrlimit(2).
+    """
     os.lseek(file, 0, os.SEEK_SET)  # the child shares our place in the file
     child = subprocess.Popen(
         command,
@@ -94,6 +99,7 @@ def _output(command: list[str], file: int) -> Iterator[IO[bytes]]:
     assert child.stdout is not None  # noqa: S101  (for the type checker)
     try:
         with child.stdout:
+            hold(child.pid, limits or {})
             yield child.stdout
     finally:
         child.kill()

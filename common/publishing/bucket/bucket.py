@@ -17,7 +17,7 @@ from common.contract import PublishedFile
 from common.jobs.model import Job
 from common.jobs.queue import JobQueue
 from common.jobs.stored import Place
-from common.publishing.bucket.borrowing import borrowed, manifest_of
+from common.publishing.bucket.borrowing import FOLDER, Lent, manifest_of
 from common.publishing.bucket.inputs import write_object
 from common.publishing.bucket.opening import Server, s3_server
 from common.publishing.bucket.reading import NoSuchObject, Opened, opened_object
@@ -64,16 +64,13 @@ class Bucket(Collector):
         self, job: Job, file: str, asked: dict[str, str] | None = None
     ) -> AbstractAsyncContextManager[Opened]:
         """One of a job's files, as ``opened_object`` has it."""
-        bucket, folder = _objects_of(job)
-        return opened_object(self.server, bucket, folder + file, asked)
+        return opened_object(self.server, *_object_of(job, file), asked)
 
     def address(self, job: Job, file: str, said: dict[str, str]) -> str:
         """Where a client may fetch a file by itself, for a while. Blocks. Raises SettingsError."""
-        bucket, folder = _objects_of(job)
+        bucket, key = _object_of(job, file)
         seconds = self.settings.s3_presigned_seconds
-        return presigned(
-            self.server, bucket, folder + file, seconds=seconds, said=said, public=True
-        )
+        return presigned(self.server, bucket, key, seconds=seconds, said=said, public=True)
 
     async def bring_back(self, job: Job) -> None:
         """See that a job's files are on disk: all of them, or none.
@@ -99,22 +96,33 @@ class Bucket(Collector):
             if not await self.queue.call(store.brought_back, job.id, BROUGHT_BACK_SECONDS):
                 await asyncio.to_thread(self.storage.withdraw, job.id, token)
 
-    async def elsewhere(
-        self, job_id: str, file: str, ours: Callable[[Mapping[str, Any]], bool]
-    ) -> tuple[Path, Mapping[str, Any]] | None:
-        """A file and the manifest of another service's finished job, where it is ``ours``.
+    async def hold(self, path: Path) -> Path | None:
+        """A job's file where it stays for one request, whatever is uploaded meanwhile.
 
-        None where there is no such job. Raises as ``borrowed``.
+        None where it has left the disk just now. Raises as ``Lent.held``.
+        """
+        return path if self.settings.s3_keep_local else await self._lent().held(path)
+
+    async def elsewhere(
+        self, job_id: str, file_of: Callable[[Mapping[str, Any]], str | None]
+    ) -> tuple[Path, Mapping[str, Any]] | None:
+        """A file and the manifest of another service's finished job.
+
+        ``file_of`` names the file of a manifest; None: that job is not the caller's. None where
+        there is no such job. Raises as ``Lent.fetched``.
         """
         place = Place(self.settings.s3_bucket or "", self.settings.s3_prefix)
         for model in await asyncio.to_thread(_services_in, self.settings.outputs_dir):
             manifest = await manifest_of(self.server, place, model, job_id)
-            if manifest is None or not ours(manifest):
+            file = None if manifest is None else file_of(manifest)
+            if manifest is None or file is None:
                 continue
-            unfinished = self.storage.partial
-            path = await borrowed(self.server, place, model, job_id, file, unfinished)
+            path = await self._lent().fetched(self.server, place, model, job_id, file)
             return None if path is None else (path, manifest)
         return None
+
+    def _lent(self) -> Lent:
+        return Lent(self.storage.partial.with_name(FOLDER))
 
     async def _fetch(self, job: Job, draft: Draft) -> None:
         for name in self._names(job):
@@ -125,9 +133,8 @@ class Bucket(Collector):
 
     def _names(self, job: Job) -> Iterator[str]:
         """What was uploaded of a job; other files are made when they are asked for."""
-        for file in self.files:
-            if file.route is not None and file.made(job.result):
-                yield file.name
+        made = (file for file in self.files if file.route is not None and file.made(job.result))
+        yield from dict.fromkeys(file.name for file in made)  # one may have two routes
         yield MANIFEST
 
     def collect(self) -> Iterable[Metric]:
@@ -160,6 +167,6 @@ def _services_in(outputs: Path) -> list[str]:
     return [folder.name for folder in outputs.iterdir() if (folder / PARTIAL).is_dir()]
 
 
-def _objects_of(job: Job) -> tuple[str, str]:
+def _object_of(job: Job, file: str) -> tuple[str, str]:
     assert job.stored is not None  # noqa: S101  # as callers see to
-    return job.stored.bucket, job.stored.folder
+    return job.stored.bucket, job.stored.key_of(file)

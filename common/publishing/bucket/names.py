@@ -1,15 +1,24 @@
 """Names of objects, checked: what a request says of them never gets out of its place."""
 
+import re
 import unicodedata
 
 from common.base.errors import InvalidRequest
 
 MAX_BYTES = 1024
 """Of a whole name in UTF-8, as S3 has it (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
+MAX_ASKED_BYTES = 512
+"""Of what a request says of it: an operator's prefix and an owner's folder come before that."""
+_JOB = re.compile(r"[0-9a-f]{32}")
 
 
 def object_name(
-    prefix: str, path: str, file_name: str, *, fields: tuple[str, str] = ("path", "output_filename")
+    prefix: str,
+    path: str,
+    file_name: str,
+    *,
+    fields: tuple[str, str] = ("path", "output_filename"),
+    most: int = MAX_BYTES,
 ) -> str:
     """The name of an object: ``file_name`` in the folder ``path``, below an operator's ``prefix``.
 
@@ -18,6 +27,7 @@ def object_name(
         path: folders with slashes between them; empty for none. One slash at its end is no harm.
         file_name: without a slash.
         fields: what the request calls the last two.
+        most: bytes of the whole.
 
     Raises:
         InvalidRequest: naming the field, and what is wrong with it.
@@ -25,13 +35,15 @@ def object_name(
     steps = path.removesuffix("/").split("/") if path else []
     for step in steps:
         _check(fields[0], step)
+        if _JOB.fullmatch(step):
+            raise _refused(fields[0], f"{step} is a job's own folder", "Choose another one.")
     if "/" in file_name:
         raise _refused(fields[1], "it has a slash in it", f"Folders belong in {fields[0]}.")
     _check(fields[1], file_name)
     name = prefix + "/".join([*steps, file_name])
-    if (size := len(name.encode())) > MAX_BYTES:
+    if (size := len(name.encode())) > most:
         raise _refused(
-            fields[0], f"the whole name would have {size} bytes", f"{MAX_BYTES} are the limit."
+            fields[0], f"the whole name would have {size} bytes", f"{most} are the limit."
         )
     return name
 

@@ -10,7 +10,7 @@ import httpcore
 from anyio import to_thread
 
 from common.base.errors import StorageUnavailable
-from common.base.tls import client_context
+from common.base.network.tls import client_context
 from common.publishing.bucket.opening import Server
 from common.publishing.bucket.signing import presigned
 

@@ -22,12 +22,21 @@ class Hello(_Line):
     secret_key: str
 
 
+class Claim(_Line):
+    """A name that a request has given. Others may give it too: it is that of one job's object."""
+
+    key: str
+    job: str
+
+
 class LocalFile(_Line):
     """A file on disk, and the object that it becomes."""
 
     path: Path
     key: str
     media_type: str
+    claim: Claim | None = None
+    """Goes before ``key``, unless another object has that name."""
 
 
 class Store(_Line):
@@ -39,11 +48,12 @@ class Store(_Line):
 
 
 class Remove(_Line):
-    """Remove all objects of a folder, and what was begun there."""
+    """Remove all objects of a folder, and what was begun there; and what has a name of its own."""
 
     act: Literal["remove"] = "remove"
     bucket: str
     folder: str = Field(pattern=r"^.+/$")
+    claim: Claim | None = None
 
 
 class Look(_Line):
@@ -59,6 +69,8 @@ class Seek(_Line):
     act: Literal["seek"] = "seek"
     bucket: str
     key: str
+    claim: Claim | None = None
+    """Whether the job has that name is said too."""
 
 
 class Alive(_Line):
@@ -71,6 +83,8 @@ class Done(_Line):
     """The task is done."""
 
     says: Literal["done"] = "done"
+    refused: bool = False
+    """Another object has the name that was claimed."""
 
 
 class Missing(_Line):

@@ -9,6 +9,7 @@ import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from common.base.errors import VideosDGXError
 from common.base.logs import get_logger
@@ -18,6 +19,8 @@ from common.jobs.stored import LEASE_SECONDS, Act, Errand
 from common.publishing.bucket.names import object_name
 from common.publishing.bucket.sender import Sender
 from common.publishing.bucket.tasks import (
+    Claim,
+    Done,
     Failed,
     LocalFile,
     Look,
@@ -138,17 +141,21 @@ class Uploader:
         elif errand.act is Act.REMOVE:
             await self.queue.call(store.objects_removed, errand)
         else:
-            log.info("files uploaded", extra=about)
-            if await self.queue.call(store.uploaded, errand, keep_local=self.keep_local):
+            refused = isinstance(outcome, Done) and outcome.refused
+            told = {"name_taken": str(errand.key)} if refused else {}
+            log.info("files uploaded", extra={**about, **told})
+            done = partial(store.uploaded, keep_local=self.keep_local, refused=refused)
+            if await self.queue.call(done, errand):
                 await asyncio.to_thread(self._take_away, errand)
 
     def _task(self, errand: Errand) -> Task:
         """Where files are no longer on disk, they may all be there: in a database put back."""
         if errand.act is Act.REMOVE:
-            return Remove(bucket=errand.bucket, folder=errand.folder)
+            return Remove(bucket=errand.bucket, folder=errand.folder, claim=_claim(errand))
         if files := self._files(errand):
             return Store(bucket=errand.bucket, files=files)
-        return Seek(bucket=errand.bucket, key=object_name(errand.folder, "", MANIFEST))
+        key = object_name(errand.folder, "", MANIFEST)
+        return Seek(bucket=errand.bucket, key=key, claim=_claim(errand))
 
     async def _held(self, errand: Errand, doing: asyncio.Task[Outcome]) -> Outcome | None:
         """Wait for it, and keep others from it; None as soon as it is another errand."""
@@ -170,6 +177,7 @@ class Uploader:
                 path=(folder / name).absolute(),
                 key=object_name(errand.folder, "", name),
                 media_type=media_type,
+                claim=_claim(errand) if name == errand.file else None,
             )
             for name, media_type in media_types.items()
             if (folder / name).is_file()
@@ -213,6 +221,10 @@ class Uploader:
         """After failures in a row nobody is tried for a while: it is the bucket."""
         failures = min(self.trouble.in_a_row, 10)
         return min(WAIT_SECONDS * 2.0 ** (failures - 1), LONGEST_WAIT_SECONDS) if failures else 0.0
+
+
+def _claim(errand: Errand) -> Claim | None:
+    return None if errand.key is None else Claim(key=errand.key, job=errand.job)
 
 
 def _tell(errand: Errand, outcome: Failed) -> None:

@@ -2,24 +2,38 @@
 
 It runs the model's libraries on what clients send, and anybody of the same user reads its
 environment in ``/proc``. A list of what may pass, since nobody knows what else is set here. Its
-only secrets are the database's and the key of prompt help: it is the worker that asks there.
+only secrets are the database's, the key of prompt help, and where requests may name files in
+buckets those of S3: it is the worker that asks there.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from common.base.settings import Settings
 from common.base.settings.auth import AuthSettings
 from common.base.settings.page import UiSettings
 from common.base.settings.s3 import S3Settings
+from common.base.settings.stack import StackSettings
 from common.base.settings.tracing import TracingSettings
 from common.base.settings.webhooks import WebhookSettings
 
-_OF_THE_API = (AuthSettings, S3Settings, TracingSettings, UiSettings, WebhookSettings)
+_OF_THE_API = (
+    AuthSettings,
+    S3Settings,
+    StackSettings,
+    TracingSettings,
+    UiSettings,
+    WebhookSettings,
+)
 """Keys, tokens, signatures, collectors: the worker speaks with nobody but the job store,
 and with whoever helps with prompts."""
 _SAID_OF_JOBS = {"s3_bucket", "s3_prefix"}
 """Where files of what it completes will be brought; by whom, and with which keys, is not its."""
+_OF_INPUTS = {
+    *("s3_input_buckets", "s3_endpoint_url", "s3_region", "s3_path_style"),
+    *("s3_timeout_seconds", "s3_keys", "s3_keys_file"),
+}
+"""To fetch what requests name in buckets."""
 SETTINGS = _SAID_OF_JOBS | (
     frozenset(Settings.model_fields) - {name for part in _OF_THE_API for name in part.model_fields}
 )
@@ -55,16 +69,24 @@ _USUAL = {"OMP_WAIT_POLICY": "PASSIVE"}
 process has one of their cores, all the others spin for as long as it runs."""
 
 
-def worker_environment(model_id: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The part of a service's environment that the worker of one model gets."""
-    passed = {name: value for name, value in environment.items() if _passes(name.upper(), model_id)}
+def worker_environment(
+    model_id: str, environment: Mapping[str, str], *, reads_buckets: bool = False
+) -> dict[str, str]:
+    """The part of a service's environment that the worker of one model gets.
+
+    ``reads_buckets``: requests may name files in some.
+    """
+    read = SETTINGS | _OF_INPUTS if reads_buckets else SETTINGS
+    passed = {
+        name: value for name, value in environment.items() if _passes(name.upper(), model_id, read)
+    }
     return _USUAL | passed
 
 
-def _passes(name: str, model_id: str) -> bool:
+def _passes(name: str, model_id: str, read: Collection[str]) -> bool:
     own = f"{model_id.upper()}_"
     setting = name.removeprefix(own).lower()
     if setting in Settings.model_fields:
-        return setting in SETTINGS
+        return setting in read
     listed = name in _NAMES or name.startswith((*_PREFIXES, own))
     return listed and not _SECRET.search(name)

@@ -18,12 +18,14 @@ from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event
 from common.jobs.stored import Place
 from common.kinds.video import VIDEO_KIND
+from common.kinds.video.kind import VideoKind
+from common.kinds.video.resolved import ResolvedRequest
 from common.publishing.bucket.bucket import Bucket, open_bucket
 from common.publishing.bucket.uploader import Uploader
 from common.publishing.storage import Storage
 from tests.buckets import BUCKET, KEYS, S3, Front, front_of, s3_server
 from tests.contract.conftest import Clock
-from tests.contract.test_store import RESULT, claimed, submit
+from tests.contract.test_store import RESOLVED, RESULT, claimed, new_job, submit
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,22 @@ def front(s3: S3) -> Iterator[Front]:
         yield opened
 
 
+class Naming(ResolvedRequest):
+    """Of a kind whose requests may name what is made."""
+
+    name: str | None = None
+
+    @property
+    def output_name(self) -> str | None:
+        return self.name
+
+
+class NamingKind(VideoKind):
+    """Likewise."""
+
+    resolved = Naming
+
+
 @dataclass
 class Yard:
     """One service's parts that a bucket has to do with."""
@@ -48,9 +66,10 @@ class Yard:
     uploader: Uploader
     clock: Clock
 
-    def job(self, size: int = 1000) -> Job:
-        """A completed one, whose video is random."""
-        submit(self.store)
+    def job(self, size: int = 1000, name: str | None = None, owner: str = "") -> Job:
+        """A completed one, whose video is random; ``name``: what its request called that."""
+        resolved = Naming(**RESOLVED.model_dump(), name=name)
+        submit(self.store, job=new_job(owner=owner).model_copy(update={"resolved": resolved}))
         job_id, token = claimed(self.store)
         draft = self.storage.begin(job_id, token)
         (draft.folder / "video.mp4").write_bytes(os.urandom(size))
@@ -67,7 +86,7 @@ class Yard:
 
     def key(self, job: Job, name: str = "video.mp4") -> str:
         assert job.stored is not None
-        return job.stored.folder + name
+        return job.stored.key_of(name) if name else job.stored.folder
 
     async def after(self, seconds: float = 0) -> None:
         """Let time pass, and try once what is due then."""
@@ -102,7 +121,7 @@ async def _told(story: Play, folder: Path, url: str, fields: dict[str, object]) 
     clock = Clock()
     place = Place(BUCKET, settings.s3_prefix)
     address = sqlite_url(folder / "jobs.db")
-    store = SqlJobStore(address, "toy", VIDEO_KIND, clock, place=place)
+    store = SqlJobStore(address, "toy", NamingKind(), clock, place=place)
     queue = JobQueue(store, 100)
     storage = Storage(settings.outputs_of("toy"), VIDEO_KIND.files)
     bucket = open_bucket("toy", settings, storage, queue, VIDEO_KIND.files)

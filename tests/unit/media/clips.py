@@ -44,6 +44,15 @@ def children(of: int) -> list[int]:
     return found
 
 
-def only_child() -> int:
-    (pid,) = children(os.getpid())
-    return pid
+class Begun:
+    """Children of this process that began after this was made: earlier tests may have left some."""
+
+    def __init__(self) -> None:
+        self._earlier = frozenset(children(os.getpid()))
+
+    def all(self) -> set[int]:
+        return set(children(os.getpid())) - self._earlier
+
+    def only(self) -> int:
+        (pid,) = self.all()
+        return pid

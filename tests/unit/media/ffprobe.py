@@ -64,3 +64,18 @@ def boxes(path: Path) -> list[str]:
         names.append(name.decode())
         at += size
     return names
+
+
+def packet_hashes(path: Path) -> list[str]:
+    """Of the packets of the video, in their order: what a copied stream shares with its source."""
+    command = [_tool("ffmpeg"), "-v", "error", "-i", f"file:{path}", "-map", "0:v:0"]
+    command += ["-c", "copy", "-f", "framemd5", "-"]
+    lines = subprocess.run(command, capture_output=True, check=True).stdout.decode().splitlines()
+    return [line.rpartition(",")[2].strip() for line in lines if not line.startswith("#")]
+
+
+def speech(text: str) -> NDArray[np.int16]:
+    """A voice that says it, at 16 kHz, in one channel."""
+    source = ["-f", "lavfi", "-i", f"flite=text='{text}':voice=slt"]
+    command = [_tool("ffmpeg"), "-v", "error", *source, "-ar", "16000", "-f", "s16le", "-"]
+    return np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, "<i2")

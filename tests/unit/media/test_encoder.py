@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from common.base.errors import EncodingFailed
 from common.kinds.video import AudioTrack
-from common.media.codecs import EncoderSettings, frame_rate, resolve_codec
+from common.media.codecs import EncoderSettings, frame_rate
 from common.media.encoder import EncodedVideo, encode
 from tests.unit.media import ffprobe
 from tests.unit.media.clips import HEIGHT, WIDTH, clip_of, noise
@@ -201,24 +201,3 @@ def test_callers_hear_of_every_chunk_and_of_the_last_frame(tmp_path: Path):
         on_frames_done=lambda _: heard.append("done"),
     )
     assert heard == [5, 10, 12, "done"]
-
-
-def test_libx264_needs_no_trial():
-    assert resolve_codec("libx264") == "libx264"
-
-
-def test_nvenc_is_what_it_is_or_falls_back_with_one_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
-    codec = resolve_codec("h264_nvenc")
-    assert len(caplog.records) == (codec == "libx264")
-    settings = EncoderSettings(codec=codec)
-    encode(
-        clip_of(noise(3, 256, 256)),
-        tmp_path / "v.mp4",
-        settings,
-        {},
-        on_chunk=lambda _: None,
-        on_frames_done=lambda _: None,
-    )
-    assert ffprobe.stream(ffprobe.probe(tmp_path / "v.mp4"), "video")["nb_frames"] == "3"

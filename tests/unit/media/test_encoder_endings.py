@@ -14,7 +14,7 @@ from common.base.errors import EncodingFailed, JobCancelled, StorageFull
 from common.kinds.video import VideoClip
 from common.media.codecs import EncoderSettings
 from common.media.encoder import Mp4Encoder, encode
-from tests.unit.media.clips import HEIGHT, WIDTH, children, clip_of, noise, only_child
+from tests.unit.media.clips import HEIGHT, WIDTH, Begun, clip_of, noise
 from tests.unit.media.disks import FILLER, fill
 
 FAST = EncoderSettings(preset="ultrafast")
@@ -25,11 +25,11 @@ def descriptors() -> int:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(tmp_path: Path) -> Iterator[None]:
+def begun(tmp_path: Path) -> Iterator[Begun]:
     """After each test: no process, zombies included; no file; no open descriptor."""
-    before = descriptors()
-    yield
-    assert children(os.getpid()) == []
+    begun, before = Begun(), descriptors()
+    yield begun
+    assert not begun.all()
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
     assert descriptors() <= before  # others may have been let go meanwhile
 
@@ -81,7 +81,7 @@ def test_cancelled_inside_the_model_closes_its_generator(tmp_path: Path):
     assert closed == [2, 9]
 
 
-def test_frames_are_taken_while_ffmpeg_is_busy_but_not_without_bound(tmp_path: Path):
+def test_frames_are_taken_while_ffmpeg_is_busy_but_not_without_bound(begun: Begun, tmp_path: Path):
     big = noise(4, 640, 480)  # 3.7 MB: no pipe swallows it
     clip = clip_of(np.concatenate([big] * 4))
     taken = []
@@ -92,7 +92,7 @@ def test_frames_are_taken_while_ffmpeg_is_busy_but_not_without_bound(tmp_path: P
 
     def write_to_a_stopped_ffmpeg() -> None:
         with Mp4Encoder(clip, tmp_path / "v.mp4", FAST, {}, waiting) as encoder:
-            os.kill(only_child(), signal.SIGSTOP)
+            os.kill(begun.only(), signal.SIGSTOP)
             for _ in range(4):
                 encoder.write(big)
                 taken.append(True)
@@ -102,11 +102,11 @@ def test_frames_are_taken_while_ffmpeg_is_busy_but_not_without_bound(tmp_path: P
     assert len(taken) == 2
 
 
-def test_cancelled_in_the_tail(tmp_path: Path):
+def test_cancelled_in_the_tail(begun: Begun, tmp_path: Path):
     def finish_a_stopped_ffmpeg() -> None:
         with Mp4Encoder(clip_of(noise(3)), tmp_path / "v.mp4", FAST, {}, cancel) as encoder:
             encoder.write(noise(3))
-            os.kill(only_child(), signal.SIGSTOP)
+            os.kill(begun.only(), signal.SIGSTOP)
             encoder.finish()
 
     with pytest.raises(JobCancelled):
@@ -114,11 +114,13 @@ def test_cancelled_in_the_tail(tmp_path: Path):
 
 
 @pytest.mark.parametrize("written", [0, 5])
-def test_ffmpeg_killed_from_outside(tmp_path: Path, written: int, caplog: pytest.LogCaptureFixture):
+def test_ffmpeg_killed_from_outside(
+    begun: Begun, tmp_path: Path, written: int, caplog: pytest.LogCaptureFixture
+):
     def kill_half_way() -> None:
         with Mp4Encoder(clip_of(noise(10)), tmp_path / "v.mp4", FAST, {}) as encoder:
             encoder.write(noise(written))
-            os.kill(only_child(), signal.SIGKILL)
+            os.kill(begun.only(), signal.SIGKILL)
             encoder.write(noise(10 - written))
             encoder.finish()
 
@@ -127,12 +129,12 @@ def test_ffmpeg_killed_from_outside(tmp_path: Path, written: int, caplog: pytest
     assert "status -9" in caplog.text
 
 
-def test_a_dead_ffmpeg_is_noticed_long_before_the_last_frame(tmp_path: Path):
+def test_a_dead_ffmpeg_is_noticed_long_before_the_last_frame(begun: Begun, tmp_path: Path):
     taken = []
 
     def write_to_a_dead_ffmpeg() -> None:
         with Mp4Encoder(clip_of(noise(50)), tmp_path / "v.mp4", FAST, {}) as encoder:
-            pid = only_child()
+            pid = begun.only()
             pidfd = os.pidfd_open(pid)
             os.kill(pid, signal.SIGKILL)
             select.select([pidfd], [], [])

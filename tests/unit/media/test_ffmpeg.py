@@ -25,10 +25,11 @@ BESIDE = """
 import os
 from pathlib import Path
 from common.media.ffmpeg import FfmpegChild
-from tests.unit.media.clips import only_child
+from tests.unit.media.clips import Begun
+begun = Begun()
 raw = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "8x8"]
 child = FfmpegChild([*raw, "-i", "-", "-f", "null", "-"])
-given = Path(f"/proc/{only_child()}/environ").read_text().split("\\0")
+given = Path(f"/proc/{begun.only()}/environ").read_text().split("\\0")
 print(*(line.partition("=")[0] for line in given))
 child.kill()
 """
@@ -48,10 +49,11 @@ import sys
 from pathlib import Path
 from common.media.codecs import EncoderSettings
 from common.media.encoder import Mp4Encoder
-from tests.unit.media.clips import clip_of, noise, only_child
+from tests.unit.media.clips import Begun, clip_of, noise
+begun = Begun()
 with Mp4Encoder(clip_of(noise(9)), Path(sys.argv[1]), EncoderSettings(), {}) as encoder:
     encoder.write(noise(3))
-    print(only_child(), flush=True)
+    print(begun.only(), flush=True)
     sys.stdin.read()
 """
 

@@ -239,3 +239,21 @@ def test_outputs_bear_a_name(storage: Storage, root: Path):
     assert storage.identity() is None
     storage.set_identity("a name")
     assert Storage(root, VIDEO_KIND.files).identity() == "a name"
+
+
+def test_where_a_kind_has_several_files_the_result_names_the_one_that_must_be_there(
+    storage: Storage, root: Path
+):
+    of_a_picture = {"result": {"file": THUMBNAIL.name}}
+    for token in (FIRST, SECOND):
+        draft = filled(storage, JOB if token == FIRST else OTHER, token)
+        (draft.folder / VIDEO.name).unlink()
+        draft.publish(of_a_picture)
+    assert storage.adopt(JOB, THIRD) is not None
+    assert storage.set_aside(f"{OTHER}-{SECOND}")
+    draft = filled(storage)
+    (draft.folder / THUMBNAIL.name).unlink()
+    with pytest.raises(EncodingFailed, match=r"thumbnail\.jpg is missing"):
+        draft.publish(of_a_picture)
+    with pytest.raises(EncodingFailed, match=r"video\.mp4 is missing"):
+        storage.begin(OTHER, THIRD).publish({"result": {"file": "../video.mp4"}})

@@ -8,9 +8,10 @@ import pytest
 from pydantic import HttpUrl, SecretStr
 
 from common.base.errors import InvalidRequest
+from common.base.network.public import allowed
 from common.base.settings import Settings, SettingsError
 from common.jobs.webhooks.signing import open_signer
-from common.jobs.webhooks.target import allowed, check_webhook
+from common.jobs.webhooks.target import check_webhook
 from tests.receivers import OTHER_SECRET, SECRET
 
 PUBLIC = [

@@ -36,7 +36,10 @@ export async function ask(path, { method = "GET", body, signal } = {}) {
   throw new Problem({ code: "unexpected", ...content?.error, status: answer.status });
 }
 
-/** A form for what carries a file, else an object. Values of a form are texts. */
+/** All that are sent with a request; none where there is none. */
+export const filesOf = (file) => (file ? [file, ...(file.more ?? [])] : []);
+
+/** A form for what carries a file, or `more` of them, else an object. Values of a form are texts. */
 export function bodyOf(fields, file) {
   if (!file) return fields;
   const form = new FormData();
@@ -44,6 +47,6 @@ export function bodyOf(fields, file) {
     if (value === undefined) continue; // as JSON does
     form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
-  form.append(file.field, file.file);
+  for (const one of filesOf(file)) form.append(one.field, one.file);
   return form;
 }

@@ -1,6 +1,6 @@
 // What would come of the form as it stands: asked of the service itself, without making it.
 
-import { ask, bodyOf } from "./api.js";
+import { ask, bodyOf, filesOf } from "./api.js";
 import { $, debounced, h, tell } from "./dom.js";
 import * as form from "./form.js";
 import { say } from "./language.js";
@@ -23,7 +23,7 @@ async function look() {
   let file = null;
   try {
     const fields = { ...form.read({ draft: true }), dry_run: true };
-    file = await work.upload.current();
+    file = await work.upload.current({ draft: true });
     if (signal.aborted) return;
     if (weight(fields, file) > LARGEST_UPLOAD_BYTES) return later();
     show(await ask("/generate", { method: "POST", body: bodyOf(fields, file), signal }));
@@ -37,7 +37,8 @@ async function look() {
 }
 
 /** In bytes, about: fields may hold pictures. */
-const weight = (fields, file) => (file?.file.size ?? 0) + JSON.stringify(fields).length;
+const weight = (fields, file) =>
+  filesOf(file).reduce((sum, one) => sum + one.file.size, JSON.stringify(fields).length);
 
 function later() {
   form.settled();

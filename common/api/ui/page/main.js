@@ -89,7 +89,7 @@ async function start() {
   let file = null;
   try {
     const fields = form.read();
-    file = await work.upload.current();
+    file = await work.upload.current({ draft: false });
     const job = await ask("/generate", { method: "POST", body: bodyOf(fields, file) });
     work.upload.praise(file);
     form.clearProblems();

@@ -35,8 +35,8 @@ export const {
   /** Fields of the API that have another one's place in the form: its name, then `data-field`. */
   places = {},
   /**
-   * A file that goes along. `current()`: {field, file} or null; throws a Problem where what was chosen is not
-   * taken. `praise(sent)`: the service takes it. `blame(problem, sent)`: the id of where it stands, now with
+   * A file that goes along. `current({ draft })`: {field, file} or null, and in `more` those beside it; throws a
+   * Problem where what was chosen is not taken, or is missing: of a `draft` without its `param`, nobody is to blame yet. `praise(sent)`: the service takes it. `blame(problem, sent)`: the id of where it stands, now with
    * the problem's words; null where it was not the file.
    */
   upload = { current: () => null, praise: () => {}, blame: () => null },

@@ -1,9 +1,8 @@
 """Errors in the words of OpenAI's Videos API: what its fields are called."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
-from common.base.errors import ErrorBody, VideosDGXError
+from common.api.openai.naming import renamed
 
 _THEIR_NAMES = {
     "duration": "seconds",
@@ -14,22 +13,5 @@ _THEIR_NAMES = {
     "options.flow_shift": "flow_shift",
 }
 
-
-@contextmanager
-def in_their_names() -> Iterator[None]:
-    """Rename our fields to theirs in an error that passes."""
-    try:
-        yield
-    except VideosDGXError as exc:
-        exc.body = _renamed(exc.body)
-        raise
-
-
-def _renamed(error: ErrorBody) -> ErrorBody:
-    theirs = _THEIR_NAMES.get(error.param or "")
-    if error.param is None or theirs is None:
-        return error
-    message = error.message
-    if message.startswith(error.param):
-        message = theirs + message.removeprefix(error.param)
-    return error.model_copy(update={"param": theirs, "message": message})
+in_their_names = partial(renamed, _THEIR_NAMES)
+"""A context in which an error that passes has their names."""

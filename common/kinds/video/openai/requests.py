@@ -12,8 +12,9 @@ from common.api.bodies.body import Parsed, Reader
 from common.api.bodies.forms import check_files, form_of, json_list, json_object
 from common.api.bodies.json_text import given_twice, json_of
 from common.api.bodies.validated import validated
+from common.api.openai.models import check_model
 from common.api.service import Service
-from common.base.errors import InvalidRequest, ModelNotFound, Unresolvable
+from common.base.errors import InvalidRequest, Unresolvable
 from common.contract.fields import (
     FrameCount,
     FrameRate,
@@ -110,21 +111,6 @@ class RemixVideo(BaseModel):
 def reader_for(service: Service) -> Reader[Parsed]:
     """Reads a ``CreateVideo`` for this service."""
     return Reader(partial(_from_json, service), partial(_from_form, service))
-
-
-def check_model(service: Service, name: str | None) -> None:
-    """Whether a client means the model of this service.
-
-    Raises:
-        ModelNotFound: it means another.
-    """
-    known = (service.spec.id, service.variant.name)
-    if name is not None and name not in known:
-        raise ModelNotFound(
-            f"The model {name[:100]!r} is not served here.",
-            param="model",
-            hint=f"Use {known[0]}, or leave model out.",
-        )
 
 
 def as_generate_request(video: CreateVideo) -> GenerateRequest:

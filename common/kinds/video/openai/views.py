@@ -1,13 +1,11 @@
-"""What clients of OpenAI's Videos API read: jobs as videos, and the model."""
+"""What clients of OpenAI's Videos API read: jobs as videos."""
 
 from typing import Literal
 
-import psutil
 from pydantic import BaseModel, Field
 
+from common.api.openai.waiting import reason_of
 from common.api.routes.views import progress_of
-from common.api.service import Service
-from common.base.errors import ErrorBody
 from common.contract.work import Adjustment
 from common.jobs.model import Job, Progress
 from common.jobs.states import JobState
@@ -26,8 +24,6 @@ _STATUS: dict[JobState, Status] = {
     JobState.CANCELLED: "failed",
 }
 """Theirs has no cancelled: their client would stop polling at a word that it does not know."""
-
-_CANCELLED = ErrorBody(code="cancelled", message="The job was cancelled.")
 
 
 class VideoErrorView(BaseModel):
@@ -78,24 +74,6 @@ class DeletedView(BaseModel):
     deleted: Literal[True] = True
 
 
-class ModelView(BaseModel):
-    """A model that can be asked for."""
-
-    id: str
-    object: Literal["model"] = "model"
-    created: int = Field(description="When this service started, in seconds since 1970.")
-    owned_by: str = Field(description="Who published the checkpoint.")
-    root: str = Field(description="The checkpoint; taken as a model's name, too.")
-    stands_in_for: str | None = Field(description="The model that this checkpoint is not.")
-
-
-class ModelListView(BaseModel):
-    """The one model of this service."""
-
-    object: Literal["list"] = "list"
-    data: list[ModelView]
-
-
 def video_view(job: Job, live: Progress | None = None) -> VideoView:
     """A job in their words; ``live`` is newer than the row."""
     made, result = resolved_of(job), result_of(job)
@@ -117,22 +95,6 @@ def video_view(job: Job, live: Progress | None = None) -> VideoView:
         cached_from=result and result.cached_from,
         error=_error(job),
         adjustments=job.adjustments,
-    )
-
-
-def reason_of(job: Job) -> ErrorBody | None:
-    """Why an ended job has no video."""
-    return _CANCELLED if job.state is JobState.CANCELLED else job.error
-
-
-def model_view(service: Service) -> ModelView:
-    """The model of this service."""
-    return ModelView(
-        id=service.spec.id,
-        created=int(psutil.Process().create_time()),
-        owned_by=service.variant.checkpoint.partition("/")[0],
-        root=service.variant.name,
-        stands_in_for=service.variant.stands_in_for,
     )
 
 

@@ -13,10 +13,10 @@ import httpcore
 from pydantic import BaseModel, Field, HttpUrl, ValidationError
 
 from common import __version__
+from common.base.network.guarded import GuardedNetwork, resolve
+from common.base.network.tls import client_context
+from common.base.network.urls import host_of
 from common.base.settings import Settings, SettingsError
-from common.base.tls import client_context
-from common.jobs.webhooks.network import GuardedNetwork, resolve
-from common.jobs.webhooks.target import host_of
 from common.kinds.video.prompt_help.words import SYSTEM_PROMPT
 from common.kinds.video.prompt_help.writer import NoHelp
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from common.base.settings import Settings
 from common.contract import Prepared, Preparer
@@ -35,7 +36,9 @@ class PromptHelp(Preparer):
 
         return cls(open_endpoint(settings))
 
-    def prepare(self, request: ResolvedRequest, wait: Callable[[str], None]) -> Prepared | None:
+    def prepare(
+        self, request: ResolvedRequest, _inputs: Path, wait: Callable[[str], None]
+    ) -> Prepared | None:
         """The prompt in its words, or a note why not: a job is never lost to it."""
         if not request.awaits_help:
             return None

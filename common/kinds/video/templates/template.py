@@ -11,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from common.base.errors import Unresolvable
+from common.base.yaml_folder import NamedTemplate
 from common.contract.fields import MAX_PROMPT_CHARS, MAX_VARIABLE_CHARS, MAX_VARIABLES, VariableName
 
 _PLACE = re.compile(r"\{([^{}]*)\}")
@@ -26,17 +27,13 @@ class Variable(BaseModel):
     description: _Words
 
 
-class Template(BaseModel):
+class Template(NamedTemplate):
     """One template, as its file says it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-    description: _Words
     prompt: Annotated[
         str, Field(min_length=1, max_length=MAX_PROMPT_CHARS, description="With `{variable}`s.")
     ]
-    variables: Annotated[dict[VariableName, Variable], Field(max_length=MAX_VARIABLES)] = {}
+    variables: dict[VariableName, Variable] = Field({}, max_length=MAX_VARIABLES)
 
     @model_validator(mode="after")
     def _every_place_is_explained(self) -> Self:

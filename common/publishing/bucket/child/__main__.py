@@ -48,15 +48,21 @@ def _done(objects: Objects, task: Task) -> Outcome:
         if isinstance(task, Look):
             objects.look(task.bucket)
         elif isinstance(task, Seek):
-            return Done() if objects.is_there(task.bucket, task.key) else Missing()
+            return _sought(objects, task)
         elif isinstance(task, Remove):
-            objects.remove(task.bucket, task.folder)
+            objects.remove(task.bucket, task.folder, task.claim)
         else:
-            for file in task.files:
-                objects.store(task.bucket, file)
+            named = [objects.store(task.bucket, file) for file in task.files]
+            return Done(refused=not all(named))
     except Exception as exc:
         return failure(exc)
     return Done()
+
+
+def _sought(objects: Objects, task: Seek) -> Outcome:
+    if not objects.is_there(task.bucket, task.key):
+        return Missing()
+    return Done(refused=task.claim is not None and not objects.is_held(task.bucket, task.claim))
 
 
 def _say(line: Alive | Outcome) -> None:

@@ -23,13 +23,16 @@ class Parts:
     part_bytes: int
     alive: Callable[[], None]
 
-    def send(self, file: BinaryIO, size: int, about: dict[str, Any]) -> None:
+    def send(self, file: BinaryIO, size: int, about: dict[str, Any], *, anew: bool = False) -> None:
         """Upload a file of more than one part; no object of its name is ever replaced.
 
-        ``about``: names and headers of the object. Raises ClientError, 412 where there is one.
+        ``about``: names and headers of the object. ``anew``: whatever was begun there is aborted,
+        and not gone on with. Raises ClientError, 412 where there is one.
         """
         key, part_bytes = str(about["Key"]), max(self.part_bytes, -(-size // MOST_PARTS))
-        upload = self._begun(key) or self._begin(about)
+        if anew:
+            self.forget_named(key)
+        upload = (None if anew else self._begun(key)) or self._begin(about)
         arrived, sent = self._arrived(key, upload), list[dict[str, Any]]()
         while chunk := file.read(part_bytes):
             number, digest = len(sent) + 1, hashlib.md5(chunk, usedforsecurity=False)
@@ -53,6 +56,12 @@ class Parts:
         """Abort what was begun below a folder."""
         for found in self._unfinished(folder):
             self.forget(found["Key"], found["UploadId"])
+
+    def forget_named(self, key: str) -> None:
+        """Abort what was begun of one object."""
+        for found in self._unfinished(key):
+            if found["Key"] == key:
+                self.forget(key, found["UploadId"])
 
     def forget(self, key: str, upload: str) -> None:
         """Abort an upload, if there is one: its parts cost room."""

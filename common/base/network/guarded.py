@@ -1,4 +1,4 @@
-"""The network under a webhook: every address is checked at the moment of connecting to it.
+"""A network in which every address is checked at the moment of connecting to it.
 
 The name is resolved here, and what is connected to is the address that was checked. So a name
 server that answers differently the second time (DNS rebinding) gains nothing: it is asked once.
@@ -12,6 +12,9 @@ from concurrent.futures import Future
 
 import httpcore
 from httpcore import SOCKET_OPTION, AsyncNetworkBackend, AsyncNetworkStream
+from pydantic import HttpUrl
+
+from common.base.network.urls import host_of
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 MAX_ADDRESSES = 4
@@ -81,10 +84,22 @@ async def resolve(host: str, port: int) -> Sequence[str]:
         except (OSError, UnicodeError):
             found.set_exception(OSError("no such name"))
 
-    threading.Thread(target=look_up, name="webhook-name", daemon=True).start()
+    threading.Thread(target=look_up, name="name-server", daemon=True).start()
     return await asyncio.wrap_future(found)
 
 
 def _addresses(host: str, port: int) -> Sequence[str]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
+
+
+def target_of(url: HttpUrl) -> httpcore.URL:
+    """Built from checked parts, so that no second parser reads the text differently."""
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    return httpcore.URL(scheme=url.scheme, host=host_of(url), port=url.port, target=path)
+
+
+def authority_of(url: HttpUrl) -> str:
+    """What ``Host`` says."""
+    usual = {"http": 80, "https": 443}[url.scheme]
+    return str(url.host) if url.port == usual else f"{url.host}:{url.port}"

@@ -1,0 +1,1 @@
+"""Several jobs of several services, one after the other, followed as one."""

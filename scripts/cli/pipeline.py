@@ -1,0 +1,139 @@
+"""``videosdgx pipeline``: steps of several services, from a file, followed as one."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+import yaml
+
+from scripts.cli import options as opt
+from scripts.cli.client import Client, Json, address_of
+from scripts.cli.errors import FAILED, INTERRUPTED, WRONG, CliError
+from scripts.cli.saving import STDOUT, check_place, save
+from scripts.cli.show import Output
+from scripts.cli.watching import ENDED, PATIENCE_SECONDS
+from scripts.cli.watching import shown as bar
+from scripts.health_ask import urls_on
+
+LOOK_SECONDS = 0.5
+Steps = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The body of POST /pipelines: YAML or JSON.")
+]
+
+
+def pipeline(
+    file: Steps,
+    idempotency_key: opt.IdempotencyKey = None,
+    wait: opt.Wait = False,
+    output: opt.Output = None,
+    force: opt.Force = False,
+    cancel_on_interrupt: opt.CancelOnInterrupt = False,
+    service: opt.Service = None,
+    api_key: opt.Key = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Make something in several steps; --output fetches what the last one made."""
+    check_place(output, force=force, as_json=as_json)
+    client = Client(address_of(service), api_key)
+    shown = Output(as_json=as_json, aside=output == STDOUT)
+    found = client.generate(_read(file), {}, idempotency_key, path="/pipelines")
+    if wait or output is not None:
+        found = _ended(client, found, shown, cancel_on_interrupt=cancel_on_interrupt)
+        _check(found)
+    if output is not None:
+        maker = _maker(client, found, api_key)
+        path = save(maker, found["result"]["job_id"], output, force=force)
+        if path is not None:
+            shown.err.print(f"Written: {path}", markup=False, soft_wrap=True)
+    _show(found, shown)
+
+
+def _read(file: Path) -> Json:
+    try:
+        body = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise CliError(f"{file}: {exc.strerror}.", status=WRONG, param="FILE") from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise CliError(f"{file} is neither YAML nor JSON.", status=WRONG, param="FILE") from exc
+    if not isinstance(body, dict):
+        raise CliError(f"{file} holds no object with steps.", status=WRONG, param="FILE")
+    return body
+
+
+def _ended(client: Client, found: Json, shown: Output, *, cancel_on_interrupt: bool) -> Json:
+    """Followed to its end. Ctrl+C leaves it running, unless it is to be cancelled then."""
+    path = found["links"]["self"]
+    try:
+        with bar(shown.err) as tell:
+            while found["state"] not in ENDED:
+                tell(_as_job(found))
+                time.sleep(LOOK_SECONDS)
+                found = _look(client, path)
+    except KeyboardInterrupt:
+        if cancel_on_interrupt:
+            client.post(f"{path}/cancel")
+        message = f"Pipeline {found['id']} {'was cancelled' if cancel_on_interrupt else 'goes on'}."
+        hint = f"GET {client.url}{path} says how it is."
+        raise CliError(message, status=INTERRUPTED, code="interrupted", hint=hint) from None
+    return found
+
+
+def _look(client: Client, path: str) -> Json:
+    """A service that restarts is waited for."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            found: Json = client.get(path)
+            return found
+        except CliError as exc:
+            if exc.body["code"] != "unreachable" or time.monotonic() > give_up:
+                raise
+        time.sleep(LOOK_SECONDS)
+
+
+def _as_job(found: Json) -> Json:
+    """As the bar has it: the phase is the step, and what is waited for is said."""
+    waits = found["waiting_for"]
+    progress = {
+        "percent": found["percent"],
+        "phase": found["step"],
+        "waiting_for": waits,
+        "seconds_left": found["seconds_left"],
+    }
+    return {"state": "waiting" if waits else found["state"], "progress": progress}
+
+
+def _check(found: Json) -> None:
+    if found["state"] != "completed":
+        error = found["error"] or {"message": f"Pipeline {found['id']} was {found['state']}."}
+        raise CliError(
+            error["message"],
+            status=FAILED,
+            code=error.get("code", found["state"]),
+            param=error.get("param"),
+            hint=error.get("hint"),
+        )
+
+
+def _maker(client: Client, found: Json, api_key: str | None) -> Client:
+    """The service of the last step, on the machine of the one that was asked."""
+    name = found["result"]["service"]
+    if name == found["model"]:
+        return client
+    known = urls_on(urlsplit(client.url).hostname or "")
+    if name not in known:
+        raise CliError(f"Where {name} is, is not known here.", status=WRONG, param="--output")
+    return Client(known[name], api_key)
+
+
+def _show(found: Json, shown: Output) -> None:
+    if shown.as_json:
+        shown.json(found)
+        return
+    shown.text(f"{'id':<12}{found['id']}")
+    shown.text(f"{'state':<12}{found['state']}")
+    for step in found["steps"]:
+        words = f"{step['service']}, {step['state']}, job {step['job_id'] or '-'}"
+        shown.text(f"{step['name']:<12}{words}")

@@ -1,0 +1,1 @@
+"""Named looks of an edit."""

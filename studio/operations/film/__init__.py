@@ -1,0 +1,1 @@
+"""``POST /video/img2vid``: pictures become a film, or a clip each."""

@@ -1,0 +1,51 @@
+"""What ffmpeg may open and decode here: the formats that cameras, phones and programs write."""
+
+from common.media.video.reader import CONTAINERS, DECODERS, SOUND_CONTAINERS
+
+FORMATS = {**CONTAINERS, **SOUND_CONTAINERS}
+"""FFmpeg's names of the demuxers, and the endings of their files here."""
+PICTURES = {"png": "png_pipe", "jpeg": "jpeg_pipe", "webp": "webp_pipe", "bmp": "bmp_pipe"}
+"""Formats of pictures, and FFmpeg's demuxers."""
+
+SOUNDS = {
+    "aac": "AAC",
+    "mp3": "MP3",
+    "opus": "Opus",
+    "vorbis": "Vorbis",
+    "flac": "FLAC",
+    "alac": "ALAC",
+    "ac3": "AC-3",
+    "eac3": "E-AC-3",
+}
+"""FFmpeg's names of the codecs of sound that are taken beside PCM, and ours."""
+_SOUND_DECODERS = ("mp3float", "libopus", "libvorbis", *SOUNDS)
+_PCM = ("u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "f64le")
+_DECODERS = [
+    DECODERS,
+    *_SOUND_DECODERS,
+    *(f"pcm_{form}" for form in _PCM),
+    *("png", "mjpeg", "webp", "bmp", "srt", "subrip"),
+]
+_MAX_ALLOCATION = 512 * 1024**2
+"""Bytes that may be asked for at once: a header can claim any size."""
+_MAX_STREAMS = 64
+
+DECODING = (
+    *("-protocol_whitelist", "fd"),
+    *("-format_whitelist", ",".join([*FORMATS, *PICTURES.values(), "srt"])),
+    *("-codec_whitelist", ",".join(_DECODERS)),
+    *("-max_streams", str(_MAX_STREAMS)),
+)
+"""Options of each input."""
+BOUNDS = ("-max_alloc", str(_MAX_ALLOCATION))
+"""Of the whole run."""
+
+
+COPIED = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video"})
+"""Codecs of video that an MP4 can hold and players know there: such a stream can be copied."""
+COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
+
+
+def takes_sound(codec: str) -> bool:
+    """Whether sound of this codec can be worked on."""
+    return codec in SOUNDS or codec.startswith("pcm_")
