@@ -144,8 +144,17 @@ class Stack:
 
     def train(self, clips: bytes, fields: dict[str, Any]) -> str:
         """Post a training; answers its id."""
-        address, files = self.url("trainer") + "/train", {"clips": ("set.zip", clips)}
-        answer = self._client.post(address, data=fields, files=files)
+        return self.upload("trainer", "/train", fields, clips=("set.zip", clips))
+
+    def upload(
+        self,
+        service: str,
+        path: str,
+        fields: Mapping[str, Any] | None = None,
+        **files: tuple[str, bytes],
+    ) -> str:
+        """Post a form with files, by their fields; answers the job's id."""
+        answer = self._client.post(self.url(service) + path, data=dict(fields or {}), files=files)
         assert answer.is_success, answer.text
         return str(answer.json()["id"])
 

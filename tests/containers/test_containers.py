@@ -14,7 +14,7 @@ import pytest
 from scripts.services import MODELS
 from scripts.shapes.scenes import Colour
 from tests.containers.stack import JOB_SECONDS, ROOT, STACK, Stack
-from tests.live import wait_until
+from tests.live import ENDED, wait_until
 from tests.sets import of_colour, with_captions
 from tests.unit.media.ffprobe import probe, stream
 
@@ -29,6 +29,7 @@ LONG = {"prompt": "x", "num_frames": 17, "resolution": "640x352", "num_inference
 """For wan21: a minute or two on a CPU, longer than DRAIN_SECONDS."""
 TRAINING = {"name": "kite", "rank": 2, "steps": 2, "num_inference_steps": 2, "guidance_scale": 1}
 CLIPS = with_captions(of_colour(Colour.ORANGE, 2), Path(), num_frames=1)
+SAID = "1\n00:00:00,000 --> 00:00:09,000\nA cat, 猫, 고양이, кот, γάτα, قطة, חתול, बिल्ली\n"
 GIB = 2**30
 WIDE: dict[str, Any] = {"prompt": "A cat on a beach", "seed": 1, "no_cache": True}
 WIDE |= SHORT["ltx2"] | {"resolution": "768x768"}
@@ -103,7 +104,7 @@ def _error(stack: Stack, model: str, *command: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=False).stderr
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if model != "trainer"])
+@pytest.mark.parametrize("model", SHORT)
 def test_a_job_goes_through_from_the_host(stack: Stack, model: str, tmp_path: Path):
     job = finished(stack, model)
     film = tmp_path / "film.mp4"
@@ -113,6 +114,24 @@ def test_a_job_goes_through_from_the_host(stack: Stack, model: str, tmp_path: Pa
     assert (video["width"], video["height"]) == (job["result"]["width"], job["result"]["height"])
     for other in MODELS:  # one outputs volume
         assert stack.inside(other, "find", f"/outputs/{model}", "-path", f"*{job['id']}*.mp4")
+
+
+def test_a_pipeline_goes_through_two_containers(stack: Stack):
+    """From words to a captioned film; the image of the cutting room has letters of all scripts."""
+    said = stack.upload("studio", "/upload", captions=("said.srt", SAID.encode()))
+    captions = {"job": stack.wait_for("studio", said, "completed")["id"]}
+    body = {"video": {"step": "clip"}, "captions": captions}
+    steps = [
+        {"name": "clip", "service": "wan21", "body": short("wan21")},
+        {"name": "shown", "service": "studio", "path": "/video/caption", "body": body},
+    ]
+    path = stack.post("studio", "/pipelines", {"steps": steps})["links"]["self"]
+    wait_until(lambda: stack.get("studio", path)["state"] in ENDED, JOB_SECONDS, "the pipeline")
+    pipeline = stack.get("studio", path)
+    assert pipeline["state"] == "completed", pipeline
+    job = stack.job("studio", pipeline["steps"][1]["job_id"])
+    assert (job["result"]["width"], job["result"]["height"]) == (640, 352)
+    assert job["result"]["report"].get("letters_without_font", []) == []
 
 
 def test_a_lora_is_trained_stored_and_used(stack: Stack):
