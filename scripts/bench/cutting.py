@@ -12,9 +12,9 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,7 @@ from common.media.codecs import EncoderSettings, codec_arguments
 from studio.bounds import Bounds
 from studio.looking import look_at
 from studio.operations import operation_of
+from studio.operations.caption import Caption
 from studio.operations.edit.task import Edit
 from studio.operations.sound import AddAudio
 from studio.rendering.tools import Tools
@@ -37,6 +38,7 @@ from studio.tasks import Task
 ENCODER = EncoderSettings(preset="veryfast")
 SOUND = ("-c:a", "aac", "-b:a", "192k")
 LONG, SHORT = 600, 10
+SAID = {"captions": "said"}
 _PIXELS = 4096 * 2304
 _BOUNDS = Bounds(10_000 * MIB, _PIXELS, _PIXELS, max_seconds=4 * 3600)
 
@@ -59,6 +61,8 @@ class Case:
     task: Task
     filters: str
     output: Sequence[str]
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Which files it takes beside the film, by their fields."""
 
 
 def cases() -> list[Case]:
@@ -70,10 +74,12 @@ def cases() -> list[Case]:
     upright = "[0:v]scale=3414:1920,crop=1080:1920[v];[0:a]anull[a]"
     mixed = "[0:a][1:a]amix=duration=first:normalize=0[a]"
     copied = ("-map", "0:v", "-map", "[a]", "-c:v", "copy", *SOUND)
+    drawn = ("-map", "[v]", "-map", "0:a", *codec_arguments(ENCODER, 1920, 1080), "-c:a", "copy")
     return [
         Case("cut", "hd", Edit.model_validate({"clips": [clip]}), _joined(spans), encoded),
         Case("9:16", "hd", Edit(aspect="9:16"), upright, encoded),
-        Case("addaudio mix", "hd", AddAudio(mode="mix"), mixed, copied),
+        Case("addaudio mix", "hd", AddAudio(mode="mix"), mixed, copied, {"audio": "hd"}),
+        Case("captions", "hd", Caption(), "[0:v]subtitles={captions}[v]", drawn, SAID),
     ]
 
 
@@ -88,8 +94,10 @@ def _joined(spans: Sequence[tuple[float, float]]) -> str:
 
 
 def films(folder: Path) -> dict[str, Path]:
-    """Every third second of them is silent."""
-    return {
+    """Every third second of them is silent; and something to read in each second."""
+    said = folder / "said.srt"
+    said.write_text("\n".join(f"{n}\n{_line(n)}\nWords of second {n}\n" for n in range(1, 29)))
+    return {"said": said} | {
         name: _film(folder / f"{name}.mp4", size, seconds)
         for name, size, seconds in (
             ("hd", "1920x1080", 30),
@@ -97,6 +105,10 @@ def films(folder: Path) -> dict[str, Path]:
             ("long", "320x180", LONG),
         )
     }
+
+
+def _line(second: int) -> str:
+    return f"00:00:{second:02},100 --> 00:00:{second:02},900"
 
 
 def _film(path: Path, size: str, seconds: int) -> Path:
@@ -164,9 +176,11 @@ def ours(task: Task, files: dict[str, Path], found: dict[str, Facts], folder: Pa
 
 def raw(case: Case, files: dict[str, Path], folder: Path) -> None:
     """As people do it."""
-    inputs = [part for path in files.values() for part in ("-i", str(path))]
+    played = [path for path in files.values() if path.suffix == ".mp4"]
+    inputs = [part for path in played for part in ("-i", str(path))]
+    filters = case.filters.replace("{captions}", str(files.get("captions")))
     fast = ("-movflags", "+faststart", str(folder / "raw.mp4"))
-    _ffmpeg(*inputs, "-filter_complex", case.filters, *case.output, *fast)
+    _ffmpeg(*inputs, "-filter_complex", filters, *case.output, *fast)
 
 
 def main() -> None:
@@ -187,9 +201,7 @@ def main() -> None:
 
 
 def _compare(case: Case, made: dict[str, Path], folder: Path, rounds: int) -> None:
-    files = {"video": made[case.film]}
-    if isinstance(case.task, AddAudio):
-        files["audio"] = made[case.film]
+    files = {"video": made[case.film], **{key: made[name] for key, name in case.others.items()}}
     found = facts(case.task, files)
     pairs = [
         (measured(ours, case.task, files, found, folder), measured(raw, case, files, folder))

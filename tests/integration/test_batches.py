@@ -15,7 +15,7 @@ from tests.integration.fleet import Fleet
 from tests.live import ROOT, LiveService, wait_until
 
 QUICK: dict[str, Any] = {"num_frames": 5, "num_inference_steps": 1}
-LONG: dict[str, Any] = {"options": {"step_seconds": 0.1}, "num_inference_steps": 100}
+LONG: dict[str, Any] = {"options": {"step_seconds": 0.5}, "num_inference_steps": 100}
 FAILING: dict[str, Any] = {"prompt": "breaks", "options": {"raise_at": "denoising"}}
 OVER = ("completed", "partial", "failed", "cancelled")
 

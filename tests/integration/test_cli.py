@@ -21,7 +21,8 @@ from tests.live import ROOT, LiveService, wait_until
 from tests.unit.media.ffprobe import probe, stream
 
 COMMAND = [sys.executable, "-m", "scripts.cli"]
-SLOW = ["--steps", "100", "--option", "step_seconds=0.1"]
+SLOW = ["--steps", "100", "--option", "step_seconds=0.5"]
+"""For jobs that are cancelled: a command takes seconds where the machine is busy."""
 UNKNOWN = "0" * 32
 
 
@@ -193,10 +194,12 @@ def test_the_same_key_is_the_same_job(shell: Shell) -> None:
 
 
 def test_the_bar_and_its_lines(shell: Shell) -> None:
-    plain = shell("generate", "x", "--wait", *SLOW[2:], "--steps", "8")
+    plain = shell("generate", "x", "--wait", "--option", "step_seconds=0.1", "--steps", "8")
     assert "denoising" in plain.err
     assert "\x1b" not in plain.err
-    live = shell("generate", "x", "--wait", *SLOW[2:], "--steps", "8", FORCE_COLOR="1")
+    live = shell(
+        "generate", "x", "--wait", "--option", "step_seconds=0.1", "--steps", "8", FORCE_COLOR="1"
+    )
     assert "100 %" in live.err
 
 

@@ -33,6 +33,8 @@ def video(shared: LiveService) -> Video:
     """One finished video, for all tests that only look at it."""
     if not shared.running:
         shared.start()
+    for job in shared.jobs():  # a long one of the test before
+        shared.cancel(job["id"])
     with openai_client(shared) as client:
         return client.videos.create_and_poll(
             prompt=PROMPT,

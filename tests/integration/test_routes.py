@@ -8,7 +8,7 @@ from tests.integration.answers import error_of
 from tests.live import LiveService
 
 UNKNOWN = "0" * 32
-LONG: dict[str, Any] = {"options": {"step_seconds": 0.1}, "num_inference_steps": 100}
+LONG: dict[str, Any] = {"options": {"step_seconds": 0.5}, "num_inference_steps": 100}
 """Longer than any test, and left at once when it is cancelled."""
 
 

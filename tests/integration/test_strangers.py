@@ -15,7 +15,7 @@ from tests.live import ENDED, wait_until
 
 WALRUS = "walrus"
 SECRET = f"a violet {WALRUS}"
-LONG: dict[str, Any] = {"options": {"step_seconds": 0.2}, "num_inference_steps": 100}
+LONG: dict[str, Any] = {"options": {"step_seconds": 0.5}, "num_inference_steps": 100}
 STREAMED = 500
 """Characters of a stream that are looked at: it has no end."""
 
