@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,8 @@ def decode_video(
     latents: torch.Tensor,
     context: JobContext,
     available: int | None = None,
+    *,
+    normalised: bool = True,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames, uint8, shape [T, height, width, 3], T of 16 at most.
 
@@ -106,6 +108,7 @@ def decode_video(
         context: told of every chunk, asked before each.
         available: bytes that it may take; what the device has when the first chunk is drawn,
             where it is left out. What does not fit is decoded in tiles, which are blended.
+        normalised: whether the latents are, as those of a last step.
 
     Raises:
         OutOfMemory: the video did not fit.
@@ -113,7 +116,7 @@ def decode_video(
     """
     context.raise_if_cancelled()
     with memory_errors():
-        video = decode_latents(pipeline, latents, available)
+        video = decode_latents(pipeline, latents, available, normalised=normalised)
     starts = range(0, video.shape[2], CHUNK_FRAMES)
     for index, start in enumerate(starts):
         context.raise_if_cancelled()
@@ -125,15 +128,16 @@ def decode_video(
 
 @torch.no_grad()
 def decode_latents(
-    pipeline: LTX2Pipeline, latents: torch.Tensor, available: int | None
+    pipeline: LTX2Pipeline, latents: torch.Tensor, available: int | None, *, normalised: bool = True
 ) -> torch.Tensor:
     """Shape [1, 3, T, height, width] in [-1, 1]. The tiling is set for this video alone."""
     vae: Any = pipeline.vae
     free = available_bytes(vae.device) if available is None else available
     _fit(pipeline, latents.shape[2:], free)
-    latents = pipeline._denormalize_latents(
-        latents, vae.latents_mean, vae.latents_std, vae.config.scaling_factor
-    )
+    if normalised:
+        latents = pipeline._denormalize_latents(
+            latents, vae.latents_mean, vae.latents_std, vae.config.scaling_factor
+        )
     try:
         video: torch.Tensor = vae.decode(
             latents.to(vae.dtype), _timestep(vae, latents), return_dict=False
@@ -143,16 +147,22 @@ def decode_latents(
     return video
 
 
+def fitted_encoding(
+    pipeline: LTX2Pipeline, request: ResolvedRequest
+) -> AbstractContextManager[None]:
+    """Within, a video that is made anew is encoded in tiles where it would not fit in one piece."""
+    if request.retake is None:
+        return nullcontext()
+    return fitted(pipeline, latent_size(pipeline, request))
+
+
 @contextmanager
-def fitted_encoding(pipeline: LTX2Pipeline, request: ResolvedRequest) -> Iterator[None]:
-    """Within, a video that is made anew is encoded in tiles where it would not fit in one piece.
+def fitted(pipeline: LTX2Pipeline, latents: Sequence[int]) -> Iterator[None]:
+    """Within, a video of so many latent frames, height and width is encoded in pieces that fit.
 
     To encode takes what to decode does: 87 bytes a pixel in bfloat16, counted on the meta device.
     """
-    if request.retake is None:
-        yield
-        return
-    _fit(pipeline, latent_size(pipeline, request), available_bytes(pipeline.vae.device))
+    _fit(pipeline, latents, available_bytes(pipeline.vae.device))
     try:
         yield
     finally:

@@ -1,5 +1,6 @@
 """What a job takes before it is tried: memory and floating point operations. No torch."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,15 @@ UPSAMPLER_CHANNELS, UPSAMPLER_BLOCKS = 1024, 4
 """latent_upsampler/config.json: so many residual blocks of two convolutions at either size."""
 
 
+def in_whole_latents(request: ResolvedRequest) -> tuple[int, int, int]:
+    """Frames, height and width in pixels that hold a video of any size; it may be smaller."""
+    frames = math.ceil((request.num_frames - 1) / TEMPORAL) * TEMPORAL + 1
+    height, width = (
+        math.ceil(side / SPATIAL) * SPATIAL for side in (request.height, request.width)
+    )
+    return frames, height, width
+
+
 def stages_of(request: ResolvedRequest) -> tuple[ResolvedRequest, ...]:
     """One video as one plain request, or as two: at half of the sides, then refined at all.
 
@@ -108,8 +118,12 @@ def _stream_flops(tokens: int, text: int, dim: int) -> float:
 def estimate_flops(request: ResolvedRequest) -> float:
     """Floating point operations of a job's denoising, which is nearly all of it.
 
-    With guidance, by default, four passes a step. STG's perturbed block is counted whole.
+    With guidance, by default, four passes a step. STG's perturbed block is counted whole. Of a
+    video whose latents are enlarged and no more, those of the upsampler: what it takes to encode
+    and decode grows with them.
     """
+    if request.enlarges_latents:
+        return _upsampling_flops(_padded(request))
     stages = stages_of(request)
     denoising = sum(
         forward_flops(stage) * _guidance(stage).passes * stage.num_inference_steps
@@ -128,6 +142,12 @@ def _guidance(request: ResolvedRequest) -> Guidance:
     return resolve_guidance(request.guidance_scale, Ltx2Options(**request.options))
 
 
+def _padded(request: ResolvedRequest) -> ResolvedRequest:
+    frames, height, width = in_whole_latents(request)
+    size = {"num_frames": frames, "height": height, "width": width}
+    return request.model_copy(update=size)
+
+
 def estimate_memory(
     checkpoint: Path, request: ResolvedRequest, dtype: ComputeDtype = ComputeDtype.BFLOAT16
 ) -> Memory:
@@ -139,23 +159,40 @@ def estimate_memory(
     Raises:
         CheckpointError: a config or a weights file is missing or cannot be read.
     """
-    itemsize = dtype.itemsize
+    working = _enlarging_bytes if request.enlarges_latents else _making_bytes
+    return Memory(
+        load_bytes=weight_bytes(
+            checkpoint, dtype, components=COMPONENTS, float32=float32_components(checkpoint)
+        ),
+        run_bytes=OVERHEAD_BYTES + working(checkpoint, request, dtype.itemsize),
+    )
+
+
+def _making_bytes(checkpoint: Path, request: ResolvedRequest, itemsize: int) -> int:
     first, *second = (
         int(HEADROOM * _denoising_bytes(checkpoint, stage, itemsize))
         for stage in stages_of(request)
     )
     files = request.second_stage.size_bytes if request.second_stage else 0
     denoising = max([first, *(each + files for each in second)])
-    vae = read_config(checkpoint, "vae")
     size = (request.width, request.height, request.clip_frames)
-    decoding = decoding_bytes(vae, *size, itemsize)
+    decoding = decoding_bytes(read_config(checkpoint, "vae"), *size, itemsize)
     loras = sum(lora.size_bytes for lora in request.loras)
-    return Memory(
-        load_bytes=weight_bytes(
-            checkpoint, dtype, components=COMPONENTS, float32=float32_components(checkpoint)
-        ),
-        run_bytes=OVERHEAD_BYTES + max(denoising + loras, decoding),
-    )
+    return max(denoising + loras, decoding)
+
+
+def _enlarging_bytes(checkpoint: Path, request: ResolvedRequest, itemsize: int) -> int:
+    """The upsampler's file, and what decoding takes at twice the sides or encoding with its pixels.
+
+    Its activations are small beside the decoder's: 1024 channels for each latent, where that has
+    128 for each 4x4 of its 32x32 pixels, in each of 8 frames.
+    """
+    frames, height, width = in_whole_latents(request)
+    vae = read_config(checkpoint, "vae")
+    files = request.upscaler.size_bytes if request.upscaler else 0
+    pixels = 3 * frames * height * width * itemsize
+    encoding = pixels + decoding_bytes(vae, width, height, frames, itemsize)
+    return files + max(encoding, decoding_bytes(vae, 2 * width, 2 * height, frames, itemsize))
 
 
 def float32_components(checkpoint: Path) -> tuple[str, ...]:

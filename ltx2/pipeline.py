@@ -14,6 +14,7 @@ from common.runtime.devices import memory_errors
 from common.runtime.kept_lora import Shelf
 from ltx2.decoding import decode_audio, decode_video
 from ltx2.denoising import Ltx2, conditions, denoise
+from ltx2.enlarging import enlarged
 from ltx2.estimates import float32_components
 from ltx2.fidelity import (
     TRANSFORMER_CONFIG,
@@ -90,6 +91,8 @@ def generate(model: Ltx2, request: ResolvedRequest, context: JobContext) -> Vide
         OutOfMemory: the job did not fit.
         Unresolvable: a distilled checkpoint with another number of steps than its own.
     """
+    if request.enlarges_latents:
+        return enlarged(model, request, context)
     context.progress(Phase.ENCODING_PROMPT)
     context.raise_if_cancelled()
     transformer = model.text_to_video.transformer

@@ -8,6 +8,7 @@ Lightricks/LTX-2, ltx_core/model/upsampler/model_configurator.py).
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from safetensors.torch import load_file
 from common.base.errors import CheckpointError
 from common.contract import LoadOptions
 from common.contract.hub import ExtraFiles, extra_files
+from common.kinds.video.upscalers import upsampler_of
 from common.runtime.lora import Lora
 from common.runtime.weights import damaged, read_config, refused
 from ltx2.fidelity import Conditioned
@@ -40,8 +42,8 @@ class Refining:
 
     text_to_video: LTX2Pipeline
     conditioned: Conditioned
-    files: Callable[[], ExtraFiles | None]
-    """Looked for at each job: they may come later than the checkpoint."""
+    files: Callable[[bool], ExtraFiles | None]
+    """With the LoRA or without. Looked for at each job: they may come later than the checkpoint."""
 
     @classmethod
     def of(cls, pipeline: LTX2Pipeline, options: LoadOptions | None) -> "Refining":
@@ -53,15 +55,18 @@ class Refining:
         made = LTX2Pipeline(**parts), Conditioned(**parts)
         for each in made:
             each.set_progress_bar_config(disable=True)
-        return cls(*made, lambda: _files(options))
+        return cls(*made, partial(_files, options))
 
-    def opened(self) -> "SecondFiles":
+    def opened(self, *, lora: bool = True) -> "SecondFiles":
         """What the second stage takes, looked at as far as it costs nothing.
+
+        Args:
+            lora: whether more than latents are enlarged.
 
         Raises:
             CheckpointError: a file is missing, damaged or of another model.
         """
-        files = self.files()
+        files = self.files(lora)
         if files is None:
             raise CheckpointError(
                 "the files of the second stage are not in the models folder.",
@@ -108,10 +113,11 @@ class SecondFiles:
         return larger
 
 
-def _files(options: LoadOptions | None) -> ExtraFiles | None:
+def _files(options: LoadOptions | None, lora: bool) -> ExtraFiles | None:
     if options is None or options.extra is None or options.models_dir is None:
         return None
-    return extra_files(options.models_dir, options.extra)
+    extra = options.extra if lora else upsampler_of(options.extra)
+    return extra_files(options.models_dir, extra)
 
 
 def upsampler_config(weights: Path) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 #
 #   scripts/download_models.sh [OPTION ...] [MODEL ...]
 #
-# A model is a service's name, or the repository on the hub that services are set to.
+# A model is a service's name, or the repository on the hub that services are set to; upscalers is
+# the network that makes any video larger by request (realesrgan-x4plus), and comes by name only.
 # Without arguments, at a terminal, it shows a menu; elsewhere it takes all models.
 #   --list             sizes, licences and free space; fetches nothing
 #   --verify           fetches nothing, and checks what is there against the hub's checksums
@@ -22,7 +23,7 @@ source scripts/lib.sh
 PATH="${VENV:-.venv}/bin:$PATH"
 spare_gb=25 # for MAGI-1's converted text encoder (19 GB) and the file system's own needs
 
-action=fetch accept=no quantize=no docker=no
+action=fetch accept=no quantize=no docker=no upscalers=no
 models=() options=() plan=() sizes=()
 
 main() {
@@ -32,6 +33,10 @@ main() {
   fi
   if [ "$docker" = yes ]; then in_containers; exit; fi
   if ! have python || ! have hf; then stop "python and hf are not there" "run 'make setup' first"; fi
+  if [ "$upscalers" = yes ]; then
+    python -m scripts.fetch_upscalers "$action" </dev/null
+    [ ${#models[@]} -gt 0 ] || exit 0
+  fi
   read_plan
   if [ "$action" = verify ]; then verify_all; exit; fi
   measure
@@ -57,8 +62,9 @@ parse() {
       --quantize) quantize=yes ;;
       --docker) docker=yes; continue ;;
       -*) stop "unknown option $argument" "--help lists them" 2 ;;
+      upscalers) upscalers=yes; continue ;;
       */*) set_to "$argument"; continue ;;
-      *) known "$argument" || stop "no such model: $argument" "there are: $(names)" 2
+      *) known "$argument" || stop "no such model: $argument" "there are: $(names)upscalers" 2
          models+=("$argument"); continue ;;
     esac
     options+=("$argument")
@@ -80,8 +86,12 @@ stop() { echo "$1." >&2; echo "  fix: $2." >&2; exit "${3:-1}"; }
 # Each service's container has this script, its own model's requirements, and the volume.
 in_containers() {
   local model compose=(docker compose) chosen=("${models[@]}")
-  [ ${#chosen[@]} -gt 0 ] || read -ra chosen <<<"$(names)"
   "${compose[@]}" version >/dev/null 2>&1 || compose=(docker-compose)
+  if [ "$upscalers" = yes ]; then # any container will do
+    "${compose[@]}" run --rm --no-deps "${chosen[0]:-$(names | cut -d ' ' -f 1)}" scripts/download_models.sh "${options[@]}" upscalers
+    [ ${#chosen[@]} -gt 0 ] || return 0
+  fi
+  [ ${#chosen[@]} -gt 0 ] || read -ra chosen <<<"$(names)"
   for model in "${chosen[@]}"; do
     "${compose[@]}" run --rm --no-deps "$model" scripts/download_models.sh "${options[@]}" "$model"
   done

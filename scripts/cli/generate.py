@@ -29,6 +29,7 @@ def generate(
     two_stages: opt.TwoStages = None,
     interpolate: opt.Smoother = None,
     upscale: opt.Larger = None,
+    upscaler: opt.Upscaler = None,
     loras: opt.Loras = None,
     options: opt.ModelOptions = None,
     field: opt.Fields = None,
@@ -57,9 +58,8 @@ def generate(
     client = Client(address_of(service), api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
     named, files = sources(image, last_image, video, retake)
-    named |= keyframes_of(keyframes) | references_of(reference_images)
-    answer = client.generate(body_of(given) | named, files, idempotency_key)
-    _follow(client, answer, given, shown)
+    body = body_of(given) | named | keyframes_of(keyframes) | references_of(reference_images)
+    _follow(client, client.generate(body, files, idempotency_key), given, shown)
 
 
 def _follow(client: Client, answer: Json, given: Json, shown: Output) -> None:
@@ -100,7 +100,7 @@ def body_of(given: Json) -> Json:
     body["variables"] = opt.pairs("--variable", body["variables"])
     body["options"] = opt.values("--option", body["options"])
     body["loras"] = opt.loras(body["loras"])
-    body |= opt.refined(body.pop("interpolate"), body.pop("upscale"))
+    body |= opt.refined(*(body.pop(name) for name in ("interpolate", "upscale", "upscaler")))
     for flag in ("dry_run", "no_cache", "enhance_prompt"):
         body[flag] = given[flag] or None  # left out is what its absence means
     # By identity: 0 is a value, and so is False.

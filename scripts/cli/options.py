@@ -97,6 +97,10 @@ Smoother = Annotated[
     int | None, typer.Option("--interpolate", help="Frame rate times 2 to this power: 1 or 2.")
 ]
 Larger = Annotated[int | None, typer.Option("--upscale", help="Sides times 2 or 4.")]
+Upscaler = Annotated[
+    str | None,
+    typer.Option(help="What makes them larger: realesr-animevideov3, realesrgan-x4plus, latent."),
+]
 TwoStages = Annotated[
     bool | None,
     typer.Option(
@@ -175,11 +179,12 @@ def pairs(option: str, given: list[str] | None) -> dict[str, str]:
     return found
 
 
-def refined(exp: int | None, scale: int | None) -> dict[str, Any]:
-    """The fields of a request that say what becomes of its frames; the service judges numbers."""
+def refined(exp: int | None, scale: int | None, upscaler: str | None) -> dict[str, Any]:
+    """The fields of a request that say what becomes of its frames; the service judges values."""
     smoother = {"enable_frame_interpolation": True, "frame_interpolation_exp": exp}
-    larger = {"enable_upscaling": True, "upscaling_scale": scale}
-    return ({} if exp is None else smoother) | ({} if scale is None else larger)
+    larger = {"enable_upscaling": True, "upscaling_scale": scale, "upscaler": upscaler}
+    asked = scale is not None or upscaler is not None
+    return ({} if exp is None else smoother) | (larger if asked else {})
 
 
 def loras(given: list[str] | None) -> list[dict[str, Any]] | None:

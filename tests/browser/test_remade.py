@@ -83,6 +83,44 @@ def test_an_uploaded_video_is_made_anew(open_page: Open, beach: Path):
     assert 'name="video"; filename="beach.mp4"' in sent
 
 
+def _upscaling(page: Page) -> None:
+    """A service that has all that makes videos larger."""
+
+    def answer(route: Any) -> None:
+        info = route.fetch().json()
+        able = [*info["capabilities"], "x4plus_upscaling", "latent_upscaling"]
+        route.fulfill(json=info | {"capabilities": able})
+
+    page.route("**/info", answer)
+
+
+def test_what_makes_it_larger_is_chosen_where_there_is_a_choice(open_page: Open, beach: Path):
+    page = open_page()
+    ready(page)
+    page.click("#more > summary")
+    expect(page.locator("#upscaler")).to_be_hidden()
+    page = open_page(prepare=_upscaling)
+    ready(page)
+    page.click("#more > summary")
+    options = page.locator("#upscaler option")
+    expect(options).to_have_count(2)  # the model's own makes nothing new larger
+    page.set_input_files("#media", beach)
+    expect(options).to_have_count(3)
+    page.select_option("#upscaling_scale", "2")
+    page.select_option("#upscaler", "latent")
+    with page.expect_request(
+        lambda request: (
+            request.method == "POST" and b"dry_run" not in (request.post_data_buffer or b"dry_run")
+        )
+    ) as asked:
+        page.click("#start")
+    sent = (asked.value.post_data_buffer or b"").decode(errors="replace")
+    assert 'name="upscaler"\r\n\r\nlatent' in sent
+    page.locator('[data-field="upscaler"] .problem', has_text="no upsampler of latents").wait_for()
+    page.click("#media-remove")
+    expect(page.locator("#upscaler")).to_have_value("")
+
+
 def test_a_video_is_made_larger_alone_and_again(
     open_page: Open, service: LiveService, beach: Path, tmp_path: Path
 ):

@@ -138,6 +138,8 @@ def test_smoother_and_larger(shell: Shell) -> None:
     ]
     assert (asked["frame_interpolation_exp"], asked["upscaling_scale"]) == (2, 4)
     assert "upscaling_scale" in shell("generate", "x", "--upscale", "3", code=4).err
+    refused = shell("generate", "x", "--upscaler", "realesrgan-x4plus", code=4).err
+    assert "download_models.sh upscalers" in refused
 
 
 def test_prompt_help_is_asked_for(shell: Shell) -> None:

@@ -68,6 +68,7 @@ def test_what_cannot_be_is_refused(
 
 def test_a_client_of_openai_asks_for_it_too(service: LiveService) -> None:
     fields = {"prompt": "x", "enable_upscaling": "true", "upscaling_scale": "4"}
+    fields |= {"upscaler": "realesr-animevideov3"}
     form = {name: (None, value) for name, value in fields.items()}
     answer = service.client.post("/v1/videos", files=form)
     assert answer.status_code == 200, answer.text

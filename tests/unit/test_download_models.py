@@ -293,6 +293,19 @@ def test_it_works_inside_the_containers(machine: Machine, engine: str):
     ]
 
 
+def test_upscalers_come_by_name_and_into_the_containers_volume(machine: Machine):
+    done = machine.run("download_models.sh", "--verify", "upscalers")
+    assert done.returncode == 1
+    assert "realesrgan-x4plus.bin missing or damaged" in done.stdout
+    assert "fix: run scripts/download_models.sh upscalers" in done.stderr
+    asked = machine.folder / "asked"
+    machine.fake("docker", f'[ "${{1:-}} ${{2:-}}" = "compose version" ] || echo "$@" >>{asked}')
+    assert machine.run("download_models.sh", "--docker", "upscalers").returncode == 0
+    assert asked.read_text().splitlines() == [
+        "compose run --rm --no-deps ltx2 scripts/download_models.sh upscalers"
+    ]
+
+
 @pytest.mark.parametrize(("answers", "repository"), [("2\n", WAN), ("1\ny\n", LTX)])
 def test_the_menu(machine: Machine, answers: str, repository: str):
     status, shown = at_terminal(machine, answers)

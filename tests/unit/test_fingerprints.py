@@ -15,6 +15,7 @@ from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.sameness import ELSEWHERE
 from common.kinds.video.second_stage import SecondStage
+from common.kinds.video.upscaler import ResolvedUpscaler, Upscaler
 from tests.contract.test_store import RESOLVED
 from tests.kinds.text.model_config import SPEC as TEXT
 from tests.toy.model_config import SPEC
@@ -52,6 +53,7 @@ def of(
         {"options": {"step_seconds": 1}},
         {"frame_interpolation_exp": 1},
         {"upscaling_scale": 2},
+        {"upscaler": ResolvedUpscaler(name=Upscaler.X4PLUS)},
         {"second_stage": SecondStage(num_inference_steps=3, size_bytes=1, revision="main")},
     ],
     ids=str,
@@ -65,6 +67,7 @@ def test_every_field_of_a_request_was_thought_of() -> None:
     named = {"prompt", "negative_prompt", "width", "height", "num_frames", "fps", "seed"}
     named |= {"num_inference_steps", "guidance_scale", "generate_audio", "video_frames", "options"}
     named |= {"frame_interpolation_exp", "upscaling_scale", "loras", "strength", "second_stage"}
+    named |= {"upscaler"}
     named |= {"enhance_prompt", "enhanced_prompt"}  # so that a rewritten prompt is written anew
     named |= {"keyframes", "extend_frames", "retake_frames", "retake_from", "retake_to"}
     assert named | ELSEWHERE == set(ResolvedRequest.model_fields)

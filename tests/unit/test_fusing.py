@@ -61,6 +61,7 @@ def test_every_field_of_a_request_was_thought_of() -> None:
         *(
             "frame_interpolation_exp",
             "upscaling_scale",
+            "upscaler",
         ),  # not fused at all, where they say anything
         *("last_image", "keyframes", "reference_images", "strength", "extend", "extend_frames"),
         *("retake", "retake_frames", "retake_from", "retake_to"),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from common.base.errors import Unresolvable
 from common.contract.fields import contradiction
+from common.kinds.video.upscaler import ResolvedUpscaler, Upscaler
 from common.kinds.video.variants import Capability
 
 CAPABILITIES = frozenset({Capability.FRAME_INTERPOLATION, Capability.UPSCALING})
@@ -35,6 +36,12 @@ class Afterwards(BaseModel):
     upscaling_scale: Scale | None = Field(
         None, description="Times the model's sides: 2, left out, or 4."
     )
+    upscaler: Upscaler | None = Field(
+        None,
+        description="What makes them larger: `realesr-animevideov3`, left out; `realesrgan-x4plus`,"
+        " far slower, for what a camera has seen; or `latent`, the model's own, on services that"
+        " list `latent_upscaling`: twice the sides of a `video`, with `strength` 0.",
+    )
 
     @model_validator(mode="after")
     def _how_much_of_what(self) -> Self:
@@ -42,6 +49,8 @@ class Afterwards(BaseModel):
             raise contradiction("frame_interpolation_exp needs enable_frame_interpolation")
         if self.upscaling_scale is not None and not self.enable_upscaling:
             raise contradiction("upscaling_scale needs enable_upscaling")
+        if self.upscaler is not None and not self.enable_upscaling:
+            raise contradiction("upscaler needs enable_upscaling")
         return self
 
     def resolved(self, width: int, height: int, fps: float) -> dict[str, int]:
@@ -63,8 +72,14 @@ class Afterwards(BaseModel):
         return {"frame_interpolation_exp": exp, "upscaling_scale": scale}
 
 
-def as_asked(exp: int, scale: int) -> dict[str, bool | int]:
+def as_asked(
+    exp: int, scale: int, upscaler: ResolvedUpscaler | None
+) -> dict[str, bool | int | str]:
     """The fields of a request that is resolved to this."""
-    smoother = {"enable_frame_interpolation": True, "frame_interpolation_exp": exp}
-    larger = {"enable_upscaling": True, "upscaling_scale": scale}
-    return (smoother if exp else {}) | (larger if scale > 1 else {})
+    fields: dict[str, bool | int | str] = {}
+    if exp:
+        fields |= {"enable_frame_interpolation": True, "frame_interpolation_exp": exp}
+    if scale > 1:
+        fields |= {"enable_upscaling": True, "upscaling_scale": scale}
+        fields |= {"upscaler": upscaler.name} if upscaler else {}
+    return fields

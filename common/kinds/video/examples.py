@@ -42,7 +42,7 @@ EXAMPLES: list[JsonValue] = [
     {"prompt": "The kite falls into the sea", "extend": _A, "duration": 3},
     {"prompt": "A red kite over the sea", "retake": {"job": _A, "from": 1, "to": 2.5}},
     {"prompt": "The same in snow", "video": {"job": _A}, "strength": 0.7},
-    {"video": {"job": _A}, "strength": 0, "enable_upscaling": True},
+    {"video": {"job": _A}, "strength": 0, "enable_upscaling": True, "upscaler": "latent"},
     {
         "prompt": "The kite climbs, turns and lands",
         "image": {"job": _A, "frame": 0},

@@ -31,6 +31,7 @@ from common.kinds.video.resolver import resolve
 from common.kinds.video.sources import FrameOf, Keyframe
 from common.kinds.video.templates.folder import PACKAGED, TemplateFolder
 from common.kinds.video.two_stages import offer, wanted
+from common.kinds.video.upscalers import chosen_upscaler
 from common.kinds.video.variants import Capability, VideoVariant
 from common.media.clip import VideoInput
 from common.media.inputs import decode_base64_image, inspect_image
@@ -114,8 +115,14 @@ class VideoIntake:
         references = [each for each in uploads if isinstance(each, ReferencePicture)]
         others = (last, *keys, *references)
         first = next((each for each in uploads if each not in others), None)
-        if isinstance(first, Whole):
-            return refined_alone(request, first)
+        alone = first if isinstance(first, Whole) else None
+        upscaler = None
+        if request.upscaler is not None:
+            upscaler = await asyncio.to_thread(
+                chosen_upscaler, request, alone, self.variant, self.settings
+            )
+        if alone is not None:
+            return refined_alone(request, alone, upscaler)
         beginning = _as_asked(first, request, self.variant)
         offered = None
         if wanted(request, self.variant):
@@ -124,10 +131,11 @@ class VideoIntake:
         resolution = resolve(
             request, self.model, self.options, self.variant, beginning, *pictures, offered
         )
-        if not request.loras:
+        if not (request.loras or upscaler):
             return resolution
         loras = await asyncio.to_thread(self.loras.resolve, request.loras, self.variant)
-        resolved = resolution.request.model_copy(update={"loras": loras})
+        chosen = {"loras": loras, "upscaler": upscaler}
+        resolved = resolution.request.model_copy(update=chosen)
         return Resolution(resolved, resolution.adjustments)
 
     def _image(

@@ -20,7 +20,7 @@ SOUND = (48_000, 2)
 
 
 def joined(clip: VideoClip, request: ResolvedRequest, inputs: Path) -> VideoClip:
-    """The whole video, where ``clip`` goes on from another one or stands for a span of it.
+    """The whole video, where ``clip`` goes on from another one or stands for it or a span of it.
 
     Frames of the source are its own, as a player shows them, in the size and at the rate of the
     clip.
@@ -33,6 +33,8 @@ def joined(clip: VideoClip, request: ResolvedRequest, inputs: Path) -> VideoClip
         return _extended(clip, request, inputs / request.extend)
     if request.retake is not None:
         return _retaken(clip, request, inputs / request.retake)
+    if request.enlarges_latents:
+        return replace(clip, audio=_sound(request, inputs))
     return clip
 
 
@@ -40,15 +42,21 @@ def whole(request: ResolvedRequest, inputs: Path) -> VideoClip:
     """The video that a request names, as it is. Raises as ``joined`` does."""
     assert request.video is not None  # noqa: S101  # or there is nothing to refine
     source, size = inputs / request.video, (request.width, request.height)
-    sound = read_sound(source, *SOUND, request.num_frames / request.fps)
     return VideoClip(
         frames=stream_frames(source, Take(request.fps, request.num_frames, *size)),
         num_frames=request.num_frames,
         width=request.width,
         height=request.height,
         fps=request.fps,
-        audio=sound if len(sound.samples) else None,
+        audio=_sound(request, inputs),
     )
+
+
+def _sound(request: ResolvedRequest, inputs: Path) -> AudioTrack | None:
+    """That of a video that stays as it is."""
+    assert request.video is not None  # noqa: S101  # likewise
+    sound = read_sound(inputs / request.video, *SOUND, request.num_frames / request.fps)
+    return sound if len(sound.samples) else None
 
 
 def _extended(clip: VideoClip, request: ResolvedRequest, source: Path) -> VideoClip:

@@ -15,6 +15,8 @@ from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.result import ClipView, ResultView, VideoResult
 from common.kinds.video.second_stage import SecondStage
 from common.kinds.video.two_stages import offer
+from common.kinds.video.upscaler import ResolvedUpscaler
+from common.kinds.video.upscalers import latent_upscaler, x4plus_upscaler
 from common.kinds.video.variants import Capability, VideoVariant
 
 _OPENAI = "common.kinds.video.openai"
@@ -111,6 +113,10 @@ class VideoKind(Kind):
         can = variant.capabilities | CAPABILITIES | helped
         if not isinstance(offer(stages, settings), SecondStage):
             can -= {Capability.TWO_STAGES}
+        if isinstance(latent_upscaler(stages, settings), ResolvedUpscaler):
+            can |= {Capability.LATENT_UPSCALING}
+        if isinstance(x4plus_upscaler(settings), ResolvedUpscaler):
+            can |= {Capability.X4PLUS_UPSCALING}
         variant = replace(stages, capabilities=can)
         most = settings.max_duration_seconds
         if most is None:

@@ -11,6 +11,7 @@ from common.kinds.video.files import THUMBNAIL, VIDEO
 from common.kinds.video.joining import joined, whole
 from common.kinds.video.resolved import ResolvedRequest
 from common.kinds.video.result import VideoResult
+from common.kinds.video.upscaler import Upscaler, x4plus_weights
 from common.media.clip import VideoClip
 from common.media.codecs import EncoderSettings, resolve_codec
 from common.media.credentials.manifest import Origin
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from common.media.credentials.signing import Credentials
+    from common.media.refining.upscaling import Network
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,15 @@ class VideoPublisher:
 
     encoder: EncoderSettings
     credentials: "Credentials | None" = None
+    models_dir: Path = Path()
+    """Where the larger upscalers are."""
 
     @classmethod
     def of(cls, settings: Settings) -> "VideoPublisher":
         """With the encoder that works here."""
         codec = resolve_codec(settings.video_encoder)
         encoder = EncoderSettings(codec=codec, crf=settings.video_crf)
-        return cls(encoder, open_credentials(settings))
+        return cls(encoder, open_credentials(settings), settings.models_dir)
 
     def publish(self, product: VideoClip | None, making: Making) -> VideoResult:
         """Draw all frames, and sign the file where that is wanted.
@@ -54,7 +58,7 @@ class VideoPublisher:
             product = whole(making.request, making.inputs)
         else:
             product = joined(product, making.request, making.inputs)
-        product = refined(product, making) if refines else product
+        product = refined(product, making, self.models_dir) if refines else product
 
         def frames_done(poster: "NDArray[np.uint8]") -> None:
             if not refines:
@@ -78,12 +82,16 @@ class VideoPublisher:
         return result.model_copy(update={"content_credentials": self.credentials is not None})
 
 
-def refined(clip: VideoClip, making: Making) -> VideoClip:
+def refined(clip: VideoClip, making: Making, models_dir: Path) -> VideoClip:
     """The clip with more or larger frames.
 
     All of the model's are drawn first: it takes a processor long, and meanwhile the GPU is free.
+
+    Raises:
+        CheckpointError: the upscaler's files have gone, or are damaged.
     """
-    exp, scale = making.request.frame_interpolation_exp, making.request.upscaling_scale
+    exp, scale = making.request.frame_interpolation_exp, making.request.larger_afterwards
+    network = _network(making.request, models_dir)  # what is wrong with it is told at once
     if making.request.needs_model:
         clip = spooled(clip, making.folder, making.look)
         making.model_done()
@@ -94,13 +102,24 @@ def refined(clip: VideoClip, making: Making) -> VideoClip:
     if scale > 1:
         from common.media.refining.upscaling import upscaled
 
-        clip = upscaled(clip, scale)
+        clip = upscaled(clip, scale, network)
     return replace(clip, frames=_told(clip, making))
+
+
+def _network(request: ResolvedRequest, models_dir: Path) -> "Network | None":
+    """What the request chose to make frames larger with; None where it is what does so anyway."""
+    if request.upscaler is None or request.upscaler.name is not Upscaler.X4PLUS:
+        return None
+    from common.media.refining.upscaling import opened, x4plus
+
+    return opened(x4plus(x4plus_weights(models_dir)))
 
 
 def _by_others(making: Making) -> Making:
     """Said of it is what refines it: no checkpoint has made it."""
-    name = "realesr-animevideov3" if making.request.upscaling_scale > 1 else "opencv-dis"
+    request = making.request
+    chosen = request.upscaler.name if request.upscaler else Upscaler.ANIMEVIDEO
+    name = chosen if request.upscaling_scale > 1 else "opencv-dis"
     return replace(making, checkpoint=replace(making.checkpoint, id=name))
 
 

@@ -7,9 +7,13 @@ from common.contract import Resolution
 from common.kinds.video.clips import Whole
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolved import ResolvedRequest
+from common.kinds.video.upscaler import ResolvedUpscaler
+from common.kinds.video.upscalers import size_of
 
 
-def refined_alone(request: GenerateRequest, video: Whole) -> Resolution:
+def refined_alone(
+    request: GenerateRequest, video: Whole, upscaler: ResolvedUpscaler | None = None
+) -> Resolution:
     """What becomes of it: size, rate and length are the video's own, whatever a model can make.
 
     Raises:
@@ -31,11 +35,11 @@ def refined_alone(request: GenerateRequest, video: Whole) -> Resolution:
     pictures = request.last_image or request.keyframes or request.reference_images
     if pictures or request.loras or request.options:
         raise Unresolvable(
-            "With strength 0 no model is asked: it takes no pictures, LoRAs or options.",
+            "With strength 0 nothing new is made: it takes no pictures, LoRAs or options.",
             param="strength",
             hint="Leave last_image, keyframes, reference_images, loras and options out.",
         )
-    width, height = video.width // 2 * 2, video.height // 2 * 2  # as H.264 wants them
+    width, height = size_of(video)
     resolved = ResolvedRequest(
         prompt=request.prompt or "",
         negative_prompt="",
@@ -48,6 +52,7 @@ def refined_alone(request: GenerateRequest, video: Whole) -> Resolution:
         guidance_scale=1,
         video=Path(video.name),
         strength=0,
+        upscaler=upscaler,
         **request.resolved(width, height, video.fps),
     )
     return Resolution(resolved, ())

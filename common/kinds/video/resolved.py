@@ -10,6 +10,7 @@ from common.contract.work import Resolved
 from common.kinds.video.keyframes import ResolvedKeyframe
 from common.kinds.video.loras import ResolvedLora
 from common.kinds.video.second_stage import SecondStage
+from common.kinds.video.upscaler import ResolvedUpscaler, Upscaler
 
 
 class ResolvedRequest(Resolved):
@@ -63,6 +64,8 @@ class ResolvedRequest(Resolved):
     """The file has 2 to this power times the model's frame rate."""
     upscaling_scale: int = 1
     """The file has so many times the model's sides."""
+    upscaler: ResolvedUpscaler | None = None
+    """What makes them larger; None: what does so where nothing is said."""
     enhance_prompt: bool = False
     """Whether the prompt is rewritten; no more, once that could not be done."""
     enhanced_prompt: str | None = None
@@ -75,12 +78,22 @@ class ResolvedRequest(Resolved):
 
     @property
     def needs_model(self) -> bool:
-        return self.strength != 0
+        return self.strength != 0 or self.enlarges_latents
+
+    @property
+    def enlarges_latents(self) -> bool:
+        """Whether the model makes ``video`` larger by its latents, and nothing else."""
+        return self.upscaler is not None and self.upscaler.name is Upscaler.LATENT
+
+    @property
+    def larger_afterwards(self) -> int:
+        """How many times the sides grow after the model."""
+        return 1 if self.enlarges_latents else self.upscaling_scale
 
     @property
     def refined(self) -> bool:
         """Whether frames become more or larger after the model."""
-        return self.frame_interpolation_exp > 0 or self.upscaling_scale > 1
+        return self.frame_interpolation_exp > 0 or self.larger_afterwards > 1
 
     @property
     def clip_frames(self) -> int:

@@ -1,9 +1,12 @@
 """What a model is shown of the pictures and videos that a request names, as arrays. No torch."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.kinds.video.resolved import ResolvedRequest
+from common.media.video.chain import Take
+from common.media.video.stream import stream_frames
 from common.runtime.images import load_image
 from common.runtime.videos import load_video
 
@@ -50,6 +53,19 @@ def source(request: ResolvedRequest) -> "NDArray[np.uint8] | None":
     if path is None:
         return None
     return _frames(path, request, request.num_frames)
+
+
+def whole(request: ResolvedRequest) -> "Iterator[NDArray[np.uint8]]":
+    """The frames of ``video`` one by one, as they are, uint8 [1, height, width, 3].
+
+    Raises:
+        EncodingFailed: it breaks off.
+        FileNotFoundError: it has gone.
+        InvalidRequest: it cannot be decoded.
+    """
+    assert request.video is not None  # noqa: S101  # or there is nothing to make larger
+    size = (request.width, request.height)
+    return stream_frames(request.video, Take(request.fps, request.num_frames, *size))
 
 
 def _frames(

@@ -27,6 +27,8 @@ class Capability(StrEnum):
     STEP_CACHE = "step_cache"
     FRAME_INTERPOLATION = "frame_interpolation"
     UPSCALING = "upscaling"
+    LATENT_UPSCALING = "latent_upscaling"
+    X4PLUS_UPSCALING = "x4plus_upscaling"
     TWO_STAGES = "two_stages"
     PROMPT_ENHANCEMENT = "prompt_enhancement"
 

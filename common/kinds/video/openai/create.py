@@ -60,7 +60,7 @@ async def remix_job(
             f"The video is {source.state}; only a completed one can be remixed.",
             hint="Make a new one: POST /v1/videos.",
         )
-    if not source.resolved.needs_model:
+    if resolved_of(source).strength == 0:
         raise JobConflict(
             "The video was made smoother or larger alone: it has no prompt to change.",
             hint="Send its request anew, with another strength: POST /v1/videos.",
@@ -105,7 +105,7 @@ def _same_again(source: Job, prompt: str, named: Mapping[str, Any]) -> GenerateR
         "options": made.options,
         "two_stages": made.second_stage is not None,
         "loras": [{"name": lora.name, "strength": lora.strength} for lora in made.loras],
-        **as_asked(made.frame_interpolation_exp, made.upscaling_scale),
+        **as_asked(made.frame_interpolation_exp, made.upscaling_scale, made.upscaler),
     }
     return validated(GenerateRequest, without_nulls(fields))
 

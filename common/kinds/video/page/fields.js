@@ -58,7 +58,7 @@ export const fields = () => ({
           h("option", { value: "" }, () => say("two_stages.none")),
           h("option", { value: "true" }, () => say("two_stages.true")),
           h("option", { value: "false" }, () => say("two_stages.false"))))),
-    refine.choosers(),
+    ...refine.choosers(),
     asked(loras.chooser()),
     check("no_cache", () => say("no_cache")),
   ],
@@ -72,6 +72,7 @@ function changed() {
   sources.show();
   for (const part of document.querySelectorAll(".asked")) part.hidden = sources.alone();
   $("options").hidden = sources.alone(); // the model's own
+  refine.show(sources.alone());
   if (sources.alone()) $("more").open = true; // what is left to choose
   $("form").dispatchEvent(new Event("input"));
 }
@@ -116,6 +117,7 @@ export async function learn({ info, uploads, fill }) {
   place("enhance_prompt").hidden = !capabilities.includes("prompt_enhancement");
   place("two_stages").hidden = !capabilities.includes("two_stages");
   sources.learn(capabilities);
+  refine.learn(capabilities, sources.alone());
   const first = { ...uploads, max_picture_bytes: uploads.max_body_bytes };
   media.learn(capabilities.includes("image_to_video"), sources.takesFiles(), first);
   [most, texts] = [uploads.max_json_bytes, uploads.max_text_bytes];

@@ -28,7 +28,7 @@ const kind = () => (source ? "finished" : media.holds("video") ? "file" : null);
 const has = (way) => kind() !== null && $("way").value === way;
 const waysOf = (what) => ways.filter((way) => WAYS[way][what]);
 
-/** Whether the video is made larger or smoother and nothing else: no model is asked. */
+/** Whether the video is made larger or smoother and nothing else. */
 export const alone = () => has("refine");
 
 /** Whether a finished video stands here. */
