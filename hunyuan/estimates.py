@@ -12,6 +12,7 @@ from common.kinds.video.resolved import ResolvedRequest
 from common.runtime.flops import FLOAT32_COST
 from common.runtime.stored import weight_bytes
 from common.runtime.weights import read_config
+from hunyuan.version import is_15
 
 BFLOAT16_BYTES = 2
 """Of a number in the format that all figures here are for; float32 doubles them."""
@@ -69,6 +70,11 @@ def memory_of(
     )
 
 
+def float32_components(checkpoint: Path) -> tuple[str, ...]:
+    """What of a checkpoint is in float32; of 1.5 nothing. Raises CheckpointError."""
+    return () if is_15(checkpoint) else IN_FLOAT32
+
+
 def decoding_bytes(width: int, height: int, channels: int) -> int:
     """Bytes to decode a video of this size in pixels, whatever its length.
 
@@ -88,7 +94,10 @@ def flops_of(request: ResolvedRequest) -> float:
 
 
 def num_tokens(request: ResolvedRequest) -> int:
-    """Tokens of the video: 4 frames a latent, 8x8 pixels, 2x2 latents a token."""
+    """Tokens of the video: 4 frames a latent, 8x8 pixels, 2x2 latents a token.
+
+    Of 1.5 as many: a latent has 16x16 pixels there, and is one token.
+    """
     latent_frames = (request.num_frames - 1) // 4 + 1
     return latent_frames * (request.width // 16) * (request.height // 16)
 

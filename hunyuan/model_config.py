@@ -1,4 +1,4 @@
-"""HunyuanVideo as a service: its checkpoints, their limits and defaults, and what a job costs.
+"""HunyuanVideo as a service, and 1.5: checkpoints, their limits and defaults, what a job costs.
 
 Imports no torch: the API process reads this too.
 """
@@ -9,10 +9,11 @@ from common.contract import ModelSpec, Quantization
 from common.contract.deferred import Deferred, PipelineModule
 from common.kinds.video import VIDEO_KIND, Capability, Defaults, Limits, Preset, VideoVariant
 from common.kinds.video.presets import presets
-from hunyuan.estimates import flops_of, memory_of
+from hunyuan.costs import flops_of, memory_of
 from hunyuan.flow_shift import FAST
 from hunyuan.options import HunyuanOptions
 from hunyuan.precision import saved_bytes
+from hunyuan.variants_15 import VARIANTS_15
 
 LIMITS = Limits(
     size_multiple=16,  # 8x8 pixels a latent, 2x2 latents a token
@@ -80,12 +81,13 @@ SPEC = ModelSpec(
     kind=VIDEO_KIND,
     id="hunyuan",
     title="HunyuanVideo",
-    licence="Tencent Hunyuan Community License Agreement: not Apache, and no licence at all in the "
-    "European Union, the United Kingdom and South Korea, neither for the model nor for its videos; "
+    licence="Tencent Hunyuan Community License Agreement, that of HunyuanVideo and that of "
+    "HunyuanVideo 1.5: not Apache, and no licence at all in the European Union, the United Kingdom "
+    "and South Korea, neither for the model nor for its videos; "
     "above 100 million monthly active users a licence of Tencent's own is needed; nothing it makes "
     "may improve another AI model",
     port=8005,
-    variants=(FAST_HUNYUAN, HUNYUAN_VIDEO),
+    variants=(FAST_HUNYUAN, HUNYUAN_VIDEO, *VARIANTS_15),
     options=HunyuanOptions,
     load=_DEFERRED.load,
     generate=_DEFERRED.generate,
@@ -95,4 +97,5 @@ SPEC = ModelSpec(
     quantization=Quantization.FP8,
 )
 """The licence: LICENSE.txt of Tencent-Hunyuan/HunyuanVideo, of December 3, 2024; its sections 1(l),
-4 and 5. FastHunyuan is a derivative, which it binds too."""
+4 and 5. FastHunyuan is a derivative, which it binds too. That of HunyuanVideo 1.5 (LICENSE of
+Tencent-Hunyuan/HunyuanVideo-1.5, of November 21, 2025) is another text, the same in all this."""

@@ -113,8 +113,9 @@ def _services() -> str:
 {_table(head, lines)}
 
 GB (10^9 bytes) of weights: transformer, text encoder, and what is never quantized beside them:
-connectors, autoencoders, vocoder, image encoder, CLIP. Those of the Wan models, of HunyuanVideo and
-LTX-2.3's vocoder are counted in float32, the rest in bfloat16. A job's own memory comes on top.
+connectors, autoencoders, vocoder, image encoder, CLIP, ByT5. Those of the Wan models, of the first
+HunyuanVideo and LTX-2.3's vocoder are counted in float32, the rest in bfloat16. A job's own memory
+comes on top.
 `fp8_compute` is as large as `fp8`.
 
 Within the plan under their defaults are LTX-2, Wan's image to video and Waver's stand-in. Below it

@@ -9,8 +9,10 @@ import common.runtime.libraries  # noqa: F401
 
 import torch
 from diffusers import (
+    AutoencoderKLHunyuanVideo15,
     AutoencoderKLLTX2Audio,
     AutoencoderKLLTX2Video,
+    HunyuanVideo15Transformer3DModel,
     HunyuanVideoTransformer3DModel,
     LTX2VideoTransformer3DModel,
     WanTransformer3DModel,
@@ -30,7 +32,7 @@ from magi1 import precision as magi1_precision
 from magi1.configuration import OFFICIAL
 from magi1.transformer import MagiTransformer3DModel
 from magi1.vae import AutoencoderKLMagi
-from scripts.bench.text_encoders import whole_gemma, whole_llama, whole_t5, whole_umt5
+from scripts.bench.text_encoders import whole_gemma, whole_llama, whole_qwen, whole_t5, whole_umt5
 
 WAN_VAE, WAN_2_2_VAE, CLIP = 126_892_531, 704_688_668, 632_076_800
 """Numbers of them: half of a float32 file's bytes (published headers of the autoencoders; of the
@@ -40,7 +42,7 @@ LTX_2_3_CONNECTORS, LTX_2_3_VAES, LTX_2_3_VOCODER = 3_172_227_584, 779_354_627, 
 """Numbers of LTX-2.3's (published headers of diffusers/LTX-2.3-Diffusers)."""
 
 
-HUNYUAN_VAE, CLIP_TEXT = 246_478_803, 123_060_480
+HUNYUAN_VAE, CLIP_TEXT, BYT5 = 246_478_803, 123_060_480, 219_314_944
 """Numbers of them, as their classes have them in the published configurations."""
 
 
@@ -105,6 +107,10 @@ def service_sizes() -> tuple[ServiceSize, ...]:
     wan, image = _wan_part(40, 13824), {"in_channels": 36, "image_dim": 1280}
     wan_i2v = _wan_part(40, 13824, **image, added_kv_proj_dim=5120)
     llama = Part("text_encoder", whole_llama, hunyuan_precision.keep_text_encoder)
+    qwen = Part("text_encoder", whole_qwen, hunyuan_precision.keep_text_encoder)
+    hunyuan_15 = Part(
+        "transformer", HunyuanVideo15Transformer3DModel, hunyuan_precision.keep_transformer_15
+    )
     wan_5b = _wan_part(24, 14336, num_layers=30, in_channels=48, out_channels=48)
     return (
         ServiceSize("LTX-2", nf4, "25-30", (_ltx2_part(), gemma), ltx2),
@@ -117,6 +123,13 @@ def service_sizes() -> tuple[ServiceSize, ...]:
         ServiceSize("Waver's stand-in (Wan 2.2 5B)", fp8, "15-18", (wan_5b, umt5), 4 * WAN_2_2_VAE),
         ServiceSize(
             "HunyuanVideo", fp8, "", (_hunyuan_part(), llama), 4 * (HUNYUAN_VAE + CLIP_TEXT)
+        ),
+        ServiceSize(
+            "HunyuanVideo 1.5, text to video",
+            fp8,
+            "",
+            (hunyuan_15, qwen),
+            2 * (numbers_of(AutoencoderKLHunyuanVideo15) + BYT5),
         ),
     )
 

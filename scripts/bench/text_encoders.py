@@ -11,6 +11,8 @@ from transformers import (
     Gemma3TextModel,
     LlamaConfig,
     LlamaModel,
+    Qwen2_5_VLTextConfig,
+    Qwen2_5_VLTextModel,
     T5Config,
     T5EncoderModel,
     UMT5Config,
@@ -128,4 +130,18 @@ def whole_llama() -> nn.Module:
         num_key_value_heads=8,
     )
     model: nn.Module = LlamaModel(config)
+    return model
+
+
+def whole_qwen() -> nn.Module:
+    """The language model of Qwen/Qwen2.5-VL-7B-Instruct without its head."""
+    config = Qwen2_5_VLTextConfig(
+        vocab_size=152064,
+        hidden_size=3584,
+        intermediate_size=18944,
+        num_hidden_layers=28,
+        num_attention_heads=28,
+        num_key_value_heads=4,
+    )
+    model: nn.Module = Qwen2_5_VLTextModel(config)
     return model

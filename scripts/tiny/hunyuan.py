@@ -21,7 +21,7 @@ from diffusers import (
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, LlamaConfig, LlamaModel
 
-from scripts.tiny import publish
+from scripts.tiny import hunyuan_15, publish
 from scripts.tiny.llama import clip_tokenizer, llama_tokenizer, write_clip, write_llama
 
 SEED = 34
@@ -33,9 +33,10 @@ SHARD_BYTES = 200_000
 
 
 def build(models_dir: Path, *, force: bool = False) -> list[Path]:
-    """Put both tiny checkpoints into the cache; answer their folders."""
+    """Put the tiny checkpoints into the cache, those of 1.5 last; answer their folders."""
     source = Path(__file__)
-    return [publish(models_dir, repo_id, source, save, force=force) for repo_id in REPOSITORIES]
+    first = [publish(models_dir, repo_id, source, save, force=force) for repo_id in REPOSITORIES]
+    return [*first, *hunyuan_15.build(models_dir, force=force)]
 
 
 def save(folder: Path) -> None:

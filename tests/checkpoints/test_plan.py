@@ -8,7 +8,7 @@ from torch import nn
 
 from common.runtime.components import PendingComponent
 from common.runtime.quantization import weight_bytes
-from scripts.tiny import hunyuan, ltx2, magi1, wan21, waver
+from scripts.tiny import hunyuan, hunyuan_15, ltx2, magi1, wan21, waver
 from tests.checkpoints.cases import cases, components_of, treatment_of
 from tests.checkpoints.plan import loaded_bytes, planned_bytes
 
@@ -21,6 +21,7 @@ TINY: dict[str, Callable[[Path], list[Path]]] = {
     "magi1:sand-ai/MAGI-1#4.5B_distill": magi1.build,
     "waver:Wan-AI/Wan2.2-TI2V-5B-Diffusers": waver.build,
     "hunyuan:FastVideo/FastHunyuan-diffusers": hunyuan.build,
+    f"hunyuan:{hunyuan_15.TEXT}": hunyuan_15.build,
 }
 
 

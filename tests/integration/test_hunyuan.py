@@ -1,8 +1,13 @@
 """HunyuanVideo's code behind the real service, on tiny random weights in the published layout."""
 
+from base64 import b64encode
 from pathlib import Path
 
+import pytest
+
 from scripts.tiny import hunyuan as tiny
+from scripts.tiny import hunyuan_15
+from tests.integration import pictures
 from tests.integration.test_models import made, serving
 from tests.unit.media.ffprobe import stream
 
@@ -34,3 +39,22 @@ def test_a_video_is_made_in_fp8_and_the_licence_is_told(tmp_path: Path):
         "fp8",
     )
     assert job["result"]["checkpoint"] == loaded["checkpoint"]
+
+
+@pytest.mark.slow
+def test_a_picture_becomes_a_video_by_the_step_distilled_one_of_1_5(tmp_path: Path):
+    hunyuan_15.build(tmp_path / "models")
+    chosen = {"hunyuan_checkpoint": hunyuan_15.PICTURE}
+    asked = ASKED | {"num_frames": 5, "image": b64encode(pictures.png()).decode()}
+    with serving("hunyuan", tmp_path / "models", tmp_path, **chosen) as service:
+        info = service.get("/info")
+        words = {name: value for name, value in asked.items() if name != "image"}
+        refused = service.client.post("/generate", json=words)
+        job, found = made(service, tmp_path, **asked)
+        loaded = service.get("/info")["loaded"]
+    assert info["defaults"]["num_inference_steps"] == 12
+    assert "European Union, the United Kingdom and South Korea" in info["licence"]
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "image")
+    assert int(stream(found, "video")["nb_read_frames"]) == 5
+    assert job["resolved"]["options"] == {"embedded_guidance_scale": None, "flow_shift": None}
+    assert (loaded["checkpoint"], loaded["quantization"]) == (hunyuan_15.PICTURE, "fp8")
