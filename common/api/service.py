@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
@@ -13,6 +13,7 @@ from common.base.errors import CheckpointError
 from common.base.keeper import Keeper
 from common.base.settings import Settings
 from common.base.settings.encoders import Codec
+from common.base.together import Together
 from common.contract import Intake, Kind, ModelSpec, Variant
 from common.contract.hub import locate
 from common.jobs.estimates.forecasts import Forecasts
@@ -60,6 +61,7 @@ class Service:
     tracing: Tracing | None = None
     backups: RollingBackup | None = None
     bucket: "Bucket | None" = None
+    scrapes: Together[Any] = field(default_factory=Together)
     pauses: Pauses = field(default_factory=Pauses)
     arrivals: Arrivals = field(default_factory=Arrivals)
     started: float = field(default_factory=time.monotonic)

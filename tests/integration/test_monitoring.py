@@ -89,7 +89,7 @@ def test_promtool_finds_nothing_wrong_with_the_metrics(service: LiveService):
 def test_prometheus_scrapes_a_service(service: LiveService, tmp_path: Path):
     service.finish()
     config = load(MONITORING / "prometheus.yml")
-    config["global"] = {"scrape_interval": "200ms", "scrape_timeout": "200ms"}
+    config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s"}
     target = service.url.removeprefix("http://")
     config["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
     file = tmp_path / "prometheus.yml"

@@ -1,6 +1,7 @@
 """``/metrics`` as Prometheus reads it: the tables, the pool and the GPU, read anew at each scrape.
 
-What no table keeps is counted in this process: ``common.telemetry.meters``.
+Scrapes that come at the same time share one reading. What no table keeps is counted in this
+process: ``common.telemetry.meters``.
 """
 
 from collections.abc import Iterable
@@ -46,12 +47,12 @@ class Scrape:
     """None where there is no bucket."""
 
 
-async def scraped(service: Service, statistics: Statistics) -> Scrape:
+async def scraped(service: Service) -> Scrape:
     """Read all of it. Raises StoreUnavailable."""
     gpu = service.gpu
     return Scrape(
         model=service.spec.id,
-        statistics=statistics,
+        statistics=await service.queue.read(service.queue.store.statistics),
         figures=await service.queue.read(service.queue.store.figures),
         pool=await pool_view(service.pool, service.queue),
         gpu=None if gpu is None else await run_in_threadpool(read_gpu, gpu),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Response
@@ -176,10 +177,10 @@ async def metrics(service: ServiceParam, accept: Annotated[str, Header()] = "*/*
 
     Prometheus, which asks for text, gets its own format, with the memory pool.
     """
-    statistics = await service.queue.read(service.queue.store.statistics)
     if wants_prometheus(accept):
-        text, kind = as_prometheus(accept, await scraped(service, statistics))
+        text, kind = as_prometheus(accept, await service.scrapes(partial(scraped, service)))
         return Response(text, media_type=kind)
+    statistics = await service.queue.read(service.queue.store.statistics)
     named = await service.queue.visible([job.id for job in statistics.last_10])
     last = [job for job in statistics.last_10 if job.id in named]
     waiting = None if service.bucket is None else await service.bucket.waiting()
