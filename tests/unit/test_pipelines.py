@@ -228,7 +228,7 @@ def test_the_documents_pipelines_are_good():
     text = (ROOT / "docs" / "pipelines.md").read_text()
     posted = [json.loads(body) for body in re.findall(r"-d '(.*?)'\n", text, re.DOTALL)]
     filed = [yaml.safe_load(body) for body in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
-    assert (len(posted), len(filed)) == (1, 1)
+    assert (len(posted), len(filed)) == (1, 2)
     for body in posted + filed:
         steps = steps_of(READER.from_json(json_text(body)), "ltx2", MODELS)
         for step in steps:
