@@ -123,7 +123,7 @@ def test_few_frames_and_pictures_are_alive_however_long_the_film(crossfade: int)
         frames(chunk)
         total += 1
     assert total == 80
-    assert canvases.most <= 3
+    assert canvases.most <= 4  # one is still in the hands of a thread that has not run since
     assert frames.most <= 2
 
 
