@@ -13,13 +13,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from common.base.errors import VideosDGXError
+from common.base.limits import held
 from common.base.threads import no_threads_left
 
 _OOM_SCORE_ADJ = 1000
@@ -127,7 +128,7 @@ class Children:
                 raise _stopping()
             try:
                 child = subprocess.Popen(
-                    command,
+                    held(command, bounds.limits()),
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
@@ -139,7 +140,7 @@ class Children:
             except (OSError, RuntimeError) as exc:
                 raise no_threads_left(exc) or exc from exc
             self._running.add(child)
-        _bound(child.pid, bounds)
+        _last_among_all(child.pid)
         return child
 
     def _end(self, child: "subprocess.Popen[bytes]") -> int:
@@ -190,21 +191,12 @@ def bare_environment(*names: str) -> dict[str, str]:
     return {**kept, "LANG": "C.UTF-8"}
 
 
-def _bound(pid: int, bounds: Bounds) -> None:
+def _last_among_all(pid: int) -> None:
     """From here, since a ``preexec_fn`` may hang where there are threads."""
-    hold(pid, bounds.limits())
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/oom_score_adj").write_text(str(_OOM_SCORE_ADJ))
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
-
-
-def hold(pid: int, limits: Mapping[int, int]) -> None:
-    """Hold a child to ``limits``, by the resources of setrlimit(2), where ours are not narrower."""
-    for kind, most in limits.items():
-        _, hard = resource.getrlimit(kind)
-        amount = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.prlimit(pid, kind, (amount, amount))
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from fractions import Fraction
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from common.base.bounded_child import bare_environment, hold
+from common.base.bounded_child import bare_environment
 from common.base.errors import EncodingFailed
+from common.base.limits import held
 from common.base.settings.encoders import Codec
 
 logger = logging.getLogger("videosdgx.media")
@@ -135,15 +136,15 @@ def _encodes(codec: Codec) -> bool:
     side = _TRIAL_SIDE
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{side}x{side}", "-i", "-"]
     encoder = ["-vf", COLOUR_FILTER, *codec_arguments(EncoderSettings(codec), side, side)]
+    command = [get_ffmpeg_exe(), "-loglevel", "error", *source, *encoder, "-f", "null", "-"]
     try:
         with subprocess.Popen(
-            [get_ffmpeg_exe(), "-loglevel", "error", *source, *encoder, "-f", "null", "-"],
+            held(command, bounds_of(codec, _TRIAL_BYTES)),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=bare_environment(*GPU_NAMES),
         ) as trial:
-            hold(trial.pid, bounds_of(codec, _TRIAL_BYTES))
             words = _said(trial, bytes(side * side * 3 * _TRIAL_FRAMES))
     except (OSError, RuntimeError):
         logger.debug("the trial of %s did not run", codec, exc_info=True)

@@ -10,13 +10,15 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from common.base.bounded_child import bare_environment, hold
+from common.base.bounded_child import bare_environment
 from common.base.disk import says_full, storage_full
 from common.base.errors import EncodingFailed, VideosDGXError
+from common.base.limits import held
 from common.base.threads import no_threads_left
 from common.media.codecs import GPU_NAMES
 
@@ -42,17 +44,23 @@ class FfmpegChild:
 
     It never outlives its parent for long: when the parent dies, the pipe ends and so does the
     input. It has its own process group, so that a signal to the worker's group does not cut
-    short a video that the worker is allowed to finish.
+    short a video that the worker is allowed to finish. ``limits`` hold it, by the resources of
+    setrlimit(2).
 
     Raises:
         EncodingFailed: ffmpeg is missing or cannot be started.
         NoThreads: the machine has no room for another process.
     """
 
-    def __init__(self, arguments: Sequence[str], descriptors: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        descriptors: Sequence[int] = (),
+        limits: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
         self._progress = os.memfd_create("ffmpeg-progress")
         try:
-            self._process = self._start(arguments, descriptors)
+            self._process = self._start(arguments, descriptors, limits)
         except (OSError, RuntimeError) as exc:
             os.close(self._progress)
             unstarted = EncodingFailed("The video encoder could not be started.")
@@ -64,11 +72,12 @@ class FfmpegChild:
             fcntl.fcntl(self._input, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def _start(
-        self, arguments: Sequence[str], descriptors: Sequence[int]
+        self, arguments: Sequence[str], descriptors: Sequence[int], limits: Mapping[int, int]
     ) -> "subprocess.Popen[bytes]":
         quiet = ["-y", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning"]
+        command = [get_ffmpeg_exe(), *quiet, "-progress", "pipe:1", *arguments]
         return subprocess.Popen(
-            [get_ffmpeg_exe(), *quiet, "-progress", "pipe:1", *arguments],
+            held(command, limits),
             stdin=subprocess.PIPE,
             stdout=self._progress,
             stderr=subprocess.PIPE,
@@ -111,11 +120,6 @@ class FfmpegChild:
             if self._listener.is_alive():
                 on_wait()
         return self._process.wait()
-
-    def bound(self, limits: Mapping[int, int]) -> None:
-        """Have the kernel hold it to these, by the resources of setrlimit(2)."""
-        with contextlib.suppress(ProcessLookupError):  # it has ended already
-            hold(self._process.pid, limits)
 
     def frames_encoded(self) -> int:
         """Frames that ffmpeg says it wrote, after its end."""

@@ -77,10 +77,10 @@ def _run(recipe: Recipe, target: Sequence[str], tools: Tools) -> list[str]:
     with SideInputs() as texts, _opened(recipe.feeds, texts) as (inputs, descriptors):
         graph = _graph(recipe, texts)
         arguments = [*BOUNDS, *inputs, *graph, *recipe.output, *target]
-        child = FfmpegChild(arguments, [*descriptors, *texts.descriptors])
-    try:
         most = ADDRESS_BYTES + ADDRESS_BYTES_A_FEED * max(0, len(recipe.feeds) - 1)
-        child.bound(bounds_of(tools.encoder.codec, most))
+        limits = bounds_of(tools.encoder.codec, most)
+        child = FfmpegChild(arguments, [*descriptors, *texts.descriptors], limits)
+    try:
         child.close_input()
 
         def look() -> None:

@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from common.base.bounded_child import bare_environment, hold
+from common.base.bounded_child import bare_environment
 from common.base.errors import EncodingFailed
+from common.base.limits import held
 from common.media.clip import AudioTrack
 from common.media.video.chain import Take
 from common.media.video.reader import CONTAINERS, PNG, frames_command, read_header
@@ -89,7 +90,7 @@ def decoding(
     """
     os.lseek(file, 0, os.SEEK_SET)  # the child shares our place in the file
     child = subprocess.Popen(
-        command,
+        held(command, limits or {}),
         stdin=file,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -99,7 +100,6 @@ def decoding(
     assert child.stdout is not None  # noqa: S101  (for the type checker)
     try:
         with child.stdout:
-            hold(child.pid, limits or {})
             yield child.stdout
     finally:
         child.kill()
