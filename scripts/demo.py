@@ -79,7 +79,7 @@ def run(models: Sequence[str], folder: Path, *, stay: bool) -> None:
         up = time.monotonic()
         _tell(_films(client, services[: len(models)], folder))
         made = time.monotonic()
-        _narrate(client, services, folder)
+        _narrate(services, folder)
         parts = {"weights": weights - begun, "start": up - weights, "videos": made - up}
         print(_seconds(parts | {"film": time.monotonic() - made}), flush=True)
         if stay:
@@ -106,11 +106,11 @@ def _films(
     return [_film(client, service, jobs[service.name], folder) for service in services]
 
 
-def _narrate(client: httpx.Client, services: Sequence[ServiceProcess], folder: Path) -> None:
+def _narrate(services: Sequence[ServiceProcess], folder: Path) -> None:
     addresses = {service.name: service.url for service in services}
     if room := addresses.get(CUTTING_ROOM):
         trained = next(url for name, url in addresses.items() if name in TRAINED_MODELS)
-        print(f"One film: {make_film(client, trained, room, folder / 'videos')}\n", flush=True)
+        print(f"One film: {make_film(trained, room, folder / 'videos')}\n", flush=True)
 
 
 def _tell(films: Sequence[Film]) -> None:
@@ -172,7 +172,7 @@ def _services(models: Sequence[str], folder: Path) -> Iterator[list[ServiceProce
 def _started(stack: ExitStack, model: str, folder: Path) -> ServiceProcess:
     usual = load_spec(spec_address(model)).port
     port = port_for(usual)
-    service = ServiceProcess(model, folder, port, {"DRAIN_SECONDS": "0", "REQUEST_CACHE": "off"})
+    service = ServiceProcess(model, folder, port, {"DRAIN_SECONDS": "0"})
     stack.callback(service.stop)
     taken = f" ({usual} is taken)" if port != usual else ""
     print(f"{model:8}{service.url}{taken}", flush=True)

@@ -1,91 +1,81 @@
 """The demo's film: scenes of the trained model, joined, spoken over and captioned."""
 
-import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from scripts.cli.client import Client, Files
+from scripts.cli.errors import CliError
+from scripts.cli.watching import follow
 from scripts.films import DemoFailed, download
 from scripts.narration import SCENES, SLOT_SECONDS, SPOKEN, captions
 from scripts.playback import play
-from scripts.progress import ended
 from scripts.shapes.asking import PLAIN
 from scripts.shapes.captions import english
-from scripts.shapes.scenes import Scene
 
 SIDE = 512
 FPS = 24
 STYLE = {"size": 7, "place": "bottom"}
 TOLERANCE_SECONDS = 0.1
-_POLL_SECONDS = 0.05
 
 
-def make_film(client: httpx.Client, model: str, room: str, folder: Path) -> str:
+def make_film(model: str, room: str, folder: Path) -> str:
     """Make one film of the narration's scenes; answers what it is, in words.
 
     Args:
-        client: of any service.
-        model: the address of one that makes the scenes.
+        model: the address of a service that makes the scenes.
         room: of the cutting room; both have one outputs folder.
         folder: where the film is put.
 
     Raises:
         DemoFailed: a step could not be made, or the file is not what it should be.
     """
-    clips = [_clip(client, model, scene) for scene in SCENES.values()]
-    joined = _made(client, f"{room}/video/edit", json=_timeline(clips))
-    sound = {"audio": ("spoken.mp3", SPOKEN.read_bytes())}
-    spoken = _made(client, f"{room}/video/addaudio", data=_of(joined), files=sound)
-    said = {"captions": ("said.srt", captions().encode())}
-    style = {"style": json.dumps(STYLE)}
-    film = _made(client, f"{room}/video/caption", data=_of(spoken) | style, files=said)
-    path = download(client, f"{room}{film['links']['download']}", folder)
+    try:
+        with Client(model) as maker, Client(room) as cutter:
+            asked = ({"prompt": english(scene), "seed": 42, **PLAIN} for scene in SCENES.values())
+            clips = [_made(maker, "/generate", body) for body in asked]
+            film = _film(cutter, clips)
+        with httpx.Client() as client:
+            path = download(client, f"{room}{film['links']['download']}", folder)
+    except CliError as exc:
+        raise DemoFailed(f"The film: {exc.body['message']}") from exc
     return _checked(path, len(clips) * SLOT_SECONDS)
 
 
-def _clip(client: httpx.Client, url: str, scene: Scene) -> dict[str, Any]:
-    return _made(client, f"{url}/generate", json={"prompt": english(scene), "seed": 42, **PLAIN})
+def _film(room: Client, clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    joined = _made(room, "/video/edit", _timeline(clips))
+    sound: Files = {"audio": ("spoken.mp3", SPOKEN.read_bytes())}
+    spoken = _made(room, "/video/addaudio", {"video": {"job": joined["id"]}}, sound)
+    said: Files = {"captions": ("said.srt", captions().encode())}
+    return _made(room, "/video/caption", {"video": {"job": spoken["id"]}, "style": STYLE}, said)
 
 
 def _timeline(clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Each as fast as fills its slot."""
-    names = [f"clip{number}" for number in range(len(clips))]
     lengths = [clip["resolved"]["num_frames"] / clip["resolved"]["fps"] for clip in clips]
     return {
-        "inputs": {name: {"job": clip["id"]} for name, clip in zip(names, clips, strict=True)},
+        "inputs": {f"clip{number}": {"job": clip["id"]} for number, clip in enumerate(clips)},
         "clips": [
-            {"source": name, "speed": length / SLOT_SECONDS}
-            for name, length in zip(names, lengths, strict=True)
+            {"source": f"clip{number}", "speed": length / SLOT_SECONDS}
+            for number, length in enumerate(lengths)
         ],
         "resolution": f"{SIDE}x{SIDE}",
         "fps": FPS,
     }
 
 
-def _of(job: dict[str, Any]) -> dict[str, str]:
-    return {"video": json.dumps({"job": job["id"]})}
-
-
-def _made(client: httpx.Client, address: str, **sent: Any) -> dict[str, Any]:
+def _made(
+    client: Client, path: str, body: dict[str, Any], files: Files | None = None
+) -> dict[str, Any]:
     """The finished job of a request."""
-    job = _answer(client.post(address, **sent))
-    while not ended(job):
-        time.sleep(_POLL_SECONDS)
-        job = _answer(client.get(httpx.URL(address).join(job["links"]["self"])))
+    job = client.generate(body, files or {}, None, path=path)
+    job = follow(client, job["id"], lambda _job: None)
     if job["state"] != "completed":
         message = (job["error"] or {}).get("message")
-        raise DemoFailed(f"{address}: the job {job['state']}. {message}")
+        raise DemoFailed(f"{path}: the job {job['state']}. {message}")
     return job
-
-
-def _answer(response: httpx.Response) -> dict[str, Any]:
-    body: dict[str, Any] = response.json()
-    if response.is_error:
-        raise DemoFailed(f"{response.url.path}: {body['error']['message']}")
-    return body
 
 
 def _checked(path: Path, seconds: float) -> str:
