@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from scripts.services import PORTS
 from scripts.shapes.asking import PLAIN
 from scripts.shapes.captions import english
 from scripts.shapes.scenes import Colour, Direction, Scene, Shape
@@ -43,7 +44,8 @@ def main() -> None:
 
 
 def _service(folder: Path) -> LiveService:
-    siblings = "waver=:8004,ltx2=:8001,wan21=:8002,magi1=:8003,hunyuan=:8005,trainer=:8010"
+    places = sorted(PORTS.items(), key=lambda place: place[0] != MODEL)
+    siblings = ",".join(f"{name}=:{port}" for name, port in places)
     service = LiveService(folder, f"{MODEL}.app", MODEL, siblings=siblings, memory_floor_gb=0)
     install(MODEL, service.models)
     return service.start()
