@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from common.api.batches.body import BatchRequest, batch_reader_of, check_count
-from common.api.batches.feed import BatchFeeds, News
+from common.api.batches.feed import BatchFeeds
 from common.api.batches.views import BatchState, BatchView, batch_view, state_of
+from common.api.live.wholes import News
 from common.base.errors import InvalidRequest, StoreUnavailable
 from common.contract.messages import Progress
 from common.jobs.batches import Batch, Glance, Member
@@ -153,13 +154,13 @@ async def short_pause(seconds: float) -> None:
     await (asyncio.sleep(0) if seconds < 1 else asyncio.Event().wait())
 
 
-async def collect(events: AsyncIterator[News]) -> list[News]:
+async def collect(events: AsyncIterator[News[BatchView]]) -> list[News[BatchView]]:
     async with asyncio.timeout(5):
         return [news async for news in events]
 
 
-def told(news: list[News]) -> list[tuple[str, str, float]]:
-    return [(one.kind, one.batch.state.value, one.batch.percent) for one in news]
+def told(news: list[News[BatchView]]) -> list[tuple[str, str, float]]:
+    return [(one.kind, one.view.state.value, one.view.percent) for one in news]
 
 
 RUNNING, DONE = view(JobState.RUNNING), view(JobState.COMPLETED)
@@ -208,13 +209,13 @@ def test_a_batch_that_nobody_watches_is_not_looked_at():
 def test_a_batch_that_is_retried_is_watched_anew():
     story = Story(view(JobState.FAILED), RUNNING, DONE)
 
-    async def twice() -> list[News]:
+    async def twice() -> list[News[BatchView]]:
         feeds = story.feeds()
         first = await collect(feeds.follow("1"))
         await asyncio.sleep(0)
         return first + await collect(feeds.follow("1", after=first[-1].id))
 
-    assert [one.batch.state.value for one in asyncio.run(twice())] == [
+    assert [one.view.state.value for one in asyncio.run(twice())] == [
         "failed",
         "running",
         "completed",
@@ -224,7 +225,7 @@ def test_a_batch_that_is_retried_is_watched_anew():
 def test_who_comes_later_gets_the_last_event_alone():
     story = Story(RUNNING, FURTHER)
 
-    async def late() -> list[News]:
+    async def late() -> list[News[BatchView]]:
         feeds = story.feeds()
         early = feeds.follow("1")
         events = [await anext(early), await anext(early)]
@@ -238,7 +239,7 @@ def test_who_comes_later_gets_the_last_event_alone():
 def test_what_the_client_has_seen_is_not_told_again():
     story = Story(RUNNING, RUNNING, DONE)
 
-    async def again() -> list[News]:
+    async def again() -> list[News[BatchView]]:
         feeds = story.feeds()
         events = feeds.follow("1")
         first = await anext(events)
@@ -262,7 +263,7 @@ def test_a_busy_database_does_not_end_the_stream():
 
 
 def test_closing_ends_every_stream():
-    async def close() -> list[News]:
+    async def close() -> list[News[BatchView]]:
         feeds = Story(RUNNING).feeds()
         events = feeds.follow("1")
         first = await anext(events)

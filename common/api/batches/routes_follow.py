@@ -8,12 +8,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from common.api.batches.accepting import retry_failed
-from common.api.batches.feed import BatchFeeds, News
+from common.api.batches.feed import BatchFeeds
 from common.api.batches.files import batch_with_jobs
 from common.api.batches.reading import list_batches, read_batch
 from common.api.batches.views import BatchListView, BatchView, ended
 from common.api.door.event_ids import check_more
 from common.api.live.event_stream import LastEventId, sent, stream_of
+from common.api.live.wholes import News
 from common.api.routes.acting import check_removable, remove_files
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
@@ -59,7 +60,7 @@ async def _watched(
     request: Request,
     service: ServiceParam,
     last_event_id: LastEventId = None,
-) -> AsyncIterator[News]:
+) -> AsyncIterator[News[BatchView]]:
     """Before the stream begins: an unknown batch is a 404, as everywhere."""
     batch = await read_batch(service, batch_id)
     if ended(batch.state):  # a retry begins it anew
@@ -76,7 +77,7 @@ async def _watched(
     summary="Watch a batch",
 )
 async def watch_batch(
-    events: Annotated[AsyncIterator[News], Depends(_watched)],
+    events: Annotated[AsyncIterator[News[BatchView]], Depends(_watched)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: the batch at once, and again at each change, until all jobs have ended.
 

@@ -12,12 +12,13 @@ from common.api.bodies.body import read_body
 from common.api.bodies.once import OnceParam
 from common.api.door.event_ids import check_more
 from common.api.live.event_stream import LastEventId, sent, stream_of
+from common.api.live.wholes import News
 from common.api.pipelines import accepting, moves
 from common.api.pipelines.accepting import conductor_of, shown
 from common.api.pipelines.body import READER, PipelineRequest, fingerprint_text
 from common.api.pipelines.conductor import Conductor
 from common.api.pipelines.examples import BODY
-from common.api.pipelines.feed import News, PipelineFeeds
+from common.api.pipelines.feed import PipelineFeeds
 from common.api.pipelines.views import PipelineListView, PipelineView
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
@@ -124,7 +125,7 @@ async def _watched(
     request: Request,
     service: ServiceParam,
     last_event_id: LastEventId = None,
-) -> AsyncIterator[News]:
+) -> AsyncIterator[News[PipelineView]]:
     """Before the stream begins: an unknown pipeline is a 404, as everywhere."""
     pipeline = await service.queue.read(service.queue.store.pipeline, pipeline_id)
     if pipeline.ended:  # a retry begins it anew
@@ -141,7 +142,7 @@ async def _watched(
     summary="Watch a pipeline",
 )
 async def watch_pipeline(
-    events: Annotated[AsyncIterator[News], Depends(_watched)],
+    events: Annotated[AsyncIterator[News[PipelineView]], Depends(_watched)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: the pipeline at once, and again at each change, until it has ended.
 
