@@ -8,6 +8,7 @@ from typing import Annotated, Generic, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from common.base.errors import Unresolvable
 from common.base.logs import get_logger
 
 log = get_logger("templates")
@@ -35,8 +36,9 @@ T = TypeVar("T", bound=NamedTemplate)
 class YamlFolder(Generic[T]):
     """All ``*.yaml`` files of one folder. May be asked by any thread."""
 
-    def __init__(self, folder: Path, template: type[T]) -> None:
+    def __init__(self, folder: Path, template: type[T], shown_at: str) -> None:
         self._folder = folder
+        self._shown_at = shown_at
         self._template = template
         self._lock = threading.Lock()
         self._seen: _State | None = None
@@ -50,14 +52,22 @@ class YamlFolder(Generic[T]):
                 self._known, self._seen = self._read(state), state
             return [self._known[name] for name in sorted(self._known)]
 
-    def named(self, name: str) -> T | None:
-        """The one of this name, as it is now."""
-        return next((template for template in self.all() if template.name == name), None)
+    def named(self, name: str) -> T:
+        """The one of this name, as it is now.
 
-    @property
-    def names(self) -> str:
-        """All of them, for people."""
-        return ", ".join(template.name for template in self.all()) or "none"
+        Raises:
+            Unresolvable: there is no such template.
+        """
+        templates = self.all()
+        found = next((template for template in templates if template.name == name), None)
+        if found is None:
+            names = ", ".join(template.name for template in templates) or "none"
+            raise Unresolvable(
+                f"template: there is no {name!r}.",
+                param="template",
+                hint=f"The templates: {names}. GET {self._shown_at} shows them.",
+            )
+        return found
 
     def _look(self) -> _State:
         try:

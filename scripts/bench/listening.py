@@ -11,8 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from common.contract import Phase
 from scripts.bench.report import Goal, Report, median
+from scripts.unwatched import Unwatched
 from studio.listening.faster import FasterWhisper
 from studio.listening.listen import listen
 from studio.listening.wish import Wish
@@ -64,32 +64,10 @@ def _bare(checkpoint: Path, file: Path) -> tuple[float, float]:
 def _ours(checkpoint: Path, file: Path) -> tuple[float, float]:
     listener = FasterWhisper.load(checkpoint)
     started = time.perf_counter()
-    heard = listen(listener, file, 1.0, Wish(), _Nobody())
+    heard = listen(listener, file, 1.0, Wish(), Unwatched())
     print(len(heard.cues), "segments, ours")
     return time.perf_counter() - started, _peak()
 
 
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-class _Nobody:
-    """A job that nobody watches."""
-
-    def progress(
-        self,
-        phase: Phase,
-        step: int = 0,
-        steps: int = 0,
-        *,
-        chunk: int = 0,
-        chunks: int = 0,
-        loss: float | None = None,
-    ) -> None:
-        pass
-
-    def preview(self, step: int, picture: object) -> None:
-        pass
-
-    def raise_if_cancelled(self) -> None:
-        pass

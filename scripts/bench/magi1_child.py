@@ -11,7 +11,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.contract import LoadOptions, Phase
+from common.contract import LoadOptions
 from common.kinds.video.resolved import ResolvedRequest
 from magi1 import pipeline as magi1
 from magi1.estimates import CHUNK_FRAMES
 from scripts.bench.high_water import peak_bytes, reset_peak
 from scripts.tiny.magi1 import Geometry, save
+from scripts.unwatched import Unwatched
 
 GEOMETRY = Geometry(layers=4, dim=256, ffn_dim=512, heads=4, kv_groups=2, head_dim=64)
 """Wide enough that the window outweighs what Python and torch come and go with."""
@@ -39,28 +40,6 @@ CPU = torch.device("cpu")
 
 Frames = Iterator[NDArray[np.uint8]]
 Json = dict[str, Any]
-
-
-class Undisturbed:
-    """A job that nobody watches or cancels."""
-
-    def progress(
-        self,
-        phase: Phase,
-        step: int = 0,
-        steps: int = 0,
-        *,
-        chunk: int = 0,
-        chunks: int = 0,
-        loss: float | None = None,
-    ) -> None:
-        """Nobody listens."""
-
-    def preview(self, step: int, picture: Callable[[], NDArray[np.uint8]]) -> None:
-        """Nobody looks."""
-
-    def raise_if_cancelled(self) -> None:
-        """Nobody cancels."""
 
 
 def main() -> None:
@@ -151,7 +130,7 @@ def _frames(pipeline: magi1.MagiPipeline, chunks: int) -> Frames:
         num_inference_steps=STEPS,
         guidance_scale=1,
     )
-    return magi1.generate(pipeline, request, Undisturbed()).frames
+    return magi1.generate(pipeline, request, Unwatched()).frames
 
 
 TASKS = {"make": make, "video": video, "pace": pace, "first": first}

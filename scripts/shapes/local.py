@@ -1,6 +1,5 @@
 """The small trained model in this process, without a service: one thread, plain weights."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import common.runtime.libraries  # noqa: F401
 
 import torch
 
-from common.contract import LoadOptions, ModelSpec, Phase
+from common.contract import LoadOptions, ModelSpec
 from common.contract.finding import load_spec
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.resolved import ResolvedRequest
@@ -17,28 +16,6 @@ from scripts.services import spec_address
 from scripts.shapes.asking import PLAIN
 from scripts.shapes.captions import english
 from scripts.shapes.scenes import Scene
-
-
-class Unwatched:
-    """A job that nobody watches or cancels."""
-
-    def progress(
-        self,
-        phase: Phase,
-        step: int = 0,
-        steps: int = 0,
-        *,
-        chunk: int = 0,
-        chunks: int = 0,
-        loss: float | None = None,
-    ) -> None:
-        """Nobody listens."""
-
-    def preview(self, step: int, picture: Callable[[], object]) -> None:
-        """Nobody looks."""
-
-    def raise_if_cancelled(self) -> None:
-        """Nobody cancels."""
 
 
 def loaded(model: str, checkpoint: Path) -> tuple[ModelSpec, Any]:

@@ -20,9 +20,10 @@ from common.contract import ModelSpec
 from common.runtime.step_cache import RATIOS_FILE
 from scripts.shapes.asking import PLAIN
 from scripts.shapes.assemble import write_sums
-from scripts.shapes.local import Unwatched, loaded, request_for
+from scripts.shapes.local import loaded, request_for
 from scripts.shapes.obeys import kept_back_scenes
 from scripts.shapes.weights import HERE, MODELS, install
+from scripts.unwatched import Unwatched
 
 STEPS = int(PLAIN["num_inference_steps"])
 

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from common.contract import ModelSpec
 from common.contract.step_caches import StepCache
 from common.kinds.video.resolved import ResolvedRequest
-from scripts.shapes.local import Unwatched, loaded, request_for
+from scripts.shapes.local import loaded, request_for
 from scripts.shapes.look import look
 from scripts.shapes.obeys import PARTS, kept_back_scenes
 from scripts.shapes.scenes import Scene
 from scripts.shapes.weights import MODELS, install
+from scripts.unwatched import Unwatched
 
 THRESHOLDS = {
     StepCache.FIRST_BLOCK: (0.03, 0.05, 0.08, 0.15),

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from common.base.errors import Unresolvable
 from common.base.yaml_folder import YamlFolder
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.templates.template import Template
@@ -15,7 +14,7 @@ class TemplateFolder(YamlFolder[Template]):
     """All of one folder."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, Template)
+        super().__init__(folder, Template, "/presets")
 
     def filled(self, request: GenerateRequest) -> GenerateRequest:
         """The request with its template's prompt; as it is where it names none.
@@ -26,10 +25,4 @@ class TemplateFolder(YamlFolder[Template]):
         if request.template is None:
             return request
         template = self.named(request.template)
-        if template is None:
-            raise Unresolvable(
-                f"template: there is no {request.template!r}.",
-                param="template",
-                hint=f"The templates: {self.names}. GET /presets shows them.",
-            )
         return request.model_copy(update={"prompt": template.filled(request.variables)})

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from common.base.errors import Unresolvable
 from common.base.yaml_folder import YamlFolder
 from studio.operations.edit.task import Edit
 from studio.operations.edit.templates.template import EditTemplate
@@ -15,7 +14,7 @@ class EditTemplates(YamlFolder[EditTemplate]):
     """All of one folder."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, EditTemplate)
+        super().__init__(folder, EditTemplate, "/video/templates")
 
     def filled(self, task: Edit) -> Edit:
         """The task with its template's values; as it is where it names none.
@@ -26,10 +25,4 @@ class EditTemplates(YamlFolder[EditTemplate]):
         if task.template is None:
             return task
         template = self.named(task.template)
-        if template is None:
-            raise Unresolvable(
-                f"template: there is no {task.template!r}.",
-                param="template",
-                hint=f"The templates: {self.names}. GET /video/templates shows them.",
-            )
         return template.filled(task)
