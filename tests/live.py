@@ -260,6 +260,14 @@ class LiveService:
         """The uploads that it keeps; not what it writes to see that it can."""
         return sorted(p for p in (self.state / "inputs").iterdir() if not p.name.startswith("."))
 
+    def reading(self) -> list[str]:
+        """Which of what it published its API process has open; what is removed as well."""
+        found = []
+        for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                found.append(os.readlink(link))
+        return sorted(path for path in found if Path(path).parent.parent == self.outputs)
+
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read the job database directly."""
         url = f"file:{self.database}?mode=ro"

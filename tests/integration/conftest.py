@@ -23,6 +23,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     folder = tmp_path_factory.mktemp("shared")
     service = LiveService(folder, max_body_mb=1, max_queue=20, heartbeat_timeout_seconds=6)
     yield service
+    if service.running:
+        wait_until(lambda: not service.reading(), what="no file of a client that left is open")
     service.close()
 
 
