@@ -265,8 +265,8 @@ class LiveService:
         found = []
         for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
-                found.append(os.readlink(link))
-        return sorted(path for path in found if Path(path).parent.parent == self.outputs)
+                found.append(link.readlink())
+        return sorted(str(path) for path in found if path.parent.parent == self.outputs)
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read the job database directly."""

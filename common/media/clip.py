@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,13 +18,31 @@ class AudioTrack:
     sample_rate: int
 
 
+class PixelFormat(StrEnum):
+    """How a frame lies in memory, by FFmpeg's names."""
+
+    RGB24 = "rgb24"
+    """[height, width, 3]."""
+    YUV420P = "yuv420p"
+    """[height * 3 // 2, width]: Y [height, width], then all of U [height / 2, width / 2], then V.
+
+    What encoders take: half the bytes, and nothing left to convert. BT.709, limited range; U and V
+    lie at the left of their four pixels, as in H.264 where nothing else is said.
+    """
+
+    def shape(self, width: int, height: int) -> tuple[int, ...]:
+        """Of one frame."""
+        rgb = self is PixelFormat.RGB24
+        return (height, width, 3) if rgb else (height * 3 // 2, width)
+
+
 @dataclass(frozen=True)
 class VideoClip:
     """A video as it comes into being.
 
-    ``frames`` yields uint8 chunks of shape [T, height, width, 3] that add up to ``num_frames``;
-    it is consumed once, by the encoder, so that encoding overlaps decoding. Audio is complete
-    before the first frame is drawn from ``frames``.
+    ``frames`` yields uint8 chunks [T, ...] of frames in ``pixel_format`` that add up to
+    ``num_frames``; it is consumed once, by the encoder, so that encoding overlaps decoding. Audio
+    is complete before the first frame is drawn from ``frames``.
     """
 
     frames: "Iterator[NDArray[np.uint8]]"
@@ -32,6 +51,12 @@ class VideoClip:
     height: int
     fps: float
     audio: AudioTrack | None = None
+    pixel_format: PixelFormat = PixelFormat.RGB24
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Of one frame, in its pixel format."""
+        return self.pixel_format.shape(self.width, self.height)
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,11 @@ _TRIAL_BYTES = 6 * 1024**3
 _NTSC_TOLERANCE = 2e-4
 """Relative. Takes in 23.98 (1.7e-4 away) and not 24 (1e-3 away)."""
 
+COLOUR_TAGS = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+"""All that frames need which are in the encoder's own format."""
 COLOUR_FILTER = (
     "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,"
-    "format=yuv420p,"
-    "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    f"format=yuv420p,{COLOUR_TAGS}"
 )
 """RGB to BT.709, and the tags that say so.
 

@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from common.base.errors import EncodingFailed, VideosDGXError
-from common.media.clip import VideoClip
-from common.media.codecs import COLOUR_FILTER, EncoderSettings, codec_arguments, frame_rate
+from common.media.clip import PixelFormat, VideoClip
+from common.media.codecs import (
+    COLOUR_FILTER,
+    COLOUR_TAGS,
+    EncoderSettings,
+    codec_arguments,
+    frame_rate,
+)
 from common.media.ffmpeg import FfmpegChild, FrameWriter
 from common.media.side_inputs import SideInputs, audio_arguments, metadata_arguments
 
@@ -74,7 +80,7 @@ class Mp4Encoder:
         self._writer = FrameWriter(self._child)
 
     def write(self, chunk: "NDArray[np.uint8]") -> None:
-        """Hand over frames [T, height, width, 3]; the array must not change afterwards.
+        """Hand over frames [T, *clip.frame_shape]; the array must not change afterwards.
 
         Returns as soon as the chunk is queued: at most one more is waiting.
 
@@ -91,7 +97,7 @@ class Mp4Encoder:
             raise self._failure()
 
     def poster(self) -> "NDArray[np.uint8]":
-        """The middle frame, [height, width, 3]: the first is often black, or the client's own.
+        """The middle frame, as it came: the first is often black, or the client's own.
 
         Raises:
             EncodingFailed: frames are missing.
@@ -140,8 +146,8 @@ class Mp4Encoder:
         self.abort()
 
     def _check(self, chunk: "NDArray[np.uint8]") -> None:
-        shape = (self._clip.height, self._clip.width, 3)
-        if chunk.dtype != np.uint8 or chunk.ndim != 4 or chunk.shape[1:] != shape:
+        shape = self._clip.frame_shape
+        if chunk.dtype != np.uint8 or chunk.shape[1:] != shape:
             logger.error("a chunk of %s %s, not uint8 [T, %s]", chunk.dtype, chunk.shape, shape)
             raise EncodingFailed("The model returned frames of the wrong size or type.")
         if self._frames + len(chunk) > self._clip.num_frames:
@@ -214,10 +220,11 @@ def _arguments(
     if clip.audio is not None:
         sound = audio_arguments(inputs, clip.audio, clip.num_frames, rate)
         maps = ["-map", "1:v", "-map", "0:a", "-c:a", "aac", "-b:a", "192k"]
-    size = f"{clip.width}x{clip.height}"
-    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", size, "-framerate", str(rate)]
+    size, kind = f"{clip.width}x{clip.height}", clip.pixel_format
+    raw = ["-f", "rawvideo", "-pix_fmt", kind, "-video_size", size, "-framerate", str(rate)]
     encoder = codec_arguments(settings, clip.width, clip.height)
-    picture = ["-vf", COLOUR_FILTER, *encoder, "-fps_mode", "passthrough"]
+    colours = COLOUR_FILTER if kind is PixelFormat.RGB24 else COLOUR_TAGS
+    picture = ["-vf", colours, *encoder, "-fps_mode", "passthrough"]
     tags = metadata_arguments(inputs, metadata)
     # A path is a URL to ffmpeg: without the scheme a colon in it would name a protocol.
     return [*sound, *raw, "-i", "pipe:0", *maps, *picture, *tags, "-f", "mp4", f"file:{path}"]

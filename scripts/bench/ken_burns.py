@@ -36,6 +36,7 @@ from studio.operations.film.canvas import canvas_of, open_picture
 from studio.operations.film.drawing import film_of
 from studio.operations.film.operation import IMG2VID
 from studio.operations.film.plan import FilmPlan
+from studio.operations.film.planes import Planes
 from studio.rendering.tools import Tools
 from studio.sources import Facts, Form
 
@@ -85,7 +86,7 @@ def places(frames: Frames, expected: Callable[[int, int], float]) -> NDArray[np.
     """Where each edge is in each frame [edges, T]: see above. NaN once it is out of sight."""
     found = np.full((len(EDGES), len(frames)), np.nan)
     for on, frame in enumerate(frames):
-        row = frame[STRIP].mean(axis=(0, 2))
+        row = frame[STRIP].mean(axis=0)
         for index, edge in enumerate(EDGES):
             middle = round(expected(edge, on))
             left, right = middle - REACH, middle + REACH
@@ -142,7 +143,8 @@ def drawn(source: Path) -> None:
 
 def _film(source: Path) -> Iterator[Frames]:
     plan, shown = plan_of(picture_name(0)), open_picture(source, WIDTH * HEIGHT)
-    return film_of(plan, lambda _: canvas_of(shown, (WIDTH, HEIGHT), plan.zoom, pads=False))
+    canvas = partial(canvas_of, shown, (WIDTH, HEIGHT), plan.zoom, pads=False)
+    return film_of(plan, lambda _: Planes.of(canvas()))
 
 
 def plan_of(name: str) -> FilmPlan:
@@ -160,15 +162,15 @@ def zoompan(source: Path, output: Sequence[str], wide: int, more: str = "") -> N
 
 
 def frames_of_ours(source: Path) -> Frames:
-    """As they are drawn, before an encoder: RGB [T, height, width, 3]."""
-    return np.concatenate(list(_film(source)))
+    """As they are drawn, before an encoder: their Y, [T, height, width]."""
+    return np.concatenate([frame[:, :HEIGHT] for frame in _film(source)])
 
 
 def frames_of_zoompan(source: Path, folder: Path, wide: int, more: str = "") -> Frames:
     """Likewise."""
-    path = folder / "frames.rgb"
-    zoompan(source, ["-f", "rawvideo", "-pix_fmt", "rgb24", str(path)], wide, more)
-    return np.fromfile(path, np.uint8).reshape(-1, HEIGHT, WIDTH, 3)
+    path = folder / "frames.y"
+    zoompan(source, ["-f", "rawvideo", "-pix_fmt", "gray", str(path)], wide, more)
+    return np.fromfile(path, np.uint8).reshape(-1, HEIGHT, WIDTH)
 
 
 def timed(make: Callable[[], object]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.base.disk import disk_named
-from common.media.clip import VideoClip
+from common.media.clip import PixelFormat, VideoClip
 from studio.files import CLIPS, VIDEO
 from studio.operations.film.motion import closest
 from studio.operations.film.plan import FilmPlan, ShotPlan, report_of
@@ -15,7 +15,7 @@ from studio.rendering.tools import Tools
 from studio.tasks import Made
 
 if TYPE_CHECKING:
-    from studio.operations.film.canvas import Pixels
+    from studio.operations.film.planes import Planes
 
 SILENT = "silent.mp4"
 
@@ -49,9 +49,10 @@ def _encode(plan: FilmPlan, tools: Tools, path: Path, done: float = 0, seconds: 
         tools.look()
         tools.tell(done + frames / plan.fps, seconds or plan.seconds)
 
+    size = plan.num_frames, plan.width, plan.height, plan.fps
     frames = film_of(plan, lambda shot: _canvas(plan, shot, tools))
     encode(
-        VideoClip(frames, plan.num_frames, plan.width, plan.height, plan.fps),
+        VideoClip(frames, *size, pixel_format=PixelFormat.YUV420P),
         path,
         tools.encoder,
         {},
@@ -61,13 +62,15 @@ def _encode(plan: FilmPlan, tools: Tools, path: Path, done: float = 0, seconds: 
     )
 
 
-def _canvas(plan: FilmPlan, shot: ShotPlan, tools: Tools) -> "Pixels":
+def _canvas(plan: FilmPlan, shot: ShotPlan, tools: Tools) -> "Planes":
     from studio.operations.film.canvas import canvas_of, open_picture
+    from studio.operations.film.planes import Planes
 
     facts = tools.found[shot.image]
     picture = open_picture(tools.files[shot.image], facts.width * facts.height)
     size = plan.width, plan.height
-    return canvas_of(picture, size, closest(shot.motion, plan.zoom), pads=plan.pads)
+    zoom = closest(shot.motion, plan.zoom)
+    return Planes.of(canvas_of(picture, size, zoom, pads=plan.pads))
 
 
 def _clips(plan: FilmPlan, tools: Tools) -> None:

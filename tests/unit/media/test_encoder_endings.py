@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from common.base.errors import EncodingFailed, JobCancelled, StorageFull
 from common.kinds.video import VideoClip
+from common.media.clip import PixelFormat
 from common.media.codecs import EncoderSettings
 from common.media.encoder import Mp4Encoder, encode
 from tests.unit.media.clips import HEIGHT, WIDTH, Begun, clip_of, noise
@@ -199,9 +200,13 @@ def test_a_clip_with_another_number_of_frames(tmp_path: Path, said: int, made: i
         np.zeros((1, HEIGHT, WIDTH, 3), np.float32),
     ],
 )
-def test_chunks_of_a_wrong_kind(tmp_path: Path, chunk: NDArray[np.uint8]):
+@pytest.mark.parametrize("pixel_format", PixelFormat)
+def test_chunks_of_a_wrong_kind(
+    tmp_path: Path, chunk: NDArray[np.uint8], pixel_format: PixelFormat
+):
+    clip = VideoClip(iter([chunk]), 1, WIDTH, HEIGHT, 24, pixel_format=pixel_format)
     with pytest.raises(EncodingFailed, match="wrong size or type"):
-        run(VideoClip(iter([chunk]), 1, WIDTH, HEIGHT, 24), tmp_path / "v.mp4")
+        run(clip, tmp_path / "v.mp4")
 
 
 @pytest.mark.parametrize(("frames", "width", "height"), [(0, 64, 64), (1, 63, 64), (1, 64, 63)])
