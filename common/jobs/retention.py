@@ -8,7 +8,7 @@ from common.jobs.model import Job
 
 
 @dataclass(frozen=True)
-class Stored:
+class OnDisk:
     """A completed job whose files are on disk, and nobody keeps. ``size``: bytes."""
 
     id: str
@@ -48,7 +48,7 @@ class Retention(Protocol):
 
     def oldest(
         self, limit: int, *, ended_before: float | None = None, owner: str | None = None
-    ) -> Sequence[Stored]:
+    ) -> Sequence[OnDisk]:
         """What may go, the first that ended first; of one owner, where one is named."""
 
     def expire(self, job_ids: Sequence[str]) -> list[str]:

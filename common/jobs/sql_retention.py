@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, func, select, true, update
 
 from common.base.errors import JobConflict
 from common.jobs.model import Job
-from common.jobs.retention import Shelf, Stored
+from common.jobs.retention import OnDisk, Shelf
 from common.jobs.schema import LOOSE, ON_DISK, UNMEASURED, jobs, shelves
 from common.jobs.sql_base import SqlBase, chunks
 from common.jobs.sql_uploads import folder_in
@@ -57,7 +57,7 @@ class SqlRetention(SqlBase):
 
     def oldest(
         self, limit: int, *, ended_before: float | None = None, owner: str | None = None
-    ) -> Sequence[Stored]:
+    ) -> Sequence[OnDisk]:
         where = [self._everyones(), self._loose()]
         where += [] if ended_before is None else [jobs.c.finished_at < ended_before]
         where += [] if owner is None else [jobs.c.owner == owner]
@@ -65,7 +65,7 @@ class SqlRetention(SqlBase):
         order = query.order_by(jobs.c.finished_at, jobs.c.number).limit(limit)
         with self._reading() as connection:
             rows = connection.execute(order).all()
-        return [Stored(row.id, folder_in(row.result), row.size or 0) for row in rows]
+        return [OnDisk(row.id, folder_in(row.result), row.size or 0) for row in rows]
 
     def expire(self, job_ids: Sequence[str]) -> list[str]:
         gone: list[str] = []

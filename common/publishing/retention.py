@@ -15,7 +15,7 @@ from common.base.chores import AT_ONCE, Stopped
 from common.base.errors import VideosDGXError
 from common.base.logs import get_logger
 from common.base.settings import GIB, Settings
-from common.jobs.retention import Stored
+from common.jobs.retention import OnDisk
 from common.jobs.store import JobStore
 from common.publishing.storage import Storage
 
@@ -112,7 +112,7 @@ class Retention:
 
     def _remove(self, over: Over, stop: threading.Event) -> None:
         """The oldest, until it is over no more, or nothing may go."""
-        gone: list[Stored] = []
+        gone: list[OnDisk] = []
         while some := self._next(over, gone):
             _go_on(stop)
             told = set(self.store.expire([one.id for one in some]))
@@ -125,7 +125,7 @@ class Retention:
             size = sum(one.size for one in gone)
             log.info("old files removed", extra={"jobs": len(gone), "bytes": size, "for": over.why})
 
-    def _next(self, over: Over, gone: Sequence[Stored]) -> Sequence[Stored]:
+    def _next(self, over: Over, gone: Sequence[OnDisk]) -> Sequence[OnDisk]:
         jobs = over.jobs - len(gone)
         size = over.size - sum(one.size for one in gone)
         limit = min(AT_ONCE, over.most - len(gone))
@@ -134,7 +134,7 @@ class Retention:
         oldest = self.store.oldest(limit, ended_before=over.ended_before, owner=over.owner)
         return _first(oldest, jobs, size)
 
-    def _take_away(self, one: Stored) -> None:
+    def _take_away(self, one: OnDisk) -> None:
         try:
             self.storage.take_away(one.folder)
         except (OSError, ValueError) as exc:  # the next start finds it
@@ -149,9 +149,9 @@ def size_of(folder: Path | None) -> int:
         return 0
 
 
-def _first(oldest: Sequence[Stored], jobs: int, size: int) -> list[Stored]:
+def _first(oldest: Sequence[OnDisk], jobs: int, size: int) -> list[OnDisk]:
     """As few of them as are enough."""
-    taken, freed = list[Stored](), 0
+    taken, freed = list[OnDisk](), 0
     for one in oldest:
         if len(taken) >= jobs and freed >= size:
             break

@@ -167,10 +167,10 @@ def frames_of_ours(source: Path) -> Frames:
 
 
 def frames_of_zoompan(source: Path, folder: Path, wide: int, more: str = "") -> Frames:
-    """Likewise."""
-    path = folder / "frames.y"
-    zoompan(source, ["-f", "rawvideo", "-pix_fmt", "gray", str(path)], wide, more)
-    return np.fromfile(path, np.uint8).reshape(-1, HEIGHT, WIDTH)
+    """Likewise. In grey it would step by pixels, not by the two that a pixel of colour has."""
+    path = folder / "frames.yuv"
+    zoompan(source, ["-f", "rawvideo", "-pix_fmt", "yuv420p", str(path)], wide, more)
+    return np.fromfile(path, np.uint8).reshape(-1, HEIGHT * 3 // 2, WIDTH)[:, :HEIGHT]
 
 
 def timed(make: Callable[[], object]) -> tuple[float, float]:

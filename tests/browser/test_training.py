@@ -31,6 +31,8 @@ def test_from_an_archive_to_a_video(open_page: Open, service: LiveService, tmp_p
     page = open_page()
     page.locator("#name").wait_for()
     assert page.get_attribute("#form", "aria-label") == "New LoRA"
+    page.locator("#estimate", has_text="Choose a ZIP").wait_for()
+    expect(page.locator(".problem:visible")).to_have_count(0)  # nobody has done anything yet
     page.click("#start")
     page.locator(".problem", has_text="Give it a name").wait_for()
     page.fill("#name", "kites")

@@ -3,7 +3,7 @@
 import pytest
 
 from common.base.errors import JobConflict, JobNotFound
-from common.jobs.retention import Shelf, Stored
+from common.jobs.retention import OnDisk, Shelf
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event
 from common.kinds.video import VIDEO_KIND
@@ -27,7 +27,7 @@ def test_the_oldest_come_first_and_what_is_kept_does_not_come(store: SqlJobStore
     first, second, third = (made(store, clock, size=size) for size in (10, 20, None))
     submit(store)
     sizes = {first: 10, second: 20, third: 0}
-    assert store.oldest(9) == [Stored(one, RESULT.folder, size) for one, size in sizes.items()]
+    assert store.oldest(9) == [OnDisk(one, RESULT.folder, size) for one, size in sizes.items()]
     assert [one.id for one in store.oldest(9, ended_before=clock.now)] == [first, second]
     assert store.keep(first, kept=True).kept
     assert [one.id for one in store.oldest(1)] == [second]

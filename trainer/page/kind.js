@@ -45,9 +45,9 @@ export function fill(request) {
 }
 
 export const upload = {
-  current() {
+  current({ draft = false } = {}) {
     const [file] = $("clips").files;
-    if (!file) throw new Problem({ param: "clips", message: () => say("clips.missing") });
+    if (!file) throw new Problem({ param: draft ? null : "clips", message: () => say("clips.missing") });
     return { field: "clips", file };
   },
   praise: () => $("clips-problem").replaceChildren(),
