@@ -46,11 +46,6 @@ def stalled(service: LiveService, path: str, address: str, **headers: str) -> It
         yield opened.recv(15).decode()
 
 
-def videos_open(service: LiveService) -> int:
-    files = psutil.Process(service.process.pid).open_files()
-    return sum(file.path.endswith(".mp4") for file in files)
-
-
 def guest(service: LiveService, address: str = "127.0.0.2") -> httpx.Client:
     transport = httpx.HTTPTransport(local_address=address)
     return httpx.Client(base_url=service.url, transport=transport, timeout=20)
@@ -72,7 +67,7 @@ def test_who_reads_no_zip_holds_up_nobody_else(service: LiveService):
         other = stack.enter_context(guest(service)).get(path)
         assert other.status_code == 200
         assert len(other.content) > 2 * CLIP_MIB * MIB
-    wait_until(lambda: videos_open(service) == 0, what="the files are closed")
+    wait_until(lambda: not service.reading(), what="the files are closed")
     assert service.client.get(path).status_code == 200
 
 
@@ -87,7 +82,7 @@ def test_there_are_places_for_some_zips_in_all(service: LiveService):
         assert refused.status_code == 503
         assert "yours" not in error_of(refused)["message"]
         assert service.finish(**QUICK)["state"] == "completed"
-    wait_until(lambda: videos_open(service) == 0, what="the files are closed")
+    wait_until(lambda: not service.reading(), what="the files are closed")
     assert service.client.get(path).status_code == 200
 
 
