@@ -11,6 +11,9 @@ export { words } from "./words.js";
 export const first = "operation";
 export const title = ({ resolved }) => say(`operation.${resolved.task.operation}`);
 
+/** Of the request, whatever the operation: what the file is called, and where it lies in a bucket. */
+const NAMES = ["output_filename", "path"];
+
 const chosen = () => OPERATIONS[$("operation").value];
 const inputOf = (name) => $(`${$("operation").value}-${name}`);
 
@@ -21,7 +24,7 @@ export const fields = () => ({
     ...Object.entries(OPERATIONS).map(([name, operation]) => draw(name, operation)),
     h("div", { id: "file-problem" }), // it goes to the field that it speaks of
   ],
-  more: [],
+  more: NAMES.map((name) => field({ name }, () => say(name), h("input", { id: name, maxlength: 512 }))),
 });
 
 export async function learn() {
@@ -50,9 +53,14 @@ function offer(templates) {
   select.addEventListener("change", told);
 }
 
-export const values = () => ({ task: { operation: $("operation").value, ...said($("operation").value, chosen()) } });
+export function values() {
+  const named = NAMES.map((name) => [name, $(name).value.trim()]).filter(([, value]) => value);
+  const task = { operation: $("operation").value, ...said($("operation").value, chosen()) };
+  return { ...Object.fromEntries(named), task };
+}
 
-export function fill({ task = {} }) {
+export function fill({ task = {}, ...asked }) {
+  for (const name of NAMES) $(name).value = asked[name] ?? "";
   if (task.operation in OPERATIONS) $("operation").value = task.operation;
   $("operation").dispatchEvent(new Event("change"));
   show($("operation").value, chosen(), task);

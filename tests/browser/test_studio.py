@@ -44,6 +44,9 @@ def test_a_video_gets_captions_plays_and_is_downloaded(
     (tmp_path / "a.srt").write_text(SRT)
     page.set_input_files("#caption-captions", tmp_path / "a.srt")
     page.select_option("[id='caption-style.place']", "top")
+    page.click("#more > summary")
+    page.fill("#output_filename", "hello.mp4")
+    page.fill("#path", "films")
     expect(page.locator("#estimate")).to_contain_text("memory")
     job_id = start(page)
 
@@ -52,6 +55,7 @@ def test_a_video_gets_captions_plays_and_is_downloaded(
     with page.expect_download() as download:
         page.click("#stage >> text=Download")
     assert download.value.path().read_bytes()[4:8] == b"ftyp"
+    assert download.value.suggested_filename == "hello.mp4"
     task = service.job(job_id)["requested"]["task"]
     assert task["style"] == {"place": "top"}
     assert "mode" not in task
@@ -59,7 +63,9 @@ def test_a_video_gets_captions_plays_and_is_downloaded(
     page.click("#stage summary")
     expect(page.locator("#stage dd >> text=captions: 1")).to_be_visible()
     page.select_option("#operation", "edit")
+    page.fill("#output_filename", "")
     page.click("text=Use these settings again")
+    assert page.input_value("#output_filename") == "hello.mp4"
     assert page.input_value("#operation") == "caption"
     assert page.input_value("[id='caption-style.place']") == "top"
     assert witness.complaints == []
