@@ -9,12 +9,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from common.contract.fields import JobId
+from common.contract.fields import JobId, worded
 
 MAX_ADDRESS_CHARS = 2048
 _OBJECT = "s3://"
 _SCHEMES = ("http://", "https://", _OBJECT)
-ADDRESS = r"^(https?://[^\s\x00-\x1f]+|s3://[^\x00-\x1f]+)$"
+ADDRESS = worded(
+    r"^(https?://[^\s\x00-\x1f]+|s3://[^\x00-\x1f]+)$",
+    'must be {"job": id}, or an address that begins with http://, https:// or s3://',
+)
 
 
 class Form(StrEnum):

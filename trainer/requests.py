@@ -5,11 +5,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, HttpUrl
 
-from common.contract.fields import Options, Priority, SaidPrompt, Seed
+from common.contract.fields import Options, Priority, SaidPrompt, Seed, worded
 from common.contract.work import Resolved, WorkRequest
 
 MAX_PRIOR_PROMPTS = 64
-LORA_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+LORA_NAME = worded(
+    r"^[a-z0-9][a-z0-9_-]{0,63}$", "must be small letters, digits, _ and -, at most 64"
+)
 
 
 def _lines(value: Any) -> Any:

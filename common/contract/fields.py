@@ -7,6 +7,21 @@ from pydantic_core import PydanticCustomError
 
 from common.contract.left_out import without_nulls
 
+FORMS: dict[str, str] = {}
+"""What each pattern of a field asks for, in our words: ``words_of_errors`` tells them."""
+
+
+def worded(pattern: str, words: str) -> str:
+    """A field's pattern, and what a client is told who sends something else: "must be ...".
+
+    Raises:
+        ValueError: another field has this pattern, in other words.
+    """
+    if FORMS.setdefault(pattern, words) != words:
+        raise ValueError(f"{pattern} has words already: {FORMS[pattern]}")
+    return pattern
+
+
 SEVERAL_FIELDS: LiteralString = "several_fields"
 """Type of a validation error that lies in no field alone."""
 MAX_PROMPT_CHARS = 5000
@@ -35,10 +50,10 @@ SaidPrompt = Annotated[
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 FrameCount = Annotated[int, Field(gt=0, le=100_000)]
 FrameRate = Annotated[float, Field(gt=0, le=240)]
-SIZE = r"^[1-9]\d{0,4}x[1-9]\d{0,4}$"
+SIZE = worded(r"^[1-9]\d{0,4}x[1-9]\d{0,4}$", 'must be width x height in pixels, as in "1024x576"')
 Size = Annotated[str, Field(pattern=SIZE)]
 """Width x height in pixels."""
-JOB_ID = r"^[0-9a-f]{32}$"
+JOB_ID = worded(r"^[0-9a-f]{32}$", "must be the id of a job, 32 hexadecimal digits")
 JobId = Annotated[str, Field(pattern=JOB_ID)]
 
 
@@ -49,7 +64,9 @@ def _of_job(sent: Any) -> Any:
 
 FinishedJob = Annotated[JobId, BeforeValidator(_of_job)]
 """A field that is the id of a finished job."""
-SERVICE_PATH = r"^(/[A-Za-z0-9_-]{1,64}){1,8}$"
+SERVICE_PATH = worded(
+    r"^(/[A-Za-z0-9_-]{1,64}){1,8}$", 'must be a path of a service, as in "/generate"'
+)
 ServicePath = Annotated[str, Field(pattern=SERVICE_PATH)]
 """A path of a service, without a query."""
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -60,7 +77,19 @@ Priority = Literal["low", "normal", "high"]
 PRIORITIES: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
 """What the job store calls them."""
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-VARIABLE_NAME = r"^[a-z][a-z0-9_]{0,31}$"
+NO_NUL = worded(r"^[^\x00]*$", "must not contain NUL characters")
+Colour = Annotated[
+    str,
+    Field(
+        pattern=worded(
+            r"^#[0-9a-fA-F]{6}$", 'must be a colour of six hexadecimal digits, as in "#ffcc00"'
+        )
+    ),
+]
+VARIABLE_NAME = worded(
+    r"^[a-z][a-z0-9_]{0,31}$",
+    "must be small letters, digits and _, at most 32, the first a letter",
+)
 VariableName = Annotated[str, Field(pattern=VARIABLE_NAME)]
 MAX_VARIABLES = 32
 MAX_VARIABLE_CHARS = 1000

@@ -11,17 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from common.contract.fields import JOB_ID, SERVICE_PATH, SEVERAL_FIELDS, SIZE, VARIABLE_NAME
-
-_NO_NUL = r"^[^\x00]*$"
-_FORMS = {
-    SIZE: 'must be width x height in pixels, as in "1024x576"',
-    JOB_ID: "must be the id of a job, 32 hexadecimal digits",
-    SERVICE_PATH: 'must be a path of a service, as in "/generate"',
-    VARIABLE_NAME: "must be small letters, digits and _, at most 32, the first a letter",
-    _NO_NUL: "must not contain NUL characters",
-}
-"""What a pattern asks for, said."""
+from common.contract.fields import FORMS, SEVERAL_FIELDS
 
 _WHOLE = "must be a whole number"
 _NUMBER = "must be a number"
@@ -63,6 +53,8 @@ _WORDS = {
     "list_type": _LIST,
     "tuple_type": _LIST,
     "iterable_type": _LIST,
+    "union_tag_not_found": "must have {discriminator}",
+    "union_tag_invalid": "must have one of {expected_tags} as {discriminator}",
     "url_type": _ADDRESS,
     "url_parsing": _ADDRESS,
     "url_syntax_violation": _ADDRESS,
@@ -116,7 +108,7 @@ def _parts(sent: Any) -> str:
 
 
 def _malformed(_text: Any, limits: Mapping[str, Any]) -> str:
-    return _FORMS.get(limits["pattern"], "is not written as it must be")
+    return FORMS.get(limits["pattern"], "is not written as it must be")
 
 
 _BY_INPUT: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = {

@@ -32,7 +32,7 @@ class Beside:
 Spot = Edge | Beside
 """Where a job is to stand."""
 
-PLACE_PATTERN = "^[0-9a-f]{32}$"
+PLACE_PATTERN = "^[0-9a-f]{16}[0-9a-f]{16}$"
 """A cursor of ``in_order``: the rank (a double) and the number of the last job that was listed."""
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
@@ -22,6 +22,8 @@ _OURSELVES = (HOST, "localhost", "::1")
 
 Json = dict[str, Any]
 Files = dict[str, tuple[str, bytes]]
+Uploads = Mapping[str, tuple[str, bytes | BinaryIO]]
+"""Names and what is in them; a file is read while it is sent, and again where that broke."""
 
 
 def address_of(service: str | None) -> str:
@@ -69,7 +71,9 @@ class Client:
         """The JSON behind a path."""
         return self._ask("GET", path, params=query).json()
 
-    def generate(self, body: Json, files: Files, key: str | None, path: str = "/generate") -> Json:
+    def generate(
+        self, body: Json, files: Uploads, key: str | None, path: str = "/generate"
+    ) -> Json:
         """Ask for a job; under one key, so that a lost answer makes no second one."""
         headers = {"Idempotency-Key": str(uuid4()) if key is None else key}
         if files:

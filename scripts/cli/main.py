@@ -18,6 +18,7 @@ from scripts.cli.pipeline import pipeline
 from scripts.cli.queue import move, pause, queue, resume
 from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output, show_error
+from scripts.cli.studio import studio
 from scripts.cli.train import train
 from scripts.cli.watching import wait
 from scripts.health_ask import check_all, urls_on
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.command()(train)
+app.command()(studio)
 app.command()(pipeline)
 app.command()(queue)
 app.command()(move)

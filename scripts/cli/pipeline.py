@@ -6,7 +6,6 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-import yaml
 
 from scripts.cli import options as opt
 from scripts.cli.client import Client, Json, address_of
@@ -15,6 +14,7 @@ from scripts.cli.saving import STDOUT, check_place, save
 from scripts.cli.show import Output
 from scripts.cli.watching import ENDED, PATIENCE_SECONDS
 from scripts.cli.watching import shown as bar
+from scripts.cli.written import read_fields
 from scripts.health_ask import urls_on
 
 LOOK_SECONDS = 0.5
@@ -38,7 +38,7 @@ def pipeline(
     check_place(output, force=force, as_json=as_json)
     client = Client(address_of(service), api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
-    found = client.generate(_read(file), {}, idempotency_key, path="/pipelines")
+    found = client.generate(read_fields(file, "FILE"), {}, idempotency_key, path="/pipelines")
     if wait or output is not None:
         found = _ended(client, found, shown, cancel_on_interrupt=cancel_on_interrupt)
         _check(found)
@@ -48,18 +48,6 @@ def pipeline(
         if path is not None:
             shown.err.print(f"Written: {path}", markup=False, soft_wrap=True)
     _show(found, shown)
-
-
-def _read(file: Path) -> Json:
-    try:
-        body = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise CliError(f"{file}: {exc.strerror}.", status=WRONG, param="FILE") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise CliError(f"{file} is neither YAML nor JSON.", status=WRONG, param="FILE") from exc
-    if not isinstance(body, dict):
-        raise CliError(f"{file} holds no object with steps.", status=WRONG, param="FILE")
-    return body
 
 
 def _ended(client: Client, found: Json, shown: Output, *, cancel_on_interrupt: bool) -> Json:

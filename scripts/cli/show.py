@@ -66,11 +66,9 @@ class Output:
             table.add_column(name, no_wrap=True, overflow="ellipsis")
         for job in jobs:
             percent = f"{job['progress']['percent']:.0f}"
-            created, prompt = (
-                here(job["created_at"], "%m-%d %H:%M %Z"),
-                job["resolved"].get("prompt", ""),
-            )
-            cells = (job["id"], doing(job), percent, time_left(job), created, prompt)
+            created = here(job["created_at"], "%m-%d %H:%M %Z")
+            title = title_of(job["resolved"])
+            cells = (job["id"], doing(job), percent, time_left(job), created, title)
             table.add_row(*(Text(_plain(cell)) for cell in cells))
         self.out.print(table)
 
@@ -132,7 +130,7 @@ def _made(answer: Json) -> list[tuple[str, Any]]:
     enhanced = made.get("enhanced_prompt")
     before = [("cached from", answer["cached_from"])] if answer.get("cached_from") else []
     return [
-        ("prompt", made.get("prompt", made.get("name", ""))),
+        ("prompt", title_of(made)),
         *([("enhanced", enhanced)] if enhanced else []),
         *_figures(made),
         *changed,
@@ -140,10 +138,19 @@ def _made(answer: Json) -> list[tuple[str, Any]]:
     ]
 
 
+def title_of(made: Json) -> str:
+    """Of a job, in its owner's words where it has some: a prompt, a LoRA's name, an operation."""
+    return str(made.get("prompt") or made.get("name") or made.get("task", {}).get("operation", ""))
+
+
+def _said(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
 def _figures(made: Json) -> list[tuple[str, Any]]:
     """A video's in two lines; of what this program does not know, whatever is said."""
     if "num_frames" not in made:
-        return [(name, made[name]) for name in made if name not in ("prompt", "options")]
+        return [(name, _said(made[name])) for name in made if name not in ("prompt", "options")]
     size = f"{made['width']}x{made['height']}, {made['num_frames']} frames at {made['fps']:g} fps"
     sampling = f"{made['num_inference_steps']} steps, guidance {made['guidance_scale']:g}"
     return [("video", f"{size}, {sampling}, seed {made['seed']}")]

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
-"""As in ``#ffcc00``."""
+from common.contract.fields import Colour, worded
+
+FONT = worded(r"^[\w .+-]{1,64}$", 'must be the name of a family of fonts, as in "Noto Sans"')
 
 
 class Style(BaseModel):
@@ -13,7 +14,7 @@ class Style(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    font: Annotated[str, Field(pattern=r"^[\w .+-]{1,64}$")] = Field(
+    font: Annotated[str, Field(pattern=FONT)] = Field(
         "Noto Sans", description="A family that the service has; another one stands in for it."
     )
     size: float = Field(5.0, ge=1, le=30, description="Of letters, percent of the height.")

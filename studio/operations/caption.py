@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field
 
 from common.base.errors import Unresolvable
+from common.contract.fields import worded
 from common.contract.work import Adjustment
 from common.media.codecs import codec_arguments
 from studio.captions.cues import Cue, Transcript
@@ -25,6 +26,7 @@ from studio.sources import CAPTIONS, MOVING, Found, Source, Wanted
 from studio.tasks import Made, Operation, Plan, Planned, Task
 
 AUTO = "auto"
+LANGUAGE = worded(r"^[a-z]{2,3}$", 'must be the code of a language, as in "pt"')
 _COPIED = frozenset({"aac", "mp3", "alac", "ac3", "eac3", "opus"})
 """Sounds that an MP4 holds as they are."""
 _NO_GLYPH = re.compile(r"failed to find any fallback with glyph (0x[0-9A-Fa-f]+)")
@@ -49,8 +51,8 @@ class Caption(Task):
         "burn", description="Drawn into the picture, or beside it, for players to show."
     )
     style: Style = Field(Style(), description="How they look where they are drawn.")
-    language: str | None = Field(
-        None, pattern=r"^[a-z]{2,3}$", description="Of what is said, as in `pt`; of `auto`, a help."
+    language: Annotated[str, Field(pattern=LANGUAGE)] | None = Field(
+        None, description="Of what is said, as in `pt`; of `auto`, a help."
     )
 
     @property

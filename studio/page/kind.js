@@ -9,6 +9,9 @@ import { OPERATIONS, draw, said, show } from "./operations.js";
 
 export { words } from "./words.js";
 export const first = "operation";
+/** Where a problem's field is on the page, by the API's name of it. */
+export const places = Object.fromEntries(Object.entries(OPERATIONS).flatMap(([name, { choices = {}, numbers = {}, texts = {} }]) =>
+  Object.keys({ ...choices, ...numbers, ...texts }).map((key) => [`task.${name}.${key}`, `${name}.${key}`])));
 export const title = ({ resolved }) => say(`operation.${resolved.task.operation}`);
 
 /** Of the request, whatever the operation: what the file is called, and where it lies in a bucket. */

@@ -97,3 +97,13 @@ def test_a_transcript_is_read_and_templates_are_offered_in_both_languages(
     found = Axe().run(page).response["violations"]
     assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []
     assert witness.complaints == []
+
+
+def test_what_is_wrong_in_an_operations_field_is_said_at_it(open_page: Open, tmp_path: Path):
+    page = open_page()
+    ready(page)
+    page.set_input_files("#transcribe-audio", film(tmp_path / "a.mp4", 24))
+    page.fill("#transcribe-language", "klingon")
+    page.click("#start")
+    problem = page.locator("[data-field='transcribe.language'] .problem")
+    expect(problem).to_contain_text("language")

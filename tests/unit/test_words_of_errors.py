@@ -11,7 +11,9 @@ from pydantic_core import ErrorDetails
 from common.api.auth.routes import LoginBody
 from common.api.batches.body import BatchRequest
 from common.api.bodies.validated import as_invalid_request
+from common.api.pipelines.body import PipelineRequest
 from common.api.routes.memory import UnloadBody
+from common.api.routes.ordering import MoveBody
 from common.base.errors import InvalidRequest
 from common.contract import ModelOptions
 from common.contract.words_of_errors import words_of
@@ -20,8 +22,11 @@ from common.kinds.video.openai.requests import CreateVideo, RemixVideo
 from common.kinds.video.requests import GenerateRequest
 from ltx2.options import Ltx2Options
 from magi1.options import Magi1Options
+from studio.operations import OPERATIONS
+from studio.requests import StudioRequest
 from tests.resolving import resolve
 from tests.toy.model_config import SPEC, ToyOptions
+from trainer.requests import TrainRequest
 from wan21.options import Wan21Options
 from waver.options import WaverOptions
 
@@ -30,7 +35,8 @@ OPTIONS: list[type[ModelOptions]] = [
 ]
 BODIES: list[type[BaseModel]] = [
     *(GenerateRequest, CreateVideo, RemixVideo, ImageReference, BatchRequest),
-    *(LoginBody, UnloadBody, *OPTIONS),
+    *(LoginBody, UnloadBody, *OPTIONS, PipelineRequest, MoveBody, TrainRequest, StudioRequest),
+    *(each.task for each in OPERATIONS),
 ]
 WRONG: list[Any] = [
     *(None, "", " ", "x", "x" * 6000, "http://", "ftp://a", "http://a/" + "x" * 3000, "\ud800"),

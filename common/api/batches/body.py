@@ -15,7 +15,7 @@ from common.api.bodies.json_text import json_of
 from common.api.bodies.validated import validated
 from common.base.errors import InvalidRequest, Unresolvable
 from common.contract import Kind
-from common.contract.fields import contradiction
+from common.contract.fields import NO_NUL, contradiction
 from common.contract.left_out import MayBeLeftOut
 
 Requests = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "object"}})]
@@ -53,7 +53,7 @@ class BatchRequest(MayBeLeftOut):
     prompts: Prompts | None = Field(None, description="One job for each prompt and each seed.")
     seeds: Seeds | None = Field(None, description="One job for each prompt and each seed.")
     name: str | None = Field(
-        None, max_length=200, pattern=r"^[^\x00]*$", description="For people; need not be unique."
+        None, max_length=200, pattern=NO_NUL, description="For people; need not be unique."
     )
     strict: bool = Field(
         False, description="Refuse the whole batch where one request cannot be made."

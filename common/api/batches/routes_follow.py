@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -16,10 +16,10 @@ from common.api.door.event_ids import check_more
 from common.api.live.event_stream import LastEventId, sent, stream_of
 from common.api.live.wholes import News
 from common.api.routes.acting import check_removable, remove_files
+from common.api.routes.paging import Cursor, Limit
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
 from common.jobs.model import Job
-from common.jobs.store import CURSOR_PATTERN
 
 router = APIRouter(prefix="/batches", tags=["Batches"])
 ServiceParam = Annotated[Service, Depends(service_of)]
@@ -39,11 +39,8 @@ _NO_ROOM: dict[int | str, dict[str, Any]] = {
 @router.get("", summary="List batches")
 async def list_all(
     service: ServiceParam,
-    cursor: Annotated[
-        str | None,
-        Query(description="`next_cursor` of the page before.", pattern=CURSOR_PATTERN),
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Cursor = None,
+    limit: Limit = 20,
 ) -> BatchListView:
     """Batches without their members, newest first, a page at a time."""
     return await list_batches(service, cursor, limit)

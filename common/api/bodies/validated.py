@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from common.base.errors import InvalidRequest, Unresolvable
 from common.contract.fields import SEVERAL_FIELDS
@@ -28,11 +29,11 @@ def as_invalid_request(exc: ValidationError, body: type[BaseModel]) -> InvalidRe
     about = body if issubclass(body, MayBeLeftOut) else MayBeLeftOut
     message = f"{param}: {words}." if param else f"The request: {words}."
     error = Unresolvable if first["type"] == SEVERAL_FIELDS else InvalidRequest
-    hint = about.hints.get(param or "") or _hint(first["type"], body)
+    hint = about.hints.get(param or "") or _hint(first, body)
     return error(message, param=param, hint=hint)
 
 
-def _hint(kind: str, body: type[BaseModel]) -> str:
-    if kind == "extra_forbidden":
+def _hint(error: ErrorDetails, body: type[BaseModel]) -> str:
+    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
         return f"The fields are: {', '.join(body.model_fields)}."
     return "See /docs for every field and its range."

@@ -11,7 +11,7 @@ from common.api.bodies.json_text import json_of
 from common.api.bodies.validated import validated
 from common.api.pipelines.references import names_in
 from common.base.errors import BodyTooLarge, Unresolvable, UnsupportedMediaType
-from common.contract.fields import Name, ServicePath, VariableName
+from common.contract.fields import NO_NUL, Name, ServicePath, VariableName
 from common.contract.left_out import MayBeLeftOut
 from common.jobs.pipelines import Step
 
@@ -41,7 +41,7 @@ class PipelineRequest(MayBeLeftOut):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str | None = Field(
-        None, max_length=200, pattern=r"^[^\x00]*$", description="For people; need not be unique."
+        None, max_length=200, pattern=NO_NUL, description="For people; need not be unique."
     )
     steps: list[StepRequest] = Field(min_length=1, max_length=MOST_STEPS)
     webhook_url: HttpUrl | None = Field(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from secrets import token_hex
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from common.api.bodies.body import read_body
@@ -20,11 +20,11 @@ from common.api.pipelines.conductor import Conductor
 from common.api.pipelines.examples import BODY
 from common.api.pipelines.feed import PipelineFeeds
 from common.api.pipelines.views import PipelineListView, PipelineView
+from common.api.routes.paging import Cursor, Limit
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
 from common.jobs.model import KeyUse
 from common.jobs.pipelines import Pipeline
-from common.jobs.store import CURSOR_PATTERN
 
 
 async def _conductor(request: Request) -> Conductor:
@@ -101,11 +101,8 @@ def _use(key: str, wanted: PipelineRequest, seconds: float) -> KeyUse:
 async def list_all(
     service: ServiceParam,
     conductor: ConductorParam,
-    cursor: Annotated[
-        str | None,
-        Query(description="`next_cursor` of the page before.", pattern=CURSOR_PATTERN),
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Cursor = None,
+    limit: Limit = 20,
 ) -> PipelineListView:
     """Pipelines without their steps, newest first, a page at a time."""
     return await accepting.list_pipelines(service, conductor, cursor, limit)

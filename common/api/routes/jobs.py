@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from common.api.routes.acting import cancel, remove
+from common.api.routes.paging import Cursor, Limit
 from common.api.routes.reading import view_of, views_of
 from common.api.routes.views import ErrorView, JobListView, JobView, job_view
 from common.api.service import Service, service_of
 from common.jobs.states import JobState
-from common.jobs.store import CURSOR_PATTERN
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
 ServiceParam = Annotated[Service, Depends(service_of)]
@@ -28,11 +28,8 @@ async def list_jobs(
     service: ServiceParam,
     state: Annotated[Sequence[JobState], Query(description="Only these; may be repeated.")] = (),
     batch: Annotated[str | None, Query(description="Only the jobs of this batch.")] = None,
-    cursor: Annotated[
-        str | None,
-        Query(description="`next_cursor` of the page before.", pattern=CURSOR_PATTERN),
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Cursor = None,
+    limit: Limit = 20,
 ) -> JobListView:
     """Jobs, newest first, a page at a time."""
     store = service.queue.store

@@ -3,23 +3,25 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import ConfigDict, Field
 
 from common.api.auth.access import FORBIDDEN, admin_only
 from common.api.bodies.json_text import StrictRoute
+from common.api.routes.paging import Limit, Place
 from common.api.routes.reading import view_of, views_of
 from common.api.routes.views import ErrorView, JobListView, JobView
 from common.api.service import Service, service_of
 from common.base.errors import InvalidRequest
+from common.contract.fields import worded
 from common.contract.left_out import MayBeLeftOut
 from common.jobs.model import JobPage
-from common.jobs.ordering import PLACE_PATTERN, Beside, Edge, Side, Spot
+from common.jobs.ordering import Beside, Edge, Side, Spot
 from common.jobs.store import JobStore
 
 router = APIRouter(prefix="/queue", tags=["Jobs"], route_class=StrictRoute)
 ServiceParam = Annotated[Service, Depends(service_of)]
-JobId = Annotated[str, Field(pattern=r"^\w{1,64}$")]
+JobId = Annotated[str, Field(pattern=worded(r"^\w{1,64}$", "must be the id of a job"))]
 
 _MOVED: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorView, "description": "No such job; `param` says which of the two."},
@@ -67,10 +69,8 @@ class MoveBody(MayBeLeftOut):
 @router.get("", summary="The queue in order")
 async def read_queue(
     service: ServiceParam,
-    cursor: Annotated[
-        str | None, Query(description="`next_cursor` of the page before.", pattern=PLACE_PATTERN)
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Place = None,
+    limit: Limit = 20,
 ) -> JobListView:
     """Queued jobs in the order in which they will be made, a page at a time.
 

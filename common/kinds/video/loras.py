@@ -15,12 +15,16 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.base.errors import Unresolvable
+from common.contract.fields import worded
 from common.kinds.video.variants import Capability, VideoVariant
 from common.runtime.safetensors_format import DamagedFile, header_bytes
 
 FOLDER = "loras"
 ENDING = ".safetensors"
-LORA_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+LORA_NAME = worded(
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+    "must be letters, digits, _, . and -, at most 64, the first a letter or a digit",
+)
 MAX_LORAS = 4
 LOWER = re.compile(r"\.(lora_A|lora_down)(\.default)?\.weight$")
 """How the first matrix of a pair is called."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, ConfigDict, Field
 
+from common.contract.fields import Colour, worded
 from common.contract.left_out import MayBeLeftOut
 from studio.captions.style import Style
 from studio.rendering.loudness import Loudness
@@ -19,7 +20,11 @@ MAX_LAYERS = 20
 MAX_SECONDS = 4 * 3600.0
 
 Time = Annotated[float, Field(ge=0, le=MAX_SECONDS, description="Seconds.")]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+NAME = worded(r"^[a-z0-9][a-z0-9_-]{0,31}$", "must be small letters, digits, _ and -, at most 32")
+Name = Annotated[str, Field(pattern=NAME)]
+RESOLUTION = worded(
+    r"^\d{2,4}x\d{2,4}$", 'must be width x height in pixels, 10 to 9999 each, as in "1080x1920"'
+)
 Share = Annotated[float, Field(ge=0, le=1)]
 Place = Literal[
     "top-left",
@@ -90,11 +95,11 @@ class Overlay(_Shown):
 class Text(_Shown):
     """Words over the film. They are drawn as they are: nothing in them is a command."""
 
-    text: str = Field(min_length=1, max_length=500, pattern=r"\S")
+    text: str = Field(min_length=1, max_length=500, pattern=worded(r"\S", "must say something"))
     place: Place = "bottom"
     size: float = Field(0.06, gt=0.005, le=0.5, description="Of a line: a share of the height.")
     margin: float = Field(0.06, ge=0, le=0.5, description="To the edges: a share of the width.")
-    colour: str = Field("#ffffff", pattern=r"^#[0-9a-fA-F]{6}$")
+    colour: Colour = "#ffffff"
     outline: bool = Field(True, description="With a dark edge, to be read on any picture.")
 
 
@@ -108,8 +113,8 @@ class Look(_Part):
     focus: Share | None = Field(
         None, description="Where a cropped picture is looked at: 0 left or top, 0.5, 1."
     )
-    resolution: str | None = Field(
-        None, pattern=r"^\d{2,4}x\d{2,4}$", description="Such as 1080x1920; in place of `aspect`."
+    resolution: Annotated[str, Field(pattern=RESOLUTION)] | None = Field(
+        None, description="Such as 1080x1920; in place of `aspect`."
     )
     fps: float | None = Field(None, ge=1, le=120, description="Null: as the first clip.")
     silence: Silence | None = Field(None, description="Takes pauses out of all clips.")
