@@ -8,7 +8,7 @@ from scripts.cli.client import Json
 from scripts.cli.errors import WRONG, CliError
 
 
-def read_fields(file: Path | None, param: str) -> Json:
+def read_fields(file: Path | None, param: str, what: str = "fields") -> Json:
     """The object in a file of YAML, or of JSON, which is YAML too; nothing where there is no file.
 
     Raises:
@@ -23,5 +23,5 @@ def read_fields(file: Path | None, param: str) -> Json:
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
         raise CliError(f"{file} is neither YAML nor JSON.", status=WRONG, param=param) from exc
     if not isinstance(body, dict):
-        raise CliError(f"{file} holds no object with fields.", status=WRONG, param=param)
+        raise CliError(f"{file} holds no object with {what}.", status=WRONG, param=param)
     return body
