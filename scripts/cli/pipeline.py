@@ -38,7 +38,9 @@ def pipeline(
     check_place(output, force=force, as_json=as_json)
     client = Client(address_of(service), api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
-    found = client.generate(read_fields(file, "FILE", "steps"), {}, idempotency_key, path="/pipelines")
+    found = client.generate(
+        read_fields(file, "FILE", "steps"), {}, idempotency_key, path="/pipelines"
+    )
     if wait or output is not None:
         found = _ended(client, found, shown, cancel_on_interrupt=cancel_on_interrupt)
         _check(found)
