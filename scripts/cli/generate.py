@@ -2,11 +2,10 @@
 
 from scripts.cli import options as opt
 from scripts.cli.client import Client, Json, address_of
-from scripts.cli.errors import FAILED, CliError
-from scripts.cli.saving import STDOUT, check_place, save
+from scripts.cli.ending import Wanted, reach
+from scripts.cli.saving import STDOUT, check_place
 from scripts.cli.show import Output
 from scripts.cli.sources import keyframes_of, references_of, sources
-from scripts.cli.watching import wait as wait_for
 
 
 def generate(
@@ -58,21 +57,9 @@ def generate(
     client = Client(address_of(service), api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
     named, files = sources(image, last_image, video, retake)
-    body = body_of(given) | named | keyframes_of(keyframes) | references_of(reference_images)
-    _follow(client, client.generate(body, files, idempotency_key), given, shown)
-
-
-def _follow(client: Client, answer: Json, given: Json, shown: Output) -> None:
-    """To the job's end and its file, where that is wanted."""
-    output = given["output"]
-    if given["dry_run"]:
-        shown.dry_run(answer)
-    elif given["wait"] or output is not None:
-        leave = given["cancel_on_interrupt"]
-        job = wait_for(client, answer["id"], shown.err, cancel_on_interrupt=leave)
-        finish(client, job, output, shown, force=given["force"])
-    else:
-        shown.job(answer)
+    named |= keyframes_of(keyframes) | references_of(reference_images)
+    answer = client.generate(body_of(given) | named, files, idempotency_key)
+    reach(client, answer, shown, Wanted(dry_run, wait, output, force, cancel_on_interrupt))
 
 
 _ELSEWHERE = {
@@ -106,27 +93,3 @@ def body_of(given: Json) -> Json:
     # By identity: 0 is a value, and so is False.
     sent = {name: value for name, value in body.items() if value is not None and value != {}}
     return sent | opt.values("--field", given["field"])
-
-
-def finish(
-    client: Client, job: Json, output: str | None, shown: Output, *, force: bool = False
-) -> None:
-    """Say how a job ended, and fetch its video where that is wanted.
-
-    Raises:
-        CliError: it failed or was cancelled.
-    """
-    if job["state"] != "completed":
-        error = job["error"] or {"message": f"Job {job['id']} was {job['state']}."}
-        raise CliError(
-            error["message"],
-            status=FAILED,
-            code=error.get("code", job["state"]),
-            param=error.get("param"),
-            hint=error.get("hint"),
-        )
-    if output is not None:
-        path = save(client, job["id"], output, force=force)
-        if path is not None:
-            shown.err.print(f"Written: {path}", markup=False, soft_wrap=True)
-    shown.job(job)

@@ -11,8 +11,9 @@ import typer
 from scripts import health_check
 from scripts.cli import options as opt
 from scripts.cli.client import Client, address_of
+from scripts.cli.ending import finish
 from scripts.cli.errors import INTERRUPTED, UNREACHABLE, CliError
-from scripts.cli.generate import finish, generate
+from scripts.cli.generate import generate
 from scripts.cli.loras import app as loras
 from scripts.cli.pipeline import pipeline
 from scripts.cli.queue import move, pause, queue, resume

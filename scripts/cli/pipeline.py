@@ -9,8 +9,9 @@ import typer
 
 from scripts.cli import options as opt
 from scripts.cli.client import Client, Json, address_of
-from scripts.cli.errors import FAILED, INTERRUPTED, WRONG, CliError
-from scripts.cli.saving import STDOUT, check_place, save
+from scripts.cli.ending import check_completed, fetch
+from scripts.cli.errors import INTERRUPTED, WRONG, CliError
+from scripts.cli.saving import STDOUT, check_place
 from scripts.cli.show import Output
 from scripts.cli.watching import ENDED, PATIENCE_SECONDS
 from scripts.cli.watching import shown as bar
@@ -43,12 +44,10 @@ def pipeline(
     )
     if wait or output is not None:
         found = _ended(client, found, shown, cancel_on_interrupt=cancel_on_interrupt)
-        _check(found)
+        check_completed(found, f"Pipeline {found['id']}")
     if output is not None:
         maker = _maker(client, found, api_key)
-        path = save(maker, found["result"]["job_id"], output, force=force)
-        if path is not None:
-            shown.err.print(f"Written: {path}", markup=False, soft_wrap=True)
+        fetch(maker, found["result"]["job_id"], output, shown, force=force)
     _show(found, shown)
 
 
@@ -93,18 +92,6 @@ def _as_job(found: Json) -> Json:
         "seconds_left": found["seconds_left"],
     }
     return {"state": "waiting" if waits else found["state"], "progress": progress}
-
-
-def _check(found: Json) -> None:
-    if found["state"] != "completed":
-        error = found["error"] or {"message": f"Pipeline {found['id']} was {found['state']}."}
-        raise CliError(
-            error["message"],
-            status=FAILED,
-            code=error.get("code", found["state"]),
-            param=error.get("param"),
-            hint=error.get("hint"),
-        )
 
 
 def _maker(client: Client, found: Json, api_key: str | None) -> Client:

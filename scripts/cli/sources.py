@@ -8,10 +8,10 @@ from typing import Any
 from scripts.cli.client import Files
 from scripts.cli.errors import WRONG, CliError
 
-_JOB = re.compile(r"[0-9a-f]{32}")
-_FRAME = re.compile(rf"({_JOB.pattern})(?::(-?\d+))?")
+JOB = re.compile(r"[0-9a-f]{32}")
+_FRAME = re.compile(rf"({JOB.pattern})(?::(-?\d+))?")
 _NUMBER = re.compile(r"-?\d+")
-_SPAN = re.compile(rf"({_JOB.pattern}):(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
+_SPAN = re.compile(rf"({JOB.pattern}):(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 
 
 def sources(
@@ -29,7 +29,7 @@ def sources(
             fields[name] = frame
         elif given is not None:
             files[name] = _read(name, Path(given))
-    if video is not None and _JOB.fullmatch(video):
+    if video is not None and JOB.fullmatch(video):
         fields["video"] = {"job": video}
     elif video is not None:
         files["video"] = _read("video", Path(video))

@@ -1,6 +1,5 @@
 """``videosdgx studio``: any operation of the cutting room, its fields under the API's names."""
 
-import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -9,15 +8,14 @@ import typer
 
 from scripts.cli import options as opt
 from scripts.cli.client import Client, Json, Uploads, address_of
+from scripts.cli.ending import Wanted, reach
 from scripts.cli.errors import WRONG, CliError
-from scripts.cli.generate import finish
 from scripts.cli.saving import STDOUT, check_place
 from scripts.cli.show import Output
-from scripts.cli.watching import wait as wait_for
+from scripts.cli.sources import JOB
 from scripts.cli.written import read_fields
 
 SERVICE = "studio"
-_JOB = re.compile(r"[0-9a-f]{32}")
 Operation = Annotated[
     str,
     typer.Argument(
@@ -63,7 +61,7 @@ def studio(
     shown = Output(as_json=as_json, aside=output == STDOUT)
     fields, paths = task_of(operation, given)
     body = {
-        "task": {"operation": operation, **read_fields(written, "--from"), **fields},
+        "task": {**read_fields(written, "--from"), **fields, "operation": operation},
         "output_filename": output_filename,
         "path": path,
         "priority": priority,
@@ -77,13 +75,7 @@ def studio(
         }
         sent = {name: value for name, value in body.items() if value is not None}
         answer = client.generate(sent, files, idempotency_key)
-    if dry_run:
-        shown.dry_run(answer)
-    elif wait or output is not None:
-        job = wait_for(client, answer["id"], shown.err, cancel_on_interrupt=cancel_on_interrupt)
-        finish(client, job, output, shown, force=force)
-    else:
-        shown.job(answer)
+    reach(client, answer, shown, Wanted(dry_run, wait, output, force, cancel_on_interrupt))
 
 
 def task_of(operation: str, given: list[str] | None) -> tuple[Json, dict[str, Path]]:
@@ -95,10 +87,8 @@ def task_of(operation: str, given: list[str] | None) -> tuple[Json, dict[str, Pa
     for name, value in opt.values(option, given).items():
         if said[name].startswith("@"):
             files[name] = Path(said[name][1:])
-        elif _JOB.fullmatch(said[name]):
-            fields[name] = {"job": said[name]}
         else:
-            _put(fields, name, value)
+            _put(fields, name, {"job": said[name]} if JOB.fullmatch(said[name]) else value)
     return fields, files
 
 

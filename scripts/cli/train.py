@@ -7,11 +7,10 @@ import typer
 
 from scripts.cli import options as opt
 from scripts.cli.client import Client, address_of
+from scripts.cli.ending import Wanted, reach
 from scripts.cli.errors import WRONG, CliError
-from scripts.cli.generate import finish
 from scripts.cli.saving import STDOUT, check_place
 from scripts.cli.show import Output
-from scripts.cli.watching import wait as wait_for
 
 SERVICE = "trainer"
 Clips = Annotated[
@@ -69,13 +68,7 @@ def train(
     shown = Output(as_json=as_json, aside=output == STDOUT)
     files = {"clips": (clips.name, _read(clips))}
     answer = client.generate(body, files, idempotency_key, path="/train")
-    if dry_run:
-        shown.dry_run(answer)
-    elif wait or output is not None:
-        job = wait_for(client, answer["id"], shown.err, cancel_on_interrupt=cancel_on_interrupt)
-        finish(client, job, output, shown, force=force)
-    else:
-        shown.job(answer)
+    reach(client, answer, shown, Wanted(dry_run, wait, output, force, cancel_on_interrupt))
 
 
 def _read(clips: Path) -> bytes:

@@ -11,6 +11,7 @@ from scripts.cli.errors import CliError
 from scripts.cli.events import Event, events_of
 from scripts.cli.show import Output
 from scripts.cli.sources import keyframes_of, references_of
+from scripts.cli.studio import task_of
 from scripts.cli.watching import doing, time_left
 from tests.live import ROOT
 
@@ -83,3 +84,16 @@ def test_reference_images_are_files_or_frames_of_jobs(tmp_path: Path):
     with pytest.raises(CliError) as refused:
         references_of(["none.png"])
     assert refused.value.body["param"] == "--reference-image"
+
+
+def test_fields_of_the_cutting_room_are_values_files_and_jobs(tmp_path: Path):
+    digits, other = "1" * 32, "0a" * 16  # the first is a number to JSON
+    given = [f"inputs.first={digits}", f"inputs.second={other}", "style.size=7", "clips=[1]"]
+    fields, files = task_of("edit", [*given, "captions=auto", "video=@a b.mp4"])
+    assert fields == {
+        "inputs": {"first": {"job": digits}, "second": {"job": other}},
+        "style": {"size": 7},
+        "clips": [1],
+        "captions": "auto",
+    }
+    assert files == {"video": Path("a b.mp4")}

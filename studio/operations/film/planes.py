@@ -37,7 +37,7 @@ _FROM_RGB = _from_rgb()
 
 @dataclass(frozen=True)
 class Planes:
-    """A picture. U and V are means of four pixels; where sides are odd, of the last two or one."""
+    """A picture. U and V are means of four pixels, of a few less where a side is odd."""
 
     y: Plane
     u: Plane
