@@ -57,7 +57,6 @@ def generate(
     client = Client(address_of(service), api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
     named, files = sources(image, last_image, video, retake)
-    named |= keyframes_of(keyframes) | references_of(reference_images)
     answer = client.generate(body_of(given) | named, files, idempotency_key)
     reach(client, answer, shown, Wanted(dry_run, wait, output, force, cancel_on_interrupt))
 
@@ -92,4 +91,5 @@ def body_of(given: Json) -> Json:
         body[flag] = given[flag] or None  # left out is what its absence means
     # By identity: 0 is a value, and so is False.
     sent = {name: value for name, value in body.items() if value is not None and value != {}}
-    return sent | opt.values("--field", given["field"])
+    pictures = keyframes_of(given["keyframes"]) | references_of(given["reference_images"])
+    return sent | opt.values("--field", given["field"]) | pictures
