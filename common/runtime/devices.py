@@ -1,6 +1,6 @@
 """Where a model runs, in which number format, and what running out of memory becomes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -17,10 +17,18 @@ def pick_device(name: str = "auto") -> torch.device:
         InvalidRequest: there is no such device here; the message names those there are.
     """
     present = _present()
-    if name == "auto":
-        return torch.device(present[-1] if len(present) == 1 else "cuda")
-    if name in present or (name == "cuda" and len(present) > 1):
-        return torch.device(name)
+    return choose(name, present, torch.cuda.current_device() if len(present) > 1 else 0)
+
+
+def choose(name: str, present: Sequence[str], current: int) -> torch.device:
+    """The device called ``name`` of those that are ``present``, of which the first is the CPU.
+
+    A GPU has its index: torch bounds no memory of ``cuda`` alone. Raises InvalidRequest.
+    """
+    if name in ("auto", "cuda") and len(present) > 1:
+        return torch.device("cuda", current)
+    if name in present or name == "auto":
+        return torch.device(present[0] if name == "auto" else name)
     raise InvalidRequest(
         f"there is no device {name!r} here.",
         param="device",

@@ -51,10 +51,11 @@ def test_a_job_beyond_its_bound_runs_out_of_memory_and_the_next_one_runs(held: i
     torch.empty(512 * MIB, dtype=torch.uint8, device=GPU)
 
 
-def test_a_load_beyond_its_bound_is_out_of_memory(held: int, wan_snapshot: Path):
+@pytest.mark.parametrize("device", ["auto", "cuda", "cuda:0"])
+def test_a_load_beyond_its_bound_is_out_of_memory(held: int, wan_snapshot: Path, device: str):
     with pytest.raises(OutOfMemory):
-        WAN21.load(wan_snapshot, LoadOptions(device="cuda:0", cuda_bytes=held))
-    WAN21.load(wan_snapshot, LoadOptions(device="cuda:0", cuda_bytes=held + 1024 * MIB))
+        WAN21.load(wan_snapshot, LoadOptions(device=device, cuda_bytes=held))
+    WAN21.load(wan_snapshot, LoadOptions(device=device, cuda_bytes=held + 1024 * MIB))
 
 
 def test_none_is_no_bound(held: int):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from diffusers import WanPipeline
 from diffusers.video_processor import VideoProcessor
+from torch._utils import _get_device_index
 
 from common.base.errors import (
     CheckpointError,
@@ -21,7 +22,7 @@ from common.base.errors import (
 )
 from common.contract import LoadReport, Phase
 from common.runtime.checkpoints import find_class, load_pipeline
-from common.runtime.devices import compute_dtype, memory_errors, pick_device
+from common.runtime.devices import choose, compute_dtype, memory_errors, pick_device
 from common.runtime.live_weights import parameter_count
 from common.runtime.sampling import generator_for, step_callback, to_uint8
 from common.runtime.weights import checkpoint_name
@@ -60,6 +61,14 @@ def test_auto_takes_what_there_is() -> None:
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert pick_device("auto").type == expected
     assert pick_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"), [("auto", 1), ("cuda", 1), ("cuda:0", 0), ("cuda:1", 1)]
+)
+def test_a_gpu_is_named_so_that_torch_can_bound_its_memory(name: str, chosen: int) -> None:
+    device = choose(name, ["cpu", "cuda:0", "cuda:1"], 1)
+    assert _get_device_index(device) == chosen, "which set_per_process_memory_fraction asks for"
 
 
 @pytest.mark.parametrize("name", ["cuda:99", "mps", "gpu", ""])

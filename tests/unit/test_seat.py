@@ -9,6 +9,7 @@ from common.base.settings import Settings
 from common.contract import Quantization
 from common.contract.hub import locate
 from common.contract.kind import plain
+from common.contract.loading import Memory
 from common.contract.schemes import Choice
 from common.contract.variants import Checkpoint
 from common.memory.bound import ALLOCATOR_SETTINGS
@@ -48,9 +49,23 @@ def test_what_a_job_has_freed_goes_back_before_what_is_held_is_told(tmp_path: Pa
     seat.locate = lambda: locate(tmp_path / "models", SPEC.variants[0])
     request = plain(SPEC.kind, SPEC.variants[0])
     with seat.warmth(request, lambda _: None):
-        assert told == []
+        assert not any(lease.busy for lease in told), "once before, for what a failed job held"
+        told.clear()
     ((before,), (after,)) = told, ledger.leases()
     assert (before.busy, after.busy) == (True, False)
+
+
+def test_what_a_load_has_freed_goes_back_before_its_weights_are_told(tmp_path: Path):
+    seat = open_seat(settings(tmp_path, "cpu"), SPEC)
+    make_checkpoint(tmp_path / "models")
+    seat.locate = lambda: locate(tmp_path / "models", SPEC.variants[0])
+    held = [0]
+    seat.give_back = lambda: held.__setitem__(0, GB)
+    seat.used_bytes = lambda: held[0]
+    with seat.loading():
+        held[0] = 9 * GB
+    weights, guess = seat.appraiser.weights(seat.locate()), Memory(9 * GB, 9 * GB)
+    assert seat.appraiser.experience.corrected(weights, "a", guess).memory.load_bytes == GB
 
 
 def test_other_memory_has_neither(tmp_path: Path):

@@ -10,7 +10,14 @@ import psutil
 import pynvml
 import pytest
 
-from common.memory.probe import CONTEXT_BYTES, PAGE_BYTES, MemoryKind, PeakMeter, process_bytes
+from common.memory.probe import (
+    CONTEXT_BYTES,
+    PAGE_BYTES,
+    MemoryKind,
+    PeakMeter,
+    process_bytes,
+    release_cached,
+)
 from tests.unit.memory.probe_machines import GIB, Machine, rtx
 
 MIB = 1024**2
@@ -40,6 +47,9 @@ class Cuda:
     def max_memory_reserved(self) -> int:
         return self.peak
 
+    def empty_cache(self) -> None:
+        self.reserved = 0
+
     def reset_peak_memory_stats(self) -> None:
         self.peak = self.reserved
 
@@ -68,6 +78,17 @@ def test_without_torch_a_process_holds_its_resident_set(kind: MemoryKind):
 
 def test_without_torch_a_process_holds_nothing_of_a_gpu():
     assert process_bytes(MemoryKind.GPU) == 0
+
+
+def test_what_torch_keeps_for_later_is_given_back(monkeypatch: pytest.MonkeyPatch):
+    release_cached()  # without torch there is nothing
+    cuda = Cuda(started=False)
+    load_torch(monkeypatch, cuda)
+    release_cached()
+    assert cuda.reserved, "CUDA is not started for it"
+    cuda.started = True
+    release_cached()
+    assert process_bytes(MemoryKind.GPU) == CONTEXT_BYTES
 
 
 def test_what_cuda_holds_counts_by_kind(monkeypatch: pytest.MonkeyPatch):
