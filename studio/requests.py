@@ -6,7 +6,15 @@ from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SerializeAsAny
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SerializeAsAny,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from common.contract.fields import Priority
 from common.contract.work import Resolved, WorkRequest
@@ -23,6 +31,17 @@ else:
     _by_name = Field(discriminator="operation")
     AnyTask = Annotated[reduce(or_, _tasks), _by_name] if len(_tasks) > 1 else _tasks[0]
     AnyPlan = Annotated[reduce(or_, _plans), _by_name] if len(_plans) > 1 else _plans[0]
+
+_BY_OPERATION: Mapping[Any, type[Task]] = {
+    each.task.model_fields["operation"].default: each.task for each in OPERATIONS
+}
+
+
+def _named_as_sent(sent: Any, otherwise: ValidatorFunctionWrapHandler) -> Any:
+    """A union's errors have the operation in their paths, where the body has no such field."""
+    name = sent.get("operation") if isinstance(sent, dict) else None
+    kind = _BY_OPERATION.get(name) if isinstance(name, str) else None
+    return otherwise(sent) if kind is None else kind.model_validate(sent)
 
 
 class JobFields(BaseModel):
@@ -52,7 +71,9 @@ class StudioRequest(JobFields, WorkRequest):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    task: AnyTask = Field(description="The operation, and its fields.")
+    task: Annotated[AnyTask, WrapValidator(_named_as_sent)] = Field(
+        description="The operation, and its fields."
+    )
 
     @property
     def used_jobs(self) -> Mapping[str, str]:

@@ -5,17 +5,17 @@ import { $, field, h, tell } from "../dom.js";
 import { isSaid, number, say } from "../language.js";
 import { Problem, wordsOf } from "../problem.js";
 import { rounded } from "../words.js";
-import { OPERATIONS, draw, said, show } from "./operations.js";
+import { OPERATIONS, draw, placeIn, said, show } from "./operations.js";
 
 export { words } from "./words.js";
 export const first = "operation";
-/** Where a problem's field is on the page, by the API's name of it. */
-export const places = Object.fromEntries(Object.entries(OPERATIONS).flatMap(([name, { choices = {}, numbers = {}, texts = {} }]) =>
-  Object.keys({ ...choices, ...numbers, ...texts }).map((key) => [`task.${name}.${key}`, `${name}.${key}`])));
 export const title = ({ resolved }) => say(`operation.${resolved.task.operation}`);
 
 /** Of the request, whatever the operation: what the file is called, and where it lies in a bucket. */
 const NAMES = ["output_filename", "path"];
+
+/** Where a problem's field is on the page: the API names it as the operation has it, with "task." or without. */
+export const placeOf = (param) => (NAMES.includes(param) ? param : placeIn($("operation").value, param.replace(/^task\./, "")));
 
 const chosen = () => OPERATIONS[$("operation").value];
 const inputOf = (name) => $(`${$("operation").value}-${name}`);

@@ -78,6 +78,14 @@ export function said(name, { choices = {}, numbers = {}, texts = {}, marks = {},
   return task;
 }
 
+/** The `data-field` of an operation's field; of one that is said by a mark, or in a text of several, that one's. */
+export function placeIn(name, field) {
+  const { files = {}, marks = {}, json = {} } = OPERATIONS[name];
+  const [first] = field.split(".");
+  const marked = Object.keys(marks).find((key) => marks[key][0] === first && !(first in files));
+  return `${name}.${marked ?? Object.keys(json).find((key) => json[key].includes(first)) ?? field}`;
+}
+
 function parsed(input) {
   if (!input.value.trim()) return {};
   try {

@@ -11,7 +11,7 @@ from tests import speech
 from tests.browser.browser import Witness
 from tests.browser.conftest import Open
 from tests.browser.steps import PLAYS, card, ready, start
-from tests.films import film
+from tests.films import film, sound_only
 from tests.integration.test_models import serving
 from tests.live import LiveService
 
@@ -107,3 +107,9 @@ def test_what_is_wrong_in_an_operations_field_is_said_at_it(open_page: Open, tmp
     page.click("#start")
     problem = page.locator("[data-field='transcribe.language'] .problem")
     expect(problem).to_contain_text("language")
+    page.select_option("#operation", "addaudio")
+    page.set_input_files("#addaudio-video", tmp_path / "a.mp4")
+    page.set_input_files("#addaudio-audio", sound_only(tmp_path / "a.m4a"))
+    page.fill("#addaudio-fade_out", "50")
+    page.click("#start")
+    expect(page.locator("[data-field='addaudio.fade_out'] .problem")).to_contain_text("longer")

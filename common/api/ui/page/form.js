@@ -32,7 +32,7 @@ const place = (name) => document.querySelector(`#form [data-field="${CSS.escape(
 
 /** Where the API's `param` is on this page: the field itself, or what it is a part of. */
 function placeOf(param) {
-  for (let name = work.places[param] ?? param; name; name = name.slice(0, Math.max(0, name.lastIndexOf(".")))) {
+  for (let name = work.placeOf(param); name; name = name.slice(0, Math.max(0, name.lastIndexOf(".")))) {
     const found = place(name);
     if (found && !found.hidden) return found;
   }

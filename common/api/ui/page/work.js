@@ -32,8 +32,8 @@ export const {
    * For kinds whose jobs may come from the cache.
    */
   anew = null,
-  /** Fields of the API that have another one's place in the form: its name, then `data-field`. */
-  places = {},
+  /** Which `data-field` of the form stands for a field of the API, or for what it is a part of. */
+  placeOf = (param) => param,
   /**
    * A file that goes along. `current({ draft })`: {field, file} or null, and in `more` those beside it; throws a
    * Problem where what was chosen is not taken, or is missing: of a `draft` without its `param`, nobody is to blame yet. `praise(sent)`: the service takes it. `blame(problem, sent)`: the id of where it stands, now with

@@ -14,7 +14,7 @@ export { again, anew, fields, fill, learn, values } from "./fields.js";
 
 export const words = { en, "pt-BR": pt };
 export const first = "prompt";
-export const places = {
+const places = {
   num_frames: "duration",
   image: "media",
   get video() { return sources.taken() ? "source" : "media"; },
@@ -24,6 +24,7 @@ export const places = {
   "retake.from": "retake_from",
   "retake.to": "retake_to",
 };
+export const placeOf = (param) => places[param] ?? param;
 /** A video that is only made larger has no words of its own. */
 export const title = ({ resolved }) => resolved.prompt || say("source.refine");
 
