@@ -88,7 +88,7 @@ def _is_known(asked: Headers, said: Mapping[str, str]) -> bool:
     since = asked.get("if-modified-since", "")
     try:
         return parsedate_to_datetime(since) >= parsedate_to_datetime(said["Last-Modified"])
-    except (TypeError, ValueError):  # no date, or one without a zone
+    except (TypeError, ValueError, OverflowError):  # no date, or one without a zone
         return False
 
 

@@ -173,7 +173,16 @@ def test_410_ends_it(play: Callable[..., None], target: Receiver):
     play(story)
 
 
-@pytest.mark.parametrize(("wish", "wait"), [("120", 120), ("1", 5), ("9999999", DAY), ("soon", 5)])
+@pytest.mark.parametrize(
+    ("wish", "wait"),
+    [
+        ("120", 120),
+        ("1", 5),
+        ("9999999", DAY),
+        ("soon", 5),
+        (f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", 5),
+    ],
+)
 def test_a_receiver_may_wish_for_a_longer_wait(
     play: Callable[..., None], target: Receiver, wish: str, wait: float
 ):
