@@ -53,7 +53,8 @@ class StudioKind(Kind):
         "POST /v1/audio/transcriptions": "What is said, as OpenAI's Audio API answers it",
         "POST /v1/audio/translations": "The same in English",
     }
-    creating = (*(each.path for each in OPERATIONS), "/v1/audio/(transcriptions|translations)")
+    creating = tuple(each.path for each in OPERATIONS)
+    waiting = ("/v1/audio/(transcriptions|translations)",)
     tags: tuple[Mapping[str, str], ...] = (
         {"name": "Cutting room", "description": "One route for each operation."},
     )

@@ -176,7 +176,10 @@ class Kind(Protocol):
     routes: Mapping[str, str]
     """Those of them that ``GET /`` names, and what they are for."""
     creating: tuple[str, ...]
-    """Regular expressions of their paths that make jobs, by POST: the rate limit counts them."""
+    """Regular expressions of their paths that make jobs, by POST, and answer with the job: the rate
+    limit counts them, and steps of pipelines are sent there."""
+    waiting: tuple[str, ...] = ()
+    """Of those that answer with what was made: no step can be one."""
     tags: tuple[Mapping[str, str], ...]
     """Of those routers, for the description of the API."""
     page: Path

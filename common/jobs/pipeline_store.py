@@ -50,6 +50,15 @@ class PipelineStore(Protocol):
         written. What is answered has the next version, and the moment of its end.
         """
 
+    def retry_pipeline(
+        self, changed: Pipeline, max_unfinished: int, max_of_owner: int = 0
+    ) -> Pipeline | None:
+        """As ``change_pipeline``, of one that goes on after its end: it takes room again.
+
+        Raises:
+            QueueFull: as ``submit_pipeline``.
+        """
+
     def delete_pipeline(self, pipeline_id: str) -> Pipeline:
         """Forget an ended pipeline; its jobs stay.
 

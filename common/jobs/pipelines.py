@@ -8,6 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from common.base.errors import ErrorBody
 
+_UNREADABLE = ErrorBody(
+    code="unreadable_record",
+    message="The record of this pipeline cannot be read: it is damaged, or of another version.",
+    hint="Send it again.",
+)
+
 
 class PipelineState(StrEnum):
     """Where a pipeline is. The last three are ends, until a retry."""
@@ -85,6 +91,8 @@ class Pipeline(NewPipeline):
     """Grows with each change, so that of two who change the same one only one does."""
     created_at: float
     finished_at: float | None = None
+    unreadable: bool = False
+    """Its row is damaged, or another version wrote it: nobody goes on with it."""
 
     @property
     def ended(self) -> bool:
@@ -100,6 +108,8 @@ class Pipeline(NewPipeline):
     @property
     def error(self) -> ErrorBody | None:
         """Of the step that has failed."""
+        if self.unreadable:
+            return _UNREADABLE
         return next((step.error for step in self.steps if step.error), None)
 
     def key_of(self, index: int) -> str:

@@ -60,7 +60,8 @@ class SqlOutbox(SqlBase):
         attempts = json.dumps([attempt.model_dump() for attempt in told.attempts])
         when: dict[str, Any] = {"next_at": told.next_at, "wait": told.wait}
         values = {"state": told.state.value, "attempts": attempts, **when}
-        mine = and_(_PENDING, webhook_deliveries.c.job == told.job)
+        table = webhook_deliveries.c  # the end of a retry takes the place of the one before
+        mine = and_(_PENDING, table.job == told.job, table.id == told.id)
         with self._writing() as connection:
             there = self._there(connection, told.job)
             connection.execute(update(webhook_deliveries).where(mine).values(values))

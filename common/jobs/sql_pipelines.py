@@ -97,22 +97,33 @@ class SqlPipelines(SqlClients, SqlOutbox):
         return {row.id: row.version for row in rows}
 
     def change_pipeline(self, changed: Pipeline) -> Pipeline | None:
+        with self._writing() as connection:
+            return self._changed(connection, changed)
+
+    def retry_pipeline(
+        self, changed: Pipeline, max_unfinished: int, max_of_owner: int = 0
+    ) -> Pipeline | None:
+        with self._writing() as connection:
+            self._one_writer(connection)
+            self._check_room(connection, changed.owner, max_unfinished, max_of_owner)
+            return self._changed(connection, changed)
+
+    def _changed(self, connection: Connection, changed: Pipeline) -> Pipeline | None:
         ends = changed.ended and changed.finished_at is None
-        values = {
+        steps = {} if changed.unreadable else {"steps": _STEPS.dump_json(changed.steps).decode()}
+        values = steps | {
             "state": changed.state.value,
-            "steps": _STEPS.dump_json(changed.steps).decode(),
             "version": changed.version + 1,
             "finished_at": self._clock() if ends else changed.finished_at,
         }
         same = (pipelines.c.id == changed.id) & (pipelines.c.version == changed.version)
         statement = update(pipelines).where(self._my_pipelines(), same).values(values)
-        with self._writing() as connection:
-            row = connection.execute(statement.returning(pipelines)).one_or_none()
-            if row is None:
-                return None
-            pipeline = _from_row(row)
-            if ends and pipeline.webhook is not None:
-                self._tell(connection, pipeline, pipeline.webhook)
+        row = connection.execute(statement.returning(pipelines)).one_or_none()
+        if row is None:
+            return None
+        pipeline = _from_row(row)
+        if ends and pipeline.webhook is not None:
+            self._tell(connection, pipeline, pipeline.webhook)
         return pipeline
 
     def delete_pipeline(self, pipeline_id: str) -> Pipeline:
@@ -208,5 +219,5 @@ def _from_row(row: Row[Any]) -> Pipeline:
     columns = dict(row._mapping)
     in_place = {"steps": (), "state": PipelineState.FAILED}
     pipeline, odd = read(Pipeline, columns | {"steps": parsed(columns["steps"])}, in_place)
-    # Nobody goes on with what cannot be read.
-    return pipeline.model_copy(update={"state": PipelineState.FAILED}) if odd else pipeline
+    failed = {"state": PipelineState.FAILED, "unreadable": True}
+    return pipeline.model_copy(update=failed) if odd else pipeline

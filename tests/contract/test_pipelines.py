@@ -108,6 +108,20 @@ def test_its_end_is_told_and_that_of_a_retry_again(store: SqlJobStore, clock: Cl
     assert store.delivery(one.id) is None, "and is forgotten with it"
 
 
+def test_the_end_of_a_retry_is_told_though_the_one_before_is_still_being_told(store: SqlJobStore):
+    over = ended(store, accepted(store, webhook="http://a.example/hook"))
+    first = store.claim_delivery(15)
+    assert first is not None
+    again = over.model_copy(update={"state": PipelineState.RUNNING, "finished_at": None})
+    running = store.retry_pipeline(again, 1)
+    assert running is not None
+    ended(store, running)
+    store.settle_delivery(first.model_copy(update={"state": DeliveryState.DELIVERED}))
+    second = store.claim_delivery(15)
+    assert second is not None
+    assert second.id != first.id
+
+
 def test_only_an_ended_one_is_deleted(store: SqlJobStore):
     one = accepted(store)
     with pytest.raises(PipelineConflict, match="is running"):
@@ -141,8 +155,14 @@ def test_there_is_room_for_so_many(store: SqlJobStore):
     store.submit_pipeline(new(owner="ben"), 2, 1)
     with pytest.raises(QueueFull, match="2 pipelines"):
         store.submit_pipeline(new(owner="eve"), 2, 1)
-    ended(store, one)
+    over = ended(store, one)
     store.submit_pipeline(new(owner="ana"), 2, 1)
+    again = over.model_copy(update={"state": PipelineState.RUNNING, "finished_at": None})
+    for limits in ((2, 0), (3, 1)):
+        with pytest.raises(QueueFull):
+            store.retry_pipeline(again, *limits)
+    assert store.pipeline(one.id) == over
+    assert store.retry_pipeline(again, 3, 2) is not None
 
 
 def test_jobs_do_not_count_for_it(store: SqlJobStore):
@@ -154,5 +174,13 @@ def test_a_row_that_cannot_be_read_goes_no_further(store: SqlJobStore):
     one = accepted(store)
     with store._writing() as connection:
         connection.execute(pipelines.update().values(steps='[{"odd": 1}]'))
-    assert store.pipeline(one.id).state is PipelineState.FAILED
+    odd = store.pipeline(one.id)
+    assert (odd.state, odd.unreadable) == (PipelineState.FAILED, True)
     assert store.pipeline_page().pipelines[0].ended
+    assert list(store.unfinished_pipelines()) == [one.id]
+    assert store.change_pipeline(odd) is not None
+    assert store.unfinished_pipelines() == {}
+    with store._reading() as connection:
+        kept = connection.execute(pipelines.select()).one()
+    assert (kept.steps, kept.state) == ('[{"odd": 1}]', "failed")
+    assert store.delete_pipeline(one.id).id == one.id

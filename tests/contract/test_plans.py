@@ -224,6 +224,7 @@ CALLS: dict[str, Callable[[World], object]] = {
     "pipeline_page": both(lambda store: (store.pipeline_page(), store.pipeline_page(cursor="50"))),
     "unfinished_pipelines": lambda w: (w.pipeline(), w.store.unfinished_pipelines()),
     "change_pipeline": lambda w: w.ended(),
+    "retry_pipeline": lambda w: w.store.retry_pipeline(w.pipeline(), 10**6, 10**6),
     "delete_pipeline": lambda w: w.store.seen_by("ann").delete_pipeline(w.ended().id),
     "claim_delivery": lambda w: w.store.claim_delivery(15, ["busy.example"]),
     "settle_delivery": settle,

@@ -179,6 +179,7 @@ def test_from_a_terminal(stack: Stack, tmp_path: Path):
         ([clip("a", "toy_a", dry_run=True)], "steps.0.body.dry_run"),
         ([{**clip("a", "toy_a"), "path": "/jobs/../x"}], "steps.0.path"),
         ([{**clip("a", "toy_b"), "path": "/memory/unload"}], "steps.0.path"),
+        ([{**clip("a", "toy_b"), "path": "/v1/videos/sync"}], "steps.0.path"),
         ([clip(f"a{number}", "toy_a") for number in range(21)], "steps"),
     ],
 )

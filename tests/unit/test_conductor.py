@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from common.api.pipelines import moves
-from common.api.pipelines.conductor import Conductor
+from common.api.pipelines.conductor import IDLE_SECONDS, Conductor
 from common.api.pipelines.stack import Stack
 from common.base.errors import StoreUnavailable
 from common.jobs.database import sqlite_url
 from common.jobs.pipelines import NewPipeline, Pipeline, PipelineState, Step
 from common.jobs.queue import JobQueue
+from common.jobs.schema_pipelines import pipelines
 from common.jobs.sql import SqlJobStore
 from common.kinds.video import VIDEO_KIND
 
@@ -35,6 +36,7 @@ class Toy(ThreadingHTTPServer):
         self.looks: dict[str, int] = {}
         self.cancelled: set[str] = set()
         self.full = False
+        self.asked = 0
         self.lock = threading.Lock()
 
     def post(self, path: str, key: str, body: Any) -> tuple[int, Any]:
@@ -44,6 +46,7 @@ class Toy(ThreadingHTTPServer):
         if self.full:
             return 429, {"error": {"code": "queue_full", "message": "The queue is full."}}
         with self.lock:
+            self.asked += 1
             if key not in self.made:
                 self.made[key] = f"{len(self.made):032x}"
                 self.bodies.append(body)
@@ -132,9 +135,9 @@ class Hurry:
         return self.now
 
 
-def conductor(store: SqlJobStore, toy: Toy) -> Conductor:
+def conductor(store: SqlJobStore, toy: Toy, clock: Callable[[], float] | None = None) -> Conductor:
     stack = Stack({"toy": f"http://127.0.0.1:{toy.server_port}"})
-    return Conductor(JobQueue(store, 100), stack, Hurry())
+    return Conductor(JobQueue(store, 100), stack, clock or Hurry())
 
 
 async def rounds(store: SqlJobStore, *all_: Conductor, most: int = 20) -> Pipeline:
@@ -193,3 +196,21 @@ def test_a_full_queue_is_waited_for_and_holds_up_no_cancel(store: Dying, toy: To
     assert store.change_pipeline(moves.cancelled(store.pipeline("a" * 32)))
     over = asyncio.run(rounds(store, conductor(store, toy)))
     assert (over.state, toy.made) == (PipelineState.CANCELLED, {})
+
+
+def test_what_cannot_be_recorded_is_not_asked_again_and_again(store: Dying, toy: Toy):
+    accepted(store)
+    store.writes_left = 1
+    asyncio.run(rounds(store, conductor(store, toy, lambda: 0.0)))
+    assert toy.asked == 2, "at once where it had moved, then after a pause"
+
+
+def test_one_that_cannot_be_read_is_ended_once(store: Dying, toy: Toy):
+    accepted(store)
+    with store._writing() as connection:
+        connection.execute(pipelines.update().values(steps="[]]"))
+    store.writes_left = 1
+    asyncio.run(rounds(store, one := conductor(store, toy)))
+    assert store.unfinished_pipelines() == {}
+    assert asyncio.run(one.go_round()) == IDLE_SECONDS
+    assert store.writes_left == 0

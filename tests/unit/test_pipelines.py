@@ -143,6 +143,14 @@ def test_a_failure_names_its_step_and_a_retry_takes_a_new_key():
     assert again.key_of(0) == now.key_of(0)
 
 
+def test_one_that_cannot_be_read_says_so_and_is_not_retried():
+    odd = pipeline(state=PipelineState.FAILED, unreadable=True)
+    assert odd.error is not None
+    assert pipeline_view(odd, Live()).error == odd.error
+    with pytest.raises(PipelineConflict, match="cannot be read"):
+        moves.retried(odd)
+
+
 def test_an_expired_step_is_made_anew():
     now = pipeline(StepState.COMPLETED, StepState.COMPLETED, StepState.SENT)
     over = moves.expired(moves.failed(now, 2, ERROR), frozenset({"s0"}))
@@ -180,8 +188,14 @@ def test_what_an_answer_means():
     assert of_request("toy", Answer(202, {"id": A})) == Made(A)
     for answer in (Answer(202, {"id": "video_1"}), Answer(200, {"dry_run": True}), Answer(204)):
         assert isinstance(of_request("toy", answer), Refused)
-    assert of_request("toy", error(429, retry_after=7.0)) == Later("toy: m", 7.0, surely=True)
-    for late in (error(503), error(409, "idempotency_key_in_use"), Answer(502)):
+    full = error(429, "queue_full", retry_after=7.0)
+    assert of_request("toy", full) == Later("toy: m", 7.0, surely=True)
+    for late in (
+        error(503),
+        error(429, "rate_limited"),
+        error(409, "idempotency_key_in_use"),
+        Answer(502),
+    ):
         later = of_request("toy", late)
         assert isinstance(later, Later)
         assert not later.surely

@@ -78,7 +78,7 @@ def open_access(
         failures=Failures(spec.id),
         hosts=_listed(settings.allowed_hosts) | {spec.id} | _address(settings.host),
         origins=_listed(settings.cors_origins or ""),
-        creating=re.compile("|".join((*_CREATING, *spec.kind.creating))),
+        creating=re.compile("|".join((*_CREATING, *spec.kind.creating, *spec.kind.waiting))),
         buckets=Buckets(limit, f"{spec.kind.noun}s") if limit else None,
         metrics_open=settings.metrics_open,
         statements=statements,

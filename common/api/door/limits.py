@@ -93,7 +93,7 @@ class Limits:
                     file, "MAX_FILE_MB sets the limit.", Purse("files", "MAX_FILE_MB", file, file)
                 ),
             },
-            re.compile("|".join(kind.creating)),
+            re.compile("|".join((*kind.creating, *kind.waiting))),
             settings.client_seconds,
         )
 

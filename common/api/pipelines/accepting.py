@@ -1,11 +1,12 @@
 """What every route does with a pipeline: accept, read, move."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
 
+from common.api.pipelines import moves
 from common.api.pipelines.body import PipelineRequest, steps_of
 from common.api.pipelines.conductor import Conductor
 from common.api.pipelines.looks import Live
@@ -102,21 +103,45 @@ def expecting(steps: Sequence[Step], before: Sequence[Pipeline]) -> tuple[Step, 
     )
 
 
-async def move(
+async def cancel(service: Service, conductor: Conductor, pipeline_id: str) -> Pipeline:
+    """Raises PipelineNotFound, PipelineConflict: unknown, or it has ended."""
+    store = service.queue.store
+
+    async def change(pipeline: Pipeline) -> Pipeline | None:
+        return await service.queue.call(store.change_pipeline, moves.cancelled(pipeline))
+
+    return await _move(service, conductor, pipeline_id, change)
+
+
+async def retry(service: Service, conductor: Conductor, pipeline_id: str) -> Pipeline:
+    """Let it go on after its end.
+
+    Raises:
+        PipelineNotFound, PipelineConflict: unknown, or there is nothing to retry.
+        NoStackSecret, QueueFull: as ``accept``.
+    """
+    conductor.stack.check()
+    queue = service.queue
+
+    async def change(pipeline: Pipeline) -> Pipeline | None:
+        again = moves.retried(pipeline)
+        if again.ended:
+            return await queue.call(queue.store.change_pipeline, again)
+        return await queue.call(queue.store.retry_pipeline, again, *queue.limits)
+
+    return await _move(service, conductor, pipeline_id, change)
+
+
+async def _move(
     service: Service,
     conductor: Conductor,
     pipeline_id: str,
-    change: Callable[[Pipeline], Pipeline],
+    change: Callable[[Pipeline], Awaitable[Pipeline | None]],
 ) -> Pipeline:
-    """Change a pipeline as it is now.
-
-    Raises:
-        PipelineNotFound, PipelineConflict: unknown, or ``change`` does not go.
-    """
-    store = service.queue.store
+    """Change a pipeline as it is now; ``change`` answers None where it was another one by then."""
     for _ in range(TRIES):
-        pipeline = await service.queue.read(store.pipeline, pipeline_id)
-        changed = await service.queue.call(store.change_pipeline, change(pipeline))
+        pipeline = await service.queue.read(service.queue.store.pipeline, pipeline_id)
+        changed = await change(pipeline)
         if changed is not None:
             conductor.wake()
             return changed

@@ -8,6 +8,7 @@ what came of it one is told that the other has.
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,8 @@ log = get_logger("pipelines")
 ROUND_SECONDS = 1.0
 IDLE_SECONDS = 5.0
 """Between looks at the table where all have ended: others may write to it, too."""
-AT_ONCE = 16
+AT_ONCE = 8
+"""Requests to one service: one that is silent holds up none of the others' pipelines."""
 TROUBLE_SECONDS = 2.0
 """After an error of our own."""
 
@@ -42,7 +44,9 @@ class Conductor:
         self._looks: dict[str, Looks] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(AT_ONCE)
+        )
 
     @property
     def live(self) -> Mapping[str, Live]:
@@ -79,7 +83,7 @@ class Conductor:
         self._looks = {name: self._looks.get(name) or Looks() for name in unfinished}
         for name, version in unfinished.items():
             if name not in self._tasks and self._looks[name].due(version, self.clock()):
-                self._begin(name)
+                self._begin(name, version)
         if not unfinished:
             return IDLE_SECONDS
         soonest = min(looks.next_at for looks in self._looks.values()) - self.clock()
@@ -89,8 +93,8 @@ class Conductor:
         """Wait for what is under way."""
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def _begin(self, name: str) -> None:
-        task = asyncio.create_task(self._guarded(name))
+    def _begin(self, name: str, version: int) -> None:
+        task = asyncio.create_task(self._guarded(name, version))
         self._tasks[name] = task
 
         def over(_task: asyncio.Task[None]) -> None:
@@ -99,22 +103,25 @@ class Conductor:
 
         task.add_done_callback(over)
 
-    async def _guarded(self, name: str) -> None:
+    async def _guarded(self, name: str, version: int) -> None:
         looks = self._looks[name]
         try:
-            async with self._places:
-                await self._carry_on(name, looks)
+            await self._carry_on(name, looks, version)
         except VideosDGXError as exc:
             log.warning("a pipeline waits", extra={"pipeline": name, "reason": exc.body.message})
-            looks.wait(self.clock(), TROUBLE_SECONDS)
+            looks.wait(self.clock(), TROUBLE_SECONDS, version)
         except Exception:
             log.exception("a pipeline went wrong")
-            looks.wait(self.clock(), TROUBLE_SECONDS)
+            looks.wait(self.clock(), TROUBLE_SECONDS, version)
 
-    async def _carry_on(self, name: str, looks: Looks) -> None:
+    async def _carry_on(self, name: str, looks: Looks, version: int) -> None:
         """As far as it goes now."""
         store, stepping = self.queue.store, Stepping(self.stack, looks)
         pipeline = await self.queue.read(store.pipeline, name)
+        if pipeline.unreadable:
+            log.error("a pipeline cannot be read", extra={"pipeline": name})
+            await self.queue.call(store.change_pipeline, pipeline)
+            looks.wait(self.clock(), IDLE_SECONDS, version)
         while not pipeline.ended:
             moved = await self._moved(pipeline, stepping, looks)
             if isinstance(moved, Pause):
@@ -129,8 +136,10 @@ class Conductor:
     async def _moved(
         self, pipeline: Pipeline, stepping: Stepping, looks: Looks
     ) -> Pipeline | Pause:
+        service = pipeline.steps[pipeline.current or 0].service
         try:
-            return await stepping.moved(pipeline)
+            async with self._places[service]:
+                return await stepping.moved(pipeline)
         except Silent as exc:
             return looks.later(str(exc))
 

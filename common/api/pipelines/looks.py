@@ -46,10 +46,9 @@ class Looks:
         """Whether it is time to look."""
         return version != self.version or now >= self.next_at
 
-    def wait(self, now: float, seconds: float, version: int | None = None) -> None:
-        """Leave it alone for a while, unless it changes."""
-        self.next_at = now + seconds
-        self.version = self.version if version is None else version
+    def wait(self, now: float, seconds: float, version: int) -> None:
+        """Leave it alone for a while, unless it changes from this version."""
+        self.next_at, self.version = now + seconds, version
 
     def seen(self, live: Live) -> Pause:
         """Its job goes on."""

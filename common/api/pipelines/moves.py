@@ -80,6 +80,8 @@ def retried(pipeline: Pipeline) -> Pipeline:
     Raises:
         PipelineConflict: it has not ended, or there is nothing to retry.
     """
+    if pipeline.unreadable:
+        raise PipelineConflict("The record of this pipeline cannot be read.", hint="Send it again.")
     if pipeline.state in UNFINISHED or pipeline.state is PipelineState.COMPLETED:
         raise PipelineConflict(
             f"The pipeline is {pipeline.state}.",

@@ -13,7 +13,7 @@ from common.api.bodies.once import OnceParam
 from common.api.door.event_ids import check_more
 from common.api.live.event_stream import LastEventId, sent, stream_of
 from common.api.live.wholes import News
-from common.api.pipelines import accepting, moves
+from common.api.pipelines import accepting
 from common.api.pipelines.accepting import conductor_of, shown
 from common.api.pipelines.body import READER, PipelineRequest, fingerprint_text
 from common.api.pipelines.conductor import Conductor
@@ -24,7 +24,6 @@ from common.api.routes.paging import Cursor, Limit
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
 from common.jobs.model import KeyUse
-from common.jobs.pipelines import Pipeline
 
 
 async def _conductor(request: Request) -> Conductor:
@@ -44,6 +43,12 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 _NO_SECRET: dict[int | str, dict[str, Any]] = {
     501: {"model": ErrorView, "description": "Callers have keys, and there is no STACK_SECRET."}
 }
+_NO_ROOM: dict[int | str, dict[str, Any]] = {
+    429: {
+        "model": ErrorView,
+        "description": "Too many pipelines are unfinished; try again after `Retry-After` seconds.",
+    }
+}
 _REFUSED: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorView, "description": text}
     for status, text in {
@@ -51,10 +56,9 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
         413: "The body is over the limit.",
         415: "It is no JSON.",
         422: "A field is wrong, or a step names no earlier one; `param` says where.",
-        429: "Too many pipelines are unfinished; try again after `Retry-After` seconds.",
         503: "The job database does not answer.",
     }.items()
-}
+} | _NO_ROOM
 
 
 @router.post(
@@ -155,14 +159,13 @@ async def cancel(
     pipeline_id: str, service: ServiceParam, conductor: ConductorParam
 ) -> PipelineView:
     """Cancel the job of its step, and begin no other. What is completed stays."""
-    moved = await accepting.move(service, conductor, pipeline_id, moves.cancelled)
-    return shown(moved, conductor)
+    return shown(await accepting.cancel(service, conductor, pipeline_id), conductor)
 
 
 @router.post(
     "/{pipeline_id}/retry",
     status_code=202,
-    responses=_UNKNOWN | _CONFLICT | _NO_SECRET,
+    responses=_UNKNOWN | _CONFLICT | _NO_ROOM | _NO_SECRET,
     summary="Retry from the step that failed",
 )
 async def retry(pipeline_id: str, service: ServiceParam, conductor: ConductorParam) -> PipelineView:
@@ -170,13 +173,7 @@ async def retry(pipeline_id: str, service: ServiceParam, conductor: ConductorPar
 
     A step whose file is gone, so that a later one could not be made, is made anew.
     """
-
-    def again(pipeline: Pipeline) -> Pipeline:
-        conductor.stack.check()
-        return moves.retried(pipeline)
-
-    moved = await accepting.move(service, conductor, pipeline_id, again)
-    return shown(moved, conductor)
+    return shown(await accepting.retry(service, conductor, pipeline_id), conductor)
 
 
 @router.delete(

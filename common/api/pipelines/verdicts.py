@@ -11,7 +11,9 @@ from common.contract.fields import JOB_ID
 
 _LATER = frozenset({408, 425, 429, 502, 503, 504, 507})
 """Nothing is wrong with the request: the service is full, busy, or not well."""
-_TOO_MANY, _FULL = 429, 507
+_NO_ROOM = frozenset({"queue_full", "too_many_jobs", "storage_full"})
+"""Answered once it is known that the key has made no job. That too many requests came is answered
+before anybody looks."""
 _KEY_IN_USE = "idempotency_key_in_use"
 GONE = frozenset({404, 410})
 """Something that the request names is not there, or not any more."""
@@ -71,8 +73,7 @@ def _trouble(service: str, answer: Answer) -> Later | Refused | None:
         return None
     error = error_of(service, answer)
     if answer.status in _LATER or error.code == _KEY_IN_USE:
-        surely = answer.status in (_TOO_MANY, _FULL)
-        return Later(f"{service}: {error.message}", answer.retry_after, surely)
+        return Later(f"{service}: {error.message}", answer.retry_after, error.code in _NO_ROOM)
     return Refused(answer.status, error)
 
 

@@ -87,7 +87,8 @@ class VideoKind(Kind):
     """/v1/videos/sync is no video's id."""
     takes: Mapping[str, str] = {"edit": "video.mp4"}
     routes: Mapping[str, str] = {"POST /v1/videos": "the same for clients of OpenAI's Videos API"}
-    creating = ("/v1/videos(/sync|/[^/]+/remix)?",)
+    creating = ("/v1/videos(/[^/]+/remix)?",)
+    waiting = ("/v1/videos/sync",)
     tags: tuple[Mapping[str, str], ...] = (
         {"name": "OpenAI", "description": "The same jobs, for clients of OpenAI's Videos API."},
     )
