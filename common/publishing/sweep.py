@@ -50,9 +50,11 @@ def sweep_files(
 ) -> None:
     """Bring both together, and the uploads in ``inputs``. Blocks on the disk. Raises Stopped."""
     removed = store.removed(FORGOTTEN_AT_ONCE)
-    swept = sweep_outputs(store, storage, stop)
+    outputs = OutputSweep(store, storage)
+    swept = outputs.run(stop)
     uploads = sweep_uploads(store, inputs, arrivals, stop)
-    store.forget_removed(removed)  # all that was left of them is gone by now
+    stuck = {job_of(name) for name in outputs.stuck}  # without a note it would be taken back
+    store.forget_removed([job_id for job_id in removed if job_id not in stuck])
     log.info("files swept", extra={**vars(swept), **vars(uploads)})
 
 
@@ -81,17 +83,7 @@ def share_identity(store: JobStore, storage: Storage, *, adopt: bool = False) ->
 
 def sweep_outputs(store: JobStore, storage: Storage, stop: threading.Event | None = None) -> Swept:
     """Look at every published and unfinished folder once; see the top of this file."""
-    stop = stop or threading.Event()
-    sweep = OutputSweep(store, storage)
-    for names in in_steps(storage.folders(), stop):
-        sweep.settle(names)
-    taken_back = sweep.take_back(stop)
-    for names in in_steps(storage.unfinished(), stop):
-        sweep.clear_unfinished(names)
-    for ids in in_steps(storage.previews.job_ids(), stop):
-        sweep.clear_previews(ids)
-    sweep.report(taken_back)
-    return Swept(taken_back, sweep.set_aside)
+    return OutputSweep(store, storage).run(stop or threading.Event())
 
 
 class Verdict(Enum):
@@ -112,10 +104,22 @@ class OutputSweep:
     store: JobStore
     storage: Storage
     set_aside: int = 0
-    stuck: int = 0
+    stuck: set[str] = field(default_factory=set)
     """Folders that could be neither moved nor removed."""
     _lost: list[tuple[float, str]] = field(default_factory=list)
     """Folders to be taken back, and when their jobs were accepted."""
+
+    def run(self, stop: threading.Event) -> Swept:
+        """All of it. Raises Stopped."""
+        for names in in_steps(self.storage.folders(), stop):
+            self.settle(names)
+        taken_back = self.take_back(stop)
+        for names in in_steps(self.storage.unfinished(), stop):
+            self.clear_unfinished(names)
+        for ids in in_steps(self.storage.previews.job_ids(), stop):
+            self.clear_previews(ids)
+        self.report(taken_back)
+        return Swept(taken_back, self.set_aside)
 
     def settle(self, names: Sequence[str]) -> None:
         """Do with some published folders what is right, however old this list of them is."""
@@ -177,7 +181,8 @@ class OutputSweep:
                 self.storage.unclaimed.name,
             )
         if self.stuck:
-            log.warning("%d folders of the outputs could not be moved or removed.", self.stuck)
+            stuck = len(self.stuck)
+            log.warning("%d folders of the outputs could not be moved or removed.", stuck)
 
     def _judged(self, names: Sequence[str]) -> list[tuple[str, Verdict]]:
         ids = {job_of(name) for name in names}
@@ -216,5 +221,5 @@ class OutputSweep:
         except OSError:
             if not self.stuck:
                 log.exception("a folder of the outputs cannot be moved or removed")
-            self.stuck += 1
+            self.stuck.add(name)
             return None

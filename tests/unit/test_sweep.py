@@ -19,7 +19,7 @@ from common.kinds.video import VIDEO_KIND
 from common.kinds.video.files import VIDEO
 from common.publishing.arrivals import Arrivals
 from common.publishing.storage import Storage
-from common.publishing.sweep import OutputSweep, sweep_outputs
+from common.publishing.sweep import OutputSweep, sweep_files, sweep_outputs
 from common.publishing.sweep_uploads import sweep_uploads
 from tests.contract.test_store import RESULT, submit
 
@@ -121,6 +121,25 @@ def test_what_was_removed_between_two_looks_is_not_kept(
     sweep._put_aside([folder])  # as after a first look that still found the row
     assert sweep.set_aside == 0
     assert list(storage.folders()) == list(storage.unclaimed.parent.glob(".unclaimed/*")) == []
+
+
+def test_what_was_removed_and_is_stuck_stays_removed(
+    store: SqlJobStore, storage: Storage, tmp_path: Path
+) -> None:
+    job, other = claim(store), claim(store)
+    for one in (job, other):
+        complete(store, one, publish(storage, one))
+        store.delete(one.id)
+    folder = next(name for name in storage.folders() if name.startswith(job.id))
+    in_the_way = storage.partial / f"{folder}.gone"  # its removal cannot begin
+    in_the_way.write_bytes(b"")
+    for _ in range(3):  # starts
+        sweep_files(store, storage, tmp_path / "inputs", Arrivals(), threading.Event())
+        assert (list(storage.folders()), store.page().jobs) == ([folder], ())
+        assert store.removed(10) == [job.id]
+    in_the_way.unlink()
+    sweep_files(store, storage, tmp_path / "inputs", Arrivals(), threading.Event())
+    assert list(storage.folders()) == store.removed(10) == []
 
 
 def test_many_lost_videos_come_back_in_their_order(store: SqlJobStore, storage: Storage) -> None:
