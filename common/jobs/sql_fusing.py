@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select, update
 from common.base.logs import get_logger
 from common.jobs.model import Job
 from common.jobs.rows import unreadable_record
-from common.jobs.schema import LINE, QUEUED, jobs
+from common.jobs.schema import LINE, jobs
 from common.jobs.sql_base import SqlBase
 from common.jobs.statements import held
 from common.jobs.states import Event
@@ -37,10 +37,10 @@ class SqlFusing(SqlBase):
         return [job for job in claimed if job is not None]
 
     def _front(self, connection: Connection, limit: int) -> Sequence[Any]:
-        """The first queued jobs, locked: nobody else claims them in between."""
+        """The first that may be claimed, locked: nobody else claims them in between."""
         query = (
             select(jobs.c.number, jobs.c.shape, jobs.c.alone, jobs.c.created_at)
-            .where(self._mine(), QUEUED)
+            .where(self._claimable())
             .order_by(*LINE)
             .limit(limit)
             .with_for_update(skip_locked=True)
