@@ -73,8 +73,12 @@ class Arbiter:
             ledger.join(self._lease)
 
     def beat(self) -> None:
-        """Show life, and what is held; every second."""
-        self._write(used_bytes=self._used_bytes(), beat=self._clock())
+        """Show life, and what is held; every second. Raises OSError: not even life can be shown."""
+        now = self._clock()
+        try:
+            self._write(used_bytes=self._used_bytes(), beat=now)
+        except OSError:
+            self._ledger.show_life(self._lease.model, now)
 
     def ask(self, ask: Ask, on_wait: OnWait) -> None:
         """Wait for the memory of a job. It is this worker's until ``finish``.

@@ -48,7 +48,7 @@ class Gate:
     def _take(self) -> int:
         waited_for, since = -1, self._clock()
         while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = self._opened()
             file = os.fstat(descriptor).st_ino
             if self._locked(descriptor) and self._current() == file:
                 return descriptor
@@ -58,6 +58,12 @@ class Gate:
             elif self._clock() - since > self._patience:
                 self._replace(file)
             self._pause(POLL_SECONDS)
+
+    def _opened(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:  # a disk that is read-only can be locked all the same
+            return os.open(self._path, os.O_RDONLY)
 
     def _replace(self, file: int) -> None:
         """Put a new file under the name, unless somebody else just did."""

@@ -3,6 +3,9 @@
 ``<model>.lock`` is held by a worker for as long as it lives: the kernel lets go of it at any death,
 in any container. ``<model>.json`` beside it is the worker's lease, written by that worker alone.
 ``<model>.evict`` asks it to make room. Decisions are taken under ``arbiter.lock``.
+
+On a full disk no file can be replaced, but the times of those that are there can be set: they then
+bear monotonic ones, which no wall clock shows.
 """
 
 import contextlib
@@ -11,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
+from math import inf
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -41,6 +45,16 @@ class Eviction(BaseModel):
     by: str
     pid: int
     at: float
+
+
+class Shot(BaseModel):
+    """The watchdog's last victim, for all to see."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    at: float
+    available_bytes: int
 
 
 _DEPARTURES = TypeAdapter(tuple[Departure, ...])
@@ -78,6 +92,10 @@ class Ledger:
     def write(self, lease: Lease) -> None:
         """Replace a lease; readers see the old one or the new one."""
         self._replace(f"{lease.model}.json", lease.model_dump_json())
+
+    def show_life(self, model: str, beat: float) -> None:
+        """A beat of whom `write` failed: its lease is an old one. Raises OSError."""
+        self._touch(f"{model}.json", beat)
 
     # Deaths: only while deciding
 
@@ -128,22 +146,29 @@ class Ledger:
 
     # Shots: only while deciding
 
-    def note_shot(self, text: str) -> None:
-        """Remember the watchdog's last shot."""
-        self._replace("shot", text)
-
-    def last_shot(self) -> str | None:
-        """What ``note_shot`` was told last."""
+    def note_shot(self, shot: Shot) -> None:
+        """Remember the watchdog's last shot, or at least when it was. Raises OSError."""
         try:
-            return (self._folder / "shot").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
+            self._replace("shot", shot.model_dump_json())
+        except OSError:
+            self._touch("shot", shot.at)
+
+    def last_shot(self) -> float:
+        """When the last one was; before all times where nobody can tell."""
+        path = self._folder / "shot"
+        try:  # after a power cut it may be empty
+            noted = Shot.model_validate_json(path.read_bytes()).at
+        except (OSError, ValidationError):
+            noted = -inf
+        return max(noted, self._touched(path))
 
     # Machinery
 
     def _living(self, path: Path) -> Lease | None:
         lease = _read(path)
-        return lease if lease is not None and self._lives(path) else None
+        if lease is None or not self._lives(path):
+            return None
+        return lease.model_copy(update={"beat": max(lease.beat, self._touched(path))})
 
     def _lives(self, path: Path) -> bool:
         """Whether the writer of a lease is alive: then its lock cannot be had."""
@@ -168,6 +193,18 @@ class Ledger:
 
     def _write_departures(self, departures: tuple[Departure, ...]) -> None:
         self._replace("departures", _DEPARTURES.dump_json(departures).decode())
+
+    def _touch(self, name: str, at: float) -> None:
+        path = self._folder / name
+        path.touch()
+        os.utime(path, (at, at))
+
+    def _touched(self, path: Path) -> float:
+        """What ``_touch`` was told last, where nobody has written the file since."""
+        with contextlib.suppress(OSError):
+            at = path.stat().st_mtime
+            return at if at <= self._clock() else -inf  # the wall clock's is far ahead
+        return -inf
 
     def _replace(self, name: str, text: str) -> None:
         """Write whole or not at all. No fsync: after a power cut nobody holds anything."""

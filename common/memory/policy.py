@@ -55,9 +55,11 @@ def take_turn(situation: Situation, model: str) -> Wait | None:
 def victim(leases: Iterable[Lease], now: float) -> str | None:
     """Whom to stop when memory runs out: the newest load, else the largest job, else anyone.
 
-    What is stopped or paused takes no more memory, and its owner may be paused too.
+    What is stopped or paused takes no more memory, and its owner may be paused too. Where all seem
+    to be, it is their disk that takes no beats.
     """
-    alive = [lease for lease in leases if not lease.stale(now)]
+    leases = tuple(leases)
+    alive = [lease for lease in leases if not lease.stale(now)] or leases
     loading = [lease for lease in alive if lease.busy and not lease.loaded]
     if loading:
         return max(loading, key=lambda lease: lease.ticket.since if lease.ticket else 0.0).model

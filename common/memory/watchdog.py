@@ -5,28 +5,18 @@ containers cannot end each other's processes. One shot is remembered by all, so 
 waits until the first has had its effect.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
-
+from common.memory.ledger import Shot
 from common.memory.opening import Pool
 from common.memory.policy import victim
 from common.memory.pool import Lease
 
 COOLDOWN_SECONDS = 5.0
 """Time for the memory of what was stopped to come back; after it, the next may be stopped."""
-
-
-class Shot(BaseModel):
-    """The last victim, for all to see."""
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    at: float
-    available_bytes: int
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,8 @@ class Watchdog:
             if victim(leases, self.clock()) != self.model:
                 return None
             shot = Shot(model=self.model, at=self.clock(), available_bytes=available)
-            self.pool.ledger.note_shot(shot.model_dump_json())
+            with contextlib.suppress(OSError):  # a disk that fails saves nobody
+                self.pool.ledger.note_shot(shot)
         own = next(lease for lease in leases if lease.model == self.model)
         return Alarm(own, available, self.pool.rules.floor_bytes)
 
@@ -67,8 +58,4 @@ class Watchdog:
         return available >= self.pool.rules.floor_bytes
 
     def _cooling(self) -> bool:
-        text = self.pool.ledger.last_shot()
-        if text is None:
-            return False
-        last = Shot.model_validate_json(text)
-        return 0 <= self.clock() - last.at < COOLDOWN_SECONDS
+        return 0 <= self.clock() - self.pool.ledger.last_shot() < COOLDOWN_SECONDS

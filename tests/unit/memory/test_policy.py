@@ -287,3 +287,8 @@ def test_without_a_load_the_largest_job_is_stopped():
 def test_without_a_job_the_largest_model_is_stopped():
     assert victim([lease("p", 60), lease("q", 70), lease("r", 80, beat=NOW - 60)], NOW) == "q"
     assert victim([], NOW) is None
+
+
+def test_where_nobody_can_beat_one_is_stopped_all_the_same():
+    jobs = [lease("p", 60, on_gpu(1, 60), beat=NOW - 60), lease("idle", 80, beat=NOW - 60)]
+    assert victim(jobs, NOW) == "p", "it is the disk, not they"

@@ -1,5 +1,6 @@
 """Who is stopped when memory runs out, by whom, and when not."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from common.memory.asks import Ask
 from common.memory.opening import Pool
 from common.memory.pool import Rules
 from common.memory.watchdog import COOLDOWN_SECONDS, Watchdog
+from tests.disks import read_only
 from tests.unit.memory.pools import GB, Machine, Worker, join
 
 RULES = Rules(floor_bytes=8 * GB)
@@ -92,3 +94,41 @@ def test_a_paused_container_is_not_the_victim(room: Room):
     room.b.arbiter.beat()
     room.machine.available = 7 * GB
     assert room.shot() == ["wan21"], "who is paused takes no more, and its service is paused too"
+
+
+def fill_disk(folder: Path) -> None:
+    """No lease and no shot can be replaced: where each is drafted, a folder is in the way."""
+    for name in ("ltx2.json", "wan21.json", "shot"):
+        (folder / f".{name}.{os.getpid()}").mkdir()
+
+
+def test_a_full_disk_saves_nobody(room: Room, tmp_path: Path):
+    load(room.a, 40, at=1)
+    load(room.b, 20, at=2)
+    fill_disk(tmp_path)
+    room.machine.now += 60
+    room.b.arbiter.beat()
+    room.machine.available = 7 * GB
+    assert room.shot() == ["wan21"], "it lives, and the larger one is paused"
+    assert room.shot() == [], "when that was is known to all"
+    room.machine.now += COOLDOWN_SECONDS
+    room.a.arbiter.beat()
+    assert room.shot() == ["ltx2"]
+
+
+def test_nor_does_one_that_is_read_only(room: Room, tmp_path: Path):
+    load(room.a, 40, at=1)
+    load(room.b, 20, at=2)
+    room.machine.now += 60
+    room.machine.available = 7 * GB
+    with read_only(tmp_path):
+        with pytest.raises(OSError, match="Read-only"):
+            room.a.arbiter.beat()
+        assert room.shot() == ["ltx2"]
+
+
+def test_a_shot_that_a_power_cut_has_emptied_is_none(room: Room, tmp_path: Path):
+    load(room.a, 40, at=1)
+    (tmp_path / "shot").write_bytes(b"")
+    room.machine.available = 7 * GB
+    assert room.shot() == ["ltx2"]
