@@ -16,10 +16,16 @@ def open_store(settings: Settings, spec: ModelSpec) -> SqlJobStore:
     """The store of one service: PostgreSQL by ``DATABASE_URL``, else SQLite in its state folder."""
     url = settings.database_url or sqlite_url(settings.state_of(spec.id) / DATABASE)
     keep_seconds = None if settings.keep_days is None else settings.keep_days * 86400
-    place = Place(settings.s3_bucket, settings.s3_prefix) if settings.s3_bucket else None
+    place = _place(settings)
     store = SqlJobStore(url, spec.id, spec.kind, keep_seconds=keep_seconds, place=place)
     store.soundness.way_out = partial(way_out, settings, spec.id)
     return store
+
+
+def _place(settings: Settings) -> Place | None:
+    if not settings.s3_bucket:
+        return None
+    return Place(settings.s3_bucket, settings.s3_prefix, settings.s3_keep_local)
 
 
 def check_database(settings: Settings, model_id: str) -> None:

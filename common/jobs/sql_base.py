@@ -134,6 +134,9 @@ class SqlBase:
     def _note_completed(self, connection: Connection, ids: Sequence[str]) -> None:
         """In the transaction that completes the jobs, or takes back completed ones."""
 
+    def _note_unkept(self, connection: Connection, row: Row[Any]) -> None:
+        """In the transaction in which nobody keeps a job's files any more."""
+
     def _note_deleted(self, connection: Connection, removed: Sequence[Job]) -> None:
         """In the transaction that forgets the jobs: what is left of their files may go."""
         if removed:

@@ -22,6 +22,8 @@ class SqlRetention(SqlBase):
         with self._writing() as connection:
             row = connection.execute(statement).one_or_none()
             if row is not None:
+                if not kept:
+                    self._note_unkept(connection, row)
                 return self._job(row)
             job = self._one(connection, job_id)
         why = "its files have gone" if job.expired_at is not None else f"it is {job.state}"

@@ -47,14 +47,14 @@ class SqlUploads(SqlBase):
         with self._writing() as connection:
             connection.execute(update(uploads).where(_same(errand)).values(later))
 
-    def uploaded(self, errand: Errand, *, keep_local: bool, refused: bool = False) -> bool:
+    def uploaded(self, errand: Errand, *, refused: bool = False) -> bool:
         with self._writing() as connection:
             self._one_writer(connection)  # as ``expire``
             if not self._settled(connection, errand):
                 return False
             told = {"named": None, "refused": errand.key} if refused else {}
             self._say(connection, errand.job, {"state": StoredState.UPLOADED, **told})
-            if keep_local:
+            if self._stay:
                 return False
             loose = and_(self._everyones(), jobs.c.id == errand.job, LOOSE)
             gone = update(jobs).where(loose).values(expired_at=self._clock())
@@ -116,6 +116,22 @@ class SqlUploads(SqlBase):
             said = {"stored": stored.model_dump_json(), "awaited": True}
             connection.execute(update(jobs).where(mine).values(said))
             self._owe(connection, row, stored)
+
+    def _note_unkept(self, connection: Connection, row: Row[Any]) -> None:
+        """Files that were on disk for this alone go as soon as it is seen that a bucket has them.
+
+        Those that are owed wait for their time.
+        """
+        stored = self._job(row).stored
+        if self._stay or row.awaited or stored is None or stored.state is not StoredState.UPLOADED:
+            return
+        connection.execute(update(jobs).where(jobs.c.number == row.number).values(awaited=True))
+        self._owe(connection, row, stored)
+
+    @property
+    def _stay(self) -> bool:
+        """Whether files that a bucket has stay on disk."""
+        return self._place is None or self._place.keep_local
 
     def _named(self, place: Place, job: Job) -> Named | None:
         """What a request has named is what its job was for."""

@@ -67,6 +67,8 @@ class Place:
     bucket: str
     prefix: str
     """Is empty, or ends with a slash."""
+    keep_local: bool = True
+    """Whether files stay on disk too."""
 
     def pending(self, model: str, job_id: str, named: Named | None = None) -> Stored:
         """What is said of a job that has just been completed."""
@@ -116,7 +118,7 @@ class Uploads(Protocol):
     def postpone_upload(self, errand: Errand, seconds: float) -> None:
         """It failed; it is tried again after so many seconds."""
 
-    def uploaded(self, errand: Errand, *, keep_local: bool, refused: bool = False) -> bool:
+    def uploaded(self, errand: Errand, *, refused: bool = False) -> bool:
         """The bucket has all of it. Answers whether the files on disk may go.
 
         ``refused``: another object has the key of its own, and its file lies with the others.

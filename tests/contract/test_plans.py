@@ -91,7 +91,7 @@ class World:
 
     def owing(self) -> str:
         """A job that has just been completed, and what it owes a bucket."""
-        self.store._place = Place("vids", "clips/")
+        self.store._place = Place("vids", "clips/", keep_local=False)
         job = self.taken()
         self.store.advance(job.id, job.token or "", Event.RUN)
         self.store.complete(job.id, job.token or "", RESULT)
@@ -158,6 +158,15 @@ def refused(call: Callable[..., object], *words: object, **named: object) -> Non
         call(*words, **named)
 
 
+def keep(world: World) -> None:
+    """What is not there; and for a while what a bucket gets."""
+    both(lambda store: refused(store.keep, "x", kept=True))(world)
+    errand = world.errand()
+    world.store.keep(errand.job, kept=True)
+    world.store.uploaded(errand)
+    world.store.keep(errand.job, kept=False)
+
+
 CALLS: dict[str, Callable[[World], object]] = {
     "submit": lambda w: w.store.submit(
         [new_job(owner="ann", key=KEY), new_job(like="f")], 10**6, 10**6
@@ -192,7 +201,7 @@ CALLS: dict[str, Callable[[World], object]] = {
     "removed": lambda w: w.store.removed(100),
     "forget_removed": lambda w: w.store.forget_removed(SOME),
     "restore": lambda w: w.store.restore([w.lost()]),
-    "keep": both(lambda store: refused(store.keep, "x", kept=True)),
+    "keep": keep,
     "reorder": reorder,
     "in_order": both(in_order),
     "pause": lambda w: w.store.pause(),
@@ -235,7 +244,7 @@ CALLS: dict[str, Callable[[World], object]] = {
     "renew_upload": lambda w: w.store.renew_upload(w.errand(), 15),
     "postpone_upload": lambda w: w.store.postpone_upload(w.errand(), 15),
     "uploaded": lambda w: (
-        w.store.uploaded(w.errand(), keep_local=False),
+        w.store.uploaded(w.errand()),
         w.store.oldest(100),
         w.store.expire([w.job(JobState.COMPLETED).id, *SOME]),
     ),

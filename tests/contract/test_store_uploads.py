@@ -29,6 +29,15 @@ def shelf(url: str, clock: Clock) -> Iterator[SqlJobStore]:
     opened.close()
 
 
+@pytest.fixture
+def lean(url: str, clock: Clock) -> Iterator[SqlJobStore]:
+    """Likewise, and they leave the disk then."""
+    place = Place("vids", "clips/", keep_local=False)
+    opened = SqlJobStore(url, "toy", VIDEO_KIND, clock, place=place)
+    yield opened
+    opened.close()
+
+
 def taken(store: SqlJobStore) -> Errand:
     errand = store.claim_upload(LEASE)
     assert errand is not None
@@ -49,7 +58,7 @@ def test_a_completed_job_owes_its_files_once(shelf: SqlJobStore, clock: Clock):
     assert (errand.job, errand.act, errand.local) == (job_id, Act.STORE, RESULT.folder)
     assert shelf.claim_upload(LEASE) is None
     assert shelf.count_uploads() == 1
-    assert shelf.uploaded(errand, keep_local=True) is False
+    assert shelf.uploaded(errand) is False
     assert stored(shelf, job_id) is StoredState.UPLOADED
     assert shelf.get(job_id).expired_at is None
     assert shelf.count_uploads() == 0
@@ -85,7 +94,7 @@ def test_what_waits_for_the_bucket_is_not_too_old_and_what_is_there_may_go(
     assert shelf.get(job_id).expires_at is not None
     assert shelf.oldest(9) == []
     assert shelf.expire([job_id]) == []
-    shelf.uploaded(taken(shelf), keep_local=True)
+    shelf.uploaded(taken(shelf))
     assert shelf.get(job_id).expires_at is None
     assert [one.id for one in shelf.oldest(9)] == [job_id]
     assert shelf.expire([job_id]) == [job_id]
@@ -93,28 +102,61 @@ def test_what_waits_for_the_bucket_is_not_too_old_and_what_is_there_may_go(
     assert (job.expired_at, job.gone_at, job.in_bucket) == (clock.now, None, True)
 
 
-def test_local_files_go_by_the_row_first_but_what_somebody_keeps(shelf: SqlJobStore, clock: Clock):
-    loose, kept = made(shelf, clock), made(shelf, clock)
-    shelf.keep(kept, kept=True)
-    assert shelf.uploaded(taken(shelf), keep_local=False) is True
-    assert shelf.uploaded(taken(shelf), keep_local=False) is False
-    assert shelf.files_of([loose])[loose].needless
-    assert not shelf.files_of([kept])[kept].needless
-    assert shelf.shelf().amount == 1
+def test_local_files_go_by_the_row_first_but_what_somebody_keeps(lean: SqlJobStore, clock: Clock):
+    loose, kept = made(lean, clock), made(lean, clock)
+    lean.keep(kept, kept=True)
+    assert lean.uploaded(taken(lean)) is True
+    assert lean.uploaded(taken(lean)) is False
+    assert lean.files_of([loose])[loose].needless
+    assert not lean.files_of([kept])[kept].needless
+    assert lean.shelf().amount == 1
     with pytest.raises(JobConflict, match="in a bucket"):
-        shelf.keep(loose, kept=True)
+        lean.keep(loose, kept=True)
+
+
+def test_what_nobody_keeps_any_more_leaves_the_disk_as_others_do(lean: SqlJobStore, clock: Clock):
+    job_id = made(lean, clock)
+    lean.keep(job_id, kept=True)
+    assert lean.uploaded(taken(lean)) is False
+    lean.keep(job_id, kept=True)
+    assert lean.claim_upload(LEASE) is None
+    lean.keep(job_id, kept=False)
+    assert lean.oldest(9) == [], "until it is seen that the bucket has it"
+    errand = taken(lean)
+    assert (errand.job, errand.local) == (job_id, RESULT.folder)
+    assert lean.uploaded(errand) is True
+    assert lean.get(job_id).in_bucket
+
+
+def test_what_is_needed_for_a_while_stays_though_nobody_keeps_it(lean: SqlJobStore, clock: Clock):
+    job_id = made(lean, clock)
+    lean.uploaded(taken(lean))
+    lean.brought_back(job_id, 600)
+    for kept in (True, False):
+        lean.keep(job_id, kept=kept)
+    assert lean.claim_upload(LEASE) is None
+    clock.now += 600
+    assert lean.uploaded(taken(lean)) is True
+
+
+def test_what_stays_on_disk_anyhow_is_not_owed_again(shelf: SqlJobStore, clock: Clock):
+    job_id = made(shelf, clock)
+    shelf.keep(job_id, kept=True)
+    shelf.uploaded(taken(shelf))
+    shelf.keep(job_id, kept=False)
+    assert shelf.count_uploads() == 0
 
 
 def test_a_removed_job_owes_the_removal_of_its_objects(shelf: SqlJobStore, clock: Clock):
     done, waiting, under_way = (made(shelf, clock) for _ in range(3))
-    shelf.uploaded(taken(shelf), keep_local=True)
+    shelf.uploaded(taken(shelf))
     shelf.postpone_upload(taken(shelf), 1000)
     errand = taken(shelf)
     assert [done, under_way] != [waiting, errand.job]
     for job_id in (done, waiting, under_way):
         shelf.delete(job_id)
     assert not shelf.renew_upload(errand, LEASE)
-    shelf.uploaded(errand, keep_local=False)
+    shelf.uploaded(errand)
     assert shelf.count_uploads() == 3
     first = taken(shelf)
     assert (first.job, first.act, first.folder) == (done, Act.REMOVE, f"clips/toy/{done}/")
@@ -132,17 +174,17 @@ def test_files_that_went_before_are_owed_no_more(shelf: SqlJobStore, clock: Cloc
     assert (stored(shelf, job_id), shelf.count_uploads()) == (None, 0)
 
 
-def test_what_is_brought_back_stays_for_a_while_and_goes_again(shelf: SqlJobStore, clock: Clock):
-    job_id = made(shelf, clock)
-    assert shelf.uploaded(taken(shelf), keep_local=False)
-    assert shelf.brought_back(job_id, 600)
-    assert shelf.get(job_id).expired_at is None
-    assert shelf.oldest(9) == []
+def test_what_is_brought_back_stays_for_a_while_and_goes_again(lean: SqlJobStore, clock: Clock):
+    job_id = made(lean, clock)
+    assert lean.uploaded(taken(lean))
+    assert lean.brought_back(job_id, 600)
+    assert lean.get(job_id).expired_at is None
+    assert lean.oldest(9) == []
     clock.now += 600
-    assert shelf.uploaded(taken(shelf), keep_local=False)
-    assert shelf.get(job_id).in_bucket
-    shelf.delete(job_id)
-    assert not shelf.brought_back(job_id, 600)
+    assert lean.uploaded(taken(lean))
+    assert lean.get(job_id).in_bucket
+    lean.delete(job_id)
+    assert not lean.brought_back(job_id, 600)
 
 
 def test_a_job_taken_back_from_its_manifest_is_uploaded_too(shelf: SqlJobStore, clock: Clock):
@@ -175,7 +217,7 @@ def test_what_a_request_has_named_is_owed_by_that_name_until_another_has_it(url:
     assert stored.key_of("manifest.json") == f"clips/toy/{job_id}/manifest.json"
     errand = taken(store)
     assert (errand.file, errand.key) == ("clips.zip", "clips/ann/films/a.mp4")
-    store.uploaded(errand, keep_local=True, refused=True)
+    store.uploaded(errand, refused=True)
     late = store.get(job_id).stored
     assert late is not None
     assert (late.named, late.refused) == (None, "clips/ann/films/a.mp4")

@@ -52,7 +52,6 @@ class Bucket(Collector):
             files=self.files,
             sender=Sender(self.server),
             bucket=self.settings.s3_bucket or "",
-            keep_local=self.settings.s3_keep_local,
             trouble=self.trouble,
         )
 

@@ -89,7 +89,6 @@ class Uploader:
     files: Sequence[PublishedFile]
     sender: Sender
     bucket: str
-    keep_local: bool
     trouble: Trouble = field(default_factory=Trouble)
     chance: Callable[[], float] = random.random
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -144,7 +143,7 @@ class Uploader:
             refused = isinstance(outcome, Done) and outcome.refused
             told = {"name_taken": str(errand.key)} if refused else {}
             log.info("files uploaded", extra={**about, **told})
-            done = partial(store.uploaded, keep_local=self.keep_local, refused=refused)
+            done = partial(store.uploaded, refused=refused)
             if await self.queue.call(done, errand):
                 await asyncio.to_thread(self._take_away, errand)
 

@@ -119,7 +119,7 @@ async def _told(story: Play, folder: Path, url: str, fields: dict[str, object]) 
     }
     settings = Settings(_env_file=None, **(wishes | fields))  # type: ignore[arg-type]
     clock = Clock()
-    place = Place(BUCKET, settings.s3_prefix)
+    place = Place(BUCKET, settings.s3_prefix, settings.s3_keep_local)
     address = sqlite_url(folder / "jobs.db")
     store = SqlJobStore(address, "toy", NamingKind(), clock, place=place)
     queue = JobQueue(store, 100)

@@ -256,6 +256,21 @@ def test_local_files_go_when_the_object_is_there_and_come_back_when_needed(play:
     play(story, s3, s3_keep_local=False)
 
 
+def test_a_kept_file_leaves_the_disk_when_nobody_keeps_it_any_more(play: Player, s3: S3):
+    async def story(yard: Yard) -> None:
+        job = yard.job()
+        whole = yard.video(job).read_bytes()
+        yard.store.keep(job.id, kept=True)
+        await yard.after()
+        assert yard.video(job).exists()
+        yard.store.keep(job.id, kept=False)
+        await yard.after()
+        assert not yard.video(job).exists()
+        assert s3.bytes(yard.key(job)) == whole
+
+    play(story, s3, s3_keep_local=False)
+
+
 def test_a_database_put_back_finds_its_files_in_the_bucket(play: Player, s3: S3):
     """Their upload is owed again, and they have left the disk meanwhile."""
 
