@@ -35,12 +35,28 @@ class Draft:
             EncodingFailed: its main file is not in it.
             StorageFull, StorageUnavailable: see ``disk_named``.
         """
-        main = main_of(manifest, self.main)
-        if not is_whole(self.folder, main):
-            raise EncodingFailed(f"{main} is missing.")
+        self._check(manifest)
         whole = {**manifest, "job_id": self.job_id, "token": self.token}
         with disk_named():
             (self.folder / MANIFEST).write_text(json.dumps(whole, indent=2), encoding="utf-8")
+        return self._show()
+
+    def publish_again(self) -> str:
+        """Make visible what was published before, with the manifest that is in it, to the byte.
+
+        That may bear an earlier attempt's token, and a bucket takes no other under its name.
+        Raises as ``publish``.
+        """
+        self._check(json.loads((self.folder / MANIFEST).read_text(encoding="utf-8")))
+        return self._show()
+
+    def _check(self, manifest: Mapping[str, Any]) -> None:
+        main = main_of(manifest, self.main)
+        if not is_whole(self.folder, main):
+            raise EncodingFailed(f"{main} is missing.")
+
+    def _show(self) -> str:
+        with disk_named():
             for file in self.folder.iterdir():
                 fsync(file)
             fsync(self.folder)

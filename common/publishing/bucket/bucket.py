@@ -1,7 +1,6 @@
 """The bucket of one service, as its API process has it: who uploads, and what is read of it."""
 
 import asyncio
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -127,8 +126,7 @@ class Bucket(Collector):
         for name in self._names(job):
             async with self.read(job, name) as opened:
                 await write_object(opened, draft.folder / name)
-        text = await asyncio.to_thread((draft.folder / MANIFEST).read_text, encoding="utf-8")
-        await asyncio.to_thread(draft.publish, json.loads(text))
+        await asyncio.to_thread(draft.publish_again)
 
     def _names(self, job: Job) -> Iterator[str]:
         """What was uploaded of a job; other files are made when they are asked for."""

@@ -66,15 +66,21 @@ class Yard:
     uploader: Uploader
     clock: Clock
 
-    def job(self, size: int = 1000, name: str | None = None, owner: str = "") -> Job:
-        """A completed one, whose video is random; ``name``: what its request called that."""
+    def job(
+        self, size: int = 1000, name: str | None = None, owner: str = "", *, adopted: bool = False
+    ) -> Job:
+        """A completed one, whose video is random.
+
+        ``name``: what its request called that; ``adopted``: an earlier attempt has published it.
+        """
         resolved = Naming(**RESOLVED.model_dump(), name=name)
         submit(self.store, job=new_job(owner=owner).model_copy(update={"resolved": resolved}))
         job_id, token = claimed(self.store)
-        draft = self.storage.begin(job_id, token)
+        draft = self.storage.begin(job_id, "0" * 32 if adopted else token)
         (draft.folder / "video.mp4").write_bytes(os.urandom(size))
         (draft.folder / "thumbnail.jpg").write_bytes(b"a picture")
-        folder = draft.publish({"result": {}})
+        draft.publish({"result": {}})
+        folder, _ = self.storage.adopt(job_id, token) or ("", {})
         self.store.advance(job_id, token, Event.RUN)
         result = RESULT.model_copy(update={"folder": folder, "size_bytes": size})
         assert self.store.complete(job_id, token, result)

@@ -271,6 +271,21 @@ def test_a_kept_file_leaves_the_disk_when_nobody_keeps_it_any_more(play: Player,
     play(story, s3, s3_keep_local=False)
 
 
+def test_what_an_earlier_attempt_has_published_goes_again_too(play: Player, s3: S3):
+    """Its manifest bears that attempt's token, on disk as in the bucket."""
+
+    async def story(yard: Yard) -> None:
+        job = yard.job(adopted=True)
+        for _ in range(2):
+            await yard.after(BROUGHT_BACK_SECONDS)
+            assert not yard.video(job).exists()
+            assert yard.bucket.trouble.words is None
+            await yard.bucket.bring_back(yard.store.get(job.id))
+            assert yard.video(job).exists()
+
+    play(story, s3, s3_keep_local=False)
+
+
 def test_a_database_put_back_finds_its_files_in_the_bucket(play: Player, s3: S3):
     """Their upload is owed again, and they have left the disk meanwhile."""
 
