@@ -70,6 +70,15 @@ class Draft:
             delete(self.folder)
 
 
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """What is written of a folder, whole or not; None where nothing can be read. Raises OSError."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a disk that fails tells nothing
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
 def main_of(manifest: Mapping[str, Any] | None, usual: str) -> str:
     """What a job was for: where its kind has several such files, its result names the one."""
     result = (manifest or {}).get("result")

@@ -7,18 +7,23 @@ the whole folder or something that the sweep of the next start takes away.
 """
 
 import contextlib
-import json
-import os
-import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from common.base.disk import disk_named
 from common.base.durable import fsync
 from common.contract import PublishedFile
-from common.publishing.draft import MANIFEST, Draft, delete, is_whole, main_of
+from common.publishing.draft import (
+    MANIFEST,
+    Draft,
+    delete,
+    is_whole,
+    main_of,
+    read_manifest,
+)
+from common.publishing.folders import FOLDER, ID, folder_name, job_of, modified, names_in
 from common.publishing.ownership import read_identity, write_identity
 from common.publishing.previews import PreviewFiles
 
@@ -29,8 +34,6 @@ PARTIAL = ".partial"
 _PREVIEWS = ".previews"
 GONE = ".gone"
 """The end of an unfinished name that is being removed."""
-_ID = re.compile(r"[0-9a-f]{32}")
-_FOLDER = re.compile(r"([0-9a-f]{32})-([0-9a-f]{32})")
 
 Manifest = dict[str, Any]
 
@@ -58,7 +61,7 @@ class Storage:
         Raises:
             StorageFull, StorageUnavailable: see ``disk_named``.
         """
-        name = _folder_name(job_id, token)
+        name = folder_name(job_id, token)
         folder = self.partial / name
         with disk_named():
             for stale in self.partial.glob(f"{job_id}-*"):
@@ -76,7 +79,7 @@ class Storage:
         Raises:
             StorageFull, StorageUnavailable: see ``disk_named``.
         """
-        name = _folder_name(job_id, token)
+        name = folder_name(job_id, token)
         with disk_named():
             newest = self._newest(job_id)
             if newest is None:
@@ -103,22 +106,37 @@ class Storage:
 
     def withdraw(self, job_id: str, token: str) -> None:
         """Remove what one attempt published, when its record was refused."""
-        self._take_away(self._root / _folder_name(job_id, token))
+        self._take_away(self._root / folder_name(job_id, token))
 
-    def remove(self, job_id: str) -> None:
+    def remove(self, job_id: str, published: Sequence[Path] | None = None) -> None:
         """Remove everything of a job, finished and unfinished.
+
+        ``published``: what ``published_of`` has found, where many are removed.
 
         Raises:
             StorageFull, StorageUnavailable: see ``disk_named``.
         """
-        if not _ID.fullmatch(job_id):
+        if not ID.fullmatch(job_id):
             raise ValueError("a job id is 32 hexadecimal digits")
         with disk_named():
-            for folder in self._published(job_id):
+            for folder in self._published(job_id) if published is None else published:
                 self._take_away(folder)
             for partial in self.partial.glob(f"{job_id}-*"):
                 delete(partial)
         self.previews.remove(job_id)
+
+    def published_of(self, job_ids: Collection[str]) -> dict[str, list[Path]]:
+        """The published folders of jobs, by one look at all that there are; of none, by none.
+
+        Raises:
+            StorageFull, StorageUnavailable: see ``disk_named``.
+        """
+        found: dict[str, list[Path]] = {}
+        with disk_named():
+            for name in names_in(self._root) if job_ids else ():
+                if (job_id := job_of(name)) in job_ids and FOLDER.fullmatch(name):
+                    found.setdefault(job_id, []).append(self._root / name)
+        return found
 
     def folders(self) -> Iterator[str]:
         """The names of all published folders, read from the disk as they are asked for.
@@ -126,7 +144,7 @@ class Storage:
         In no order. One that is published or removed meanwhile may come or not. Other names in
         there are not ours.
         """
-        return (name for name in names_in(self._root) if _FOLDER.fullmatch(name))
+        return (name for name in names_in(self._root) if FOLDER.fullmatch(name))
 
     def is_published(self, folder: str) -> bool:
         """Whether there is a folder of this name now."""
@@ -138,7 +156,7 @@ class Storage:
 
     def published_at(self, folder: str) -> float:
         """When a folder was published, in seconds since the epoch."""
-        return _modified(self._root / folder) / 1e9
+        return modified(self._root / folder) / 1e9
 
     def identity(self) -> str | None:
         """The name that the job database of these outputs bears too."""
@@ -155,7 +173,7 @@ class Storage:
 
     def take_away(self, folder: str) -> None:
         """Remove one published folder. Raises ValueError: it is no name of one."""
-        if not _FOLDER.fullmatch(folder):
+        if not FOLDER.fullmatch(folder):
             raise ValueError("no name of a folder of the outputs")
         self._take_away(self._root / folder)
 
@@ -165,11 +183,13 @@ class Storage:
         One that is not whole is removed. Answers whether it was.
         """
         path = self._root / folder
-        if not (is_whole(path, self._main) or is_whole(path, main_of(_read(path), self._main))):
+        if not (
+            is_whole(path, self._main) or is_whole(path, main_of(read_manifest(path), self._main))
+        ):
             self.take_away(folder)
             return False
         self.unclaimed.mkdir(exist_ok=True)
-        (self._root / folder).rename(self.unclaimed / folder)
+        path.rename(self.unclaimed / folder)
         return True
 
     def unfinished(self) -> Iterator[str]:
@@ -186,13 +206,13 @@ class Storage:
         Raises:
             ValueError: not the name of a folder of ours, or not one of its files.
         """
-        if not _FOLDER.fullmatch(folder) or name not in self._names:
+        if not FOLDER.fullmatch(folder) or name not in self._names:
             raise ValueError("no such file in the outputs folder")
         return self._root / folder / name
 
     def folder(self, name: str) -> Path | None:
         """The published folder of this name, which may be missing; None: it is no such name."""
-        return self._root / name if _FOLDER.fullmatch(name) else None
+        return self._root / name if FOLDER.fullmatch(name) else None
 
     def free_bytes(self) -> int:
         """Bytes that may still be written to the volume."""
@@ -200,11 +220,11 @@ class Storage:
 
     def _published(self, job_id: str) -> list[Path]:
         """A job's published folders, newest first."""
-        mine = (self._root / name for name in self.folders() if name.startswith(job_id))
-        return sorted(mine, key=_modified, reverse=True)
+        mine = self.published_of({job_id}).get(job_id, ())
+        return sorted(mine, key=modified, reverse=True)
 
     def _manifest_in(self, folder: Path, job_id: str) -> Manifest | None:
-        manifest = _read(folder)
+        manifest = read_manifest(folder)
         ours = manifest is not None and manifest.get("job_id") == job_id
         return manifest if ours and is_whole(folder, main_of(manifest, self._main)) else None
 
@@ -215,36 +235,3 @@ class Storage:
         with contextlib.suppress(FileNotFoundError):  # somebody else was faster
             folder.rename(hidden)
         delete(hidden)
-
-
-def _read(folder: Path) -> Manifest | None:
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # a disk that fails tells nothing
-        return None
-    return manifest if isinstance(manifest, dict) else None
-
-
-def _folder_name(job_id: str, token: str) -> str:
-    name = f"{job_id}-{token}"
-    if not (_ID.fullmatch(job_id) and _ID.fullmatch(token)):
-        raise ValueError("a job id and a token are 32 hexadecimal digits each")
-    return name
-
-
-def job_of(name: str) -> str:
-    """The id of the job whose published or unfinished folder has this name."""
-    return name.partition("-")[0]
-
-
-def names_in(folder: Path) -> Iterator[str]:
-    """What is in a folder, as it is read; nothing where there is none."""
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            yield entry.name
-
-
-def _modified(folder: Path) -> int:
-    with contextlib.suppress(FileNotFoundError):
-        return folder.stat().st_mtime_ns
-    return 0

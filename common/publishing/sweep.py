@@ -26,7 +26,8 @@ from common.jobs.model import Job
 from common.jobs.states import ENDED
 from common.jobs.store import JobStore
 from common.publishing.arrivals import Arrivals
-from common.publishing.storage import GONE, Storage, job_of
+from common.publishing.folders import job_of
+from common.publishing.storage import GONE, Storage
 from common.publishing.sweep_uploads import sweep_uploads
 
 log = get_logger("api")

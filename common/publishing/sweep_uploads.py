@@ -17,7 +17,8 @@ from common.base.chores import in_steps
 from common.jobs.states import JobState
 from common.jobs.store import JobStore
 from common.publishing.arrivals import Arrivals
-from common.publishing.storage import UNCLAIMED, names_in
+from common.publishing.folders import names_in
+from common.publishing.storage import UNCLAIMED
 
 KEPT_DAYS = 30
 """What is set aside stays so long."""

@@ -1,6 +1,6 @@
 """``/batches``: list, read, watch, cancel, retry, remove."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -19,7 +19,6 @@ from common.api.routes.acting import check_removable, remove_files
 from common.api.routes.paging import Cursor, Limit
 from common.api.routes.views import ErrorView
 from common.api.service import Service, service_of
-from common.jobs.model import Job
 
 router = APIRouter(prefix="/batches", tags=["Batches"])
 ServiceParam = Annotated[Service, Depends(service_of)]
@@ -92,7 +91,8 @@ async def cancel_batch(batch_id: str, service: ServiceParam) -> BatchView:
     jobs = await service.queue.call(service.queue.store.cancel_batch, batch_id)
     for job in jobs:
         service.supervisor.cancel(job)
-    await run_in_threadpool(_remove_all, service, [job for job in jobs if job.ended])
+    ended_now = [job for job in jobs if job.ended]
+    await run_in_threadpool(remove_files, service.storage, service.inputs, ended_now)
     return await read_batch(service, batch_id)
 
 
@@ -119,9 +119,4 @@ async def delete_batch(batch_id: str, service: ServiceParam) -> None:
     """Forget a batch whose jobs have all ended, its jobs too, and delete their files."""
     await check_removable(service)
     jobs = await service.queue.call(service.queue.store.delete_batch, batch_id)
-    await run_in_threadpool(_remove_all, service, jobs)
-
-
-def _remove_all(service: Service, jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        remove_files(service, job)
+    await run_in_threadpool(remove_files, service.storage, service.inputs, jobs)

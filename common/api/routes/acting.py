@@ -1,5 +1,7 @@
 """What every vocabulary of routes does with a job: find, cancel, remove, open its files."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,8 @@ from common.base.errors import FileGone, JobConflict, NoPreview, StorageFull, St
 from common.base.logs import get_logger
 from common.contract import PublishedFile
 from common.jobs.model import Job
+from common.jobs.states import JobState
+from common.publishing.storage import Storage
 
 if TYPE_CHECKING:
     from common.publishing.bucket.bucket import Bucket
@@ -32,7 +36,7 @@ async def cancel(service: Service, job_id: str) -> Job:
     job = await service.queue.call(service.queue.store.cancel, job_id)
     service.supervisor.cancel(job)
     if job.ended:
-        await run_in_threadpool(remove_files, service, job)
+        await run_in_threadpool(remove_files, service.storage, service.inputs, [job])
     return job
 
 
@@ -45,7 +49,7 @@ async def remove(service: Service, job_id: str) -> None:
     """
     await check_removable(service)
     job = await service.queue.call(service.queue.store.delete, job_id)
-    await run_in_threadpool(remove_files, service, job)
+    await run_in_threadpool(remove_files, service.storage, service.inputs, [job])
 
 
 async def check_removable(service: Service) -> None:
@@ -129,14 +133,27 @@ def _expired(noun: str, at: float) -> FileGone:
     )
 
 
-def remove_files(service: Service, job: Job) -> None:
-    """Whatever of it is on disk: an attempt that died may have left something, too.
+def remove_files(storage: Storage, inputs: Path, jobs: Sequence[Job]) -> None:
+    """Whatever of them is on disk: an attempt that died may have left something, too.
 
-    What a disk does not let go of is noted as removed, and goes at the next start.
+    The outputs are looked through once for all of them, and for none that was cancelled before its
+    first attempt. What a disk does not let go of is noted as removed, and goes at the next start.
     """
+    begun = {job.id for job in jobs if job.state is not JobState.CANCELLED or job.started_at}
+    published: Mapping[str, Sequence[Path]] = {}
+    with _noted(job_ids=sorted(begun)):
+        published = storage.published_of(begun)
+    for job in jobs:
+        with _noted(job_id=job.id):
+            if job.id in begun:
+                storage.remove(job.id, published.get(job.id, ()))
+            for name in job.resolved.uploads.values():
+                (inputs / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _noted(**about: object) -> Iterator[None]:
     try:
-        service.storage.remove(job.id)
-        for name in job.resolved.uploads.values():
-            (service.inputs / name).unlink(missing_ok=True)
+        yield
     except (OSError, StorageUnavailable) as exc:
-        log.warning("files stay for now", extra={"job_id": job.id, "reason": str(exc)})
+        log.warning("files stay for now", extra={**about, "reason": str(exc)})
