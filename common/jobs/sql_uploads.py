@@ -177,7 +177,13 @@ class SqlUploads(SqlBase):
         connection.execute(update(jobs).where(mine).values(stored=text, awaited=None))
 
     def _settled(self, connection: Connection, errand: Errand) -> bool:
-        """Strike it out; False where it is another one by now."""
+        """Strike it out; False where it is another one by now.
+
+        Its job's row is taken first, as by whoever removes that: in different orders the two would
+        wait for each other.
+        """
+        mine = and_(self._everyones(), jobs.c.id == errand.job)
+        connection.execute(select(jobs.c.number).where(mine).with_for_update())
         return connection.execute(delete(uploads).where(_same(errand))).rowcount == 1
 
     def _owed(self) -> ColumnElement[bool]:

@@ -1,12 +1,15 @@
 """What is owed a bucket is written with the end of a job, once, and goes only when it is done."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import delete
 
 from common.base.errors import JobConflict
 from common.jobs.manifest import job_from, manifest_of
 from common.jobs.rows import JobRows
+from common.jobs.schema import jobs
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event
 from common.jobs.stored import LEASE_SECONDS as LEASE
@@ -17,6 +20,7 @@ from studio.result import StudioResult
 from tests.contract.conftest import Clock
 from tests.contract.test_store import RESULT, claimed, new_job, submit
 from tests.contract.test_store_retention import made
+from tests.live import wait_until
 
 PLACE = Place("vids", "clips/")
 
@@ -166,6 +170,28 @@ def test_a_removed_job_owes_the_removal_of_its_objects(shelf: SqlJobStore, clock
     for removed in (taken(shelf), taken(shelf)):
         shelf.objects_removed(removed)
     assert shelf.count_uploads() == 0
+
+
+@pytest.mark.parametrize("end", [SqlJobStore.uploaded, SqlJobStore.give_up_upload])
+def test_an_upload_that_ends_while_its_job_is_removed(
+    shelf: SqlJobStore, clock: Clock, end: Callable[[SqlJobStore, Errand], object]
+):
+    """Neither waits for what the other has: the removal is first, and its objects go."""
+    job = shelf.get(made(shelf, clock))
+    ended: list[object] = []
+    errand = taken(shelf)
+    ending = threading.Thread(target=lambda: ended.append(end(shelf, errand)))
+    with shelf._writing() as connection:
+        connection.execute(delete(jobs).where(jobs.c.id == job.id))
+        ending.start()
+        if connection.dialect.name == "postgresql":  # SQLite lets nobody in, before or after
+            held = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+            wait_until(lambda: connection.exec_driver_sql(held).scalar_one(), what="it waits")
+        shelf._note_deleted(connection, [job])
+    ending.join()
+    assert len(ended) == 1
+    clock.now += LEASE
+    assert taken(shelf).act is Act.REMOVE
 
 
 def test_files_that_went_before_are_owed_no_more(shelf: SqlJobStore, clock: Clock):
