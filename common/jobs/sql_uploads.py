@@ -11,6 +11,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -87,8 +88,10 @@ class SqlUploads(SqlBase):
         return self._make_due(uploads, and_(self._owed(), ahead))
 
     def count_uploads(self) -> int:
+        soon = uploads.c.next_at <= self._clock() + LEASE_SECONDS
+        tried = uploads.c.attempts > 0  # the others that lie ahead were brought back
+        query = select(func.count()).select_from(uploads).where(self._owed(), or_(soon, tried))
         with self._reading() as connection:
-            query = select(func.count()).select_from(uploads).where(self._owed())
             return connection.execute(query).scalar_one()
 
     def _move(

@@ -139,4 +139,7 @@ class Uploads(Protocol):
         """Make due what lies further ahead than anything is ever put: the clock was put back."""
 
     def count_uploads(self) -> int:
-        """How many errands are owed."""
+        """How many errands are due, under way or have failed.
+
+        Without those of files that were brought back, as long as these stay.
+        """

@@ -206,7 +206,11 @@ def test_what_is_brought_back_stays_for_a_while_and_goes_again(lean: SqlJobStore
     assert lean.brought_back(job_id, 600)
     assert lean.get(job_id).expired_at is None
     assert lean.oldest(9) == []
+    assert lean.count_uploads() == 0, "it waits for no bucket"
     clock.now += 600
+    lean.postpone_upload(taken(lean), 3600)
+    assert lean.count_uploads() == 1, "one that has failed does"
+    clock.now += 3600
     assert lean.uploaded(taken(lean))
     assert lean.get(job_id).in_bucket
     lean.delete(job_id)
