@@ -16,6 +16,7 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import Linear as LoraLinear
 from peft.tuners.lora import LoraLayer
+from peft.tuners.tuners_utils import cast_adapter_dtype
 from safetensors.torch import save_file
 from torch import nn
 
@@ -45,6 +46,8 @@ class Adapter:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # of where it begins
             inject_adapter_in_model(config, transformer)
+        # PEFT gives what it injects the dtype of the weights beside it: bfloat16 on a GPU.
+        cast_adapter_dtype(transformer, "default")
 
     def parameters(self) -> list[nn.Parameter]:
         """All that learns, in float32."""

@@ -7,9 +7,10 @@ import common.runtime.libraries  # noqa: F401
 import pytest
 import torch
 from diffusers import WanTransformer3DModel
+from safetensors.torch import load_file
 from torch import nn
 
-from common.runtime.linear_fp8 import quantize
+from common.runtime import linear_fp8, linear_nf4
 from trainer.adapter import learning, original_name, save
 from trainer.training import WARM_UP, Example, Lessons, Trainer, share_of_rate
 from wan21.lora import open_lora
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of libraries that PEFT brin
 CHANNELS, TEXT = 16, 24
 
 
-def small() -> WanTransformer3DModel:
+def small(ffn_dim: int = 48) -> WanTransformer3DModel:
     torch.manual_seed(0)
     transformer = WanTransformer3DModel(
         num_attention_heads=2,
@@ -26,16 +27,16 @@ def small() -> WanTransformer3DModel:
         in_channels=CHANNELS,
         out_channels=CHANNELS,
         text_dim=TEXT,
-        ffn_dim=48,
+        ffn_dim=ffn_dim,
         num_layers=2,
     )
     transformer.requires_grad_(requires_grad=False)
     return transformer
 
 
-def lessons(**other: object) -> Lessons:
+def lessons(dtype: torch.dtype = torch.float32, **other: object) -> Lessons:
     torch.manual_seed(1)
-    words = [torch.randn(1, 4, TEXT) for _ in range(3)]
+    words = [torch.randn(1, 4, TEXT).to(dtype) for _ in range(3)]
     examples = [Example(torch.randn(1, CHANNELS, 2, 4, 4), words[0])]
     plain = {"steps": 80, "learning_rate": 1e-2, "prior_loss_weight": 1.0, "flow_shift": 3.0}
     return Lessons(examples, words[1], seed=0, **{"priors": [], **plain, **other})  # type: ignore[arg-type]
@@ -43,7 +44,7 @@ def lessons(**other: object) -> Lessons:
 
 def seen(transformer: nn.Module, words: torch.Tensor) -> torch.Tensor:
     torch.manual_seed(2)
-    latents = torch.randn(1, CHANNELS, 2, 4, 4)
+    latents = torch.randn(1, CHANNELS, 2, 4, 4).to(words.dtype)
     with torch.no_grad():
         found: torch.Tensor = transformer(latents, torch.tensor([500.0]), words, return_dict=False)[
             0
@@ -95,9 +96,30 @@ def test_the_services_read_the_file(tmp_path: Path):
 def test_it_learns_beside_quantized_weights():
     transformer = small()
     for block in transformer.blocks:
-        block.ffn.net[2] = quantize(block.ffn.net[2])
+        block.ffn.net[2] = linear_fp8.quantize(block.ffn.net[2])
     losses, _ = trained(transformer, lessons())
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_it_learns_in_float32_beside_the_bfloat16_of_a_gpu(quantized: bool, tmp_path: Path):
+    """A step of AdamW is less than bfloat16 holds of a weight: it would be rounded away."""
+    transformer = small(ffn_dim=linear_nf4.BLOCK).to(torch.bfloat16)
+    if quantized:
+        transformer.blocks[0].ffn.net[2] = linear_nf4.quantize(transformer.blocks[0].ffn.net[2])
+    told = lessons(dtype=torch.bfloat16, steps=4, learning_rate=1e-4)
+    with learning(transformer, 4) as adapter:
+        before = adapter.tensors()
+        list(Trainer(transformer, adapter, told, by_token=False).run())
+        after = adapter.tensors()
+        assert {each.dtype for each in adapter.parameters()} == {torch.float32}
+        assert transformer.dtype == torch.bfloat16, "what the pipeline casts its latents to"
+        assert seen(transformer, told.nothing).dtype == torch.bfloat16
+    for name, tensor in after.items():
+        assert (tensor != before[name]).float().mean() > 0.9, name
+    save(after, tmp_path / "it.safetensors", {})
+    published = load_file(tmp_path / "it.safetensors").values()
+    assert {each.dtype for each in published} == {torch.bfloat16}
 
 
 @pytest.mark.slow
