@@ -21,7 +21,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh
 PATH="${VENV:-.venv}/bin:$PATH"
-spare_gb=25 # for MAGI-1's converted text encoder (19 GB) and the file system's own needs
 
 action=fetch accept=no quantize=no docker=no upscalers=no
 models=() options=() plan=() sizes=()

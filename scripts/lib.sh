@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 
 passed=0 warned=0 failed=0
+# shellcheck disable=SC2034 # read by those that source this
+spare_gb=25 # beside the models: MAGI-1's converted text encoder (19 GB), the file system's own needs
 green='' yellow='' red='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
   green=$'\033[32m' yellow=$'\033[33m' red=$'\033[31m' plain=$'\033[0m'

@@ -12,13 +12,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 source scripts/lib.sh
 # shellcheck source=scripts/exposure.sh
 source scripts/exposure.sh
+# shellcheck source=scripts/room.sh
+source scripts/room.sh
 
 # The pins, and why: PyTorch's arm64 wheel of 2.13.0 is built for CUDA 13.0, and the first driver
 # that runs CUDA 13.0 is r580 (docs/decisions, NVIDIA's compatibility table).
 torch_pin=2.13.0
 min_cuda=13.0
 min_driver=580
-min_disk_gb=${MIN_DISK_GB:-200}   # the default checkpoints, their quantized copies and some videos
 min_memory_gb=${MIN_MEMORY_GB:-100} # a Spark has 128; on less some jobs are refused, no more
 meminfo=${MEMINFO:-/proc/meminfo}
 
@@ -101,29 +102,6 @@ check_pins() {
   else
     fail pins "not PyTorch $torch_pin: $wrong" "git checkout -- '*/requirements.txt'; another PyTorch is built for another CUDA"
   fi
-}
-
-# check_disk LABEL FOLDER
-check_disk() {
-  local line free_kb='' header=yes
-  while read -r line; do
-    if [ "$header" = no ]; then read -r _ _ _ free_kb _ <<<"$line"; fi
-    header=no
-  done < <(df -Pk "$(existing "$2")" 2>/dev/null)
-  if ! [[ $free_kb =~ ^[0-9]+$ ]]; then
-    fail disk "$1: df says nothing about $2" "df -h $2 shows why"
-  elif ((free_kb / 1048576 >= min_disk_gb)); then
-    ok disk "$1: $((free_kb / 1048576)) GB free ($2)"
-  else
-    fail disk "$1: $((free_kb / 1048576)) GB free in $2, and all models need $min_disk_gb GB" "free space (docker system prune; old jobs), put $1 elsewhere, or take fewer models and set MIN_DISK_GB"
-  fi
-}
-
-check_disks() {
-  local folder
-  check_disk MODELS_DIR "$(setting MODELS_DIR models)"
-  folder=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null) && [ -n "$folder" ] &&
-    check_disk "docker's folder" "$folder"
 }
 
 check_memory() {

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.live import ROOT
 
 COREUTILS = (
-    *("cat", "chmod", "cut", "date", "df", "dirname", "env", "id", "mkdir", "mktemp", "mv"),
+    *("cat", "chmod", "cut", "date", "df", "dirname", "du", "env", "id", "mkdir", "mktemp", "mv"),
     *("numfmt", "rm", "sha256sum", "sort", "stat", "tail", "tee", "touch", "tr", "uname"),
 )
 
