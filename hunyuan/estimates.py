@@ -24,7 +24,8 @@ IN_FLOAT32 = ("vae", "text_encoder_2")
 at their authors' (hyvideo/config.py), whose precision bfloat16 would not reach."""
 
 TEXT_TOKENS = 256
-"""Prompts are padded to this length (text_len in hyvideo/config.py), behind the template's."""
+"""The most of a prompt (text_len in hyvideo/config.py), behind the template's; padding that it is
+given is cut off again (``unpadded``)."""
 
 DIM, NUM_BLOCKS = 3072, 20 + 40
 """Width of the transformer; blocks with two streams and with one."""

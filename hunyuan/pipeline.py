@@ -36,6 +36,7 @@ from hunyuan.options import EMBEDDED_GUIDANCE, HunyuanOptions
 from hunyuan.pipeline_15 import Hunyuan15
 from hunyuan.precision import keep_rules
 from hunyuan.tokenizer import published_tokenizer
+from hunyuan.unpadded import leave_out_padding
 
 logging.getLogger(pipeline_hunyuan_video.__name__).addFilter(without("truncated because CLIP"))
 """It writes the end of a long prompt into the log. CLIP reads the beginning, Llama all of it."""
@@ -70,6 +71,7 @@ def load(checkpoint: Path, options: LoadOptions) -> Hunyuan | Hunyuan15:
         float32=IN_FLOAT32,
     )
     pipeline.register_modules(tokenizer=tokenizer)
+    leave_out_padding(pipeline.transformer)
     prepare_decoder(pipeline.vae)
     return Hunyuan(pipeline, flow_shift_for(checkpoint), latent_preview(pipeline.vae))
 

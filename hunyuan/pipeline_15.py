@@ -31,7 +31,7 @@ from hunyuan.decoding_15 import prepare_decoder
 from hunyuan.options import HunyuanOptions
 from hunyuan.precision import keep_rules
 from hunyuan.telling_scheduler import TellingScheduler
-from hunyuan.unpadded import leave_out_padding
+from hunyuan.unpadded_15 import leave_out_padding
 
 logging.getLogger(guider_utils.__name__).addFilter(without("an experimental feature"))
 """It says so of each guider, and each job has one."""

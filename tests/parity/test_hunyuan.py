@@ -1,7 +1,8 @@
 """HunyuanVideo through the service's ``generate`` equals a diffusers call, bit for bit.
 
 The call is given Llama 3's tokenizer as it is published, the shift of the checkpoint, and the parts
-that are in float32 here; it decodes in tiles, as its authors do.
+that are in float32 here; it decodes in tiles, as its authors do. It leaves out the padding of texts
+too, whose sums are rounded otherwise: that alone is held to the library's own masks.
 """
 
 import logging
@@ -29,6 +30,7 @@ from hunyuan.estimates import IN_FLOAT32
 from hunyuan.model_config import SPEC
 from hunyuan.pipeline import Hunyuan, denoise, generate, load
 from hunyuan.tokenizer import FILE, published_tokenizer
+from hunyuan.unpadded import leave_out_padding
 from scripts.tiny import hunyuan as tiny
 from tests.formats import on_cpu
 from tests.job_contexts import Context
@@ -58,6 +60,7 @@ def model(snapshots: list[Path]) -> Hunyuan:
 def library(snapshots: list[Path]) -> Any:
     tokenizer = published_tokenizer(snapshots[0])
     pipe = bare(HunyuanVideoPipeline, snapshots[0], float32=IN_FLOAT32, tokenizer=tokenizer)
+    leave_out_padding(pipe.transformer)
     pipe.vae.enable_tiling()
     return pipe
 
@@ -125,6 +128,60 @@ def test_the_checkpoint_that_is_not_distilled_has_its_own_shift_and_a_second_pas
     hook.remove()
     assert len(calls) == 2 * STEPS
     assert torch.equal(latents, bare_call(library, guided, 7.0, kind="latent"))
+
+
+# The padding
+
+
+def test_no_mask_reaches_the_attention_of_a_single_text(model: Hunyuan) -> None:
+    """With one torch takes no flash attention. The refiner of the text has its own."""
+    transformer: Any = model.diffusers.transformer
+    blocks = (*transformer.transformer_blocks, *transformer.single_transformer_blocks)
+    seen: list[tuple[int, object]] = []
+    hooks = [
+        block.attn.register_forward_pre_hook(
+            lambda _module, _args, given: seen.append(
+                (given["encoder_hidden_states"].shape[1], given["attention_mask"])
+            ),
+            with_kwargs=True,
+        )
+        for block in blocks
+    ]
+    prompt = "a red fox"
+    denoise(model, request_of(prompt=prompt, num_frames=1), Context())
+    for hook in hooks:
+        hook.remove()
+    shown = DEFAULT_PROMPT_TEMPLATE["template"].format(prompt)
+    length = len(model.diffusers.tokenizer(shown).input_ids) - DEFAULT_PROMPT_TEMPLATE["crop_start"]
+    assert seen == [(length, None)] * (STEPS * len(blocks))
+
+
+def test_padding_is_left_out_and_nothing_else(snapshots: list[Path]) -> None:
+    """In float32: what is rounded differs in the last digits, and padding that is seen in more.
+
+    Alone and together, texts of different lengths get what the library's masks give them.
+    """
+    transformer = bare(HunyuanVideoPipeline, snapshots[0], float32=("transformer",)).transformer
+    torch.manual_seed(3)
+    both = {
+        "hidden_states": torch.randn(2, 16, 2, 4, 4),
+        "timestep": torch.full((2,), 500.0),
+        "encoder_hidden_states": torch.randn(2, 12, tiny.TEXT_DIM),
+        "encoder_attention_mask": (torch.arange(12) < torch.tensor([[4], [9]])).float(),
+        "pooled_projections": torch.randn(2, tiny.POOLED_DIM),
+        "guidance": torch.full((2,), 6000.0),
+    }
+    each = [{name: tensor[i : i + 1] for name, tensor in both.items()} for i in (0, 1)]
+    with torch.no_grad():
+        masked = transformer(**both).sample
+        leave_out_padding(transformer)
+        for found in (
+            transformer(**both).sample,
+            torch.cat([transformer(**alone).sample for alone in each]),
+        ):
+            torch.testing.assert_close(found, masked, rtol=0, atol=1e-5)
+        transformer._forward_pre_hooks.clear()
+        assert float((transformer(**each[0]).sample - masked[:1]).abs().max()) > 1e-3
 
 
 # The words

@@ -28,7 +28,7 @@ from hunyuan.decoding_15 import decode, num_tiles, prepare_decoder
 from hunyuan.model_config import SPEC
 from hunyuan.pipeline import generate, load
 from hunyuan.pipeline_15 import Hunyuan15, denoise
-from hunyuan.unpadded import leave_out_padding
+from hunyuan.unpadded_15 import leave_out_padding
 from scripts.tiny import hunyuan_15 as tiny
 from tests.formats import on_cpu
 from tests.job_contexts import Context, Unwatched
