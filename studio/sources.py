@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from common.base.errors import Unresolvable
 from common.contract.fields import JobId, worded
 
 MAX_ADDRESS_CHARS = 2048
@@ -155,3 +156,9 @@ SOUNDING = frozenset({Form.VIDEO, Form.AUDIO})
 SHOWN = frozenset({Form.PICTURE})
 """Of a finished video one of its frames is taken."""
 ARCHIVES = frozenset({Form.ARCHIVE})
+
+
+def check_sound(found: Found, name: str, hint: str) -> None:
+    """Raises Unresolvable where that file is there and has no sound."""
+    if name in found and not found[name].has_sound:
+        raise Unresolvable(f"{name}: it has no sound.", param=name, hint=hint)

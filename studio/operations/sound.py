@@ -14,7 +14,7 @@ from studio.rendering.allowed import COPIED
 from studio.rendering.ffmpeg import Feed, Recipe, render
 from studio.rendering.loudness import Loudness, gain_to, measure
 from studio.rendering.tools import Tools
-from studio.sources import MOVING, SOUNDING, Found, Source, Wanted
+from studio.sources import MOVING, SOUNDING, Found, Source, Wanted, check_sound
 from studio.tasks import Made, Operation, Plan, Planned, Task
 
 Gain = Annotated[float, Field(ge=-60, le=24)]
@@ -72,6 +72,7 @@ class AddAudioPlan(Plan, Mix):
 
 def resolve(task: AddAudio, found: Found) -> Planned:
     """Raises Unresolvable."""
+    check_sound(found, "audio", "Send a file that is heard.")
     video, audio = found["video"], found["audio"]
     loops = task.fit == "loop" and audio.seconds < video.seconds
     heard = video.seconds if loops else min(video.seconds, audio.seconds)

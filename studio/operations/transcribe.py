@@ -13,7 +13,7 @@ from studio.files import CAPTIONS, SEGMENTS
 from studio.listening.languages import LANGUAGES
 from studio.listening.wish import Wish
 from studio.rendering.tools import Tools
-from studio.sources import MOVING, SOUNDING, Found, Source, Wanted
+from studio.sources import MOVING, SOUNDING, Found, Source, Wanted, check_sound
 from studio.tasks import Made, Operation, Plan, Planned, Task
 from studio.variants import Capability, StudioVariant
 
@@ -108,10 +108,7 @@ def resolve(task: Transcribe, found: Found) -> Planned:
             "audio and video are both given.", param="audio", hint="Send one of them."
         )
     [(name, facts)] = found.items()
-    if not facts.has_sound:
-        raise Unresolvable(
-            f"{name}: it has no sound.", param=name, hint="Send a file in which somebody speaks."
-        )
+    check_sound(found, name, "Send a file in which somebody speaks.")
     wish = Wish(
         file=name,
         language=task.language,

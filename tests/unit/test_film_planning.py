@@ -119,6 +119,9 @@ def test_a_film_needs_a_picture_and_has_an_end():
     assert "needs a picture" in refusal({}).body.message
     many = pictures(*[(9, 9)] * 300)
     assert "14400 are allowed" in refusal(many, seconds=60).body.message
+    mute = {"audio": Facts(form=Form.VIDEO, format="mp4", seconds=3, codec="h264")}
+    silent = refusal(pictures((9, 9)) | mute, seconds=3).body
+    assert (silent.param, silent.message) == ("audio", "audio: it has no sound.")
     late = refusal(pictures((9, 9)) | MUSIC, seconds=3, fade_out=4).body
     assert late.param == "fade_out"
 

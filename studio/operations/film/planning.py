@@ -11,7 +11,7 @@ from studio.operations.film.asked import IMAGES, Film, Shot, picture_name
 from studio.operations.film.motion import closest
 from studio.operations.film.plan import FilmPlan, ShotPlan
 from studio.operations.film.shapes import contained, covering
-from studio.sources import Found
+from studio.sources import Found, check_sound
 from studio.tasks import Planned
 from studio.variants import LIMITS
 
@@ -121,6 +121,7 @@ def _check_sound(task: Film, found: Found) -> None:
             refuse("crossfade", "clips stand alone, and nothing comes before them")
         if "audio" in found or task.audio is not None:
             refuse("audio", "clips have no music")
+    check_sound(found, "audio", "Send a file that is heard, or leave it out.")
 
 
 def _fade(task: Film, found: Found, total: float) -> float:

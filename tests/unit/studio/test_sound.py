@@ -158,6 +158,13 @@ def test_a_mute_video_has_nothing_to_mix_with() -> None:
     assert planned.plan.model_dump()["ducks"] is False
 
 
+def test_a_mute_video_is_no_sound() -> None:
+    with pytest.raises(Unresolvable, match="audio: it has no sound") as refused:
+        resolve(AddAudio(), {"video": VIDEO, "audio": VIDEO})
+    assert refused.value.body.param == "audio"
+    assert refused.value.body.hint
+
+
 @pytest.mark.parametrize(
     ("task", "field"),
     [(AddAudio(duck=True), "duck"), (AddAudio(fade_in=2, fade_out=2.5), "fade_out")],
