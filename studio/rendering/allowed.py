@@ -19,11 +19,16 @@ SOUNDS = {
 }
 """FFmpeg's names of the codecs of sound that are taken beside PCM, and ours."""
 _SOUND_DECODERS = ("mp3float", "libopus", "libvorbis", *SOUNDS)
-_PCM = ("u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "f64le")
+PCM = (
+    *("u8", "s8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be"),
+    *("f32le", "f32be", "f64le", "f64be", "mulaw", "alaw"),
+)
+"""The forms of PCM that are taken, without FFmpeg's ``pcm_``; the last two are a telephone's."""
+_PCM_CODECS = tuple(f"pcm_{form}" for form in PCM)
 _DECODERS = [
     DECODERS,
     *_SOUND_DECODERS,
-    *(f"pcm_{form}" for form in _PCM),
+    *_PCM_CODECS,
     *("png", "mjpeg", "webp", "bmp", "srt", "subrip"),
 ]
 _MAX_ALLOCATION = 512 * 1024**2
@@ -48,4 +53,4 @@ COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
 
 def takes_sound(codec: str) -> bool:
     """Whether sound of this codec can be worked on."""
-    return codec in SOUNDS or codec.startswith("pcm_")
+    return codec in SOUNDS or codec in _PCM_CODECS

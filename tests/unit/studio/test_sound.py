@@ -57,6 +57,7 @@ def test_a_picture_that_no_mp4_holds_is_encoded_anew_and_that_is_said(tmp_path: 
     ("name", "options"),
     [
         ("mono.wav", ("-ar", 8000, "-ac", 1)),
+        ("phone.wav", ("-ar", 8000, "-c:a", "pcm_mulaw")),
         ("around.flac", ("-ac", 6, "-ar", 44100)),
         (
             "song.mp3",
