@@ -1,7 +1,7 @@
 """``POST /video/caption``: what is said, to read in the picture or beside it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field
@@ -9,7 +9,6 @@ from pydantic import AliasChoices, Field
 from common.base.errors import Unresolvable
 from common.contract.fields import worded
 from common.contract.work import Adjustment
-from common.media.codecs import codec_arguments
 from studio.captions.cues import Cue, Transcript
 from studio.captions.fonts import has_fonts
 from studio.captions.reading import Captions, read_captions
@@ -20,6 +19,8 @@ from studio.captions.track import apart, as_srt
 from studio.files import VIDEO
 from studio.listening.languages import LANGUAGES
 from studio.listening.wish import Wish
+from studio.operations.picture import encoded_anew, encoding, kept
+from studio.rendering.allowed import COPIED, COPIED_SOUND
 from studio.rendering.ffmpeg import Feed, Recipe, render
 from studio.rendering.tools import Tools
 from studio.sources import CAPTIONS, MOVING, Found, Source, Wanted
@@ -27,8 +28,6 @@ from studio.tasks import Made, Operation, Plan, Planned, Task
 
 AUTO = "auto"
 LANGUAGE = worded(r"^[a-z]{2,3}$", 'must be the code of a language, as in "pt"')
-_COPIED = frozenset({"aac", "mp3", "alac", "ac3", "eac3", "opus"})
-"""Sounds that an MP4 holds as they are."""
 _NO_GLYPH = re.compile(r"failed to find any fallback with glyph (0x[0-9A-Fa-f]+)")
 
 
@@ -72,6 +71,8 @@ class CaptionPlan(Plan):
     language: str | None = None
     hears: bool = False
     copies_sound: bool = True
+    copies: bool = True
+    """The picture is taken as it is; not where they are drawn into it."""
 
     @property
     def needs_model(self) -> bool:
@@ -105,18 +106,20 @@ def resolve(task: Caption, found: Found) -> Planned:
         style=task.style,
         language=task.language,
         hears=task.captions == AUTO,
-        copies_sound=video.sound_codec in _COPIED,
+        copies_sound=video.sound_codec in COPIED_SOUND,
+        copies=task.mode == "track" and video.codec in COPIED,
     )
-    return Planned(plan, tuple(_changes(task, found)))
+    return Planned(plan, tuple(_changes(plan, found)))
 
 
-def _changes(task: Caption, found: Found) -> list[Adjustment]:
+def _changes(plan: CaptionPlan, found: Found) -> Iterator[Adjustment]:
     captions, video = found.get("captions"), found["video"]
-    if captions is None or captions.seconds <= video.seconds:
-        return []
-    reason = "captions behind the end of the video are left out"
-    asked, made = f"{captions.seconds:g} s", f"{video.seconds:g} s"
-    return [Adjustment(field="captions", requested=asked, resolved=made, reason=reason)]
+    if captions is not None and captions.seconds > video.seconds:
+        reason = "captions behind the end of the video are left out"
+        asked, made = f"{captions.seconds:g} s", f"{video.seconds:g} s"
+        yield Adjustment(field="captions", requested=asked, resolved=made, reason=reason)
+    if not (plan.burns or plan.copies):
+        yield encoded_anew(video)
 
 
 def make(plan: CaptionPlan, heard: Transcript | None, tools: Tools) -> Made:
@@ -148,11 +151,10 @@ def _burned(plan: CaptionPlan, captions: Captions, cues: Sequence[Cue], tools: T
         text = captions.styled.to_string("ass")
     else:
         text = as_ass(cues, plan.style, plan.width, plan.height)
-    encoder = codec_arguments(tools.encoder, plan.width, plan.height)
-    picture = ("-map", "[shown]", *encoder, "-pix_fmt", "yuv420p")
+    picture = ("-map", "[shown]", *encoding(plan, tools.encoder))
     return Recipe(
         feeds=(Feed(tools.files["video"]),),
-        filters="[0:v:0]ass=f={captions}[shown]",
+        filters="[0:V:0]ass=f={captions}[shown]",
         output=(*picture, *_sound(plan), *_end(plan)),
         name=VIDEO.name,
         seconds=plan.seconds,
@@ -161,14 +163,14 @@ def _burned(plan: CaptionPlan, captions: Captions, cues: Sequence[Cue], tools: T
 
 
 def _beside(plan: CaptionPlan, _captions: Captions, cues: Sequence[Cue], tools: Tools) -> Recipe:
-    """The picture is copied as it is."""
+    picture = kept(plan, tools.encoder, copies=plan.copies)
     text = Feed(as_srt(apart(list(spoken_screens(cues)))).encode(), ("-f", "srt"))
     named = ("-metadata:s:s:0", f"language={plan.language}") if plan.language else ()
     shown = ("-map", "1:s:0", "-c:s", "mov_text", "-disposition:s:0", "default", *named)
     return Recipe(
         feeds=(Feed(tools.files["video"]), text),
         filters="",
-        output=("-map", "0:v:0", "-c:v", "copy", *_sound(plan), *shown, *_end(plan)),
+        output=(*picture, *_sound(plan), *shown, *_end(plan)),
         name=VIDEO.name,
         seconds=plan.seconds,
     )

@@ -7,9 +7,9 @@ from pydantic import AliasChoices, Field
 
 from common.base.errors import Unresolvable
 from common.contract.work import Adjustment
-from common.media.codecs import codec_arguments
 from studio.files import VIDEO
 from studio.operations.mixing import Mix, graph
+from studio.operations.picture import encoded_anew, kept
 from studio.rendering.allowed import COPIED
 from studio.rendering.ffmpeg import Feed, Recipe, render
 from studio.rendering.loudness import Loudness, gain_to, measure
@@ -117,15 +117,7 @@ def _changes(task: AddAudio, found: Found, plan: AddAudioPlan) -> list[Adjustmen
         reason = "the video has no sound of its own"
         changes.append(Adjustment(field="mode", requested="mix", resolved="replace", reason=reason))
     if not plan.copies:
-        codec = found["video"].codec
-        changes.append(
-            Adjustment(
-                field="video",
-                requested=codec,
-                resolved="encoded anew",
-                reason=f"an MP4 holds no {codec} that players show",
-            )
-        )
+        changes.append(encoded_anew(found["video"]))
     return changes
 
 
@@ -139,16 +131,10 @@ def make(plan: AddAudioPlan, _heard: None, tools: Tools) -> Made:
         sound += f";[sound]{','.join(gain.filters)}[loud]"
         report |= gain.report
     made = "[loud]" if plan.loudness is not None else "[sound]"
-    output = ("-map", "0:V:0", "-map", made, *_picture(plan, tools), *SOUND, *MP4)
+    picture = kept(plan, tools.encoder, copies=plan.copies)
+    output = (*picture, "-map", made, *SOUND, *MP4)
     render(Recipe(feeds, sound, output, VIDEO.name, plan.seconds), tools)
     return Made(VIDEO.name, report)
-
-
-def _picture(plan: AddAudioPlan, tools: Tools) -> tuple[str, ...]:
-    if plan.copies:
-        return ("-c:v", "copy")
-    encoder = codec_arguments(tools.encoder, plan.width, plan.height)
-    return (*encoder, "-pix_fmt", "yuv420p")
 
 
 SOUND = ("-c:a", "aac", "-b:a", "192k")

@@ -11,6 +11,7 @@ from studio.operations.edit.graph import Branch, branches, feeds, picture, sound
 from studio.operations.edit.layers import layers, over
 from studio.operations.edit.plan import EditPlan
 from studio.operations.edit.spoken import on_timeline
+from studio.operations.picture import COPYING
 from studio.operations.sound import MP4, SOUND
 from studio.rendering.ffmpeg import Feed, Recipe, render
 from studio.rendering.loudness import gain_to, measure
@@ -40,7 +41,7 @@ def _recipe(
     inputs = feeds(taken, plan.rate, tools)
     graph, output = list[str](), list[str]()
     if plan.copies:
-        output += ["-map", "0:V:0", "-c:v", "copy"]
+        output += COPYING
     else:
         graph += [picture(plan, taken), over(plan, laid, len(inputs))]
         output += ["-map", "[film]", *codec_arguments(tools.encoder, plan.width, plan.height)]
