@@ -112,7 +112,8 @@ def _facts(header: Header, seconds: float, bounds: Bounds) -> Facts:
 def _heard(header: Header) -> dict[str, Any]:
     if header.sound is None:
         return {}
-    return {"has_sound": True, "sound_codec": header.sound.codec}
+    sound = header.sound
+    return {"has_sound": True, "sound_codec": sound.codec, "sound_rate": sound.sample_rate}
 
 
 def _captions(file: BinaryIO) -> Facts:

@@ -122,6 +122,8 @@ class Facts(BaseModel):
     """FFmpeg's name, of the video; empty where there is none."""
     sound_codec: str = ""
     """FFmpeg's name."""
+    sound_rate: int = 0
+    """Hz."""
     cues: int = 0
     """Of captions."""
 

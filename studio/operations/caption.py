@@ -20,7 +20,7 @@ from studio.files import VIDEO
 from studio.listening.languages import LANGUAGES
 from studio.listening.wish import Wish
 from studio.operations.picture import encoded_anew, encoding, kept
-from studio.rendering.allowed import COPIED, COPIED_SOUND
+from studio.rendering.allowed import COPIED, copies_sound
 from studio.rendering.ffmpeg import Feed, Recipe, render
 from studio.rendering.tools import Tools
 from studio.sources import CAPTIONS, MOVING, Found, Source, Wanted
@@ -106,7 +106,7 @@ def resolve(task: Caption, found: Found) -> Planned:
         style=task.style,
         language=task.language,
         hears=task.captions == AUTO,
-        copies_sound=video.sound_codec in COPIED_SOUND,
+        copies_sound=copies_sound(video.sound_codec, video.sound_rate),
         copies=task.mode == "track" and video.codec in COPIED,
     )
     return Planned(plan, tuple(_changes(plan, found)))

@@ -48,7 +48,14 @@ BOUNDS = ("-max_alloc", str(_MAX_ALLOCATION))
 
 COPIED = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video"})
 """Codecs of video that an MP4 can hold and players know there: such a stream can be copied."""
-COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
+_COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
+_LEAST_MP3_RATE = 16_000
+"""Hz. MP3 below is MPEG 2.5, of which the standard of MP4 knows nothing."""
+
+
+def copies_sound(codec: str, rate: int) -> bool:
+    """Whether an MP4 can hold such sound as it is. ``rate`` in Hz, 0 where it is untold."""
+    return codec in _COPIED_SOUND and not (codec == "mp3" and 0 < rate < _LEAST_MP3_RATE)
 
 
 def takes_sound(codec: str) -> bool:

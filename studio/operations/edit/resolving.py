@@ -16,7 +16,7 @@ from studio.operations.edit.plan import EditPlan, Take
 from studio.operations.edit.spans import joined
 from studio.operations.edit.taking import take_of
 from studio.operations.edit.task import MAX_SECONDS, MAX_TAKES, Edit, Silence
-from studio.rendering.allowed import COPIED, COPIED_SOUND
+from studio.rendering.allowed import COPIED, copies_sound
 from studio.sources import Facts, Form, Found
 from studio.tasks import Planned
 
@@ -214,7 +214,7 @@ def _copied(task: Edit, source: Facts, plan: EditPlan) -> EditPlan:
     timed = task.fps is None or frame_rate(source.fps) == plan.rate
     if not (whole and same and sized and timed and source.codec in COPIED) or drawn:
         return plan
-    heard = plan.loudness is None and source.sound_codec in COPIED_SOUND
+    heard = plan.loudness is None and copies_sound(source.sound_codec, source.sound_rate)
     return plan.model_copy(update={"copies": True, "copies_sound": heard})
 
 

@@ -55,12 +55,19 @@ def test_a_cover_is_no_picture(tmp_path: Path, captions: Path, mode: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("codec", "kept"), [("flac", "flac"), ("libmp3lame", "mp3"), ("libvorbis", "aac")]
+    ("codec", "rate", "kept"),
+    [
+        ("flac", 44100, "flac"),
+        ("libmp3lame", 16000, "mp3"),
+        ("libmp3lame", 12000, "aac"),
+        ("libvorbis", 44100, "aac"),
+    ],
 )
 def test_the_sound_stays_where_an_mp4_holds_it(
-    tmp_path: Path, captions: Path, codec: str, kept: str
+    tmp_path: Path, captions: Path, codec: str, rate: int, kept: str
 ) -> None:
-    sound, video = ("-f", "lavfi", "-i", "sine=duration=0.5"), tmp_path / "a.mkv"
-    ffmpeg("-i", film(tmp_path / "plain.mp4", 12), *sound, "-c:v", "copy", "-c:a", codec, video)
+    video, plain = tmp_path / "a.mkv", film(tmp_path / "plain.mp4", 12)
+    sound = ("-f", "lavfi", "-i", "sine=duration=0.5", "-c:a", codec, "-ar", rate)
+    ffmpeg("-i", plain, *sound, "-c:v", "copy", video)
     file, _, _ = made(Caption(mode="track"), tmp_path / "made", video=video, captions=captions)
     assert stream(probe(file), "audio")["codec_name"] == kept

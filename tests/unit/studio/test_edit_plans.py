@@ -135,6 +135,9 @@ def test_what_is_drawn_or_cut_is_not_copied() -> None:
     assert plan_of().copies
     assert plan_of().copies_sound
     assert not plan_of(loudness=-14).copies_sound
+    phone = FILM.model_copy(update={"sound_codec": "mp3", "sound_rate": 8000})
+    assert plan_of({"video": phone}).copies
+    assert not plan_of({"video": phone}).copies_sound
     changed: list[dict[str, Any]] = [
         {"clips": [{"start": 1}]},
         {"clips": [{"speed": 2}]},
