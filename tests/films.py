@@ -25,6 +25,13 @@ def film(
     return path
 
 
+def odd(path: Path, *options: object) -> Path:
+    """Half a second of 161x121 pixels, red but for the last column and row."""
+    source = "color=red:size=160x120:rate=24:duration=0.5,format=yuv444p,pad=161:121"
+    ffmpeg("-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", *options, path)
+    return path
+
+
 def of_frames(path: Path, frames: NDArray[np.uint8], fps: float = 24) -> Path:
     """Exactly these frames [T, H, W, 3], without loss."""
     count, height, width, _ = frames.shape

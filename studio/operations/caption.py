@@ -19,7 +19,7 @@ from studio.captions.track import apart, as_srt
 from studio.files import VIDEO
 from studio.listening.languages import LANGUAGES
 from studio.listening.wish import Wish
-from studio.operations.picture import encoded_anew, encoding, kept
+from studio.operations.picture import EVEN, encoded_anew, encoding, kept, made_even, size_of
 from studio.rendering.allowed import COPIED, copies_sound
 from studio.rendering.ffmpeg import Feed, Recipe, render
 from studio.rendering.tools import Tools
@@ -97,17 +97,19 @@ def resolve(task: Caption, found: Found) -> Planned:
         raise Unresolvable(
             "captions auto: the video has no sound.", param="captions", hint="Send captions."
         )
+    copies = task.mode == "track" and video.codec in COPIED
+    width, height = size_of(video, copies=copies)
     plan = CaptionPlan(
         seconds=video.seconds,
-        width=video.width,
-        height=video.height,
+        width=width,
+        height=height,
         fps=video.fps,
         burns=task.mode == "burn",
         style=task.style,
         language=task.language,
         hears=task.captions == AUTO,
         copies_sound=copies_sound(video.sound_codec, video.sound_rate),
-        copies=task.mode == "track" and video.codec in COPIED,
+        copies=copies,
     )
     return Planned(plan, tuple(_changes(plan, found)))
 
@@ -120,6 +122,7 @@ def _changes(plan: CaptionPlan, found: Found) -> Iterator[Adjustment]:
         yield Adjustment(field="captions", requested=asked, resolved=made, reason=reason)
     if not (plan.burns or plan.copies):
         yield encoded_anew(video)
+    yield from made_even(video, plan)
 
 
 def make(plan: CaptionPlan, heard: Transcript | None, tools: Tools) -> Made:
@@ -154,7 +157,7 @@ def _burned(plan: CaptionPlan, captions: Captions, cues: Sequence[Cue], tools: T
     picture = ("-map", "[shown]", *encoding(plan, tools.encoder))
     return Recipe(
         feeds=(Feed(tools.files["video"]),),
-        filters="[0:V:0]ass=f={captions}[shown]",
+        filters=f"[0:V:0]{EVEN},ass=f={{captions}}[shown]",
         output=(*picture, *_sound(plan), *_end(plan)),
         name=VIDEO.name,
         seconds=plan.seconds,

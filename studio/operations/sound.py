@@ -9,7 +9,7 @@ from common.base.errors import Unresolvable
 from common.contract.work import Adjustment
 from studio.files import VIDEO
 from studio.operations.mixing import Mix, graph
-from studio.operations.picture import encoded_anew, kept
+from studio.operations.picture import encoded_anew, kept, made_even, size_of
 from studio.rendering.allowed import COPIED
 from studio.rendering.ffmpeg import Feed, Recipe, render
 from studio.rendering.loudness import Loudness, gain_to, measure
@@ -78,10 +78,12 @@ def resolve(task: AddAudio, found: Found) -> Planned:
     heard = video.seconds if loops else min(video.seconds, audio.seconds)
     _check(task, heard)
     mixes = task.mode == "mix" and video.has_sound
+    copies = video.codec in COPIED
+    width, height = size_of(video, copies=copies)
     plan = AddAudioPlan(
         seconds=video.seconds,
-        width=video.width,
-        height=video.height,
+        width=width,
+        height=height,
         fps=video.fps,
         mixes=mixes,
         ducks=mixes and task.duck,
@@ -91,7 +93,7 @@ def resolve(task: AddAudio, found: Found) -> Planned:
         fade_in=task.fade_in,
         fade_out=task.fade_out,
         loudness=task.loudness,
-        copies=video.codec in COPIED,
+        copies=copies,
     )
     return Planned(plan, tuple(_changes(task, found, plan)))
 
@@ -117,7 +119,7 @@ def _changes(task: AddAudio, found: Found, plan: AddAudioPlan) -> list[Adjustmen
         reason = "the video has no sound of its own"
         changes.append(Adjustment(field="mode", requested="mix", resolved="replace", reason=reason))
     if not plan.copies:
-        changes.append(encoded_anew(found["video"]))
+        changes += [encoded_anew(found["video"]), *made_even(found["video"], plan)]
     return changes
 
 

@@ -11,6 +11,7 @@ from studio.operations.film.asked import IMAGES, Film, Shot, picture_name
 from studio.operations.film.motion import closest
 from studio.operations.film.plan import FilmPlan, ShotPlan
 from studio.operations.film.shapes import contained, covering
+from studio.operations.picture import EVEN_REASON, even
 from studio.sources import Found, check_sound
 from studio.tasks import Planned
 from studio.variants import LIMITS
@@ -148,10 +149,9 @@ def _size(asked: str) -> tuple[int, int, list[Adjustment]]:
             param="resolution",
             hint="Ask for 1920x1080, or 3840x2160.",
         )
-    width, height = (side // 2 * 2 for side in sides)
+    width, height = even(sides[0], sides[1])
     made = f"{width}x{height}"
-    reason = "the sides of an H.264 video are even"
-    changes = [Adjustment(field="resolution", requested=asked, resolved=made, reason=reason)]
+    changes = [Adjustment(field="resolution", requested=asked, resolved=made, reason=EVEN_REASON)]
     return width, height, [] if made == asked else changes
 
 

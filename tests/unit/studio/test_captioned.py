@@ -6,7 +6,7 @@ import pytest
 
 from studio.operations.caption import Caption
 from tests.cutting import made, said
-from tests.films import ffmpeg, film, with_a_cover
+from tests.films import ffmpeg, film, odd, with_a_cover
 from tests.unit.media.ffprobe import packet_hashes, probe, stream
 
 VP8 = ("-c:v", "libvpx", "-cpu-used", 8)
@@ -71,3 +71,14 @@ def test_the_sound_stays_where_an_mp4_holds_it(
     ffmpeg("-i", plain, *sound, "-c:v", "copy", video)
     file, _, _ = made(Caption(mode="track"), tmp_path / "made", video=video, captions=captions)
     assert stream(probe(file), "audio")["codec_name"] == kept
+
+
+@pytest.mark.parametrize("mode", ["burn", "track"])
+def test_odd_sides_lose_a_line(tmp_path: Path, captions: Path, mode: str) -> None:
+    task = Caption.model_validate({"mode": mode})
+    video = odd(tmp_path / "a.webm", *VP8)
+    file, _, planned = made(task, tmp_path / "made", video=video, captions=captions)
+    picture = stream(probe(file), "video")
+    assert (picture["width"], picture["height"]) == (160, 120)
+    assert (planned.plan.width, planned.plan.height) == (160, 120)
+    assert said(planned)["video.size"] == "160x120"

@@ -11,8 +11,8 @@ from studio.operations.sound import AddAudio, resolve
 from studio.rendering.loudness import Measured, gain_to, measured_in
 from studio.sources import Facts, Form
 from tests.cutting import made, said
-from tests.films import ffmpeg, film
-from tests.unit.media.ffprobe import decode_audio, packet_hashes, probe, stream
+from tests.films import ffmpeg, film, odd
+from tests.unit.media.ffprobe import decode_audio, decode_rgb, packet_hashes, probe, stream
 
 RATE = 48000
 VIDEO = Facts(
@@ -51,6 +51,19 @@ def test_a_picture_that_no_mp4_holds_is_encoded_anew_and_that_is_said(tmp_path: 
     assert stream(probe(file), "video")["codec_name"] == "h264"
     assert stream(probe(file), "video")["nb_read_frames"] == "12"
     assert said(planned) == {"video": "encoded anew"}
+
+
+def test_a_picture_with_odd_sides_loses_a_line_where_it_is_encoded_anew(tmp_path: Path) -> None:
+    files = {"audio": tone(tmp_path / "a.wav", 0.5)}
+    vp9 = odd(tmp_path / "9.webm", "-c:v", "libvpx-vp9", "-cpu-used", 8)
+    copied, _, planned = made(AddAudio(), tmp_path / "copied", video=vp9, **files)
+    assert packet_hashes(copied) == packet_hashes(vp9)
+    assert (planned.plan.width, planned.plan.height, said(planned)) == (161, 121, {})
+    vp8 = odd(tmp_path / "8.webm", "-c:v", "libvpx", "-cpu-used", 8)
+    file, _, planned = made(AddAudio(), tmp_path / "made", video=vp8, **files)
+    assert (planned.plan.width, planned.plan.height) == (160, 120)
+    assert said(planned) == {"video": "encoded anew", "video.size": "160x120"}
+    assert decode_rgb(file, 160, 120)[..., 0].min() > 200, "nothing else is lost"
 
 
 @pytest.mark.parametrize(
