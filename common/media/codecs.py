@@ -24,8 +24,8 @@ _LEAST_SIDE = 160
 """Pixels. NVENC refuses smaller pictures: up to 145 on a side, by chip and codec."""
 _MOST_SIDE = {"h264_nvenc": 4096, "hevc_nvenc": 8192}
 """Pixels; of all chips with NVENC since Maxwell (NVIDIA's NVENC application note)."""
-_HVC1 = ("-tag:v", "hvc1")
-"""Apple's players take no H.265 by its other name, hev1."""
+HVC1 = ("-tag:v", "hvc1")
+"""Of H.265: Apple's players take none by its other name, hev1."""
 _TRIAL_SIDE, _TRIAL_FRAMES = 256, 5
 _TRIAL_SECONDS = 30
 """A first use of the driver takes seconds; a hanging one must not hold the process."""
@@ -84,8 +84,8 @@ def codec_arguments(settings: EncoderSettings, width: int, height: int) -> list[
 
 
 _OWN: dict[Codec, tuple[str, ...]] = {
-    "libx265": ("-x265-params", "log-level=error", *_HVC1),  # else it says its settings, as errors
-    "hevc_nvenc": _HVC1,
+    "libx265": ("-x265-params", "log-level=error", *HVC1),  # else it says its settings, as errors
+    "hevc_nvenc": HVC1,
 }
 
 

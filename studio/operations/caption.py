@@ -166,7 +166,7 @@ def _burned(plan: CaptionPlan, captions: Captions, cues: Sequence[Cue], tools: T
 
 
 def _beside(plan: CaptionPlan, _captions: Captions, cues: Sequence[Cue], tools: Tools) -> Recipe:
-    picture = kept(plan, tools.encoder, copies=plan.copies)
+    picture = kept(plan, tools, copies=plan.copies)
     text = Feed(as_srt(apart(list(spoken_screens(cues)))).encode(), ("-f", "srt"))
     named = ("-metadata:s:s:0", f"language={plan.language}") if plan.language else ()
     shown = ("-map", "1:s:0", "-c:s", "mov_text", "-disposition:s:0", "default", *named)

@@ -6,12 +6,13 @@ H.264 and H.265 in 4:2:0 have even sides only: what is encoded loses its last co
 from collections.abc import Iterator
 
 from common.contract.work import Adjustment
-from common.media.codecs import EncoderSettings, codec_arguments
+from common.media.codecs import HVC1, EncoderSettings, codec_arguments
+from studio.rendering.tools import Tools
 from studio.sources import Facts
 from studio.tasks import Plan
 
-COPYING = ("-map", "0:V:0", "-c:v", "copy")
-"""Output options: the picture bit by bit. ``V`` is a video that is no cover."""
+_PICTURE = ("-map", "0:V:0")
+"""``V`` is a video that is no cover."""
 EVEN = "crop=floor(iw/2)*2:floor(ih/2)*2:0:0"
 """A filter of ffmpeg: frames with even sides, which are those of ``even``."""
 EVEN_REASON = "the sides of an H.264 video are even"
@@ -27,9 +28,16 @@ def size_of(video: Facts, *, copies: bool) -> tuple[int, int]:
     return (video.width, video.height) if copies else even(video.width, video.height)
 
 
-def kept(plan: Plan, encoder: EncoderSettings, *, copies: bool) -> tuple[str, ...]:
-    """Output options for a picture in which nothing is drawn."""
-    return COPYING if copies else ("-map", "0:V:0", "-vf", EVEN, *encoding(plan, encoder))
+def kept(plan: Plan, tools: Tools, *, copies: bool) -> tuple[str, ...]:
+    """Output options for the picture of ``video``, in which nothing is drawn."""
+    if copies:
+        return copying(tools.found["video"])
+    return (*_PICTURE, "-vf", EVEN, *encoding(plan, tools.encoder))
+
+
+def copying(video: Facts) -> tuple[str, ...]:
+    """Output options for a picture that is taken bit by bit."""
+    return (*_PICTURE, "-c:v", "copy", *(HVC1 if video.codec == "hevc" else ()))
 
 
 def encoding(plan: Plan, encoder: EncoderSettings) -> tuple[str, ...]:

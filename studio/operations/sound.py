@@ -133,7 +133,7 @@ def make(plan: AddAudioPlan, _heard: None, tools: Tools) -> Made:
         sound += f";[sound]{','.join(gain.filters)}[loud]"
         report |= gain.report
     made = "[loud]" if plan.loudness is not None else "[sound]"
-    picture = kept(plan, tools.encoder, copies=plan.copies)
+    picture = kept(plan, tools, copies=plan.copies)
     output = (*picture, "-map", made, *SOUND, *MP4)
     render(Recipe(feeds, sound, output, VIDEO.name, plan.seconds), tools)
     return Made(VIDEO.name, report)

@@ -11,7 +11,7 @@ from studio.operations.edit.graph import Branch, branches, feeds, picture, sound
 from studio.operations.edit.layers import layers, over
 from studio.operations.edit.plan import EditPlan
 from studio.operations.edit.spoken import on_timeline
-from studio.operations.picture import COPYING
+from studio.operations.picture import copying
 from studio.operations.sound import MP4, SOUND
 from studio.rendering.ffmpeg import Feed, Recipe, render
 from studio.rendering.loudness import gain_to, measure
@@ -41,7 +41,7 @@ def _recipe(
     inputs = feeds(taken, plan.rate, tools)
     graph, output = list[str](), list[str]()
     if plan.copies:
-        output += COPYING
+        output += copying(taken[0].facts)
     else:
         graph += [picture(plan, taken), over(plan, laid, len(inputs))]
         output += ["-map", "[film]", *codec_arguments(tools.encoder, plan.width, plan.height)]
