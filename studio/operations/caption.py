@@ -17,13 +17,13 @@ from studio.captions.styled import as_ass
 from studio.captions.timing import spoken_screens
 from studio.captions.track import apart, as_srt
 from studio.files import VIDEO
-from studio.listening.languages import LANGUAGES
+from studio.listening.languages import LANGUAGES, three_letters
 from studio.listening.wish import Wish
 from studio.operations.picture import EVEN, encoded_anew, encoding, kept, made_even, size_of
 from studio.rendering.allowed import COPIED, copies_sound
 from studio.rendering.ffmpeg import Feed, Recipe, render
 from studio.rendering.tools import Tools
-from studio.sources import CAPTIONS, MOVING, Found, Source, Wanted
+from studio.sources import CAPTIONS, MOVING, Facts, Found, Source, Wanted
 from studio.tasks import Made, Operation, Plan, Planned, Task
 
 AUTO = "auto"
@@ -87,16 +87,7 @@ class CaptionPlan(Plan):
 def resolve(task: Caption, found: Found) -> Planned:
     """Raises Unresolvable."""
     video = found["video"]
-    if task.mode == "burn" and not has_fonts():
-        raise Unresolvable(
-            "mode burn needs fonts, and this service has none.",
-            param="mode",
-            hint="Install some, as fonts-noto-core; or ask for mode track.",
-        )
-    if task.captions == AUTO and not video.has_sound:
-        raise Unresolvable(
-            "captions auto: the video has no sound.", param="captions", hint="Send captions."
-        )
+    _check(task, video)
     copies = task.mode == "track" and video.codec in COPIED
     width, height = size_of(video, copies=copies)
     plan = CaptionPlan(
@@ -112,6 +103,25 @@ def resolve(task: Caption, found: Found) -> Planned:
         copies=copies,
     )
     return Planned(plan, tuple(_changes(plan, found)))
+
+
+def _check(task: Caption, video: Facts) -> None:
+    if task.mode == "burn" and not has_fonts():
+        raise Unresolvable(
+            "mode burn needs fonts, and this service has none.",
+            param="mode",
+            hint="Install some, as fonts-noto-core; or ask for mode track.",
+        )
+    if task.captions == AUTO and not video.has_sound:
+        raise Unresolvable(
+            "captions auto: the video has no sound.", param="captions", hint="Send captions."
+        )
+    if task.mode == "track" and task.language and three_letters(task.language) is None:
+        raise Unresolvable(
+            f"language: {task.language} is no code of ISO 639-1.",
+            param="language",
+            hint="Send one of two letters, as pt, or of three (ISO 639-2), as por.",
+        )
 
 
 def _changes(plan: CaptionPlan, found: Found) -> Iterator[Adjustment]:
@@ -168,7 +178,8 @@ def _burned(plan: CaptionPlan, captions: Captions, cues: Sequence[Cue], tools: T
 def _beside(plan: CaptionPlan, _captions: Captions, cues: Sequence[Cue], tools: Tools) -> Recipe:
     picture = kept(plan, tools, copies=plan.copies)
     text = Feed(as_srt(apart(list(spoken_screens(cues)))).encode(), ("-f", "srt"))
-    named = ("-metadata:s:s:0", f"language={plan.language}") if plan.language else ()
+    language = three_letters(plan.language or "")
+    named = ("-metadata:s:s:0", f"language={language}") if language else ()
     shown = ("-map", "1:s:0", "-c:s", "mov_text", "-disposition:s:0", "default", *named)
     return Recipe(
         feeds=(Feed(tools.files["video"]), text),

@@ -87,9 +87,10 @@ def test_captions_lie_beside_the_picture(studio: LiveService, tmp_path: Path) ->
     captions = tmp_path / "a.srt"
     captions.write_text(SRT)
     files = {"video": video, "captions": captions}
-    job = asked(studio, "/video/caption", files, mode="track", language="en")
+    job = asked(studio, "/video/caption", files, mode="track", language="pt")
     made = downloaded(studio, job, tmp_path)
-    assert stream(probe(made), "subtitle")["codec_name"] == "mov_text"
+    track = stream(probe(made), "subtitle")
+    assert (track["codec_name"], track["tags"]["language"]) == ("mov_text", "por")
     assert packet_times(made)[:3] == packet_times(video)[:3]
 
 

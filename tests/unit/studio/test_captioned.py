@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from studio.operations.caption import Caption
+from common.base.errors import Unresolvable
+from studio.operations.caption import Caption, resolve
+from studio.sources import Facts, Form
 from tests.cutting import made, said
 from tests.films import ffmpeg, film, odd, with_a_cover
 from tests.unit.media.ffprobe import packet_hashes, probe, stream
@@ -71,6 +73,14 @@ def test_the_sound_stays_where_an_mp4_holds_it(
     ffmpeg("-i", plain, *sound, "-c:v", "copy", video)
     file, _, _ = made(Caption(mode="track"), tmp_path / "made", video=video, captions=captions)
     assert stream(probe(file), "audio")["codec_name"] == kept
+
+
+def test_a_language_that_is_none_is_told() -> None:
+    found = {"video": Facts(form=Form.VIDEO, format="mp4", seconds=1, width=64, height=64)}
+    with pytest.raises(Unresolvable, match="xx is no code") as refused:
+        resolve(Caption(mode="track", language="xx"), found)
+    assert refused.value.body.param == "language"
+    assert resolve(Caption(mode="burn", language="xx"), found).plan
 
 
 @pytest.mark.parametrize("mode", ["burn", "track"])
