@@ -131,6 +131,21 @@ def test_an_address_without_its_file_fails_the_job_alone(
         assert words in job["error"]["message"]
 
 
+def test_a_mute_film_from_an_address_is_no_sound(
+    studio: LiveService, shelf: str, tmp_path: Path
+) -> None:
+    """As one that is sent: that is refused at once."""
+    video = black(tmp_path / "a.mp4", seconds=1)
+    files = {name: (video.name, video.read_bytes()) for name in ("video", "audio")}
+    refused = studio.client.post("/video/addaudio", files=files)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "audio")
+    body = {"video": f"{shelf}/a.mp4", "audio": f"{shelf}/a.mp4"}
+    answer = studio.client.post("/video/addaudio", json=body)
+    job = studio.wait_for(answer.json()["id"], "failed")
+    assert job["error"]["param"] == "audio"
+    assert "no sound" in job["error"]["message"]
+
+
 def test_a_job_of_this_service_is_an_input(studio: LiveService, tmp_path: Path) -> None:
     video = black(tmp_path / "a.mp4", seconds=2)
     captions = tmp_path / "a.srt"
