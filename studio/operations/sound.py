@@ -124,7 +124,7 @@ def _changes(task: AddAudio, found: Found, plan: AddAudioPlan) -> list[Adjustmen
 
 
 def make(plan: AddAudioPlan, _heard: None, tools: Tools) -> Made:
-    """The picture is copied as it is. Raises what ``render`` raises."""
+    """The picture is copied where that can be. Raises what ``render`` raises."""
     looped = ("-stream_loop", "-1") if plan.loops else ()
     feeds = (Feed(tools.files["video"]), Feed(tools.files["audio"], looped))
     sound, report = graph(plan, plan.seconds), _report(plan, tools)
