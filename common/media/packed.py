@@ -4,8 +4,10 @@ Nothing is unpacked by a name of the archive's: a file is read into memory of ou
 than its limit, whatever the archive says of its size.
 """
 
+import lzma
 import stat
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -17,6 +19,11 @@ MAX_FILES = 2000
 LARGEST_RATIO = 200
 """Of what a file unpacks to. Videos and pictures are packed already; texts are short."""
 _PIECE = 1024 * 1024
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, ValueError),
+)
+"""What ``zipfile`` and the unpackers below it raise of bytes that are not what they should be."""
 _LEFT_BY_SYSTEMS = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
@@ -52,7 +59,7 @@ class Packed:
         self._contents = contents
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as exc:
+        except _DAMAGED as exc:
             raise contents.refused(
                 f"{contents.field} is no ZIP archive, or a damaged one.", "Pack it anew."
             ) from exc
@@ -80,7 +87,7 @@ class Packed:
                     if read > most:  # more than its directory says
                         raise self._too_large(name, most)
                     yield piece
-        except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as exc:
+        except _DAMAGED as exc:
             raise self._refused(name, "is damaged.", "Pack the archive anew.") from exc
 
     def bytes_of(self, name: str) -> int:

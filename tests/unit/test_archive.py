@@ -1,6 +1,7 @@
 """Archives of clips from strangers: what is wrong is named, and nothing else is read."""
 
 import json
+import random
 import struct
 import zipfile
 from io import BytesIO
@@ -121,3 +122,15 @@ def test_links_and_passwords_are_refused():
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_name_that_is_there_twice_is_refused():
     assert "a.mp4 twice" in refusal(packed(("a.mp4", CLIP), ("a.mp4", CLIP)))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_whatever_is_damaged_is_said_to_be(method: int):
+    """Bytes of the packed clip, of its header, or of its name there."""
+    clip = random.Random(0).randbytes(300) + b"clip" * 100
+    whole = packed(("a.mp4", clip), ("a.txt", b"one"), method=method).getvalue()
+    for seed in range(300):
+        chance, data = random.Random(seed), bytearray(whole)
+        for at in chance.sample(range(4, whole.index(b"PK", 4)), 3):
+            data[at] = chance.randrange(256)
+        assert "a.mp4 is damaged" in refusal(BytesIO(bytes(data)))
