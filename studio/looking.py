@@ -8,7 +8,7 @@ from common.media.inputs import inspect_image
 from common.media.video.header import Header
 from common.media.video.reader import CODECS, read_header
 from studio.bounds import Bounds
-from studio.captions.reading import MAX_BYTES, read_captions
+from studio.captions.reading import MAX_TRANSCRIPT_BYTES, read_captions
 from studio.rendering.allowed import FORMATS, SOUNDS, takes_sound
 from studio.sources import Facts, Form
 
@@ -118,7 +118,7 @@ def _heard(header: Header) -> dict[str, Any]:
 
 def _captions(file: BinaryIO) -> Facts:
     file.seek(0)
-    captions = read_captions(file.read(MAX_BYTES + 1))
+    captions = read_captions(file.read(MAX_TRANSCRIPT_BYTES + 1))
     kind = "ass" if captions.styled else "txt"
     return Facts(
         form=Form.CAPTIONS,

@@ -1,14 +1,18 @@
 """What was said, and when."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Span(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    start: float
-    """Seconds from the beginning of the video."""
-    end: float
+    start: Seconds
+    """From the beginning of the video."""
+    end: Seconds
 
 
 class Word(_Span):

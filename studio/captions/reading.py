@@ -5,6 +5,7 @@ a text: no drawings and no files within the file, for those cost a renderer with
 """
 
 import re
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,9 +17,18 @@ from common.base.errors import InvalidRequest
 from studio.captions.cues import Cue, Transcript
 
 MAX_BYTES = 2 * 1024**2
+MAX_TRANSCRIPT_BYTES = 16 * 1024**2
+"""Of one with the time of each word: 133 bytes a word, as we write it."""
+MAX_WORDS = 120_000
+"""Four hours of eight in a second. Read, a word takes 1 kB of memory."""
+_SIGNS_A_WORD = 8
+"""Braces, brackets and commas of JSON: five, and some for the captions that words are in."""
 MAX_CUES = 20_000
 MAX_CUE_CHARS = 2000
-_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_LAST_SECOND = 360_000.0
+"""SubRip counts up to 99 hours."""
+_UTF8_MARK = b"\xef\xbb\xbf"
+_MARKS = ((_UTF8_MARK, "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _OLD = "cp1252"
 """What Windows wrote in Europe and Brazil: the guess for what is too short to be told."""
 _TOLD_FROM = 256
@@ -55,35 +65,68 @@ class Captions:
 
 
 def read_captions(data: bytes) -> Captions:
-    """Raises InvalidRequest: nothing that is known, too long, or without a single caption."""
-    if len(data) > MAX_BYTES:
-        raise InvalidRequest(
-            f"The captions have {len(data) / 1e6:.1f} MB; {MAX_BYTES / 1e6:.1f} are allowed.",
-            hint="A film of two hours has a tenth of that.",
-        )
+    """``data`` may end behind MAX_TRANSCRIPT_BYTES and a byte more.
+
+    Raises:
+        InvalidRequest: nothing that is known, too long, or without a single caption.
+    """
+    told = data.removeprefix(_UTF8_MARK).lstrip()
+    if told.startswith(b"{"):
+        return _of_transcript(told)
+    _check_size(data, MAX_BYTES, "A film of two hours has a tenth of that.")
     text, encoding = _decoded(data)
-    if text.lstrip().startswith("{"):
-        return _of_words(text)
     parsed = _parsed(text)
-    if len(parsed) > MAX_CUES:
-        raise InvalidRequest(
-            f"There are {len(parsed):,} captions; {MAX_CUES:,} are allowed.", hint="Send a part."
-        )
+    _check_number(parsed)
     styled = _harmless(parsed) if parsed.format == "ass" else None
-    cues = sorted(filter(None, map(_cue, parsed)), key=lambda cue: (cue.start, cue.end))
+    return _in_order([_cue(event) for event in parsed], styled, encoding)
+
+
+def _of_transcript(data: bytes) -> Captions:
+    """What ``/transcribe`` wrote, with the time of each word."""
+    _check_size(data, MAX_TRANSCRIPT_BYTES, "A talk of four hours has half of that.")
+    if sum(map(data.count, (b"{", b"[", b","))) > _SIGNS_A_WORD * MAX_WORDS:
+        raise InvalidRequest(
+            f"There are more than {MAX_WORDS:,} words in these captions.", hint="Send a part."
+        )
+    try:
+        cues = Transcript.model_validate_json(data).cues
+    except ValidationError as exc:
+        raise _nothing() from exc
+    _check_number(cues)
+    for number, cue in enumerate(cues, 1):
+        spans = [moment for word in cue.words for moment in (word.start, word.end)]
+        if (times := [0.0, *spans, _LAST_SECOND]) != sorted(times):
+            raise InvalidRequest(
+                f"The words of caption {number} are not in the order of their times.",
+                hint="Put their starts and ends right, or send SubRip.",
+            )
+    return _in_order([cue if cue.text.strip() else None for cue in cues])
+
+
+def _in_order(
+    read: Sequence[Cue | None], styled: "pysubs2.SSAFile | None" = None, encoding: str = "utf-8"
+) -> Captions:
+    """Those that are seen, by time."""
+    seen = [cue for cue in read if cue is not None and 0 <= cue.start < cue.end <= _LAST_SECOND]
+    cues = sorted(seen, key=lambda cue: (cue.start, cue.end))
     if not cues:
         raise _nothing()
     overlaps = sum(after.start < cue.end for cue, after in pairwise(cues))
-    return Captions(tuple(cues), styled, encoding, len(parsed) - len(cues), overlaps)
+    return Captions(tuple(cues), styled, encoding, len(read) - len(cues), overlaps)
 
 
-def _of_words(text: str) -> Captions:
-    """What ``/transcribe`` wrote, with the time of each word."""
-    try:
-        cues = Transcript.model_validate_json(text).cues
-    except ValidationError as exc:
-        raise _nothing() from exc
-    return Captions(cues)
+def _check_size(data: bytes, most: int, hint: str) -> None:
+    if len(data) > most:
+        raise InvalidRequest(
+            f"The captions have more than {most / 1e6:.1f} MB, which is what is allowed.", hint=hint
+        )
+
+
+def _check_number(captions: Sized) -> None:
+    if len(captions) > MAX_CUES:
+        raise InvalidRequest(
+            f"There are {len(captions):,} captions; {MAX_CUES:,} are allowed.", hint="Send a part."
+        )
 
 
 def _decoded(data: bytes) -> tuple[str, str]:
@@ -111,7 +154,7 @@ def _parsed(text: str) -> pysubs2.SSAFile:
 def _cue(event: pysubs2.SSAEvent) -> Cue | None:
     text = _TAG.sub("", event.plaintext if event.type == "Dialogue" else "").strip()
     text = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
-    if not text or event.end <= event.start or event.start < 0:
+    if not text:
         return None
     return Cue(start=event.start / 1000, end=event.end / 1000, text=text[:MAX_CUE_CHARS])
 

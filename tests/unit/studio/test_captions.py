@@ -1,15 +1,20 @@
 """Captions read and drawn: whatever people send, as text and times."""
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
 from common.base.errors import InvalidRequest
+from studio.bounds import Bounds
 from studio.captions.cues import Cue, Transcript, Word
-from studio.captions.reading import MAX_CUES, read_captions
+from studio.captions.reading import MAX_BYTES, MAX_CUES, MAX_WORDS, read_captions
 from studio.captions.style import Style
 from studio.captions.styled import as_ass, escaped, moment, wrapped
 from studio.captions.track import apart, as_srt
+from studio.looking import look_at
+from studio.sources import CAPTIONS
 
 SRT = "1\n00:00:00,500 --> 00:00:01,500\nOlá, coração\n\n2\n00:00:02,000 --> 00:00:03,000\nTwo\n"
 
@@ -69,6 +74,60 @@ def test_a_transcript_keeps_its_words() -> None:
         language="en", seconds=1, cues=(Cue(start=0, end=1, text="one two", words=words),)
     )
     assert read_captions(told.model_dump_json().encode()).cues == told.cues
+
+
+def transcript(cues: Iterable[Cue]) -> bytes:
+    """As ``/transcribe`` writes it."""
+    told = Transcript(language="en", seconds=1, cues=tuple(cues))
+    return told.model_dump_json(indent=1).encode()
+
+
+def test_the_transcript_of_a_long_talk_can_be_captions(tmp_path: Path) -> None:
+    words = [
+        Word(start=n / 4, end=n / 4 + 0.2, text="spoken", probability=0.9876) for n in range(9)
+    ]
+    cue = Cue(start=0, end=2.2, text=" ".join(["spoken"] * 9), words=tuple(words))
+    talk = tmp_path / "words.json"
+    talk.write_bytes(transcript([cue] * 2000))
+    bounds = Bounds(10 * MAX_BYTES, max_pixels=1, max_picture_pixels=1, max_seconds=1)
+    with talk.open("rb") as file:
+        facts = look_at(file, CAPTIONS, bounds)
+    assert talk.stat().st_size > MAX_BYTES
+    assert (facts.cues, facts.seconds) == (2000, 2.2)
+    with pytest.raises(InvalidRequest, match=r"more than 2\.1 MB"):
+        read_captions(SRT.encode() + b" " * MAX_BYTES)
+    with pytest.raises(InvalidRequest, match=r"more than 16\.8 MB"):
+        read_captions(b"{" + b" " * 8 * MAX_BYTES)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (b"NaN", "no caption"),
+        (b"-1e999", "no caption"),
+        (b"-1", "words of caption 1 are not in the order"),
+        (b"1e300", "words of caption 1 are not in the order"),
+        (b"0.75", "words of caption 1 are not in the order"),
+    ],
+)
+def test_times_of_a_transcript_are_judged(changed: bytes, words: str) -> None:
+    """What stands at 0.25: the start of the only caption, and of its first word."""
+    said = tuple(Word(start=n, end=n + 0.2, text="a") for n in (0.25, 0.5))
+    sent = transcript([Cue(start=0.25, end=1, text="a a", words=said)])
+    assert len(read_captions(sent).cues) == 1
+    with pytest.raises(InvalidRequest, match=words):
+        read_captions(sent.replace(b"0.25", changed))
+
+
+def test_a_transcript_is_in_order_and_no_longer_than_others() -> None:
+    cue = Cue(start=0, end=1, text="a")
+    late, empty = cue.model_copy(update={"start": 0.5}), cue.model_copy(update={"text": " "})
+    read = read_captions(transcript([late, cue, empty]))
+    assert (read.cues, read.skipped, read.overlaps) == ((cue, late), 1, 1)
+    with pytest.raises(InvalidRequest, match="20,001 captions"):
+        read_captions(transcript([cue] * (MAX_CUES + 1)))
+    with pytest.raises(InvalidRequest, match="more than 120,000 words"):
+        read_captions(b'{"cues": [' + b"{}," * 4 * MAX_WORDS + b"{}]}")
 
 
 ASS = """[Script Info]
