@@ -18,6 +18,7 @@ from common.contract.work import Finished, Foreseen, Medias, SentFile
 from common.media.inputs import decode_base64_image
 from studio.bounds import Bounds
 from studio.files import WORDS
+from studio.frames import Frames, is_video
 from studio.looking import look_at
 from studio.naming import name_of
 from studio.objects import check_source
@@ -25,7 +26,7 @@ from studio.operations import operation_of
 from studio.operations.edit.task import Edit
 from studio.operations.edit.templates.folder import PACKAGED, EditTemplates
 from studio.operations.film.asked import picture_name
-from studio.pictures import PackedPicture, look_at_picture, packed_pictures, picture_of
+from studio.pictures import PackedPicture, look_at_picture, packed_pictures
 from studio.requests import Input, ResolvedStudio, StudioRequest
 from studio.sources import ARCHIVES, CAPTIONS, SHOWN, Facts, JobFile, Wanted, inline_of
 from studio.variants import StudioVariant
@@ -76,8 +77,9 @@ class StudioIntake:
             )
         wanted = request.task.wanted
         _check_names(wanted, files)
+        frames = Frames(self.bounds)
         looks = [
-            partial(self._looks, name, one, files.get(name), finished.get(name), job_id)
+            partial(self._looks, name, one, files.get(name), finished.get(name), frames, job_id)
             for name, one in wanted.items()
             if name in files or name in finished or inline_of(one.source) is not None
         ]
@@ -124,6 +126,7 @@ class StudioIntake:
         wanted: Wanted,
         sent: SentFile | None,
         finished: Finished | None,
+        frames: Frames,
         job_id: str,
     ) -> list[Look]:
         """How to look at what came as ``name``: at several where that is an archive."""
@@ -132,22 +135,29 @@ class StudioIntake:
             names = map(picture_name, range(len(pictures)))
             pairs = zip(names, pictures, strict=False)
             return [partial(self._packed, each, picture, job_id) for each, picture in pairs]
-        if wanted.forms == SHOWN and sent is None:
-            return [partial(self._picture, name, wanted, finished, job_id)]
+        if wanted.forms == SHOWN and sent is None and finished is None:
+            return [partial(self._picture, name, wanted, job_id)]
+        if wanted.forms == SHOWN and finished is not None and is_video(finished):
+            return [partial(self._frame, name, wanted, finished, frames, job_id)]
         return [partial(self._look, name, wanted, sent, finished, job_id)]
 
     def _packed(self, name: str, picture: PackedPicture, job_id: str) -> Upload:
         file, facts = picture.looked_at(self.bounds)
         return Upload(file, self._seen(name, job_id, facts), None)
 
-    def _picture(self, name: str, wanted: Wanted, finished: Finished | None, job_id: str) -> Upload:
+    def _picture(self, name: str, wanted: Wanted, job_id: str) -> Upload:
         with named(name):
-            if isinstance(wanted.source, JobFile) and finished is not None:
-                data = picture_of(finished, wanted.source, self.bounds)
-            else:
-                data = decode_base64_image(inline_of(wanted.source) or "")
+            data = decode_base64_image(inline_of(wanted.source) or "")
             facts = look_at_picture(data, self.bounds)
         return Upload(BytesIO(data), self._seen(name, job_id, facts), None)
+
+    def _frame(
+        self, name: str, wanted: Wanted, finished: Finished, frames: Frames, job_id: str
+    ) -> Upload:
+        assert isinstance(wanted.source, JobFile)  # noqa: S101  # or it would not be finished
+        with named(name):
+            file, facts = frames.picture(finished, wanted.source)
+        return Upload(file, self._seen(name, job_id, facts), None)
 
     def _look(
         self,

@@ -5,12 +5,12 @@ from typing import Any, BinaryIO
 
 from common.base.errors import InvalidRequest
 from common.media.inputs import inspect_image
-from common.media.video.header import Header
+from common.media.video.header import Header, Track
 from common.media.video.reader import CODECS, read_header
 from studio.bounds import Bounds
 from studio.captions.reading import MAX_TRANSCRIPT_BYTES, read_captions
 from studio.rendering.allowed import FORMATS, SOUNDS, takes_sound
-from studio.sources import Facts, Form
+from studio.sources import MOVING, Facts, Form
 
 MAX_RATE = 120.0
 
@@ -22,6 +22,28 @@ def look_at(file: BinaryIO, forms: frozenset[Form], bounds: Bounds) -> Facts:
         InvalidRequest: nothing of that, too large, too long, or damaged; without a field's name.
         Stopping, NoThreads: it was not looked at.
     """
+    _check_size(file, bounds)
+    if forms == {Form.CAPTIONS}:
+        return _captions(file)
+    if forms == {Form.PICTURE}:
+        picture = inspect_image(file, bounds.max_picture_pixels)
+        return Facts(
+            form=Form.PICTURE, format=picture.format, width=picture.width, height=picture.height
+        )
+    header = read_header(file.fileno(), bounds.max_pixels, FORMATS)
+    return _moving_or_sounding(header, forms, bounds)
+
+
+def look_at_video(file: BinaryIO, bounds: Bounds) -> tuple[Facts, Track]:
+    """What a video is, and what its header says of its pictures. Raises what ``look_at`` does."""
+    _check_size(file, bounds)
+    header = read_header(file.fileno(), bounds.max_pixels, FORMATS)
+    facts = _moving_or_sounding(header, MOVING, bounds)
+    assert header.video is not None  # noqa: S101  # or it would have been refused
+    return facts, header.video
+
+
+def _check_size(file: BinaryIO, bounds: Bounds) -> None:
     size = os.fstat(file.fileno()).st_size
     if not size:
         raise InvalidRequest("The file is empty.", hint="Send it whole.")
@@ -30,18 +52,9 @@ def look_at(file: BinaryIO, forms: frozenset[Form], bounds: Bounds) -> Facts:
             f"The file has {size / 1e6:,.0f} MB; {bounds.max_bytes / 1e6:,.0f} are allowed.",
             hint="Send a shorter or smaller one. FETCH_MAX_MB sets the limit.",
         )
-    if forms == {Form.CAPTIONS}:
-        return _captions(file)
-    if forms == {Form.PICTURE}:
-        picture = inspect_image(file, bounds.max_picture_pixels)
-        return Facts(
-            form=Form.PICTURE, format=picture.format, width=picture.width, height=picture.height
-        )
-    return _moving_or_sounding(file, forms, bounds)
 
 
-def _moving_or_sounding(file: BinaryIO, forms: frozenset[Form], bounds: Bounds) -> Facts:
-    header = read_header(file.fileno(), bounds.max_pixels, FORMATS)
+def _moving_or_sounding(header: Header, forms: frozenset[Form], bounds: Bounds) -> Facts:
     _check_codecs(header)
     if header.video is None and Form.AUDIO not in forms:
         raise InvalidRequest("There is no video in this file.", hint="Send an MP4 or WebM.")

@@ -1,4 +1,4 @@
-"""The pictures of a request: in its body, in a ZIP, or of finished jobs."""
+"""The pictures of a request, in its body or in a ZIP; ``frames`` has those of finished videos."""
 
 import os
 import re
@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from common.base.errors import EncodingFailed, FileGone, InvalidRequest
+from common.base.errors import InvalidRequest
 from common.base.settings import MIB
-from common.contract.work import Finished
 from common.media.packed import Contents, Packed
-from common.media.video.chain import Take
 from studio.bounds import Bounds
 from studio.looking import look_at
 from studio.operations.film.asked import IMAGES
-from studio.sources import MOVING, SHOWN, Facts, JobFile, JobPicture
+from studio.sources import SHOWN, Facts
 from studio.variants import LIMITS
 
 _CONTENTS = Contents(
@@ -26,7 +24,6 @@ _CONTENTS = Contents(
 _NUMBER = re.compile(r"(\d+)")
 MAX_PICTURE_BYTES = 64 * MIB
 """Of one in a ZIP: it is looked at in memory, and a few at once."""
-VIDEO_ENDINGS = frozenset({".mp4", ".webm"})
 
 
 @dataclass(frozen=True)
@@ -82,39 +79,3 @@ def look_at_picture(data: bytes, bounds: Bounds) -> Facts:
         file.write(data)
         file.flush()
         return look_at(file, SHOWN, bounds)
-
-
-def picture_of(finished: Finished, source: JobFile, bounds: Bounds) -> bytes:
-    """The picture that a job made, or a frame of its video.
-
-    Raises:
-        InvalidRequest: the video has no such frame, or cannot be read any more.
-        FileGone: its file is not there.
-    """
-    try:
-        if finished.path.suffix in VIDEO_ENDINGS:
-            return _frame_of(finished, source, bounds)
-        return finished.path.read_bytes()
-    except FileNotFoundError as exc:
-        raise FileGone("Its file is no longer on disk.", hint="Make it again.") from exc
-
-
-def _frame_of(finished: Finished, source: JobFile, bounds: Bounds) -> bytes:
-    with finished.path.open("rb") as file:
-        facts = look_at(file, MOVING, bounds)
-    asked = source.frame if isinstance(source, JobPicture) else -1
-    number = round(facts.seconds * facts.fps)
-    index = asked if asked >= 0 else number + asked
-    if not 0 <= index < number:
-        raise InvalidRequest(
-            f"frame is {asked}: the video has {number} frames.",
-            hint=f"Ask for 0 to {number - 1}, or -1 for the last.",
-        )
-    from common.media.video.stream import frame_as_png  # numpy: the API process stays small
-
-    try:
-        return frame_as_png(finished.path, Take(facts.fps, 1, facts.width, facts.height, index))
-    except EncodingFailed as exc:
-        raise InvalidRequest(
-            f"The video of job {finished.job_id} cannot be read any more.", hint="Make it again."
-        ) from exc

@@ -82,5 +82,27 @@ def disk_named(volume: str = "outputs") -> Iterator[None]:
         raise
 
 
+@contextmanager
+def temporary_folder() -> Iterator[None]:
+    """Its failures in words: no volume of ours is to blame.
+
+    Raises:
+        StorageFull: no space left, or the quota is used up.
+        StorageUnavailable: it cannot be written for another reason.
+    """
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL:
+            raise StorageFull(
+                "The temporary folder is full.",
+                hint="Try again shortly. If you run the service, TMPDIR names a larger folder.",
+            ) from exc
+        raise StorageUnavailable(
+            "The temporary folder cannot be written.",
+            hint="If you run the service: TMPDIR names another folder.",
+        ) from exc
+
+
 def _unavailable(volume: str, cause: str, way_out: str) -> StorageUnavailable:
     return StorageUnavailable(f"The {volume} volume {cause}.", hint=f"{way_out} {_BY_ITSELF}")

@@ -7,13 +7,10 @@ import numpy as np
 
 from common.base.errors import InvalidRequest
 from common.media.video.chain import Take
-from common.media.video.reader import read_frames, read_header
+from common.media.video.reader import MAX_PIXELS, read_frames, read_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_MAX_PIXELS = 2**26
-"""A frame of 8192 x 8192. The operator's own limit was held when the video was accepted."""
 
 
 def load_video(
@@ -44,7 +41,7 @@ def load_video(
 def _decoded(file: int, take: Take) -> bytes:
     """Empty where it was damaged on disk since it was accepted."""
     try:
-        track = read_header(file, _MAX_PIXELS).video
+        track = read_header(file, MAX_PIXELS).video
         return b"" if track is None else read_frames(file, track, take).output
     except InvalidRequest:
         return b""

@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import hashlib
+import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,18 +14,21 @@ from typing import Any, BinaryIO
 import pytest
 from PIL import Image
 
-from common.base.errors import InvalidRequest
+from common.base.errors import FileGone, InvalidRequest
 from common.base.settings import Settings
 from common.contract import Upload
+from common.contract.fingerprints import digest
 from common.contract.work import Finished
 from studio.bounds import Bounds
+from studio.frames import ALL_SECONDS, Frames
 from studio.intake import StudioIntake
 from studio.operations.edit.templates.folder import PACKAGED, EditTemplates
 from studio.operations.film.asked import Film
 from studio.operations.film.plan import FilmPlan
-from studio.pictures import packed_pictures, picture_of
+from studio.pictures import packed_pictures
 from studio.requests import StudioRequest
-from studio.sources import JobPicture
+from studio.sources import JobFile
+from studio.spool import Spool
 from studio.variants import BASE
 from tests.films import film
 
@@ -116,12 +121,88 @@ def test_archives_are_judged_before_a_picture_is_read(files: dict[str, bytes], w
     assert caught.value.body.param == "images"
 
 
+def finished_in(request: StudioRequest, *jobs: Finished) -> list[Upload]:
+    known = {job.job_id: job for job in jobs}
+    named = {field: known[job_id] for field, job_id in request.used_jobs.items()}
+    look = INTAKE.look(request, {}, "id", named)
+    assert look is not None
+    return list(look())
+
+
+def of_jobs(*sources: dict[str, Any]) -> StudioRequest:
+    return StudioRequest(task=Film.model_validate({"images": [{"image": one} for one in sources]}))
+
+
+def opened(upload: Upload) -> bytes:
+    assert not isinstance(upload.file, Path)
+    upload.file.seek(0)
+    return upload.file.read()
+
+
 def test_a_frame_of_a_finished_video_is_a_picture(tmp_path: Path):
-    video = film(tmp_path / "video.mp4", 12)
-    finished = Finished(JOB, video, {})
-    last = picture_of(finished, JobPicture(job=JOB), BOUNDS)
-    assert Image.open(BytesIO(last)).size == (160, 120)
-    assert last == picture_of(finished, JobPicture(job=JOB, frame=11), BOUNDS)
-    assert last != picture_of(finished, JobPicture(job=JOB, frame=-12), BOUNDS)
-    with pytest.raises(InvalidRequest, match="frame is 12: the video has 12 frames"):
-        picture_of(finished, JobPicture(job=JOB, frame=12), BOUNDS)
+    finished = Finished(JOB, film(tmp_path / "video.mp4", 12, 24, "100x80"), {})
+    numbers = [{}, {"frame": 11}, {"frame": -12}]
+    uploads = finished_in(of_jobs(*({"job": JOB, **one} for one in numbers)), finished)
+    last, same, first = map(opened, uploads)
+    assert Image.open(BytesIO(last)).size == (100, 80)
+    assert last == same != first
+    assert not any(isinstance(upload.file, BytesIO) for upload in uploads), "they wait on disk"
+    facts = uploads[0].media.facts
+    assert (facts.width, facts.height, facts.format) == (100, 80, "png")
+    with pytest.raises(InvalidRequest) as caught:
+        finished_in(of_jobs({"job": JOB, "frame": 12}), finished)
+    assert caught.value.body.message == "images.0.image: frame is 12: the video has 12 frames."
+
+
+def test_a_picture_of_a_finished_job_is_judged_before_it_is_read(tmp_path: Path):
+    """A kept picture is taken as it lies there; what is no picture, or too large, is refused."""
+    picture, sound = tmp_path / "upload.png", tmp_path / "upload.wav"
+    picture.write_bytes(png(30, 20))
+    (upload,) = finished_in(of_jobs({"job": JOB}), Finished(JOB, picture, {}))
+    assert upload.file == picture
+    assert upload.media.facts.width == 30
+    sound.write_bytes(b"RIFF")
+    with pytest.raises(InvalidRequest, match="not a picture"):
+        finished_in(of_jobs({"job": JOB}), Finished(JOB, sound, {}))
+    os.truncate(sound, 2**40)  # sparse: reading it would take all memory
+    with pytest.raises(InvalidRequest, match="1,099,512 MB") as caught:
+        finished_in(of_jobs({"job": JOB}), Finished(JOB, sound, {}))
+    assert caught.value.body.param == "images.0.image"
+    with pytest.raises(FileGone, match="no longer on disk"):
+        finished_in(of_jobs({"job": JOB}), Finished(JOB, tmp_path / "gone.mp4", {}))
+
+
+def test_frames_of_a_request_have_bounds_together(tmp_path: Path):
+    finished = Finished(JOB, film(tmp_path / "video.mp4", 12, 24, "100x80"), {})
+    now = iter([0.0, 1.0, ALL_SECONDS])
+    frames = Frames(BOUNDS, lambda: next(now))
+    file, _ = frames.picture(finished, JobFile(job=JOB))
+    size = len(file.read())
+    frames.picture(finished, JobFile(job=JOB))
+    with pytest.raises(InvalidRequest, match="more than 120 seconds"):
+        frames.picture(finished, JobFile(job=JOB))
+    frames = Frames(replace(BOUNDS, max_bytes=max(finished.path.stat().st_size, size + 1)))
+    frames.picture(finished, JobFile(job=JOB))
+    with pytest.raises(InvalidRequest, match="have more than 0 MB together"):
+        frames.picture(finished, JobFile(job=JOB))
+    with pytest.raises(InvalidRequest, match="more than 7,000 pixels"):
+        Frames(replace(BOUNDS, max_picture_pixels=7000)).picture(finished, JobFile(job=JOB))
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_pictures_wait_in_one_file_that_goes_with_the_last_of_them():
+    spool, before = Spool(), descriptors()
+    files = [spool.add(bytes([number]) * 1000) for number in range(20)]
+    assert descriptors() == before + 1
+    assert [file.read(600) + file.read() for file in files] == [
+        bytes([number]) * 1000 for number in range(20)
+    ]
+    assert digest(files[3]) == hashlib.sha256(b"\3" * 1000).hexdigest()
+    del spool
+    files[9].seek(0)
+    assert files[9].read() == b"\t" * 1000
+    del files
+    assert descriptors() == before

@@ -1,8 +1,7 @@
 """Reads multipart/form-data, bounded in parts and text, its files into the temporary folder."""
 
-import errno
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from tempfile import SpooledTemporaryFile
 
 from python_multipart.exceptions import FormParserError
@@ -12,7 +11,8 @@ from starlette.requests import Request
 
 from common.api.bodies.aside import aside
 from common.api.door.limits import check_charset
-from common.base.errors import InvalidRequest, StorageFull, StorageUnavailable, UnsupportedMediaType
+from common.base.disk import temporary_folder
+from common.base.errors import InvalidRequest, UnsupportedMediaType
 
 MOST_PARTS = 64
 MOST_FILES = 4
@@ -86,7 +86,7 @@ class _Parts:
 
     def write(self, data: bytes) -> None:
         """Go on with the next bytes."""
-        with _temporary_folder():
+        with temporary_folder():
             try:
                 self._parser.write(data)
             except FormParserError as exc:
@@ -96,7 +96,7 @@ class _Parts:
         """All of it."""
         if not self._ended:
             raise _broken()
-        with _temporary_folder():
+        with temporary_folder():
             for upload in self._files:
                 upload.file.seek(0)
         return FormData(self._items)
@@ -196,20 +196,3 @@ def _broken() -> InvalidRequest:
         "The form cannot be read: it is cut off, or no multipart/form-data.",
         hint="Send fields and files as an HTTP library writes them.",
     )
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[None]:
-    """Its failures in words: no volume of ours is to blame."""
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(
-                "The temporary folder is full.",
-                hint="Try again shortly. If you run the service, TMPDIR names a larger folder.",
-            ) from exc
-        raise StorageUnavailable(
-            "The temporary folder cannot be written.",
-            hint="If you run the service: TMPDIR names another folder.",
-        ) from exc

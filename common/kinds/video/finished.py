@@ -11,6 +11,7 @@ from common.kinds.video.clips import Clip, Extended, Retaken, Whole
 from common.kinds.video.requests import GenerateRequest
 from common.kinds.video.result import VideoResult
 from common.media.video.chain import Take
+from common.media.video.still import frame_as_png
 
 
 def frame_of(used: Finished, frame: int, field: str) -> bytes:
@@ -27,8 +28,6 @@ def frame_of(used: Finished, frame: int, field: str) -> bytes:
             param=f"{field}.frame",
             hint=f"Ask for 0 to {made.num_frames - 1}, or -1 for the last.",
         )
-    from common.media.video.stream import frame_as_png  # numpy: the API process stays small
-
     try:
         return frame_as_png(used.path, Take(made.fps, 1, made.width, made.height, index))
     except (OSError, EncodingFailed) as exc:
@@ -37,6 +36,9 @@ def frame_of(used: Finished, frame: int, field: str) -> bytes:
             param=field,
             hint="Make it again, or send a picture.",
         ) from exc
+    except InvalidRequest as exc:
+        hint = "Send the frame as a picture."
+        raise InvalidRequest(f"{field}: {exc.body.message}", param=field, hint=hint) from exc
 
 
 def clip_of(field: str, used: Finished, request: GenerateRequest, name: str) -> Clip:

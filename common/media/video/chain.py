@@ -1,8 +1,10 @@
 """The filters that make a video's frames what a player would show, in sRGB."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from common.media.video.header import FirstFrame, Track
+from common.media.video.seeking import Seek, seek_to
 
 _UNTOLD = 2
 _BT709, _BT601, _BT2020 = 1, 6, 9
@@ -25,6 +27,8 @@ _CURVE = f"tonemap=mobius:param=0.6:peak={_PEAK:.3f}:desat=0"
 
 _SCALE = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 """swscale's quick paths are off by several levels."""
+SLACK = 2
+"""Frames that rounding to another rate may leave out at the end of a video."""
 _ON_WHITE = (
     "format=gbrap,split[top][page];[page]lutrgb=r=255:g=255:b=255:a=255[white];"
     "[white][top]overlay=format=gbrp"
@@ -33,22 +37,35 @@ _ON_WHITE = (
 
 @dataclass(frozen=True)
 class Take:
-    """``count`` frames at ``fps`` from ``start`` on, in one size, whatever their shape was."""
+    """``count`` frames at ``fps`` from ``start`` on, in one size, whatever their shape was.
+
+    The last frame stands for ``slack`` that may be missing behind it.
+    """
 
     fps: float
     count: int
     width: int
     height: int
     start: int = 0
+    slack: int = 0
 
     @property
     def bytes_a_frame(self) -> int:
         """In RGB, 8 bits each."""
         return self.width * self.height * 3
 
+    @property
+    def rate(self) -> str:
+        """Frames a second, as the filters are told."""
+        return f"{self.fps:g}"
 
-def chain(track: Track, frame: FirstFrame, take: Take) -> str:
-    """Filters for the frames of a take, in RGB.
+    def sought(self, frame: FirstFrame, run_up: float | None) -> Seek | None:
+        """The way to it in a video that begins with ``frame``, as ``seek_to`` has it."""
+        return seek_to(frame, Fraction(self.rate), self.start, self.count, run_up)
+
+
+def chain(track: Track, frame: FirstFrame, take: Take, seek: Seek | None = None) -> str:
+    """Filters for the frames of a take, in RGB; of all frames, or of those behind a seek.
 
     Interlaced frames lose their comb, HDR and wide colours become sRGB, and what can be seen
     through is laid on white. FFmpeg itself turns them upright.
@@ -60,9 +77,15 @@ def chain(track: Track, frame: FirstFrame, take: Take) -> str:
     told = _told(track, frame, hdr=hdr)
     srgb = _to_srgb(hdr=hdr, alpha=alpha) if wide else []
     last = [_ON_WHITE] if alpha else []
-    begun = [f"trim=start_frame={take.start}"] if take.start else []
-    rate = f"fps={take.fps:g}"
-    return ",".join([*even, rate, *begun, *told, scale, *srgb, *last, "format=rgb24"])
+    steady = [f"fps={take.rate}", *_taken(take, seek)]
+    return ",".join([*even, *steady, *told, scale, *srgb, *last, "format=rgb24"])
+
+
+def _taken(take: Take, seek: Seek | None) -> list[str]:
+    longer = [f"tpad=stop={take.slack}:stop_mode=clone"] if take.slack else []
+    if seek is not None:
+        return [*longer, *seek.filters]
+    return [*longer, f"trim=start_frame={take.start}"] if take.start else longer
 
 
 def _told(track: Track, frame: FirstFrame, *, hdr: bool) -> list[str]:

@@ -1,5 +1,7 @@
 """What a video says of itself, as the child that opened it reports."""
 
+from fractions import Fraction
+
 from pydantic import BaseModel, ConfigDict
 
 _LARGEST_PIXEL_SHAPE = 4.0
@@ -14,7 +16,8 @@ class _Record(BaseModel):
 class FirstFrame(_Record):
     """How a decoded frame is to be shown. Colours are numbers of ITU-T H.273, 2 for untold.
 
-    ``levels`` are FFmpeg's: 0 for untold, 1 for 16 to 235, 2 for 0 to 255.
+    ``levels`` are FFmpeg's: 0 for untold, 1 for 16 to 235, 2 for 0 to 255. ``pts`` is when it is
+    shown after the file begins, in parts of a second of which ``time_base`` is one.
     """
 
     rotation: int
@@ -26,6 +29,13 @@ class FirstFrame(_Record):
     levels: int
     primaries: int
     transfer: int
+    pts: int = 0
+    time_base: tuple[int, int] = (1, 1)
+
+    @property
+    def seconds(self) -> Fraction:
+        """When it is shown, after the file begins."""
+        return self.pts * Fraction(*self.time_base)
 
 
 class Track(_Record):

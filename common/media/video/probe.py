@@ -5,8 +5,10 @@ with the video as standard input; never imported by the service, which stays sma
 """
 
 import json
+import math
 import re
 import sys
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -80,7 +82,9 @@ def _video(container: InputContainer, stream: VideoStream, decoders: list[str]) 
         context.thread_count = 1
         told = int(context.colorspace), int(context.color_range)
         first = next(container.decode(stream), None)
-        frame = None if first is None else _frame(first, context, told)
+        if first is not None:
+            shown_at = _shown_at(first, stream, container.start_time or 0)
+            frame = {**_frame(first, context, told), **shown_at}
     shape = stream.sample_aspect_ratio
     return {
         "index": stream.index,
@@ -118,6 +122,16 @@ def _frame(frame: VideoFrame, context: VideoCodecContext, told: tuple[int, int])
         "primaries": int(frame.color_primaries),
         "transfer": int(frame.color_trc),
     }
+
+
+def _shown_at(frame: VideoFrame, stream: VideoStream, file_start: int) -> dict[str, Any]:
+    """As ffmpeg counts: from the start of the file, which it rounds to parts of the track's."""
+    if frame.pts is None or stream.time_base is None:
+        return {}
+    start = Fraction(file_start, round(_MICROSECONDS)) / stream.time_base
+    away = 1 if start >= 0 else -1
+    pts = frame.pts - away * math.floor(abs(start) + Fraction(1, 2))
+    return {"pts": pts, "time_base": stream.time_base.as_integer_ratio()}
 
 
 if __name__ == "__main__":

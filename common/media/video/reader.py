@@ -10,6 +10,7 @@ decodes the beginning of what is shown.
 import json
 import logging
 import os
+import time
 from collections.abc import Collection
 
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from common.base.bounded_child import Bounds, Ended, Ending, module_command, run
 from common.base.errors import InvalidRequest
 from common.media.video.chain import Take, chain
 from common.media.video.header import Header, Track
+from common.media.video.seeking import RUN_UPS, Seek
 
 logger = logging.getLogger("videosdgx.videos")
 
@@ -66,13 +68,16 @@ _HEADER_SECONDS, _HEADER_CPU_SECONDS = 15.0, 10
 _HEADER_BYTES, _HEADER_BYTES_A_PIXEL = 192 * _MIB, 24
 """Addresses: PyAV itself takes 125 MiB, and a frame of 4K HEVC in 10 bits 213. A film's index has
 24 bytes a frame."""
-_SECONDS, _CPU_SECONDS = 30.0, 45
+SECONDS, _CPU_SECONDS = 30.0, 45
 """32 frames of 4K, from 60 a second, took 1.6 s (H.264) to 2.3 s (HEVC) on two shared cores."""
 _BYTES, _BYTES_A_PIXEL = 768 * _MIB, 64
 """Addresses: 307 MiB at the least, and 721 for 4K (ProRes 4444)."""
 _WORDS_BYTES = _MIB
 _REFUSED = 2
 """The child's status for what it does not take; another one is a fault of ours, or of FFmpeg."""
+
+MAX_PIXELS = 2**26
+"""A frame of 8192 x 8192, for videos that were accepted: the operator's own limit was held then."""
 
 _HINT = "Send an MP4, MOV, MKV or WebM file, best with H.264."
 
@@ -111,7 +116,17 @@ def read_header(
     return header
 
 
-def read_frames(file: int, track: Track, take: Take) -> Ended:
+RAW = ("-f", "rawvideo")
+PNG = ("-c:v", "png", "-f", "image2pipe")
+
+
+def read_frames(
+    file: int,
+    track: Track,
+    take: Take,
+    form: tuple[str, ...] = RAW,
+    seconds: float = SECONDS,
+) -> Ended:
     """Decode a part of a video, as a player shows it.
 
     Its output are the frames in RGB, 8 bits each, as many as there are. Its status is not 0 where
@@ -120,33 +135,55 @@ def read_frames(file: int, track: Track, take: Take) -> Ended:
     Args:
         file: descriptor of a regular file. Its place moves.
         track: what to show of it, from its header.
-        take: the frames that are wanted.
+        take: the frames that are wanted. How far into the video they are makes no difference,
+            where it has key frames.
+        form: how they are written.
+        seconds: that it may take, on the clock.
 
     Raises:
         InvalidRequest: not one frame can be decoded, or it takes too much time or memory.
         Stopping: the service was told to stop.
     """
-    pixels = track.width * track.height
-    bounds = Bounds(
-        seconds=_SECONDS,
-        cpu_seconds=_CPU_SECONDS,
-        address_bytes=_BYTES + _BYTES_A_PIXEL * max(pixels, take.width * take.height),
-        output_bytes=take.count * take.bytes_a_frame + _WORDS_BYTES,
-    )
-    command = frames_command(track, take)
-    os.lseek(file, 0, os.SEEK_SET)
-    ended = run_bounded(command, stdin=file, bounds=bounds)
-    _check_cost(ended)
+    least = take.count * take.bytes_a_frame if form is RAW else 1
+    last, ended = time.monotonic() + seconds, None
+    for seek in _ways(track, take):
+        command = frames_command(track, take, form, seek)
+        ended = _read(command, file, _bounds(track, take, last - time.monotonic()))
+        if ended.status == 0 and len(ended.output) >= least:
+            break
+    assert ended is not None  # noqa: S101  # there is one way at least
     if ended.status != 0:
         logger.info("a video could not be decoded, status %s: %s", ended.status, ended.words)
     return ended
 
 
-RAW = ("-f", "rawvideo")
-PNG = ("-c:v", "png", "-f", "image2pipe")
+def _ways(track: Track, take: Take) -> "list[Seek | None]":
+    """To the take, the shortest first."""
+    if track.frame is None:
+        raise damaged()
+    return list(dict.fromkeys(take.sought(track.frame, run_up) for run_up in RUN_UPS))
 
 
-def frames_command(track: Track, take: Take, form: tuple[str, ...] = RAW) -> list[str]:
+def _read(command: list[str], file: int, bounds: Bounds) -> Ended:
+    os.lseek(file, 0, os.SEEK_SET)
+    ended = run_bounded(command, stdin=file, bounds=bounds)
+    _check_cost(ended)
+    return ended
+
+
+def _bounds(track: Track, take: Take, seconds: float) -> Bounds:
+    pixels = track.width * track.height
+    return Bounds(
+        seconds=max(0.0, seconds),
+        cpu_seconds=_CPU_SECONDS,
+        address_bytes=_BYTES + _BYTES_A_PIXEL * max(pixels, take.width * take.height),
+        output_bytes=take.count * take.bytes_a_frame + _WORDS_BYTES,
+    )
+
+
+def frames_command(
+    track: Track, take: Take, form: tuple[str, ...] = RAW, seek: Seek | None = None
+) -> list[str]:
     """What decodes its standard input, a file, and writes the frames of ``take`` in RGB.
 
     Raises:
@@ -156,9 +193,10 @@ def frames_command(track: Track, take: Take, form: tuple[str, ...] = RAW) -> lis
 
     if track.frame is None:
         raise damaged()
-    shown = ["-map", f"0:{track.index}", "-vf", chain(track, track.frame, take)]
+    sought = [] if seek is None else seek.options
+    shown = ["-map", f"0:{track.index}", "-vf", chain(track, track.frame, take, seek)]
     written = ["-frames:v", str(take.count), "-fps_mode", "passthrough", *form, "-"]
-    return [get_ffmpeg_exe(), *_input_options(track), "-i", "fd:", *shown, *written]
+    return [get_ffmpeg_exe(), *_input_options(track), *sought, "-i", "fd:", *shown, *written]
 
 
 def _input_options(track: Track) -> list[str]:

@@ -17,16 +17,13 @@ from common.base.bounded_child import bare_environment
 from common.base.errors import EncodingFailed
 from common.base.limits import held
 from common.media.clip import AudioTrack
-from common.media.video.chain import Take
-from common.media.video.reader import CONTAINERS, PNG, frames_command, read_header
+from common.media.video.chain import SLACK, Take
+from common.media.video.reader import CONTAINERS, MAX_PIXELS, frames_command, read_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MAX_PIXELS = 2**26
 _FLOAT32_BYTES = 4
-_SLACK = 2
-"""Frames that rounding to another rate may leave out at the end."""
 
 
 def stream_frames(path: Path, take: Take) -> "Iterator[NDArray[np.uint8]]":
@@ -39,30 +36,17 @@ def stream_frames(path: Path, take: Take) -> "Iterator[NDArray[np.uint8]]":
     """
     shape, done, last = (1, take.height, take.width, 3), 0, b""
     with path.open("rb") as file:
-        track = read_header(file.fileno(), _MAX_PIXELS).video
+        track = read_header(file.fileno(), MAX_PIXELS).video
         if track is None:
             raise _broken_off()
         with decoding(frames_command(track, take), file.fileno()) as frames:
             while len(data := frames.read(take.bytes_a_frame)) == take.bytes_a_frame:
                 yield np.frombuffer(data, np.uint8).reshape(shape)
                 done, last = done + 1, data
-    if not take.count - _SLACK <= done <= take.count:
+    if not take.count - SLACK <= done <= take.count:
         raise _broken_off()
     for _ in range(take.count - done):
         yield np.frombuffer(last, np.uint8).reshape(shape)
-
-
-def frame_as_png(path: Path, take: Take) -> bytes:
-    """The one frame of ``take``. Raises as ``stream_frames`` does."""
-    with path.open("rb") as file:
-        track = read_header(file.fileno(), _MAX_PIXELS).video
-        if track is None:
-            raise _broken_off()
-        with decoding(frames_command(track, take, PNG), file.fileno()) as picture:
-            png = picture.read()
-    if not png:
-        raise _broken_off()
-    return png
 
 
 def read_sound(path: Path, sample_rate: int, channels: int, seconds: float) -> AudioTrack:
