@@ -35,11 +35,14 @@ _TOLD_FROM = 256
 """Bytes: of less nobody tells one old alphabet from another."""
 _TAG = re.compile(r"<[^<>\n]{0,200}>|\{[^{}\n]{0,2000}\}")
 _NESTED = re.compile(r"\\[a-z]+\((?:[^()]|\([^()]*\)){0,500}\)")
-"""A tag with brackets: animations, clips, moves. ``pos`` and ``fad`` are looked for first."""
+"""A tag with brackets: animations, clips, moves. Those that are kept are looked for first."""
 _KEPT_TAG = re.compile(
-    r"\\(?:(?:pos|fad)\([\d., -]{1,40}\)|fs\d{1,3}(?!\d)|(?:bord|shad)\d{1,2}(?:\.\d+)?(?!\d)"
+    r"\\(?:(?:pos|fad|move)\([\d., -]{1,60}\)|fs\d{1,3}(?!\d)"
+    r"|(?:bord|shad)\d{1,2}(?:\.\d+)?(?!\d)"
     r"|fn[\w -]{1,64}|(?:b|i|u|s|an|k|kf|ko|K|q)\d{1,5}(?!\d)"
-    r"|(?:[1-4]?[ca]|alpha)&H[0-9A-Fa-f]{1,8}&?)"
+    r"|(?:[1-4]?[ca]|alpha)&H[0-9A-Fa-f]{1,8}&?"
+    r"|r(?:[\w .+-]{1,64}(?=\\|$))?"  # back to the style, or to another one
+    r"|(?:[bius]|[1-4]?c|[1-4]a|alpha|fs|fn|bord|shad)(?=\s*(?:\\|$)))"  # to the style's own
 )
 _BLOCK = re.compile(r"\{([^{}]*)\}")
 

@@ -1,19 +1,37 @@
 """Captions as SubRip, for a track that holds one at a time."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from studio.captions.cues import Cue
 
+LEAST_SECONDS = 0.25
+"""Nobody reads what is gone sooner."""
+
 
 def apart(cues: Sequence[Cue]) -> list[Cue]:
-    """In order, each ending before the next begins; what has no time left is left out."""
-    if not cues:
-        return []
-    shorter = (
-        cue.model_copy(update={"end": min(cue.end, after.start)}) for cue, after in pairwise(cues)
-    )
-    return [cue for cue in (*shorter, cues[-1]) if cue.end > cue.start]
+    """In order, each ending before the next begins, and none left out.
+
+    What would be cut to less than ``LEAST_SECONDS``, as of two speakers or in two languages, is
+    shown with what follows it: line under line.
+    """
+    shown = list[Cue]()
+    for cue in sorted(cues, key=lambda cue: cue.start):
+        if cue.end <= cue.start:
+            cue = cue.model_copy(update={"end": cue.start + LEAST_SECONDS})
+        before = shown[-1] if shown else None
+        if before is None or cue.start >= before.end:
+            shown.append(cue)
+        elif cue.start - before.start < LEAST_SECONDS:
+            shown[-1] = _together(before, cue)
+        else:
+            shown[-1:] = [before.model_copy(update={"end": cue.start}), cue]
+    return shown
+
+
+def _together(first: Cue, second: Cue) -> Cue:
+    lines = dict.fromkeys([*first.text.split("\n"), *second.text.split("\n")])
+    end = max(first.end, second.end)
+    return first.model_copy(update={"end": end, "text": "\n".join(lines), "words": ()})
 
 
 def as_srt(cues: Sequence[Cue]) -> str:

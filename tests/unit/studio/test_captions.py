@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,53 @@ def test_of_ass_the_styles_stay_and_nothing_that_is_costly() -> None:
         assert costly not in text
 
 
+def tags(block: str) -> str:
+    """Those that are left of a block."""
+    read = read_captions(ASS.replace(r"\an8\blur900\t(0,9,\fscx999)", block).encode())
+    assert read.styled is not None
+    return re.sub(r"top$", "", read.styled[0].text)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        r"{\move(1,2,30,40,0,500)}",
+        r"{\r}",
+        r"{\rMine}",
+        r"{\i}",
+        r"{\b\u\s\c\3c\2a\alpha\fs\fn\bord\shad}",
+        r"{\i1\r\b700}",
+    ],
+)
+def test_tags_that_move_a_text_and_those_that_end_another_stay(block: str) -> None:
+    assert tags(block[1:-1]) == block
+
+
+def test_no_other_tag_passes_behind_one_that_is_kept() -> None:
+    """Names that begin like it, brackets within brackets, and what is cut off."""
+    kept = (r"\i", r"\r", r"\c", r"\fs", r"\rMine", r"\move(1,2,3,4)", r"\b1")
+    other = (
+        r"\be9",
+        r"\fscx9",
+        r"\fsp9",
+        r"\iclip(1,2,3,4)",
+        r"\clip(m 0 0)",
+        r"\t(\r\i)",
+        r"\frz9",
+    )
+    other += (
+        r"\blur9",
+        r"\org(1,2)",
+        r"\move(1,\t(2))",
+        r"\move(1",
+        r"\fad",
+        r"\shadx",
+        r"\alphax",
+    )
+    for first, second, third in product(kept, other, kept):
+        assert tags(first + second + third) == f"{{{first}{third}}}"
+
+
 def test_no_text_is_a_command() -> None:
     assert escaped(r"{\an8}a\Nb") == r"\{\⁠an8\}a\⁠Nb"
     assert escaped("a\nb") == r"a\Nb"
@@ -201,11 +249,27 @@ def test_what_was_heard_stands_there_as_it_was_written_two_lines_at_once() -> No
 
 
 def test_a_track_holds_one_at_a_time() -> None:
-    cues = [
-        Cue(start=0, end=3, text="a"),
-        Cue(start=1, end=2, text="b"),
-        Cue(start=1, end=4, text="c"),
-    ]
-    assert [(cue.text, cue.end) for cue in apart(cues)] == [("a", 1), ("c", 4)]
+    cues = [Cue(start=0, end=3, text="a"), Cue(start=1, end=4, text="b")]
+    assert [(cue.text, cue.end) for cue in apart(cues)] == [("a", 1), ("b", 4)]
     assert as_srt(cues[:1]) == "1\n00:00:00,000 --> 00:00:03,000\na\n"
     assert apart([]) == []
+
+
+def test_of_captions_that_begin_together_none_is_lost() -> None:
+    """Two languages, two speakers; what has no time of its own; the same text again."""
+    cues = [
+        Cue(start=0, end=1, text="one\ntwo"),
+        Cue(start=0, end=2, text="um"),
+        Cue(start=2, end=2, text="gone"),
+        Cue(start=2.1, end=4, text="b"),
+        Cue(start=2.2, end=4, text="b"),
+        Cue(start=3, end=3.1, text="short"),
+        Cue(start=3.1, end=3.1, text="last"),
+    ]
+    shown = apart(cues)
+    assert [(cue.start, cue.end, cue.text) for cue in shown] == [
+        (0, 2, "one\ntwo\num"),
+        (2, 3, "gone\nb"),
+        (3, 3.1, "short"),
+        (3.1, 3.35, "last"),
+    ]
