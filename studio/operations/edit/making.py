@@ -11,6 +11,7 @@ from studio.operations.edit.graph import Branch, branches, feeds, picture, sound
 from studio.operations.edit.layers import layers, over
 from studio.operations.edit.plan import EditPlan
 from studio.operations.edit.spoken import on_timeline
+from studio.operations.edit.texts import without_font
 from studio.operations.picture import copying
 from studio.operations.sound import MP4, SOUND
 from studio.rendering.ffmpeg import Feed, Recipe, render
@@ -102,4 +103,6 @@ def _report(plan: EditPlan, planned: float) -> dict[str, Any]:
     if plan.silence is not None:
         report["silence_seconds"] = round(planned - plan.seconds, 3)
         report["silence_method"] = plan.silence.method
+    if missing := without_font(plan.words):
+        report["letters_without_font"] = missing
     return report | {"timeline": spans[:_TOLD]}

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image, ImageFont
 
 from studio.operations.edit.plan import Words
 from studio.operations.edit.task import Clip, Edit, Overlay, Text
-from studio.operations.edit.texts import drawn, wrapped
+from studio.operations.edit.texts import drawn, without_font, wrapped
 from tests.cutting import made, numbered, said
 from tests.films import ffmpeg, film
 from tests.unit.media.ffprobe import decode_audio, decode_rgb, probe, stream
@@ -18,6 +19,11 @@ from tests.unit.media.ffprobe import decode_audio, decode_rgb, probe, stream
 def grey(path: Path, size: str = "160x120", frames: int = 24, colour: str = "gray") -> Path:
     ffmpeg("-f", "lavfi", "-i", f"color={colour}:size={size}:rate=24", "-frames:v", frames, path)
     return path
+
+
+def words(text: str, **fields: Any) -> Words:
+    usual = {"start": 0, "end": 1, "place": "top", "margin": 0, "size": 40, "colour": "#ffffff"}
+    return Words.model_validate({**usual, "outline": True, "text": text, **fields})
 
 
 def test_clips_of_other_sizes_rates_and_without_sound_become_one_film(tmp_path: Path) -> None:
@@ -90,10 +96,7 @@ def test_long_lines_are_broken_and_long_words_too() -> None:
 
 
 def test_a_text_has_an_outline() -> None:
-    words = Words(
-        start=0, end=1, place="top", margin=0, text="Text", size=40, colour="#ffffff", outline=True
-    )
-    pixels = np.asarray(Image.open(BytesIO(drawn(words, 400))))
+    pixels = np.asarray(Image.open(BytesIO(drawn(words("Text"), 400))))
     opaque = pixels[pixels[:, :, 3] > 250][:, 0]
     assert opaque.min() < 10
     assert opaque.max() > 245
@@ -119,3 +122,21 @@ def test_a_clip_may_be_mute_among_others(tmp_path: Path) -> None:
     silent, _, planned = made(Edit(clips=(Clip(mute=True),)), tmp_path / "mute", video=video)
     assert [one["codec_type"] for one in probe(silent)["streams"]] == ["video"]
     assert planned.plan.model_dump()["has_sound"] is False
+
+
+def test_a_text_has_the_font_that_knows_its_letters() -> None:
+    """Two letters look alike where both are boxes; whether there is a font, the machine says."""
+    assert not without_font([words("Ação 1.0: »ok«")])
+    for text in ("你好", "かな", "한국", "नम", "กข", "ღმ", "🎉🎈"):
+        boxes = drawn(words(text[0]), 400) == drawn(words(text[1]), 400)
+        assert without_font([words(text)]) == (sorted(text) if boxes else [])
+
+
+def test_letters_without_a_font_are_told(tmp_path: Path) -> None:
+    """As of captions; no font has the last of the private ones."""
+    texts = (Text(text="plain"), Text(text="two \U0010fffd\ufe0f\u200d\nlines"))
+    video = grey(tmp_path / "a.mp4", frames=2)
+    _, done, _ = made(Edit(texts=texts), tmp_path / "made", video=video)
+    assert done.report["letters_without_font"] == ["\U0010fffd"]
+    _, done, _ = made(Edit(texts=texts[:1]), tmp_path / "known", video=video)
+    assert "letters_without_font" not in done.report
