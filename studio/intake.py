@@ -103,7 +103,7 @@ class StudioIntake:
         if any(one.facts is None for one in inputs):  # planned once they are here
             return Resolution(resolved, changes)
         found = {one.name: one.facts for one in inputs if one.facts}
-        planned = operation_of(task).resolve(task, found)
+        planned = await asyncio.to_thread(operation_of(task).resolve, task, found)
         resolved = resolved.model_copy(update={"plan": planned.plan})
         foresee = partial(_foreseen, resolved) if planned.plan.unseen else None
         return Resolution(resolved, (*changes, *planned.adjustments), foresee)

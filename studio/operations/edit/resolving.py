@@ -11,7 +11,7 @@ from common.media.codecs import frame_rate
 from studio.captions.fonts import has_fonts
 from studio.captions.style import Style
 from studio.operations.edit.canvas import canvas
-from studio.operations.edit.laying import pictures_of, words_of
+from studio.operations.edit.laying import laid_over
 from studio.operations.edit.plan import EditPlan, Take
 from studio.operations.edit.spans import joined
 from studio.operations.edit.taking import take_of
@@ -52,8 +52,7 @@ def resolve(task: Edit, found: Found) -> Planned:
     plan = plan.model_copy(update={"seconds": float(plan.frames / rate)})
     _check_film(task, plan)
     changes += _made_equal(task, found, plan)
-    drawn = {"pictures": pictures_of(task, found, plan), "words": words_of(task, plan)}
-    plan = _copied(task, first, plan.model_copy(update=drawn))
+    plan = _copied(task, first, laid_over(task, found, plan))
     return Planned(plan, tuple(one for one in changes if not (plan.copies and one.field == "fps")))
 
 

@@ -187,6 +187,29 @@ def test_more_decoders_take_more_memory() -> None:
     assert 150e6 < ten.bytes_beside < 200e6
 
 
+def test_no_layer_is_larger_than_the_film() -> None:
+    """Neither a tall picture made wide, nor words that take too many lines, or one letter."""
+    found = {"video": FILM, "overlay": LOGO.model_copy(update={"width": 100, "height": 5000})}
+    with pytest.raises(Unresolvable, match="96000 pixels high, and the film 1080") as caught:
+        plan_of(found, overlays=[{"width": 0.01}, {"width": 1}])
+    assert caught.value.body.param == "overlays.1.width"
+    assert caught.value.body.hint == "For a picture of 100x5000, 0.0109 is the most."
+    assert plan_of(found, overlays=[{"width": 0.0109}]).pictures[0].height <= 1080
+
+    long = {"text": "W" * 500, "size": 0.5}
+    with pytest.raises(Unresolvable, match="and the film has 1920x1080") as caught:
+        plan_of(texts=[{"text": "W" * 500, "size": 0.03}, long])
+    assert caught.value.body.param == "texts.1.size"
+    with pytest.raises(Unresolvable, match="and the film has 100x1080"):
+        plan_of(resolution="100x1080", texts=[{"text": "W", "size": 0.5}])
+
+
+def test_what_lies_over_a_film_takes_memory_as_sent_and_as_shown() -> None:
+    found = {"video": FILM, "overlay": LOGO.model_copy(update={"width": 8000, "height": 4000})}
+    plan = plan_of(found, overlays=[{"width": 0.5}] * 2, texts=[{"text": "on the film"}])
+    assert 2 * 8 * 8000 * 4000 < plan.bytes_beside < 1.1 * 2 * 8 * 8000 * 4000
+
+
 def test_sums_of_spans() -> None:
     assert without(span(0, 10), [span(2, 3), span(3, 5), span(9, 12)]) == (span(0, 2), span(5, 9))
     assert without(span(5, 10), [span(0, 20)]) == ()
