@@ -25,9 +25,9 @@ def memory_of(
     """The listener's weights, and what frames take."""
     weights = sum(path.stat().st_size for path in checkpoint.glob("*") if path.is_file())
     plan = request.plan
-    pixels = plan.width * plan.height if plan else 0
+    drawing = beside_of(plan.width * plan.height) + plan.bytes_beside if plan else beside_of(0)
     listening = int(weights * LISTENING_BYTES) if request.needs_model else 0
-    return Memory(load_bytes=weights, run_bytes=listening + beside_of(pixels))
+    return Memory(load_bytes=weights, run_bytes=listening + drawing)
 
 
 def beside_of(pixels: int) -> int:

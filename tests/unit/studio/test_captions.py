@@ -183,24 +183,9 @@ def test_tags_that_move_a_text_and_those_that_end_another_stay(block: str) -> No
 def test_no_other_tag_passes_behind_one_that_is_kept() -> None:
     """Names that begin like it, brackets within brackets, and what is cut off."""
     kept = (r"\i", r"\r", r"\c", r"\fs", r"\rMine", r"\move(1,2,3,4)", r"\b1")
-    other = (
-        r"\be9",
-        r"\fscx9",
-        r"\fsp9",
-        r"\iclip(1,2,3,4)",
-        r"\clip(m 0 0)",
-        r"\t(\r\i)",
-        r"\frz9",
-    )
-    other += (
-        r"\blur9",
-        r"\org(1,2)",
-        r"\move(1,\t(2))",
-        r"\move(1",
-        r"\fad",
-        r"\shadx",
-        r"\alphax",
-    )
+    begin = (r"\be9", r"\fscx9", r"\fsp9", r"\frz9", r"\blur9", r"\fad", r"\shadx", r"\alphax")
+    bracketed = (r"\iclip(1,2,3,4)", r"\clip(m 0 0)", r"\t(\r\i)", r"\org(1,2)", r"\move(1")
+    other = (*begin, *bracketed, r"\move(1,\t(2))")
     for first, second, third in product(kept, other, kept):
         assert tags(first + second + third) == f"{{{first}{third}}}"
 

@@ -1,17 +1,20 @@
 """What an edit becomes, before a file is touched."""
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common.base.errors import Unresolvable
+from studio.estimates import memory_of
 from studio.operations.edit.canvas import canvas, filters, placed
 from studio.operations.edit.graph import block_rate, picked
 from studio.operations.edit.plan import EditPlan, Span, Take
 from studio.operations.edit.resolving import resolve
 from studio.operations.edit.spans import both, frames_around, joined, merged, without
 from studio.operations.edit.task import Edit
+from studio.requests import ResolvedStudio
 from studio.sources import Facts, Form
 from tests.cutting import said
 
@@ -204,10 +207,15 @@ def test_no_layer_is_larger_than_the_film() -> None:
         plan_of(resolution="100x1080", texts=[{"text": "W", "size": 0.5}])
 
 
-def test_what_lies_over_a_film_takes_memory_as_sent_and_as_shown() -> None:
+def test_what_lies_over_a_film_takes_memory_as_sent_and_as_shown(tmp_path: Path) -> None:
+    """Of a film that waits for the model, too."""
     found = {"video": FILM, "overlay": LOGO.model_copy(update={"width": 8000, "height": 4000})}
-    plan = plan_of(found, overlays=[{"width": 0.5}] * 2, texts=[{"text": "on the film"}])
-    assert 2 * 8 * 8000 * 4000 < plan.bytes_beside < 1.1 * 2 * 8 * 8000 * 4000
+    laid = {"overlays": [{"width": 0.5}] * 2, "texts": [{"text": "on the film"}]}
+    sent = 2 * 8 * 8000 * 4000
+    assert sent < plan_of(found, **laid).bytes_beside < 1.1 * sent
+    heard = ResolvedStudio(task=Edit(), plan=plan_of(found, captions="auto", **laid))
+    assert heard.needs_model
+    assert memory_of(tmp_path, heard).run_bytes > sent
 
 
 def test_sums_of_spans() -> None:
