@@ -40,7 +40,7 @@ def laid(words: Words, film_width: int) -> Laid:
 
     font = _font(words.text, words.size)
     lines = wrapped(words.text, font, film_width * _WIDEST)
-    style = {
+    style: dict[str, Any] = {
         "font": font,
         "spacing": words.size * _LEADING,
         "align": _align(words.place),
