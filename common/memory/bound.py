@@ -1,4 +1,4 @@
-"""How much of unified memory this process may take through CUDA, and how torch is told."""
+"""How much of unified memory this process may take through CUDA, and what it gives back."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,3 +37,13 @@ def bound_cuda(kind: MemoryKind, held_bytes: int, *, proc: Path = PROC) -> None:
 def cuda_bytes(held_bytes: int, *, proc: Path = PROC) -> int:
     """What is left of ``held_bytes`` for CUDA: the resident set is taken from the same memory."""
     return max(0, held_bytes - resident_bytes(proc))
+
+
+def release_cached() -> None:
+    """Give back what torch's allocator on the GPU keeps for later, and nobody uses now.
+
+    It would count as held: the pool would have less for others, and the next job's peak would be
+    none (pytorch/pytorch, docs/source/notes/cuda.rst, "Memory management").
+    """
+    if cuda := torch_cuda():
+        cuda.empty_cache()

@@ -27,16 +27,7 @@ from common.memory.probe_sources import (
     read_meminfo,
 )
 
-__all__ = [
-    "MemoryKind",
-    "PeakMeter",
-    "Probe",
-    "Reading",
-    "detect",
-    "floor_bytes",
-    "process_bytes",
-    "release_cached",
-]
+__all__ = ["MemoryKind", "PeakMeter", "Probe", "Reading", "detect", "floor_bytes", "process_bytes"]
 
 log = get_logger("memory")
 
@@ -151,16 +142,6 @@ def process_bytes(kind: MemoryKind, *, proc: Path = PROC) -> int:
     if kind is MemoryKind.GPU:
         return reserved + CONTEXT_BYTES if cuda else 0
     return resident_bytes(proc) + (reserved if kind is MemoryKind.UNIFIED else 0)
-
-
-def release_cached() -> None:
-    """Give back what torch's allocator on the GPU keeps for later, and nobody uses now.
-
-    It would count as held: the pool would have less for others, and the next job's peak would be
-    none (pytorch/pytorch, docs/source/notes/cuda.rst, "Memory management").
-    """
-    if cuda := torch_cuda():
-        cuda.empty_cache()
 
 
 class PeakMeter:

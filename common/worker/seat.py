@@ -16,10 +16,10 @@ from common.contract.variants import NO_MODEL, Checkpoint
 from common.jobs.model import Job
 from common.memory.arbiter import Arbiter
 from common.memory.asks import Ask, OnWait
-from common.memory.bound import allocator_settings, bound_cuda, cuda_bytes
+from common.memory.bound import allocator_settings, bound_cuda, cuda_bytes, release_cached
 from common.memory.demand import Appraiser, Demand
 from common.memory.opening import open_pool
-from common.memory.probe import MemoryKind, PeakMeter, process_bytes, release_cached
+from common.memory.probe import MemoryKind, PeakMeter, process_bytes
 
 
 class EndTurn(Protocol):

@@ -59,6 +59,7 @@ def test_what_a_load_has_freed_goes_back_before_its_weights_are_told(tmp_path: P
     seat = open_seat(settings(tmp_path, "cpu"), SPEC)
     make_checkpoint(tmp_path / "models")
     seat.locate = lambda: locate(tmp_path / "models", SPEC.variants[0])
+    (tmp_path / SPEC.id).mkdir()
     held = [0]
     seat.give_back = lambda: held.__setitem__(0, GB)
     seat.used_bytes = lambda: held[0]

@@ -49,7 +49,7 @@ _NO_ROOM: dict[int | str, dict[str, Any]] = {
         "description": "Too many pipelines are unfinished; try again after `Retry-After` seconds.",
     }
 }
-_REFUSED: dict[int | str, dict[str, Any]] = {
+_REFUSED: dict[int | str, dict[str, Any]] = _NO_ROOM | {
     status: {"model": ErrorView, "description": text}
     for status, text in {
         409: "`Idempotency-Key`: its first request is under way, or its pipeline was deleted.",
@@ -58,7 +58,7 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
         422: "A field is wrong, or a step names no earlier one; `param` says where.",
         503: "The job database does not answer.",
     }.items()
-} | _NO_ROOM
+}
 
 
 @router.post(

@@ -10,14 +10,8 @@ import psutil
 import pynvml
 import pytest
 
-from common.memory.probe import (
-    CONTEXT_BYTES,
-    PAGE_BYTES,
-    MemoryKind,
-    PeakMeter,
-    process_bytes,
-    release_cached,
-)
+from common.memory.bound import release_cached
+from common.memory.probe import CONTEXT_BYTES, PAGE_BYTES, MemoryKind, PeakMeter, process_bytes
 from tests.unit.memory.probe_machines import GIB, Machine, rtx
 
 MIB = 1024**2
