@@ -30,7 +30,7 @@ from common.jobs.schema import (
 from common.jobs.sql import SqlJobStore
 from common.jobs.states import Event, JobState
 from common.jobs.store import JobStore
-from common.jobs.stored import Errand, Place
+from common.jobs.stored import Act, Errand, Place
 from common.kinds.video import VIDEO_KIND
 from tests.contract.filled import FAILED, MANY, fill
 from tests.contract.test_store import ERROR, RESULT, new_job
@@ -161,10 +161,10 @@ def refused(call: Callable[..., object], *words: object, **named: object) -> Non
 def keep(world: World) -> None:
     """What is not there; and for a while what a bucket gets."""
     both(lambda store: refused(store.keep, "x", kept=True))(world)
-    errand = world.errand()
-    world.store.keep(errand.job, kept=True)
-    world.store.uploaded(errand)
-    world.store.keep(errand.job, kept=False)
+    job_id, where = world.owing(), {"bucket": "vids", "folder": "f/", "local": "f"}
+    world.store.keep(job_id, kept=True)
+    world.store.uploaded(Errand(job=job_id, act=Act.STORE, attempts=0, **where))
+    world.store.keep(job_id, kept=False)
 
 
 CALLS: dict[str, Callable[[World], object]] = {
