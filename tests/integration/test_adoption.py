@@ -1,6 +1,8 @@
 """Files and rows after a crash in between: what is whole is kept, what nobody claims goes."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -33,6 +35,12 @@ def published(service: LiveService, job_id: str, like: dict[str, Any]) -> Path:
     return service.outputs / draft.folder.name
 
 
+def begun(service: LiveService, job_id: str) -> None:
+    """Its row says that there was an attempt, which died."""
+    with closing(sqlite3.connect(service.database)) as database, database:
+        database.execute("UPDATE jobs SET started_at = created_at WHERE id = ?", (job_id,))
+
+
 def test_a_published_video_is_adopted_and_not_made_again(
     finished: tuple[LiveService, dict[str, Any]],
 ) -> None:
@@ -56,6 +64,7 @@ def test_a_published_video_of_a_job_that_is_cancelled_in_the_queue_goes_with_it(
     blocker = service.submit(options={"step_seconds": 0.3}, num_inference_steps=100)
     service.wait_for(blocker, "denoising")
     job_id = service.submit()
+    begun(service, job_id)
     published(service, job_id, like=model)
     assert service.cancel(job_id).json()["state"] == "cancelled"
     assert service.videos(job_id) == []
