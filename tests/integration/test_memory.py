@@ -101,6 +101,8 @@ def test_an_idle_model_makes_room_for_a_job_that_needs_all_of_the_pool(tmp_path:
 
 @pytest.mark.slow
 def test_a_stopped_model_is_ended_by_its_own_service(pair: Pair):
+    pair.a.kill()
+    pair.a.by_exec().restart()  # its worker is known by its command line
     pair.a.finish()
     stopped = pair.a.worker_pid()
     assert stopped is not None
