@@ -20,7 +20,7 @@ from common.runtime.acceleration import fit_decoder
 from common.runtime.available import available_bytes
 from common.runtime.devices import memory_errors
 from common.runtime.sampling import to_uint8
-from ltx2.estimates import decoding_bytes, whole_decoding_bytes
+from ltx2.estimates import HEADROOM, decoding_bytes, whole_decoding_bytes
 
 TILE_STRIDE = 14
 """Latents from one tile to the next, 448 pixels, of tiles of 512: AutoencoderKLLTX2Video's own."""
@@ -132,7 +132,7 @@ def decode_latents(
 ) -> torch.Tensor:
     """Shape [1, 3, T, height, width] in [-1, 1]. The tiling is set for this video alone."""
     vae: Any = pipeline.vae
-    free = available_bytes(vae.device) if available is None else available
+    free = available_bytes(vae.device, HEADROOM) if available is None else available
     _fit(pipeline, latents.shape[2:], free)
     if normalised:
         latents = pipeline._denormalize_latents(
@@ -162,7 +162,7 @@ def fitted(pipeline: LTX2Pipeline, latents: Sequence[int]) -> Iterator[None]:
 
     To encode takes what to decode does: 87 bytes a pixel in bfloat16, counted on the meta device.
     """
-    _fit(pipeline, latents, available_bytes(pipeline.vae.device))
+    _fit(pipeline, latents, available_bytes(pipeline.vae.device, HEADROOM))
     try:
         yield
     finally:

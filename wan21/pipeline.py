@@ -36,7 +36,7 @@ from common.runtime.lora_names import to_diffusers_names
 from common.runtime.sampling import StepCallback, generator_for, step_callback
 from common.runtime.step_cache import StepCaches, with_step_cache
 from wan21.distilled import DistilledScheduler
-from wan21.estimates import IN_FLOAT32, decoding_bytes
+from wan21.estimates import HEADROOM, IN_FLOAT32, decoding_bytes
 from wan21.flow_shift import flow_shift_for
 from wan21.guided_by_expert import ImageToVideo, TextToVideo
 from wan21.lora import PICTURE_BRANCH, open_lora
@@ -101,7 +101,7 @@ def generate(pipeline: Any, request: ResolvedRequest, context: JobContext) -> Vi
     vae = pipeline.vae
     needed = decoding_bytes(request.width, request.height, vae.config.base_dim)
     return VideoClip(
-        frames=decode(vae, latents, context, needed_bytes=needed),
+        frames=decode(vae, latents, context, needed_bytes=needed, headroom=HEADROOM),
         num_frames=request.clip_frames,
         width=request.width,
         height=request.height,

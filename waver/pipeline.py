@@ -36,7 +36,7 @@ from common.runtime.lora_names import to_diffusers_names
 from common.runtime.sampling import StepCallback, generator_for, step_callback
 from common.runtime.step_cache import StepCaches, with_step_cache
 from common.runtime.weights import checkpoint_name
-from waver.estimates import IN_FLOAT32, TEXT_TOKENS, decoding_bytes
+from waver.estimates import HEADROOM, IN_FLOAT32, TEXT_TOKENS, decoding_bytes
 from waver.guidance import projected_guidance
 from waver.mag_ratios import MAG_RATIOS
 from waver.options import Guidance, WaverOptions
@@ -131,7 +131,7 @@ def _clip(
 ) -> VideoClip:
     needed = decoding_bytes(request.width, request.height, dict(pipeline.vae.config))
     return VideoClip(
-        frames=decode(pipeline.vae, latents, context, needed_bytes=needed),
+        frames=decode(pipeline.vae, latents, context, needed_bytes=needed, headroom=HEADROOM),
         num_frames=request.clip_frames,
         width=request.width,
         height=request.height,

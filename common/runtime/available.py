@@ -28,20 +28,34 @@ def is_integrated(device: torch.device) -> bool:
     return bool(getattr(torch.cuda.get_device_properties(device), "is_integrated", False))
 
 
-def available_bytes(device: torch.device) -> int:
+def available_bytes(device: torch.device, headroom: float = 1.0) -> int:
     """Bytes that an allocation on ``device`` can have now.
 
     What torch's allocator holds and does not use counts as available. On unified memory CUDA's
     own figure counts the page cache as used, so the system's is taken instead: MemAvailable
     (NVIDIA, DGX Spark known issues, "cudaMemGetInfo").
+
+    Args:
+        device: a CPU or a GPU.
+        headroom: how many times the bare count the estimate is that is compared with this.
     """
     if device.type != "cuda":
         return int(min(mem_available(MEMINFO.read_text()), cgroup_available(CGROUP)))
     held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     if is_integrated(device):
-        return min(mem_available(MEMINFO.read_text()) + held, _left_of_bound(device))
+        machine = mem_available(MEMINFO.read_text()) + held
+        return within(machine, _left_of_bound(device), headroom)
     free, _ = torch.cuda.mem_get_info(device)
     return free + held
+
+
+def within(machine: int, bound: int, headroom: float) -> int:
+    """Bytes for an estimate, of those that the machine has and those left to this process.
+
+    The bound of a job is what jobs like it were measured to take: an estimate with headroom would
+    never be within it, though what it estimates was.
+    """
+    return min(machine, int(bound * headroom))
 
 
 def bound_bytes(device: torch.device, most_bytes: int | None) -> None:

@@ -43,6 +43,7 @@ def decode(
     context: JobContext,
     *,
     needed_bytes: int,
+    headroom: float = 1.0,
     available: int | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield uint8 chunks [T, H, W, 3]: the first of one frame, the others of four.
@@ -54,6 +55,7 @@ def decode(
         latents: normalised, shape [1, C, T', H', W'].
         context: told after every latent frame, asked before.
         needed_bytes: estimate of decoding without tiles.
+        headroom: how many times the bare count that is.
         available: bytes that it may take; what the device has when the first chunk is drawn,
             where it is left out.
 
@@ -61,7 +63,7 @@ def decode(
         GenerationFailed: the video holds NaN.
         OutOfMemory: a chunk did not fit.
     """
-    room = available_bytes(vae.device) if available is None else available
+    room = available_bytes(vae.device, headroom) if available is None else available
     tiles = fit_decoder(vae, needed_bytes, room)
     steps = 1 if tiles else latents.shape[2]
     context.progress(Phase.DECODING, 0, steps)

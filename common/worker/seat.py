@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from traceback import clear_frames
 from typing import Protocol
 
 from common.base.heap import give_back_freed
@@ -145,10 +146,13 @@ class Seat:
 
     @contextmanager
     def _asked(self, ask: Ask, on_wait: OnWait) -> Iterator[None]:
-        self.give_back()  # at its end the error of a failed job still held its tensors
+        self.give_back()  # what the last job's own frames still held at its end
         self.arbiter.ask(ask, on_wait)
         try:
             yield
+        except BaseException as exc:
+            _let_go(exc)
+            raise
         finally:
             self.give_back()
             self.arbiter.finish()
@@ -164,6 +168,14 @@ class Seat:
         shape = appraiser.spec.kind.shape(request)
         pace = spent / (cost * batch)
         appraiser.experience.ran(weights, shape, estimated, peak, pace, batch, way)
+
+
+def _let_go(error: BaseException) -> None:
+    """Of what the frames of an error hold: the tensors of a failed job, or of half a load."""
+    behind: BaseException | None = error
+    while behind is not None:
+        clear_frames(behind.__traceback__)
+        behind = behind.__cause__ or behind.__context__
 
 
 def open_seat(settings: Settings, spec: ModelSpec) -> Seat:

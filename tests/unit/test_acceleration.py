@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from common.base.errors import VideosDGXError
 from common.base.settings import SettingsError
 from common.contract import LoadOptions, Quantization
+from common.memory.experience import HEADROOM as MEASURED_HEADROOM
 from common.runtime.acceleration import (
     accelerate,
     check_group_offload,
@@ -26,7 +27,7 @@ from common.runtime.acceleration import (
     refuse_group_offload,
 )
 from common.runtime.attention import head_dims, running_backends, takes_masks, worst_error
-from common.runtime.available import available_bytes, cgroup_available, mem_available
+from common.runtime.available import available_bytes, cgroup_available, mem_available, within
 from ltx2.estimates import decoding_bytes, whole_decoding_bytes
 from scripts.bench.gpu_models import subjects
 from scripts.bench.gpu_step import Setup, measure
@@ -262,6 +263,16 @@ def test_without_a_limit_there_is_none(tmp_path: Path):
 
 def test_this_machine_has_memory():
     assert available_bytes(CPU) > 2**20
+
+
+def test_a_job_within_what_it_was_measured_to_take_is_decoded_in_one_piece():
+    """The estimate is half as much again as the bare count; the bound is what a job has taken."""
+    count, machine = 10**9, 10**11
+    vae = AutoencoderKLWan(base_dim=4, num_res_blocks=1)
+    bound = int(count * MEASURED_HEADROOM)
+    assert not fit_decoder(vae, int(count * 1.5), within(machine, bound, 1.5))
+    assert fit_decoder(vae, int(count * 1.5), within(machine, int(count * 0.9), 1.5))
+    assert fit_decoder(vae, int(count * 1.5), within(int(count * 1.4), bound, 1.5))
 
 
 # The benchmark

@@ -1,10 +1,12 @@
 """A worker's place in the pool of unified memory: what torch finds, and what a load may hold."""
 
 import os
+import weakref
 from pathlib import Path
 
 import pytest
 
+from common.base.errors import OutOfMemory
 from common.base.settings import Settings
 from common.contract import Quantization
 from common.contract.hub import locate
@@ -53,6 +55,30 @@ def test_what_a_job_has_freed_goes_back_before_what_is_held_is_told(tmp_path: Pa
         told.clear()
     ((before,), (after,)) = told, ledger.leases()
     assert (before.busy, after.busy) == (True, False)
+
+
+def test_what_a_failed_job_held_is_let_go_of_before_what_is_held_is_told(tmp_path: Path):
+    """The frames of its error, and of what that was made from, hold its tensors."""
+    seat, tensors = open_seat(settings(tmp_path, "cpu"), SPEC), list[weakref.ref[Settings]]()
+    make_checkpoint(tmp_path / "models")
+    seat.locate = lambda: locate(tmp_path / "models", SPEC.variants[0])
+    request = plain(SPEC.kind, SPEC.variants[0])
+
+    def step() -> None:
+        tensor = Settings()
+        tensors.append(weakref.ref(tensor))
+        raise RuntimeError
+
+    def denoise() -> None:
+        try:
+            step()
+        except RuntimeError as exc:
+            raise OutOfMemory("It did not fit.") from exc
+
+    seat.give_back = lambda: tensors.append(tensors[-1]) if tensors and tensors[-1]() else None
+    with pytest.raises(OutOfMemory), seat.warmth(request, lambda _: None):
+        denoise()
+    assert len(tensors) == 1, "it was still there when memory was given back"
 
 
 def test_what_a_load_has_freed_goes_back_before_its_weights_are_told(tmp_path: Path):
