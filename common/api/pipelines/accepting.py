@@ -120,10 +120,10 @@ async def retry(service: Service, conductor: Conductor, pipeline_id: str) -> Pip
         PipelineNotFound, PipelineConflict: unknown, or there is nothing to retry.
         NoStackSecret, QueueFull: as ``accept``.
     """
-    conductor.stack.check()
     queue = service.queue
 
     async def change(pipeline: Pipeline) -> Pipeline | None:
+        conductor.stack.check()
         again = moves.retried(pipeline)
         if again.ended:
             return await queue.call(queue.store.change_pipeline, again)
