@@ -184,3 +184,18 @@ def test_of_a_retake_it_is_shown_what_it_was_trained_on(
     found = resolve(request, SPEC, LTX_2_0, video).request
     assert (found.num_frames, found.retake_frames) == (shown, frames)
     assert found.frames_shown == shown
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "made"),
+    [(30.0, None, 30.0), (48.0, None, 48.0), (96.0, None, 24.0), (30, 24, 24)],
+)
+def test_a_finished_video_keeps_its_rate_where_it_can(
+    own: float, asked: float | None, made: float
+) -> None:
+    known = ("x.mp4", 768, 512, 90, 90 / own, own)
+    request = GenerateRequest(prompt="x", fps=asked)
+    for video in (Extended(*known), Retaken(*known, 0, 0.2)):
+        found = resolve(request, SPEC, LTX_2_0, video)
+        assert found.request.fps == made
+        assert bool(found.adjustments) == (own != made)

@@ -14,7 +14,7 @@ from common.kinds.video.frame_size import (
     ReferencePicture,
     aspect_change,
 )
-from common.kinds.video.variants import Capability, Limits, VideoVariant
+from common.kinds.video.variants import Capability, Defaults, Limits, VideoVariant
 from common.media.clip import VideoInput
 
 UNSEEN_ASPECT_CHANGE = 0.01
@@ -139,6 +139,13 @@ def whole_input_of(variant: VideoVariant, fps: float | None) -> VideoInput:
     limits = variant.limits
     rate = limits.fixed_fps or fps or variant.defaults.fps
     return VideoInput(rate, limits.min_frames, limits.max_frames, frames_step=1)
+
+
+def default_fps(beginning: Beginning, limits: Limits, defaults: Defaults) -> float:
+    """The default rate; that of a finished video whose frames stay, so that each is shown once."""
+    if isinstance(beginning, Extended) and limits.min_fps <= beginning.fps <= limits.max_fps:
+        return beginning.fps
+    return defaults.fps
 
 
 def limits_after(beginning: Beginning, limits: Limits, fps: float) -> Limits:

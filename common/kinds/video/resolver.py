@@ -20,6 +20,7 @@ from common.kinds.video.beginnings import (
     Beginning,
     changes_of_all,
     check_beginning,
+    default_fps,
     limits_after,
     resolved_beginning,
 )
@@ -74,7 +75,8 @@ def resolve(
     shown = [each for each in (beginning, last, *keys) if each]
     size = partial(_size, request, defaults, shown[0] if shown else None)
     second, (width, height) = decided(request, variant, beginning, offered, size, report)
-    fps = _fps(request, variant.limits, defaults, report)
+    usual_fps = default_fps(beginning, variant.limits, defaults)
+    fps = _fps(request, variant.limits, usual_fps, report)
     report.adjustments += changes_of_all(shown, (width, height), fps)
     limits = limits_after(beginning, variant.limits, fps)
     num_frames = _num_frames(request, limits, defaults, fps, report)
@@ -129,8 +131,8 @@ def _size(
     return legal_size(request.resolution, limits)
 
 
-def _fps(request: GenerateRequest, limits: Limits, defaults: Defaults, report: Report) -> float:
-    asked = _or(request.fps, defaults.fps)
+def _fps(request: GenerateRequest, limits: Limits, usual: float, report: Report) -> float:
+    asked = _or(request.fps, usual)
     if not limits.min_fps <= asked <= limits.max_fps:
         raise Unresolvable(
             f"fps {asked:g} is out of range: {limits.min_fps:g} to {limits.max_fps:g}.",
