@@ -13,6 +13,8 @@ from trainer.archive import MAX_CAPTION_BYTES, Archive
 
 MOST = 1000
 CLIP = b"not looked at here"
+HALF_A_SIGN = rb'{"file_name": "a.mp4", "text": "a kite \ud83d"}'
+"""Half of a pair of surrogates: no UTF-8 can say it, so that it could not be stored."""
 
 
 def packed(*files: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> BytesIO:
@@ -56,6 +58,13 @@ def test_captions_may_lie_in_one_file_as_on_the_hub():
     assert [each.caption for each in archive.clips()] == ["a.mp4", "b.webm"]
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85"])
+def test_signs_that_end_a_line_elsewhere_are_part_of_a_caption(sign: str):
+    line = json.dumps({"file_name": "a.mp4", "text": f"one{sign}two"}, ensure_ascii=False)
+    archive = Archive(packed(("metadata.jsonl", f"{line}\r\n".encode()), ("a.mp4", CLIP)), MOST)
+    assert [each.caption for each in archive.clips()] == [f"one{sign}two"]
+
+
 def test_what_systems_leave_in_archives_does_not_count():
     archive = Archive(
         packed(("__MACOSX/._a.mp4", b""), ("a.mp4", CLIP), ("a.txt", b"one"), (".DS_Store", b"")),
@@ -80,6 +89,8 @@ def test_what_systems_leave_in_archives_does_not_count():
         ([("a.exe", CLIP)], "a.exe is neither a video, a picture nor a caption"),
         ([("a.mp4", b"x" * (MOST + 1)), ("a.txt", b"one")], "a.mp4 is over 1,000 bytes"),
         ([("metadata.jsonl", b"[1]"), ("a.mp4", CLIP)], "a line of metadata.jsonl is not"),
+        ([("metadata.jsonl", HALF_A_SIGN), ("a.mp4", CLIP)], "a line of metadata.jsonl is not"),
+        ([("metadata.jsonl", b"[" * 100_000), ("a.mp4", CLIP)], "a line of metadata.jsonl is not"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
