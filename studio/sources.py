@@ -1,8 +1,6 @@
 """What a request may say of the files that it works on, and what is known of each of them."""
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from common.base.errors import Unresolvable
-from common.contract.fields import JobId, worded
+from common.contract.fields import JobId, object_of, worded
 
 MAX_ADDRESS_CHARS = 2048
 _OBJECT = "s3://"
@@ -58,18 +56,10 @@ def _form(sent: Any) -> str:
     return "[job]" if isinstance(sent, (dict, JobFile)) else "[address]"
 
 
-def _object(sent: Any) -> Any:
-    """A form sends all as text, and an address begins with no brace."""
-    if isinstance(sent, str) and sent.lstrip().startswith("{"):
-        with suppress(ValueError):
-            return json.loads(sent)
-    return sent
-
-
 Source = Annotated[
     Annotated[Address, Tag("[address]")] | Annotated[JobFile, Tag("[job]")],
     Discriminator(_form),
-    BeforeValidator(_object),
+    BeforeValidator(object_of),
 ]
 """A finished job, or an address where the operator allows those; a form may bring the file."""
 
@@ -100,7 +90,7 @@ PictureSource = Annotated[
     | Annotated[str, Tag("[base64]")]
     | Annotated[JobPicture, Tag("[job]")],
     Discriminator(_picture_form),
-    BeforeValidator(_object),
+    BeforeValidator(object_of),
 ]
 """Like a ``Source``, or base64."""
 

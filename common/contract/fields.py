@@ -1,9 +1,10 @@
 """Fields of requests, with their limits: the words that every kind of work has in common."""
 
+from contextlib import suppress
 from typing import Annotated, Any, Literal, LiteralString
 
 from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, from_json
 
 from common.contract.left_out import without_nulls
 
@@ -26,6 +27,9 @@ SEVERAL_FIELDS: LiteralString = "several_fields"
 """Type of a validation error that lies in no field alone."""
 MAX_PROMPT_CHARS = 5000
 """Longer than any text encoder here reads (512 to 1024 tokens), short enough to store."""
+
+MAX_OBJECT_CHARS = 1000
+"""Of an object in a text; the frame of a job takes some 60."""
 
 SAYS_SOMETHING = r"^[^\x00]*[^\x00\s][^\x00]*$"
 """For the description of the API only: our own words name what is wrong."""
@@ -103,6 +107,14 @@ Variables = Annotated[
 ]
 
 Options = Annotated[dict[str, Any], BeforeValidator(without_nulls)]
+
+
+def object_of(sent: Any) -> Any:
+    """A form sends all as text, and neither base64 nor an address begins with a brace."""
+    if isinstance(sent, str) and len(sent) <= MAX_OBJECT_CHARS and sent.lstrip().startswith("{"):
+        with suppress(ValueError):
+            return from_json(sent)
+    return sent
 
 
 def contradiction(words: LiteralString) -> PydanticCustomError:

@@ -43,6 +43,11 @@ def test_a_frame_is_taken_as_it_is_asked_for() -> None:
     assert not found.adjustments
 
 
+@pytest.mark.parametrize("sent", ['{"a":' * 100_000, '{"a":' * 150, r'{"job": "\ud83d"}', "{"])
+def test_a_text_that_says_no_object_stays_one(sent: str) -> None:
+    assert GenerateRequest(prompt="x", last_image=sent).last_image == sent, "and is no base64"
+
+
 @pytest.mark.parametrize("variant", [LTX_2_0, DISTILLED_2_3], ids=lambda one: one.name)
 def test_a_last_picture_needs_no_first_one(variant: Any) -> None:
     found = resolve(ASKED, SPEC, variant, None, LastPicture("b.png", 512, 768)).request

@@ -4,9 +4,7 @@ A finished job of any service of the stack can stand for an upload, so that nobo
 to send it again.
 """
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -19,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from common.contract.fields import FinishedJob, JobId, contradiction
+from common.contract.fields import FinishedJob, JobId, contradiction, object_of
 from common.contract.work import WorkRequest
 
 MAX_KEYFRAMES = 8
@@ -69,18 +67,10 @@ def _form(sent: Any) -> str:
     return "[frame]" if isinstance(sent, (dict, FrameOf)) else "[text]"
 
 
-def _object(sent: Any) -> Any:
-    """A form sends all as text, and base64 has no brace."""
-    if isinstance(sent, str) and sent.lstrip().startswith("{"):
-        with suppress(ValueError):
-            return json.loads(sent)
-    return sent
-
-
 PictureField = Annotated[
     Annotated[str, Tag("[text]")] | Annotated[FrameOf, Tag("[frame]")],
     Discriminator(_form),
-    BeforeValidator(_object),
+    BeforeValidator(object_of),
 ]
 """Base64, or a frame of a finished video."""
 

@@ -16,6 +16,7 @@ from studio.requests import StudioRequest
         ({"operation": "transcribe", "language": "klingon"}, "task.language"),
         ({"operation": "caption", "style": {"size": 900}}, "task.style.size"),
         ({"operation": "edit", "clips": [{"source": "a", "start": -1}]}, "task.clips.0.start"),
+        ({"operation": "transcribe", "video": '{"a":' * 100_000}, "task.video"),
         ({"operation": "edit", "colour": "red"}, "task.colour"),
         ({"operation": ["edit"]}, "task"),
         ({"operation": "sing"}, "task"),
