@@ -1,12 +1,15 @@
 """Videos that are continued: which lengths follow them, what is reported, who may do it."""
 
+import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from common.base.errors import Unresolvable
+from common.base.settings import Settings
 from common.contract import Resolution
-from common.kinds.video import Capability, VideoInput, VideoVariant
+from common.kinds.video import VIDEO_KIND, Capability, VideoInput, VideoVariant
 from common.kinds.video.beginnings import limits_after
 from common.kinds.video.clips import Clip, Extended, Remade, Retaken
 from common.kinds.video.frame_size import LastPicture, Picture
@@ -195,3 +198,17 @@ def test_from_a_first_picture_to_a_last_one():
         with pytest.raises(Unresolvable) as refused:
             resolve_video(request, WAN.id, WAN.options, variant, beginning, end)
         assert refused.value.body.param == param
+
+
+@pytest.mark.parametrize("beginning", [None, Picture("a.png", 832, 480), extended()])
+@pytest.mark.parametrize("strength", [0, 0.5])
+def test_strength_without_a_video_to_make_anew_is_refused(
+    beginning: Picture | None, strength: float, tmp_path: Path
+):
+    settings = Settings(_env_file=None, models_dir=tmp_path)
+    intake = VIDEO_KIND.intake(WAN.id, WAN.options, I2V_480P, settings)
+    fields = {} if strength else {"enable_upscaling": True, "upscaler": "latent"}
+    request = GenerateRequest.model_validate({"prompt": "x", "strength": strength, **fields})
+    with pytest.raises(Unresolvable) as refused:
+        asyncio.run(intake.resolve(request, (beginning,) if beginning else ()))
+    assert refused.value.body.param == "strength"

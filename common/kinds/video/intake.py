@@ -80,12 +80,6 @@ class VideoIntake:
                 param="video" if video is not None else used,
                 hint="Leave one of them out.",
             )
-        if request is not None and request.strength is not None and not (video or used == "video"):
-            raise Unresolvable(
-                "strength says how far video is made anew, and there is none.",
-                param="strength",
-                hint="Send a video, or leave strength out.",
-            )
         last = files.get("last_image") or (request.last_image if request else None)
         keys = request.keyframes if request and request.keyframes else ()
         looks = list[Callable[[], Upload]]()
@@ -115,6 +109,12 @@ class VideoIntake:
         references = [each for each in uploads if isinstance(each, ReferencePicture)]
         others = (last, *keys, *references)
         first = next((each for each in uploads if each not in others), None)
+        if request.strength is not None and type(first) not in (Clip, Whole):
+            raise Unresolvable(
+                "strength says how far video is made anew, and there is none.",
+                param="strength",
+                hint="Send a video, or leave strength out.",
+            )
         alone = first if isinstance(first, Whole) else None
         upscaler = None
         if request.upscaler is not None:
