@@ -79,6 +79,8 @@ def video_view(job: Job, live: Progress | None = None) -> VideoView:
     made, result = resolved_of(job), result_of(job)
     percent = int(progress_of(job, live).percent)
     seconds = result.duration_seconds if result else made.duration
+    sides = made.width * made.upscaling_scale, made.height * made.upscaling_scale
+    width, height = (result.width, result.height) if result else sides
     return VideoView(
         id=job.id,
         model=job.model,
@@ -89,7 +91,7 @@ def video_view(job: Job, live: Progress | None = None) -> VideoView:
         expires_at=_whole(job.gone_at or job.expires_at),
         prompt=made.prompt,
         enhanced_prompt=made.enhanced_prompt,
-        size=f"{made.width}x{made.height}",
+        size=f"{width}x{height}",
         seconds=f"{seconds:g}",
         remixed_from_video_id=job.requested.get("remix_of"),
         cached_from=result and result.cached_from,
