@@ -149,6 +149,15 @@ def test_what_cannot_be_is_refused(
     assert service.inputs() == before
 
 
+def test_to_clients_of_openai_it_is_named_as_they_sent_it(service: LiveService, first: str) -> None:
+    for fields, param in (
+        ({"video": {"job": UNKNOWN}}, "video"),
+        ({"input_reference": {"job": first, "frame": 99}}, "input_reference.frame"),
+    ):
+        answer = service.client.post("/v1/videos", json={"prompt": "x", **fields})
+        assert answer.json()["error"]["param"] == param, answer.text
+
+
 def test_what_is_not_finished_is_told_so(service: LiveService) -> None:
     slow = service.submit(options={"step_seconds": 0.3})
     answer = post(service, extend=slow)

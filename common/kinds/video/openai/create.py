@@ -37,7 +37,7 @@ async def create_job(request: Request, service: Service, once: Once) -> Job:
     """
     job_id = token_hex(16)
     async with read_body(request, reader_for(service)) as parsed:
-        with in_their_names():
+        with in_their_names(parsed.files):
             sent = Body(parsed.request, files=parsed.files)
             if (made := await once.before(sent)) is not None:
                 return made
