@@ -58,6 +58,14 @@ def test_a_prompt_goes_out_and_comes_back() -> None:
     assert asked["messages"][1]["content"] == "a cat"
 
 
+def test_what_an_address_says_behind_its_path_stays_behind_it() -> None:
+    with chat(said("A tabby cat")) as there:
+        url = f"{there.url}/?api-version=2&x=%20"
+        endpoint(there, prompt_help_url=url).answer("a cat", 1, look)
+        (request,) = there.receiver.told
+    assert request.path == "/v1/chat/completions?api-version=2&x=%20"
+
+
 ELSEWHERE = Reply(302, {"Location": "http://127.0.0.1:1/v1/chat/completions"})
 
 

@@ -119,8 +119,9 @@ class Endpoint:
 
     def _address(self) -> httpcore.URL:
         path = f"{(self.url.path or '').rstrip('/')}/chat/completions"
+        target = f"{path}?{self.url.query}" if self.url.query else path
         return httpcore.URL(
-            scheme=self.url.scheme, host=host_of(self.url), port=self.url.port, target=path
+            scheme=self.url.scheme, host=host_of(self.url), port=self.url.port, target=target
         )
 
 
