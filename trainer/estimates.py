@@ -35,13 +35,18 @@ GUIDED = 2
 """Passes of a step of a video: with the prompt, and without."""
 ENCODE_FLOPS = 4.6e6
 """Per pixel and frame, counted on ``AutoencoderKLWan``."""
+LATENTS_A_TOKEN = 4
+"""Patches of 2x2, each with the latent channels that the transformer takes in."""
 T2V_1_3B = Architecture(dim=1536, ffn_dim=8960, num_layers=30)
 
 
 def memory_of(
     checkpoint: Path, request: ResolvedTraining, dtype: ComputeDtype = ComputeDtype.BFLOAT16
 ) -> Memory:
-    """Weights, and the larger of encoding clips and learning. Raises CheckpointError."""
+    """Weights; the larger of encoding and learning, and all examples, which stay on the device.
+
+    Raises CheckpointError.
+    """
     transformer, vae = read_config(checkpoint, "transformer"), read_config(checkpoint, "vae")
     width, layers, ffn = _sizes(transformer)
     tokens = num_tokens(request, _token_side(vae))
@@ -49,10 +54,19 @@ def memory_of(
     learning = blocks * dtype.itemsize + adapter_numbers(request.rank, transformer) * ADAPTER_BYTES
     channels = vae.get("base_dim") or 96
     encoding = request.width * request.height * channels * ENCODE_BYTES["patch_size" in vae]
+    examples = request.num_clips + len(request.prior_prompts)
+    kept = examples * _example_bytes(tokens, transformer, dtype)
     return Memory(
         load_bytes=weight_bytes(checkpoint, dtype, float32=IN_FLOAT32),
-        run_bytes=int(max(learning, encoding) * HEADROOM),
+        run_bytes=int(max(learning, encoding) * HEADROOM) + kept,
     )
+
+
+def _example_bytes(tokens: int, transformer: dict[str, Any], dtype: ComputeDtype) -> int:
+    """Latents of the longest clip, in float32, and a caption's embeddings; left out, as below."""
+    latents = tokens * LATENTS_A_TOKEN * transformer.get("in_channels", 16)
+    embeds = TEXT_TOKENS * transformer.get("text_dim", 4096)
+    return int(latents * ComputeDtype.FLOAT32.itemsize + embeds * dtype.itemsize)
 
 
 def adapter_numbers(rank: int, transformer: dict[str, Any]) -> int:

@@ -108,8 +108,8 @@ class TrainingKind(Kind):
 
     def shape(self, request: ResolvedTraining) -> str:
         size = f"{request.width}x{request.height}x{request.num_frames}"
-        priors = " priors" if request.prior_prompts else ""
-        return f"{size} rank {request.rank}{priors}"
+        examples = f"clips {request.num_clips} priors {len(request.prior_prompts)}"
+        return f"{size} rank {request.rank} {examples}"
 
     def smaller(
         self, variant: TrainingVariant, request: ResolvedTraining
