@@ -75,8 +75,7 @@ def resolve(
     shown = [each for each in (beginning, last, *keys) if each]
     size = partial(_size, request, defaults, shown[0] if shown else None)
     second, (width, height) = decided(request, variant, beginning, offered, size, report)
-    usual_fps = default_fps(beginning, variant.limits, defaults)
-    fps = _fps(request, variant.limits, usual_fps, report)
+    fps = _fps(request, variant.limits, default_fps(beginning, variant.limits, defaults), report)
     report.adjustments += changes_of_all(shown, (width, height), fps)
     limits = limits_after(beginning, variant.limits, fps)
     num_frames = _num_frames(request, limits, defaults, fps, report)
