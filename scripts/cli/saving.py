@@ -5,6 +5,7 @@ import re
 import sys
 import unicodedata
 from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import unquote
 
 import httpx
@@ -23,12 +24,15 @@ def check_place(output: str | None, *, force: bool, as_json: bool = False) -> No
     """Refuse a place before a video is made for it, rather than after.
 
     Raises:
-        CliError: a file is there already, or standard output is for something else.
+        CliError: a file is there already, it cannot be written there, or standard output is for
+            something else.
     """
     if output == STDOUT:
         _check_stdout(force=force, as_json=as_json)
-    elif output is not None and not _is_folder(output):
-        _check_free(Path(output), force=force)
+    elif output is not None:
+        _check_writable(Path(output) if _is_folder(output) else Path(output).parent)
+        if not _is_folder(output):
+            _check_free(Path(output), force=force)
 
 
 def save(client: Client, job_id: str, output: str | None, *, force: bool) -> Path | None:
@@ -46,8 +50,7 @@ def save(client: Client, job_id: str, output: str | None, *, force: bool) -> Pat
         path = _place(output, answer, job_id)
         _check_free(path, force=force)
         try:
-            if output is not None and _is_folder(output):
-                path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, answer)
         except OSError as exc:
             raise CliError(
@@ -58,11 +61,26 @@ def save(client: Client, job_id: str, output: str | None, *, force: bool) -> Pat
 
 def _is_folder(output: str) -> bool:
     """It is one, or is written as one: the slash at its end asks for it."""
-    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)  # noqa: PTH112  # Path's may raise
+
+
+def _check_writable(folder: Path) -> None:
+    """A folder that is not there is made later, in the nearest one that is."""
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as exc:
+        raise CliError(
+            f"{there} cannot be written to: {exc.strerror}.",
+            status=WRONG,
+            param="--output",
+            hint="Give a place in a folder of your own.",
+        ) from exc
 
 
 def _check_free(path: Path, *, force: bool) -> None:
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise CliError(
             f"{path} is there already.",
             status=WRONG,

@@ -49,7 +49,7 @@ def train(
     api_key: opt.Key = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Train a LoRA. --output waits for it: best into loras/ of the models volume."""
+    """Train a LoRA. --output waits for it; `loras add` puts it into a volume of models."""
     body = {
         "name": name,
         "rank": rank,

@@ -227,8 +227,8 @@ def test_a_download_has_a_name_and_overwrites_nothing(shell: Shell, service: Liv
     assert probe(shell.folder / name)
     assert "is there already" in shell("download", job_id, code=2).err
     shell("download", job_id, "--force")
-    shell("download", job_id, "--output", "no/such/folder.mp4", code=1)
     assert [path.name for path in shell.folder.iterdir()] == [name]
+    shell("download", job_id, "--output", f"{name}/film.mp4", code=2)
 
 
 def test_a_folder_is_a_place_whether_it_is_there_or_not(shell: Shell, service: LiveService) -> None:
@@ -236,6 +236,7 @@ def test_a_folder_is_a_place_whether_it_is_there_or_not(shell: Shell, service: L
     job_id = service.finish(prompt="Ação na praia")["id"]
     (shell.folder / "there").mkdir()
     paths = [shell("download", job_id, "-o", place).out.strip() for place in ("there", "new/deep/")]
+    assert shell("download", job_id, "-o", "not/yet/a.mp4").out == "not/yet/a.mp4\n"
     names = {Path(path).name for path in paths}
     assert [str(Path(path).parent) for path in paths] == ["there", "new/deep"]
     assert len(names) == 1
