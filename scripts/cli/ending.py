@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from scripts.cli.client import Client, Json
-from scripts.cli.errors import FAILED, CliError
+from scripts.cli.errors import FAILED, CliError, hinting
 from scripts.cli.saving import save
 from scripts.cli.show import Output
 from scripts.cli.watching import wait as wait_for
@@ -25,6 +25,7 @@ def reach(client: Client, answer: Json, shown: Output, wanted: Wanted) -> None:
     if wanted.dry_run:
         shown.dry_run(answer)
     elif wanted.wait or wanted.output is not None:
+        shown.aside(f"Job {answer['id']}")
         leave = wanted.cancel_on_interrupt
         job = wait_for(client, answer["id"], shown.err, cancel_on_interrupt=leave)
         finish(client, job, wanted.output, shown, force=wanted.force)
@@ -62,6 +63,7 @@ def check_completed(ended: Json, what: str) -> None:
 
 def fetch(client: Client, job_id: str, output: str, shown: Output, *, force: bool) -> None:
     """A job's file to where it is wanted, and say where it is. Raises CliError: as ``save``."""
-    path = save(client, job_id, output, force=force)
+    with hinting(f"Go on by `videosdgx download {job_id} --service {client.url}`."):
+        path = save(client, job_id, output, force=force)
     if path is not None:
-        shown.err.print(f"Written: {path}", markup=False, soft_wrap=True)
+        shown.aside(f"Written: {path}")

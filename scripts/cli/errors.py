@@ -1,5 +1,7 @@
 """What goes wrong on the command line, and the exit status that says so to a script."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -14,14 +16,20 @@ REFUSED = 4
 """The service refused; its error says why."""
 INTERRUPTED = 130
 """Ctrl+C, as shells have it."""
+_AWAY = (502, 503, 504)
+"""Of a service that restarts, cannot reach its database, or has a proxy before it that says so."""
 
 
 class CliError(Exception):
     """Shown as a message, the field and the way out; never as a traceback."""
 
-    def __init__(self, message: str, *, status: int, **details: str | None) -> None:
+    def __init__(
+        self, message: str, *, status: int, passing: bool = False, **details: str | None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.passing = passing
+        """It may be otherwise in a moment."""
         self.body = {"code": "cli_error", "param": None, "hint": None, **details}
         self.body["message"] = message
 
@@ -31,7 +39,7 @@ def refusal(answer: httpx.Response) -> CliError:
     error = _error_of(answer)
     message = str(error.get("message") or f"The service answered {answer.status_code}.")
     details = {name: error.get(name) for name in ("code", "param", "hint")}
-    return CliError(message, status=REFUSED, **details)
+    return CliError(message, status=REFUSED, passing=answer.status_code in _AWAY, **details)
 
 
 def unreachable(url: str, exc: httpx.TransportError) -> CliError:
@@ -40,9 +48,20 @@ def unreachable(url: str, exc: httpx.TransportError) -> CliError:
     return CliError(
         f"{url} {'does not answer in time' if late else 'does not answer'}.",
         status=UNREACHABLE,
+        passing=True,
         code="unreachable",
         hint="`videosdgx health` shows all services; --service or VIDEOSDGX_URL names one.",
     )
+
+
+@contextmanager
+def hinting(words: str) -> Iterator[None]:
+    """What goes wrong within says this too: the job is there, whatever became of us."""
+    try:
+        yield
+    except CliError as exc:
+        exc.body["hint"] = " ".join(filter(None, (exc.body["hint"], words)))
+        raise
 
 
 def _error_of(answer: httpx.Response) -> dict[str, Any]:

@@ -91,6 +91,7 @@ def watch(
     check_place(output, force=force, as_json=as_json)
     client = Client(address_of(service), api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
+    client.job(job_id)  # there is one, and somebody answers: only what is lost later is waited for
     job = wait(client, job_id, shown.err, cancel_on_interrupt=cancel_on_interrupt)
     finish(client, job, output, shown, force=force)
 

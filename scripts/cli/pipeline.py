@@ -10,15 +10,17 @@ import typer
 from scripts.cli import options as opt
 from scripts.cli.client import Client, Json, address_of
 from scripts.cli.ending import check_completed, fetch
-from scripts.cli.errors import INTERRUPTED, WRONG, CliError
+from scripts.cli.errors import INTERRUPTED, WRONG, CliError, hinting
+from scripts.cli.patience import Patience
 from scripts.cli.saving import STDOUT, check_place
 from scripts.cli.show import Output
-from scripts.cli.watching import ENDED, PATIENCE_SECONDS
+from scripts.cli.watching import ENDED
 from scripts.cli.watching import shown as bar
 from scripts.cli.written import read_fields
 from scripts.health_ask import urls_on
 
 LOOK_SECONDS = 0.5
+_PATIENCE = Patience(pause=LOOK_SECONDS)
 Steps = Annotated[
     Path, typer.Argument(metavar="FILE", help="The body of POST /pipelines: YAML or JSON.")
 ]
@@ -54,32 +56,20 @@ def pipeline(
 def _ended(client: Client, found: Json, shown: Output, *, cancel_on_interrupt: bool) -> Json:
     """Followed to its end. Ctrl+C leaves it running, unless it is to be cancelled then."""
     path = found["links"]["self"]
+    hint = f"GET {client.url}{path} says how it is."
+    shown.aside(f"Pipeline {found['id']}")
     try:
-        with bar(shown.err) as tell:
+        with hinting(hint), bar(shown.err) as tell:
             while found["state"] not in ENDED:
                 tell(_as_job(found))
                 time.sleep(LOOK_SECONDS)
-                found = _look(client, path)
+                found = _PATIENCE.ask(lambda: client.get(path))
     except KeyboardInterrupt:
         if cancel_on_interrupt:
             client.post(f"{path}/cancel")
         message = f"Pipeline {found['id']} {'was cancelled' if cancel_on_interrupt else 'goes on'}."
-        hint = f"GET {client.url}{path} says how it is."
         raise CliError(message, status=INTERRUPTED, code="interrupted", hint=hint) from None
     return found
-
-
-def _look(client: Client, path: str) -> Json:
-    """A service that restarts is waited for."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            found: Json = client.get(path)
-            return found
-        except CliError as exc:
-            if exc.body["code"] != "unreachable" or time.monotonic() > give_up:
-                raise
-        time.sleep(LOOK_SECONDS)
 
 
 def _as_job(found: Json) -> Json:

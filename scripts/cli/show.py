@@ -39,6 +39,10 @@ class Output:
         """One line, however long, and nothing in it is markup."""
         self.out.print(_plain(words), markup=False, soft_wrap=True)
 
+    def aside(self, words: str) -> None:
+        """One line for people on standard error; programs get none."""
+        self.err.print(_plain(words), markup=False, soft_wrap=True)
+
     def job(self, job: Json) -> None:
         """One job with all that there is to say."""
         if self.as_json:

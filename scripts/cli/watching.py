@@ -1,8 +1,7 @@
 """Following a job until it has ended, with a bar for people."""
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,43 +10,48 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from scripts.cli.client import Client, Json
-from scripts.cli.errors import INTERRUPTED, CliError, unreachable
+from scripts.cli.errors import INTERRUPTED, CliError, hinting
+from scripts.cli.patience import Patience
 
 ENDED = ("completed", "failed", "cancelled")
-RECONNECT_SECONDS = 1.0
-PATIENCE_SECONDS = 60.0
-"""A service that restarts is back within this."""
+_PATIENCE = Patience()
 
 Tell = Callable[[Json], None]
 
 
-def follow(client: Client, job_id: str, tell: Tell) -> Json:
+def follow(client: Client, job_id: str, tell: Tell, patience: Patience = _PATIENCE) -> Json:
     """Tell every change of a job; answer it as it ended. A broken stream is taken up again.
 
     Raises:
-        CliError: there is no such job, or nobody answers any more.
+        CliError: there is no such job, or nobody answers any more; it says how to go on.
     """
     after: str | None = None
-    job = client.job(job_id)
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while job["state"] not in ENDED:
-        try:
+    with hinting(f"Go on by `{_again(client, job_id)}`."):
+        job = patience.ask(lambda: client.job(job_id))
+        while job["state"] not in ENDED:
+            after = _told(client, job_id, tell, after)
+            job = patience.ask(lambda: client.job(job_id))
+            if job["state"] not in ENDED:  # a service that restarts ends a stream, too
+                patience.sleep(patience.pause)
+    return job
+
+
+def _told(client: Client, job_id: str, tell: Tell, after: str | None) -> str | None:
+    """Tell what a stream has until it is over, or broken; answers where to go on from."""
+    try:
+        with suppress(httpx.TransportError):
             for event in client.events(job_id, after):
                 after = event.id or after
-                give_up = time.monotonic() + PATIENCE_SECONDS
                 if event.kind in ("state", "progress"):
                     tell(event.data)
-            job = client.job(job_id)  # the stream is over; a service that restarts ends it, too
-            if job["state"] in ENDED:
-                break
-        except httpx.TransportError as exc:
-            if time.monotonic() > give_up:
-                raise unreachable(client.url, exc) from exc
-        except CliError as exc:
-            if exc.body["code"] != "unreachable" or time.monotonic() > give_up:
-                raise
-        time.sleep(RECONNECT_SECONDS)
-    return job
+    except CliError as exc:
+        if not exc.passing:
+            raise
+    return after
+
+
+def _again(client: Client, job_id: str) -> str:
+    return f"videosdgx watch {job_id} --service {client.url}"
 
 
 @contextmanager
@@ -124,9 +128,10 @@ def wait(client: Client, job_id: str, console: Console, *, cancel_on_interrupt: 
             return follow(client, job_id, tell)
     except KeyboardInterrupt:
         if cancel_on_interrupt:
-            client.cancel(job_id)
+            with hinting(f"Go on by `{_again(client, job_id)}`."):
+                client.cancel(job_id)
             message, hint = f"Cancelled job {job_id}.", None
         else:
             message = f"Job {job_id} goes on."
-            hint = f"videosdgx watch {job_id} --service {client.url}"
+            hint = _again(client, job_id)
         raise CliError(message, status=INTERRUPTED, code="interrupted", hint=hint) from None
