@@ -16,6 +16,9 @@ from scripts.health_ask import urls_on
 
 TRIES = 3
 TIMEOUT = httpx.Timeout(30, read=120)
+SILENCE_SECONDS = 60.0
+"""Of a stream: a service says each 15 seconds that it is still there (FastAPI's
+``_PING_INTERVAL``)."""
 HOST = "127.0.0.1"
 _OURSELVES = (HOST, "localhost", "::1")
 """No proxy of the environment is asked for these."""
@@ -52,8 +55,11 @@ def address_of(service: str | None) -> str:
 class Client:
     """A service. Every method raises CliError where it refuses or does not answer."""
 
-    def __init__(self, url: str, key: str | None = None) -> None:
+    def __init__(
+        self, url: str, key: str | None = None, *, silence: float = SILENCE_SECONDS
+    ) -> None:
         self.url = url
+        self._silence = silence
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         near = httpx.URL(url).host in _OURSELVES
         self._http = httpx.Client(
@@ -120,8 +126,8 @@ class Client:
         """What happens to a job, until the stream ends. Raises TransportError where it breaks."""
         headers = {"Last-Event-ID": after} if after else {}
         path = f"/jobs/{job_id}/events"
-        patience = httpx.Timeout(30, read=None)
-        with self._http.stream("GET", path, headers=headers, timeout=patience) as answer:
+        timeout = httpx.Timeout(30, read=self._silence)
+        with self._http.stream("GET", path, headers=headers, timeout=timeout) as answer:
             if answer.is_error:
                 answer.read()
                 raise refusal(answer)

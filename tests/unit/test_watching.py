@@ -104,6 +104,15 @@ def test_nobody_listens_for_a_minute():
     assert f"`videosdgx watch 7 --service http://127.0.0.1:{port}`" in str(lost.value.body["hint"])
 
 
+def test_a_stream_that_has_gone_silent_is_left(service: Receiver):
+    """As after a laptop's sleep: the service pings, and nothing arrives."""
+    service.answers(says(RUNNING), Reply(hangs=True), says(DONE))
+    clock = Clock(service)
+    with Client(f"http://127.0.0.1:{service.port}", silence=0.05) as client:
+        found = follow(client, "7", lambda _job: None, Patience(clock=clock, sleep=clock.sleep))
+    assert found["state"] == "completed"
+
+
 def test_a_job_is_told_before_it_is_followed(service: Receiver, capsys: pytest.CaptureFixture[str]):
     service.answers(says({"error": {"code": "gone", "message": "Its files are gone."}}, 404))
     wanted = Wanted(
