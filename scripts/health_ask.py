@@ -1,19 +1,13 @@
 """Asks the services how they are, and names what is wrong. Needs nothing but Python."""
 
-import json
 import os
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from http.client import HTTPException
 from typing import Any
 
+from scripts.plain_http import Unreachable, get, without_password
 from scripts.services import PORTS, ROOT
 
-KEY = "VIDEOSDGX_API_KEY"
-"""The variable of the environment with the key that the scripts of this folder send."""
-TIMEOUT_SECONDS = 5
 LOW_DISK_BYTES = 20 * 10**9
 LOW_CLOCK = 0.4
 """Of a GPU's highest clock. A DGX Spark that is stuck runs at 500 to 850 of 3003 MHz under load,
@@ -48,49 +42,44 @@ def urls_on(host: str) -> dict[str, str]:
     return {name: f"http://{host}:{port}" for name, port in ports.items()}
 
 
-def key_headers() -> dict[str, str]:
-    """What makes services that want a key answer."""
-    key = os.environ.get(KEY)
-    return {"X-API-Key": key} if key else {}
-
-
-def check_all(urls: dict[str, str]) -> list[Health]:
+def check_all(urls: dict[str, str], key: str | None = None) -> list[Health]:
     """Ask every service, all at once."""
     with ThreadPoolExecutor(len(urls)) as pool:
-        return list(pool.map(lambda item: check(*item), urls.items()))
+        return list(pool.map(lambda item: check(*item, key), urls.items()))
 
 
-def check(name: str, url: str) -> Health:
-    """Ask one service for everything."""
+def check(name: str, url: str, key: str | None = None) -> Health:
+    """Ask one service for everything; ``url`` may have the user and the password of a proxy."""
+    shown = without_password(url)
     try:
-        _get(f"{url}/health")
-        _recognise(name, _get(f"{url}/"))
-    except _Unreachable as exc:
+        get(f"{url}/health", key)
+        _recognise(name, get(f"{url}/", key))
+    except Unreachable as exc:
         fix = exc.fix or (
             f"Start it with `docker compose up -d {name}` or `make serve`; `make logs` says why."
         )
-        return Health(name, url, "down", (f"{exc} {fix}",))
+        return Health(name, shown, "down", (f"{exc} {fix}",))
     problems, answers = [], {}
     for part, usable in (("ready", bool), ("info", _is_info), ("queue/status", bool)):
         try:
-            answer = _get(f"{url}/{part}")
+            answer = get(f"{url}/{part}", key)
             if not usable(answer):
-                raise _Unreachable("An answer of another version. Run `make build up`.")
+                raise Unreachable("An answer of another version. Run `make build up`.")
             answers[part] = answer
-        except _Unreachable as exc:
+        except Unreachable as exc:
             problems.append(f"/{part}: {exc}")
     ready, info, queue = (answers.get(part, {}) for part in ("ready", "info", "queue/status"))
     problems += [*ready.get("reasons", []), *_problems(info), *_queue_problems(queue)]
     state = "warn" if problems else "ok"
-    return Health(name, url, state, tuple(problems), ready, info, queue)
+    return Health(name, shown, state, tuple(problems), ready, info, queue)
 
 
 def _recognise(name: str, root: dict[str, Any]) -> None:
-    """Raises _Unreachable: it is not this service that answers."""
+    """Raises Unreachable: it is not this service that answers."""
     if root.get("name") != "VideosDGX":
-        raise _Unreachable("Another program answers there.", _MOVE.format(name.upper()))
+        raise Unreachable("Another program answers there.", _MOVE.format(name.upper()))
     if root.get("model") != name:
-        raise _Unreachable(f"It is {root.get('model')} that answers.", _MOVE.format(name.upper()))
+        raise Unreachable(f"It is {root.get('model')} that answers.", _MOVE.format(name.upper()))
 
 
 def _is_info(info: dict[str, Any]) -> bool:
@@ -175,39 +164,6 @@ def _queue_problems(queue: dict[str, Any]) -> list[str]:
     if queue and unfinished >= queue.get("max_queue", unfinished + 1):
         return ["The queue is full: new jobs get 429 until one ends, or raise MAX_QUEUE."]
     return []
-
-
-class _Unreachable(Exception):
-    """No answer, or none that can be read."""
-
-    def __init__(self, message: str, fix: str = "") -> None:
-        super().__init__(message)
-        self.fix = fix
-
-
-def _get(url: str) -> dict[str, Any]:
-    try:
-        request = urllib.request.Request(url, headers=key_headers())  # noqa: S310  # http
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-            return _object(answer.read())
-    except urllib.error.HTTPError as exc:
-        if exc.code == 401:
-            raise _Unreachable(f"It wants a good API key: set {KEY} to one.") from exc
-        if exc.code != 503:  # /ready says why
-            raise _Unreachable(f"It answers {exc.code}.") from exc
-        return _object(exc.read())
-    except (OSError, HTTPException) as exc:
-        raise _Unreachable("Nothing answers.") from exc
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise _Unreachable("What answers is no service of ours.", "Look who has the port.")
-    return found
 
 
 def _env_file() -> dict[str, str]:

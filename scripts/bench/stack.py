@@ -12,7 +12,8 @@ from scripts.bench.chart import Bar, draw
 from scripts.bench.report import Report, median, percentile
 from scripts.bench.stack_jobs import Jobs, Refused, ask, make, submit
 from scripts.bench.workloads import PROMPT
-from scripts.health_ask import key_headers, urls_on
+from scripts.health_ask import urls_on
+from scripts.plain_http import key_headers
 
 TIMEOUT_SECONDS = 60
 

@@ -211,7 +211,7 @@ def health(
     if service is not None:
         url = address_of(service)
         urls = {Client(url, api_key).get("/")["model"]: url}
-    found = check_all(urls)
+    found = check_all(urls, api_key)
     text = health_check.as_json(found) if as_json else health_check.as_table(found)
     print(text)
     status = health_check.status_of(found)

@@ -1,5 +1,6 @@
 """The images and the compose files, as far as they can be checked without an engine."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from common.api.life.server import CONNECTIONS_GRACE_SECONDS
 from common.base.settings import Settings
 from common.contract.finding import load_spec
 from scripts.services import MODELS, spec_address
+from tests.receivers import receiver
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILES = (
@@ -85,6 +87,21 @@ def test_every_model_has_its_container(model: str):
     assert model in read("docker-compose.gpu.yml")["services"]
     assert model in read("docker-compose.override.yml.example")["services"]
     assert f"!{model}" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_a_container_asks_itself_how_it_is_past_any_proxy():
+    """Engines hand their own proxy to all that runs in a container."""
+    asks = set()
+    for model in MODELS:
+        dockerfile = (ROOT / model / "Dockerfile").read_text()
+        (command,) = re.findall(r"HEALTHCHECK .*\\\n  CMD (\[.*\])", dockerfile)
+        asks.add(command.replace(str(load_spec(spec_address(model)).port), "PORT"))
+    (one,) = asks
+    with receiver() as service:
+        _, *arguments = json.loads(one.replace("PORT", str(service.port)))
+        environment = {"http_proxy": "http://127.0.0.1:9"}
+        subprocess.run([sys.executable, *arguments], env=environment, check=True)
+        assert [told.path for told in service.told] == ["/health"]
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -48,6 +48,12 @@ def test_the_health_check(guarded: LiveService, keys: Keys):
         assert "It wants a good API key: set VIDEOSDGX_API_KEY" in found.stdout
 
 
+def test_the_command_line_asks_how_a_service_is(guarded: LiveService, keys: Keys):
+    command = ("-m", "scripts.cli", "health", "--service", guarded.url)
+    assert run(*command, "--api-key", keys.keys["ana"]).returncode == 0
+    assert "It wants a good API key" in run(*command).stdout
+
+
 def test_the_benchmark(guarded: LiveService, keys: Keys, tmp_path: Path):
     amounts = ("--jobs=1", "--submits=2", "--requests=2", "--steps=2")
     command = ("-m", "scripts.benchmark", "stack", f"--url={guarded.url}", *amounts)
