@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -61,6 +62,9 @@ def get(url: str, key: str | None = None) -> dict[str, Any]:
             raise Unreachable(f"It answers {exc.code}.") from exc
         return _object(exc.read())
     except (OSError, HTTPException) as exc:
+        if isinstance(getattr(exc, "reason", None), ssl.SSLCertVerificationError):
+            fix = "Set SSL_CERT_FILE to a file with its authority: docs/cli.md."
+            raise Unreachable("Its certificate is not trusted here.", fix) from exc
         raise Unreachable("Nothing answers.") from exc
 
 

@@ -1,6 +1,7 @@
 """One service, over HTTP. Requests that may arrive twice are sent again by themselves."""
 
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ import httpx
 from scripts.cli.errors import WRONG, CliError, refusal, unreachable
 from scripts.cli.events import Event, events_of
 from scripts.health_ask import urls_on
+from scripts.plain_http import OURSELVES, key_headers, without_password
+from scripts.services import PORTS
 
 TRIES = 3
 TIMEOUT = httpx.Timeout(30, read=120)
@@ -20,8 +23,6 @@ SILENCE_SECONDS = 60.0
 """Of a stream: a service says each 15 seconds that it is still there (FastAPI's
 ``_PING_INTERVAL``)."""
 HOST = "127.0.0.1"
-_OURSELVES = (HOST, "localhost", "::1")
-"""No proxy of the environment is asked for these."""
 
 Json = dict[str, Any]
 Files = dict[str, tuple[str, bytes]]
@@ -52,18 +53,36 @@ def address_of(service: str | None) -> str:
     )
 
 
+def address_beside(url: str, one: str, other: str) -> str | None:
+    """Where another service of the same machine is, if ``url`` is where the one is.
+
+    On its own port, if the one is; else as far from it as the one: the HTTPS proxy's are 440 above
+    (``scripts.write_services.HTTPS_SHIFT``). None where that says nothing.
+    """
+    at = httpx.URL(url)
+    known = {name: httpx.URL(there).port for name, there in urls_on(HOST).items()}
+    if at.port is None or not {one, other} <= known.keys():
+        return None
+    port = known[other] if at.port == known[one] else PORTS[other] + at.port - PORTS[one]
+    return str(at.copy_with(port=port)).rstrip("/") if port in range(1, 2**16) else None
+
+
 class Client:
     """A service. Every method raises CliError where it refuses or does not answer."""
 
     def __init__(
         self, url: str, key: str | None = None, *, silence: float = SILENCE_SECONDS
     ) -> None:
-        self.url = url
+        self.url = without_password(url)
+        """As it may be shown; requests carry the user and the password of a proxy."""
         self._silence = silence
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        near = httpx.URL(url).host in _OURSELVES
         self._http = httpx.Client(
-            base_url=url, headers=headers, timeout=TIMEOUT, trust_env=not near
+            base_url=url,
+            headers=key_headers(key) if key else {},
+            timeout=TIMEOUT,
+            verify=_authorities(),
+            trust_env=httpx.URL(url).host not in OURSELVES,
+            event_hooks={"request": [self._keep_key]},
         )
 
     def __enter__(self) -> Self:
@@ -146,6 +165,14 @@ class Client:
         except httpx.TransportError as exc:
             raise unreachable(self.url, exc) from exc
 
+    def _keep_key(self, request: httpx.Request) -> None:
+        """The key is for the service alone, not for a bucket to which it redirects.
+
+        By itself httpx takes no more than Authorization out of what goes elsewhere.
+        """
+        if _origin(request.url) != _origin(self._http.base_url):
+            request.headers.pop("X-API-Key", None)
+
     def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         for left in reversed(range(TRIES)):
             try:
@@ -161,6 +188,22 @@ class Client:
                 raise error
             time.sleep(float(answer.headers.get("retry-after", 1)))  # our own first try
         return answer
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return (url.scheme, url.host, url.port)
+
+
+def _authorities() -> ssl.SSLContext:
+    """Of SSL_CERT_FILE where it is set: for this machine too, which is asked past any proxy."""
+    try:
+        return httpx.create_ssl_context()
+    except OSError as exc:
+        raise CliError(
+            "SSL_CERT_FILE or SSL_CERT_DIR names no certificates that can be read.",
+            status=WRONG,
+            hint="docs/cli.md, Through the HTTPS proxy.",
+        ) from exc
 
 
 def _may_be_sent_again(method: str, exc: httpx.TransportError) -> bool:

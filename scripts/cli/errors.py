@@ -1,5 +1,6 @@
 """What goes wrong on the command line, and the exit status that says so to a script."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,7 +44,14 @@ def refusal(answer: httpx.Response) -> CliError:
 
 
 def unreachable(url: str, exc: httpx.TransportError) -> CliError:
-    """Nobody answers, or not in time."""
+    """Nobody answers, or not in time, or somebody whom nobody vouches for."""
+    if _is_stranger(exc):
+        return CliError(
+            f"The certificate of {url} is not trusted here.",
+            status=UNREACHABLE,
+            code="certificate_not_trusted",
+            hint="SSL_CERT_FILE names a file with its authority: docs/cli.md.",
+        )
     late = isinstance(exc, httpx.TimeoutException)
     return CliError(
         f"{url} {'does not answer in time' if late else 'does not answer'}.",
@@ -52,6 +60,12 @@ def unreachable(url: str, exc: httpx.TransportError) -> CliError:
         code="unreachable",
         hint="`videosdgx health` shows all services; --service or VIDEOSDGX_URL names one.",
     )
+
+
+def _is_stranger(exc: BaseException | None) -> bool:
+    while exc is not None and not isinstance(exc, ssl.SSLCertVerificationError):
+        exc = exc.__cause__ or exc.__context__
+    return exc is not None
 
 
 @contextmanager

@@ -3,12 +3,11 @@
 import time
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from scripts.cli import options as opt
-from scripts.cli.client import Client, Json, address_of
+from scripts.cli.client import Client, Json, address_beside, address_of
 from scripts.cli.ending import check_completed, fetch
 from scripts.cli.errors import INTERRUPTED, WRONG, CliError, hinting
 from scripts.cli.patience import Patience
@@ -17,7 +16,6 @@ from scripts.cli.show import Output
 from scripts.cli.watching import ENDED
 from scripts.cli.watching import shown as bar
 from scripts.cli.written import read_fields
-from scripts.health_ask import urls_on
 
 LOOK_SECONDS = 0.5
 _PATIENCE = Patience(pause=LOOK_SECONDS)
@@ -39,7 +37,8 @@ def pipeline(
 ) -> None:
     """Make something in several steps; --output fetches what the last one made."""
     check_place(output, force=force, as_json=as_json)
-    client = Client(address_of(service), api_key)
+    address = address_of(service)
+    client = Client(address, api_key)
     shown = Output(as_json=as_json, aside=output == STDOUT)
     found = client.generate(
         read_fields(file, "FILE", "steps"), {}, idempotency_key, path="/pipelines"
@@ -48,7 +47,7 @@ def pipeline(
         found = _ended(client, found, shown, cancel_on_interrupt=cancel_on_interrupt)
         check_completed(found, f"Pipeline {found['id']}")
     if output is not None:
-        maker = _maker(client, found, api_key)
+        maker = _maker(address, found, api_key)
         fetch(maker, found["result"]["job_id"], output, shown, force=force)
     _show(found, shown)
 
@@ -84,15 +83,18 @@ def _as_job(found: Json) -> Json:
     return {"state": "waiting" if waits else found["state"], "progress": progress}
 
 
-def _maker(client: Client, found: Json, api_key: str | None) -> Client:
+def _maker(address: str, found: Json, api_key: str | None) -> Client:
     """The service of the last step, on the machine of the one that was asked."""
-    name = found["result"]["service"]
-    if name == found["model"]:
-        return client
-    known = urls_on(urlsplit(client.url).hostname or "")
-    if name not in known:
-        raise CliError(f"Where {name} is, is not known here.", status=WRONG, param="--output")
-    return Client(known[name], api_key)
+    made, asked = found["result"], found["model"]
+    there = address if made["service"] == asked else address_beside(address, asked, made["service"])
+    if there is None:
+        raise CliError(
+            f"Where {made['service']} is, is not known here.",
+            status=WRONG,
+            param="--output",
+            hint=f"Go on by `videosdgx download {made['job_id']} --service URL`, with its URL.",
+        )
+    return Client(there, api_key)
 
 
 def _show(found: Json, shown: Output) -> None:
