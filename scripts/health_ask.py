@@ -45,7 +45,7 @@ def urls_on(host: str) -> dict[str, str]:
 def check_all(urls: dict[str, str], key: str | None = None) -> list[Health]:
     """Ask every service, all at once."""
     with ThreadPoolExecutor(len(urls)) as pool:
-        return list(pool.map(lambda item: check(*item, key), urls.items()))
+        return list(pool.map(lambda name: check(name, urls[name], key), urls))
 
 
 def check(name: str, url: str, key: str | None = None) -> Health:
