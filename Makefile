@@ -8,9 +8,11 @@ MODELS := $(sort $(patsubst %/model_config.py,%,$(wildcard */model_config.py)))
 # Containers. `make base CPU=1` is for a machine without a GPU.
 DOCKER ?= docker
 COMPOSE ?= $(shell $(DOCKER) compose version >/dev/null 2>&1 && echo $(DOCKER) compose || echo docker-compose)
-STACK ?= videosdgx
-TAG ?= latest
-BUILD_NETWORK ?= default
+# Said to make, or in the environment, or in .env: compose must find what make has.
+setting = $(shell bash -c 'source scripts/lib.sh && setting $(1) $(2)')
+STACK := $(call setting,STACK,videosdgx)
+TAG := $(call setting,TAG,latest)
+BUILD_NETWORK := $(call setting,BUILD_NETWORK,default)
 export STACK TAG BUILD_NETWORK
 ifdef CPU
 BASE_IMAGE ?= ubuntu:24.04

@@ -30,7 +30,7 @@ at_least() {
   return 0
 }
 
-# setting NAME DEFAULT: from the environment, else from .env, as the services read it (without quotes).
+# setting NAME DEFAULT: from the environment, else from .env, as compose and the services read it.
 setting() {
   local line found=''
   if [ -n "${!1:-}" ]; then printf '%s' "${!1}"; return; fi
@@ -39,7 +39,19 @@ setting() {
       [[ $line == "$1="* ]] && found=${line#*=}
     done <.env
   fi
+  found=$(plain "$found")
   printf '%s' "${found:-$2}"
+}
+
+# plain TEXT: a value of .env without what is around it: quotes, or a comment and spaces.
+plain() {
+  local text=${1%$'\r'}
+  case $text in
+    \"*\"*) text=${text#\"} text=${text%%\"*} ;;
+    \'*\'*) text=${text#\'} text=${text%%\'*} ;;
+    *) text=${text%%[[:space:]]#*} text=${text%"${text##*[![:space:]]}"} ;;
+  esac
+  printf '%s' "$text"
 }
 
 # existing FOLDER: itself, or the nearest folder above it that is there.
