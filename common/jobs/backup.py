@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.base.commands import typed
 from common.base.durable import fsync
 from common.base.errors import VideosDGXError
 from common.base.settings import Settings
@@ -119,12 +120,12 @@ def way_out(settings: Settings, model_id: str) -> str:
     if newest is None:
         return (
             "There is no backup. To begin with an empty table, to which finished jobs come "
-            f"back: videosdgx restore {model_id} --empty. The damaged file is kept beside it."
+            f"back: {typed(f'restore {model_id} --empty')}. The damaged file is kept beside it."
         )
     return (
         f"The newest backup is {newest.path}, of {newest.made:%Y-%m-%d %H:%M} UTC. To put it back: "
-        f"videosdgx restore {model_id}. The damaged file is kept beside it. Jobs made since come "
-        f"back at the next start, or by: videosdgx recover {model_id}."
+        f"{typed(f'restore {model_id}')}. The damaged file is kept beside it. Jobs made since "
+        f"come back at the next start, or by: {typed(f'recover {model_id}')}."
     )
 
 

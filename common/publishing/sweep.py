@@ -18,6 +18,7 @@ from secrets import token_hex
 from typing import TypeVar
 
 from common.base.chores import in_steps
+from common.base.commands import typed
 from common.base.errors import OutputsMismatch
 from common.base.logs import get_logger
 from common.jobs.custody import Files
@@ -75,7 +76,7 @@ def share_identity(store: JobStore, storage: Storage, *, adopt: bool = False) ->
         raise OutputsMismatch(
             f"The outputs of {store.model} belong to another job database than this one.",
             hint="Set OUTPUTS_DIR and STATE_DIR (or DATABASE_URL) to what belongs together. To "
-            f"take these files into this database: videosdgx recover {store.model} --adopt",
+            f"take these files into this database: {typed(f'recover {store.model} --adopt')}",
         )
     identity = theirs or ours or token_hex(16)
     store.set_identity(identity)

@@ -43,6 +43,22 @@ def refusal(answer: httpx.Response) -> CliError:
     return CliError(message, status=REFUSED, passing=answer.status_code in _AWAY, **details)
 
 
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What is refused here, without a service, becomes an error of the command.
+
+    Raises:
+        CliError: in place of a VideosDGXError.
+    """
+    from common.base.errors import VideosDGXError  # most commands need nothing of common
+
+    try:
+        yield
+    except VideosDGXError as exc:
+        details = exc.body.model_dump(include={"code", "param", "hint"})
+        raise CliError(exc.body.message, status=REFUSED, **details) from exc
+
+
 def unreachable(url: str, exc: httpx.TransportError) -> CliError:
     """Nobody answers, or not in time, or somebody whom nobody vouches for."""
     if _is_stranger(exc):

@@ -12,7 +12,7 @@ from scripts import health_check
 from scripts.cli import options as opt
 from scripts.cli.client import Client, address_of
 from scripts.cli.ending import finish
-from scripts.cli.errors import INTERRUPTED, UNREACHABLE, CliError
+from scripts.cli.errors import INTERRUPTED, UNREACHABLE, CliError, refusals
 from scripts.cli.generate import generate
 from scripts.cli.loras import app as loras
 from scripts.cli.pipeline import pipeline
@@ -164,13 +164,15 @@ def recover_videos(
 
     A start does it too. After a lost database, or one of another folder: --adopt.
     """
-    from scripts.cli.recover import recover_all  # the other commands need no database
+    from scripts.recover import recover_all, what_was_done  # the other commands need no database
 
-    shown, found = Output(as_json=as_json), recover_all(models or [], adopt=adopt)
+    shown = Output(as_json=as_json)
+    with refusals():
+        found = recover_all(models or [], adopt=adopt)
     if as_json:
         shown.json({model: vars(swept) for model, swept in found.items()})
     for model, swept in () if as_json else found.items():
-        shown.text(f"{model}: {swept.taken_back} taken back, {swept.set_aside} set aside")
+        shown.text(what_was_done(model, swept))
 
 
 @app.command("restore")
@@ -184,13 +186,15 @@ def restore_backup(
 
     Finished videos that it does not know come back at the next start, or by `videosdgx recover`.
     """
-    from scripts.cli.restore import restore_database  # as above
+    from scripts.restore import restore_database, what_was_done  # as above
 
-    shown, (put, aside) = Output(as_json=as_json), restore_database(model, backup, empty=empty)
+    shown = Output(as_json=as_json)
+    with refusals():
+        put, aside = restore_database(model, backup, empty=empty)
     if as_json:
         shown.json({"model": model, "backup": put and str(put), "before": str(aside)})
     else:
-        shown.text(f"{model}: {put or 'an empty table'} is in place; before it was {aside}")
+        shown.text(what_was_done(model, put, aside))
 
 
 @app.command()

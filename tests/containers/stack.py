@@ -50,6 +50,12 @@ class Stack:
             ["make", "--no-print-directory", "--directory", str(folder), *words], check
         )
 
+    def compose(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Compose, whichever make would take."""
+        plugin = [self.docker, "compose"]
+        there = self._run([*plugin, "version"], check=False).returncode == 0
+        return self._run([*(plugin if there else ["docker-compose"]), *words], check)
+
     def docker_run(self, *words: str, check: bool = True) -> str:
         """The output of a docker command."""
         return self._run([self.docker, *words], check).stdout.strip()

@@ -271,3 +271,17 @@ def test_a_backup_brings_everything_back(stack: Stack, tmp_path: Path):
     stack.up()
     assert stack.job("wan21", kept["id"]) == kept
     assert stack.ask("GET", "wan21", kept["links"]["download"]).content
+
+
+def test_what_a_damaged_database_says_to_type_works_in_a_container(stack: Stack):
+    kept = finished(stack, "wan21")
+    stack.make("down")
+    run = ("run", "--rm", "--no-deps", "-T", "wan21")
+    stack.compose(*run, "sh", "-c", "head -c 9000 /dev/urandom > /state/wan21/jobs.db")
+    refused = stack.compose(*run, check=False)
+    assert "run --rm wan21 python -m scripts.restore wan21" in refused.stdout + refused.stderr
+    stack.compose(*run, "python", "-m", "scripts.restore", "wan21", "--empty")
+    said = stack.compose(*run, "python", "-m", "scripts.recover", "wan21").stdout
+    assert re.search(r"^wan21: [1-9]\d* taken back", said, re.M)
+    stack.up()
+    assert stack.job("wan21", kept["id"])["state"] == "completed"

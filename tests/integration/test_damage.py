@@ -52,15 +52,20 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "another's jobs": (_a_jobs_table_of_another_program, "there is no id, model"),
 }
 
+COMMANDS = re.compile(
+    r"(videosdgx [\w -]+) \(in containers: docker compose run --rm toy (python [\w. -]+)\)"
+)
+
 
 def say(service: LiveService, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command of ours as it was written, on the folders of a service."""
     program, *arguments = shlex.split(command)
-    assert program == "videosdgx"
+    if program == "videosdgx":
+        arguments = ["-m", "scripts.cli", *arguments]
     names = ("MODELS_DIR", "OUTPUTS_DIR", "STATE_DIR")
     environment = {name: str(service.settings[name]) for name in names}
     return subprocess.run(
-        [sys.executable, "-m", "scripts.cli", *arguments],
+        [sys.executable, *arguments],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **environment},
         cwd=service.folder,
         text=True,
@@ -73,14 +78,14 @@ def backups(service: LiveService) -> list[Path]:
     return sorted((service.state / "backups").glob("jobs-*.db"))
 
 
-def refused(service: LiveService) -> list[str]:
-    """What is said when it does not start: the commands in it."""
+def refused(service: LiveService) -> list[tuple[str, str]]:
+    """What is said when it does not start: the commands in it, as here and in a container."""
     service.launch()
     assert service.exit_code() == 1
     log = service.log(8)
     assert "Traceback" not in log
     assert str(service.database) in log
-    return [command.rstrip(".") for command in re.findall(r"videosdgx [\w -]+", log)]
+    return COMMANDS.findall(log)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +136,10 @@ def test_a_start_on_a_damaged_database_is_refused_by_name(service: LiveService, 
     damage, words = DAMAGE[kind]
     damage(service.database)
     damaged = service.database.read_bytes()
-    assert refused(service) == ["videosdgx restore toy", "videosdgx recover toy"]
+    assert refused(service) == [
+        ("videosdgx restore toy", "python -m scripts.restore toy"),
+        ("videosdgx recover toy", "python -m scripts.recover toy"),
+    ]
     assert words in service.log(8)
     assert str(backups(service)[-1]) in service.log(8)
     assert service.database.read_bytes() == damaged
@@ -141,7 +149,7 @@ def test_a_start_on_a_damaged_database_is_refused_by_name(service: LiveService, 
 def test_the_words_of_a_refusal_restore_everything(service: LiveService) -> None:
     DAMAGE["a page of garbage"][0](service.database)
     damaged = service.database.read_bytes()
-    restore, recover = refused(service)
+    (restore, _), (recover, _) = refused(service)
     done = say(service, restore)
     assert done.returncode == 0, done.stderr
     (aside,) = service.state.glob("jobs.db.damaged-*")
@@ -160,10 +168,11 @@ def test_without_a_backup_the_finished_videos_still_come_back(fleet: Fleet) -> N
     job = service.finish()
     service.stop()
     service.database.write_bytes(b"garbage" * PAGE)
-    (empty,) = refused(service)
-    assert empty == "videosdgx restore toy --empty"
+    ((here, empty),) = refused(service)
+    assert here == "videosdgx restore toy --empty"
     assert say(service, "videosdgx restore toy").returncode == 4
-    assert say(service, empty).returncode == 0
+    done = say(service, empty)
+    assert (done.returncode, "toy: an empty table is in place" in done.stdout) == (0, True)
     service.restart()
     service.wait_swept()
     assert service.job(job["id"])["state"] == "completed"

@@ -37,7 +37,9 @@ def test_names_that_nobody_says_are_the_defaults(place: Path):
 
 
 def test_names_come_from_env_as_compose_has_them(place: Path):
-    (place / ".env").write_text("STACK=first\nSTACK=second # mine\nTAG='7'\r\nBUILD_NETWORK=\"host\"")
+    (place / ".env").write_text(
+        "STACK=first\nSTACK=second # mine\nTAG='7'\r\nBUILD_NETWORK=\"host\""
+    )
     assert made(place, "shown") == "second 7 host"
     assert "--network host " in (base := made(place, "--dry-run", "base"))
     assert "--tag localhost/second/base:7 ." in base
