@@ -1,6 +1,9 @@
 # What the shell scripts share; they source it from the repository's root. bash and coreutils alone.
 # shellcheck shell=bash
 
+# Sizes come with a point (38.5G), and numfmt reads them as the locale has them.
+export LC_ALL=C
+
 passed=0 warned=0 failed=0
 # shellcheck disable=SC2034 # read by those that source this
 spare_gb=25 # beside the models: MAGI-1's converted text encoder (19 GB), the file system's own needs

@@ -4,7 +4,9 @@ docker, nvidia-smi and df are made up; ports, folders and everything else are re
 """
 
 import re
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -178,6 +180,24 @@ def test_models_that_are_there_need_no_room(spark: Machine, in_containers: bool)
     assert check(spark) == (0, {})
     spark.fake("df", gigabytes(24))
     assert "and 25 GB are needed" in check(spark)[1]["disk"]
+
+
+@pytest.fixture
+def decimal_comma(tmp_path: Path) -> dict[str, str]:
+    """A locale with one, as the environment names it."""
+    folder = tmp_path / "locales"
+    folder.mkdir()
+    command = ["localedef", "--inputfile=pt_BR", "--charmap=UTF-8", str(folder / "pt_BR.UTF-8")]
+    if not shutil.which("localedef") or subprocess.run(command, check=False).returncode:
+        pytest.skip("no locale can be made here: it takes localedef and the sources of locales")
+    return {"LOCPATH": str(folder), "LC_ALL": "pt_BR.UTF-8"}
+
+
+def test_sizes_are_read_where_decimals_have_a_comma(spark: Machine, decimal_comma: dict[str, str]):
+    spark.fake("docker", VOLUMES + DOCKER)
+    spark.fake("df", gigabytes(34))
+    spark.settings |= {"STACK": "mine", **decimal_comma}
+    assert check(spark) == (0, {})
 
 
 def test_another_stacks_models_are_not_counted(spark: Machine):
