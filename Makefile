@@ -120,7 +120,7 @@ ps: ## show the containers
 shell-%: ## a shell in a service's container
 	$(COMPOSE) exec $* bash
 
-backup: compose-env ## write the job databases, uploads and videos to a file in BACKUPS (backups)
+backup: compose-env ## write job databases, uploads, videos and LoRAs to a file in BACKUPS (backups)
 	@umask 077; mkdir -p $(BACKUPS); \
 	  file=$(BACKUPS)/videosdgx-$$(date +%Y%m%d-%H%M%S).tar; \
 	  $(IN_A_CONTAINER) python -m scripts.backup > $$file.part && mv $$file.part $$file && echo $$file

@@ -1,4 +1,4 @@
-"""Write a backup of state and outputs to standard output, as a tar: ``make backup`` does it.
+"""Write a backup to standard output, as a tar of state, outputs and stored LoRAs: ``make backup``.
 
 The services may run. A job database is copied as the rolling backups are (``common.jobs``), which
 are left out here: a plain copy could catch it between two pages. Videos are published by rename, so
@@ -12,13 +12,17 @@ import tempfile
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import IO
 
 from common.base.locks import held
 from common.base.settings import Settings
 from common.base.settings.backup import BACKUPS
 from common.jobs.backup import DATABASE, LOCK, write_backup
 from common.jobs.online_copy import connect
+from common.kinds.video.loras import ENDING, FOLDER
 
+LORAS = f"{FOLDER}/*{ENDING}"
+"""In the models' folder: the one thing there that nobody can fetch again."""
 LEFT_OUT = {
     ".partial",
     ".previews",
@@ -35,16 +39,21 @@ PATIENCE_SECONDS = 600
 
 def main() -> None:
     """Back up the folders of the settings, each under its own name."""
-    settings = Settings()
-    with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
+    write(Settings(), sys.stdout.buffer)
+
+
+def write(settings: Settings, out: IO[bytes]) -> None:
+    """The same, of these settings and to ``out``."""
+    with tarfile.open(fileobj=out, mode="w|") as tar:
         for folder in (settings.state_dir, settings.outputs_dir):
             add(tar, folder)
+        add(tar, settings.models_dir, LORAS)
 
 
-def add(tar: tarfile.TarFile, folder: Path) -> None:
-    """Add one folder, its databases as of one moment each."""
+def add(tar: tarfile.TarFile, folder: Path, pattern: str = "**/*") -> None:
+    """Add what a folder has of ``pattern``, its databases as of one moment each."""
     root = folder.resolve()
-    for path in sorted(root.rglob("*")):
+    for path in sorted(root.glob(pattern)):
         inside = path.relative_to(root)
         if LEFT_OUT.intersection(inside.parts):
             continue

@@ -259,7 +259,10 @@ def _names(stack: Stack, job: str, words: str) -> str | None:
 
 def test_a_backup_brings_everything_back(stack: Stack, tmp_path: Path):
     kept = finished(stack, "wan21")
+    lora = "/models/loras/backed-up.safetensors"
+    stack.inside("wan21", "sh", "-c", f"mkdir -p /models/loras && echo x > {lora}")
     stack.make("backup", f"BACKUPS={tmp_path}")
+    stack.inside("wan21", "rm", lora)
     (file,) = tmp_path.glob("*.tar")
     with tarfile.open(file) as tar:
         names = tar.getnames()
@@ -269,6 +272,8 @@ def test_a_backup_brings_everything_back(stack: Stack, tmp_path: Path):
     stack.docker_run("volume", "rm", f"{STACK}_state", f"{STACK}_outputs")
     stack.make("restore", f"BACKUP={file}")
     stack.up()
+    assert stack.inside("wan21", "cat", lora) == "x"
+    stack.inside("wan21", "rm", lora)
     assert stack.job("wan21", kept["id"]) == kept
     assert stack.ask("GET", "wan21", kept["links"]["download"]).content
 

@@ -7,10 +7,11 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+from common.base.settings import Settings
 from common.jobs.database import sqlite_url
 from common.jobs.sql import SqlJobStore
 from common.kinds.video import VIDEO_KIND
-from scripts.backup import add
+from scripts.backup import add, write
 
 INSERT = "INSERT INTO pair VALUES (?), (?)"
 
@@ -75,3 +76,20 @@ def test_only_what_cannot_be_made_again_is_kept(tmp_path: Path):
     with backed_up(outputs) as tar:
         files = {member.name for member in tar if member.isfile()}
     assert files == {f"outputs/{name}" for name in kept}
+
+
+def test_stored_loras_are_kept_and_checkpoints_are_not(tmp_path: Path):
+    """What is in ``models`` comes from the hub again, but for what somebody has put there."""
+    kept = ("state/toy/inputs/a.png", "outputs/toy/one/video.mp4", "models/loras/kite.safetensors")
+    left_out = ("models/models--a--b/blobs/1", "models/.quantized/x", "models/loras/.a.partial")
+    for name in (*kept, *left_out):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    folders = {f"{name}_dir": tmp_path / name for name in ("state", "outputs", "models")}
+    buffer = io.BytesIO()
+    write(Settings(**folders), buffer)
+    buffer.seek(0)
+    with tarfile.open(fileobj=buffer) as tar:
+        assert {member.name for member in tar if member.isfile()} == set(kept)
+        tar.extractall(tmp_path / "restored", filter="data")
+    assert (tmp_path / "restored" / kept[-1]).read_text() == kept[-1]
