@@ -5,7 +5,7 @@
 #   scripts/compose_env.sh [FOLDER]      this repository when none is named
 set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
-[ -f .env ] || cp .env.example .env
+[ -f .env ] || (umask 077 && cp .env.example .env) # passwords may come into it
 [ -z "$(tail -c 1 .env)" ] || echo >>.env # the last line may lack its end
 
 set_once() {

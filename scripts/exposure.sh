@@ -1,4 +1,5 @@
-# May strangers use a service without a key? A part of validate_setup.sh, after lib.sh.
+# May strangers use a service without a key, or read its secrets? A part of validate_setup.sh, after
+# lib.sh.
 # shellcheck shell=bash
 
 # Services that need no key may be reached from this machine alone: by HOST without containers, by
@@ -24,6 +25,17 @@ keys_are_needed() {
   local allowed
   allowed=$(setting ALLOW_UNAUTHENTICATED '')
   case ${allowed,,} in 0 | false | no | off | n | f) return 0 ;; *) return 1 ;; esac
+}
+
+# Secrets may be among the settings: WEBHOOK_SECRET, PROMPT_HELP_API_KEY, DATABASE_URL's password.
+check_env_file() {
+  local file=${ENV_FILE:-.env}
+  [ -e "$file" ] || return 0
+  if [[ $(stat -c %a "$file" 2>/dev/null) == *[4-7] ]]; then
+    warn env "$file may hold secrets, and everybody on this machine can read it" "chmod 600 $file"
+  else
+    ok env "$file is kept from others on this machine"
+  fi
 }
 
 # May a neighbour reach what is published on 127.0.0.1? Docker's rules change the target of a packet

@@ -206,6 +206,7 @@ main() {
   check_ports
   check_folders
   check_exposure
+  check_env_file
   if [ "$engine" = yes ]; then
     check_neighbours
     check_volumes

@@ -73,3 +73,12 @@ def test_secrets_are_in_a_folder_that_only_we_can_enter(place: Path):
     assert len(password) == 32
     written(place)
     assert (folder / "grafana_password").read_text() == password
+
+
+def test_what_is_made_of_env_is_ours_alone(place: Path):
+    """There may be passwords in it. One that was there is its owner's to close."""
+    written(place)
+    assert (place / ".env").stat().st_mode & 0o777 == 0o600
+    (place / ".env").chmod(0o644)
+    written(place)
+    assert (place / ".env").stat().st_mode & 0o777 == 0o644

@@ -43,6 +43,7 @@ def spark(tmp_path: Path) -> Machine:
         (tmp_path / folder).mkdir()
         machine.settings[f"{folder.upper()}_DIR"] = str(tmp_path / folder)
     machine.settings |= {f"{name.upper()}_PORT": str(_free_port()) for name in PORTS}
+    machine.settings["ENV_FILE"] = str(tmp_path / "env")
     machine.settings["MEMINFO"] = str(SPARK_MEMINFO)
     machine.fake("docker", DOCKER)
     machine.fake("nvidia-smi", SMI.format(driver="580.159.03", cuda="13.0"))
@@ -296,6 +297,16 @@ def test_what_is_open_to_strangers(
     spark.settings |= settings | {"COMPOSE_FILE": f"docker-compose.yml:{override}"}
     status, problems = check(spark)
     assert (status, problems.keys()) == ((1, {"exposure"}) if fails else (0, set()))
+
+
+@pytest.mark.parametrize(("mode", "problems"), [(0o600, set()), (0o640, set()), (0o644, {"env"})])
+def test_settings_that_others_can_read(spark: Machine, mode: int, problems: set[str]):
+    file = Path(spark.settings["ENV_FILE"])
+    file.touch()
+    file.chmod(mode)
+    status, found = check(spark)
+    assert (status, found.keys()) == (0, problems)
+    assert f"fix: chmod 600 {file}" in found.get("env", f"fix: chmod 600 {file}")
 
 
 OLD = (
