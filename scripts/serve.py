@@ -32,11 +32,11 @@ def main() -> int:
 
 async def serve(names: Sequence[str]) -> int:
     """Run the services until a signal comes (0) or one of them ends on its own (1)."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped, services = asyncio.Event(), dict[str, Process]()
+    _listen(stopped, services)
     stack = _stack(names)
-    services = {name: await _start(name, stack | _said(name)) for name in names}
+    for name in names:
+        services[name] = await _start(name, stack | _said(name))
     ends = {asyncio.create_task(service.wait()) for service in services.values()}
     told = asyncio.create_task(stopped.wait())
     await asyncio.wait({told, *ends}, return_when=asyncio.FIRST_COMPLETED)
@@ -46,6 +46,22 @@ async def serve(names: Sequence[str]) -> int:
     await _stop(services, ends)
     told.cancel()
     return 1 if dead else 0
+
+
+def _listen(stopped: asyncio.Event, services: Mapping[str, Process]) -> None:
+    """Stop at a first signal; a further one means "now", and the services are told again.
+
+    But SIGHUP: of a terminal that is gone the shell tells, and the kernel too.
+    """
+
+    def told(number: signal.Signals) -> None:
+        if stopped.is_set() and number != signal.SIGHUP:
+            _terminate(services)
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            asyncio.get_running_loop().add_signal_handler(number, told, number)
 
 
 def _stack(names: Sequence[str]) -> dict[str, str]:
@@ -82,12 +98,16 @@ async def _start(name: str, stack: Mapping[str, str]) -> Process:
     )
 
 
-async def _stop(services: dict[str, Process], ends: set[asyncio.Task[int]]) -> None:
+async def _stop(services: Mapping[str, Process], ends: set[asyncio.Task[int]]) -> None:
     """Let all drain at the same time. How long that may take is theirs: ``DRAIN_SECONDS``."""
+    _terminate(services)
+    await asyncio.wait(ends)
+
+
+def _terminate(services: Mapping[str, Process]) -> None:
     for service in services.values():
         with contextlib.suppress(ProcessLookupError):
             service.terminate()
-    await asyncio.wait(ends)
 
 
 def _url(name: str) -> str:
