@@ -176,10 +176,12 @@ check_volumes() {
 
 check_tools() {
   local version
-  if version=$(python3 --version 2>/dev/null) && at_least "${version#Python }" 3.11; then
-    ok python "${version#Python }"
-  else
+  if ! version=$(python3 --version 2>/dev/null) || ! at_least "${version#Python }" 3.11; then
     fail python "${version:-there is no python3}, and 3.11 or newer is needed" "sudo apt-get install python3 python3-venv"
+  elif ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    fail python "${version#Python } makes no virtual environments" "sudo apt-get install python3-venv"
+  else
+    ok python "${version#Python }"
   fi
   if have make; then ok make "there"; else fail make "there is no make" "sudo apt-get install make"; fi
 }

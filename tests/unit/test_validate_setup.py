@@ -76,6 +76,14 @@ def test_a_machine_with_nothing(tmp_path: Path):
     assert {"docker", "compose", "driver", "python", "make"} <= problems.keys()
 
 
+def test_a_python_that_makes_no_environments(spark: Machine):
+    """Debian and Ubuntu have venv and pip in a package of their own, which `make setup` needs."""
+    spark.fake("python3", '[ "$1" = --version ] && echo Python 3.12.3')
+    status, problems = check(spark)
+    assert (status, problems.keys()) == (1, {"python"})
+    assert "install python3-venv" in problems["python"]
+
+
 @pytest.mark.parametrize(
     ("driver", "cuda", "named"),
     [("570.195.03", "12.8", {"driver", "cuda"}), ("580.65", "12.9", {"cuda"})],
