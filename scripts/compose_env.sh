@@ -17,7 +17,7 @@ if nvidia-smi -L >/dev/null 2>&1; then files=$files:docker-compose.gpu.yml; fi
 set_once COMPOSE_FILE "$files"
 
 # Two processors stay for the machine: a service that decodes and encodes would use them all.
-cpus=$(nproc)
+cpus=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) # macOS has no nproc
 set_once CPU_LIMIT "$((cpus > 2 ? cpus - 2 : cpus))"
 
 # Others on this machine cannot enter the folder; the containers' user, who has another number than

@@ -50,6 +50,13 @@ def test_two_processors_stay_for_the_machine(place: Path, there: int, limit: str
     assert written(place)["CPU_LIMIT"] == limit
 
 
+def test_processors_are_counted_where_there_is_no_nproc(place: Path):
+    """As on macOS."""
+    program(place, "nproc", "exit 127")
+    program(place, "getconf", '[ "$1" = _NPROCESSORS_ONLN ] && echo 12')
+    assert written(place)["CPU_LIMIT"] == "10"
+
+
 def test_what_is_there_stays(place: Path):
     (place / ".env").write_text("MAX_QUEUE=7\nCOMPOSE_FILE=mine.yml")  # no newline at the end
     (place / "secrets").mkdir()
