@@ -26,6 +26,7 @@ action=fetch accept=no quantize=no docker=no upscalers=no
 models=() options=() plan=() sizes=()
 
 main() {
+  local line
   parse "$@"
   if [ $# = 0 ] || [ "$*" = --docker ]; then
     if [ -t 0 ] && [ -t 1 ] && have python; then menu; fi
@@ -37,7 +38,7 @@ main() {
     [ ${#models[@]} -gt 0 ] || exit 0
   fi
   read_plan
-  if [ "$action" = verify ]; then verify_all; exit; fi
+  if [ "$action" = verify ]; then for line in "${plan[@]}"; do verify "$line"; done; exit; fi
   measure
   show
   if [ "$action" = list ]; then exit; fi
@@ -211,15 +212,14 @@ fetch_all() {
   for i in "${!plan[@]}"; do
     read -ra words <<<"${plan[i]}"
     echo "== ${words[1]} (${words[2]}) into ${words[0]}"
+    if ((sizes[i] > 0)); then mkdir -p "${words[0]}" && : >"$(unchecked "${words[@]}")"; fi
     hub "${words[@]}" || stop "${words[1]} did not come whole" "run this again: it goes on where it stopped"
-    if ((sizes[i] > 0)); then verify "${plan[i]}"; fi
+    if [ -e "$(unchecked "${words[@]}")" ]; then verify "${plan[i]}"; fi
   done
 }
 
-verify_all() {
-  local line
-  for line in "${plan[@]}"; do verify "$line"; done
-}
+# unchecked MODELS_DIR REPOSITORY ...: the file that is there from a fetch until all has been checked.
+unchecked() { echo "$1/.unchecked--${2//\//--}"; }
 
 verify() {
   local words
@@ -227,6 +227,7 @@ verify() {
   echo "Checking ${words[1]} against the hub's checksums; this reads all of it."
   hf cache verify "${words[1]}" --revision "${words[2]}" --cache-dir "${words[0]}" </dev/null ||
     stop "${words[1]} is not what the hub has" "delete the files named above below ${words[0]}, with the blobs that they link to, and run this again"
+  rm -f "$(unchecked "${words[@]}")"
 }
 
 # snapshots: the folders of MAGI-1, if it is in the plan.
