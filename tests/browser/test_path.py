@@ -1,15 +1,19 @@
 """A person's whole path through the page."""
 
 import re
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route
+from playwright.sync_api import Route, expect
 
 from tests.browser.browser import Witness
 from tests.browser.conftest import Open
 from tests.browser.steps import PLAYS, card, describe, make, ready, start
 from tests.live import LiveService
 
+LOOK = 3_100
+"""Milliseconds: a little more than between two looks at the history."""
+LISTED = re.compile(r"/jobs\?")
 SLOW = {"num_inference_steps": "20", "option_step_seconds": "0.4"}
 
 
@@ -153,6 +157,57 @@ def test_history_goes_on_page_by_page(open_page: Open, service: LiveService):
     page.locator("#stage", has_text="Number 0").wait_for()
     page.go_back()
     page.locator("#stage", has_text="Your video appears here").wait_for()
+
+
+def test_history_keeps_up_with_all_that_it_shows(open_page: Open, service: LiveService):
+    """Kind of fault: the newest are looked at, while it is the oldest that go on."""
+    service.client.post("/queue/pause")
+    try:
+        jobs = [service.submit(prompt=f"Number {number}") for number in range(27)]
+        page = open_page(prepare=lambda page: page.clock.install())
+        ready(page)
+        page.click("#older")
+        card(page, jobs[3]).wait_for()
+        jobs += [service.submit(prompt=f"Number {number}") for number in range(27, 41)]
+        page.fill("#prompt", "Number 41")
+        jobs.append(start(page))
+        page.clock.run_for(LOOK)
+        expect(page.locator("#older")).to_be_visible()
+        words = [f"Number {number}" for number in reversed(range(3, 42))]
+        expect(page.locator("#history .words")).to_have_text(words)
+        for job_id in jobs:
+            service.cancel(job_id)
+    finally:
+        service.client.post("/queue/resume")
+    page.clock.run_for(LOOK)
+    expect(page.locator("#history .badge.cancelled")).to_have_count(len(words))
+    page.clock.run_for(LOOK)  # a look that was under way was the last
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(10 * LOOK)
+    page.evaluate("fetch('/health')")
+    assert [url for url in asked if LISTED.search(url)] == []
+
+
+def test_history_begins_anew_behind_a_long_absence(open_page: Open, service: LiveService):
+    """Kind of fault: what came meanwhile is fetched to the last of thousands, or never."""
+    old = service.finish()["id"]
+    page = open_page()
+    card(page, old).wait_for()
+    view = service.job(old)
+
+    def answer(route: Route) -> None:
+        first = 0 if "cursor=" not in route.request.url else 12
+        many = [view | {"id": f"{number:032x}"} for number in range(first, 112 if first else 12)]
+        route.fulfill(json={"jobs": many, "next_cursor": "7"})
+
+    page.route(LISTED, answer)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#history li")).to_have_count(112)
+    expect(card(page, old)).to_have_count(0)
+    page.unroute(LISTED)
+    with page.expect_request(re.compile(r"/jobs\?.*cursor=7")):
+        page.click("#older")
 
 
 def test_the_page_goes_on_after_a_restart_in_mid_job(
