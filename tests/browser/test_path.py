@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.browser import Witness
 from tests.browser.conftest import Open
@@ -229,3 +229,17 @@ def test_the_page_goes_on_after_a_restart_in_mid_job(
 def test_a_job_that_is_not_there_says_so(open_page: Open):
     page = open_page("/ui/#0123456789abcdef0123456789abcdef")
     page.locator("#stage", has_text="no longer there").wait_for()
+
+
+def test_a_look_that_failed_is_made_again_at_its_card(open_page: Open, service: LiveService):
+    """Kind of fault: what could not be shown once counts as shown."""
+    job_id = service.finish()["id"]
+
+    def refuse_once(page: Page) -> None:
+        refused = {"status": 503, "json": {}}
+        page.route(f"**/jobs/{job_id}", lambda route: route.fulfill(**refused), times=1)  # type: ignore[arg-type]
+
+    page = open_page(f"/ui/#{job_id}", prepare=refuse_once)
+    page.locator("#stage .empty").wait_for()
+    card(page, job_id).locator(".open").click()
+    page.locator("#stage video").wait_for()

@@ -1,13 +1,15 @@
 // A job as it happens, by server-sent events, over restarts of the service.
 
 import { ask, passing } from "./api.js";
+import { Problem } from "./problem.js";
 import { ended } from "./words.js";
 
 const RETRY_MILLISECONDS = 2000;
 
 /**
  * Follow a job until it has ended; answers a function that stops.
- * `update(job)` at each change, `preview({step, url})`, `lost()` while nobody answers, `gone()`.
+ * `update(job)` at each change, `preview({step, url})`, `lost()` while nobody answers; and where that is the
+ * end of it, `gone()`, or `refused(problem)` for all else, as where nobody is signed in any more.
  */
 export function follow(job, calls) {
   const address = `${job.links.self}/events`;
@@ -40,9 +42,14 @@ export function follow(job, calls) {
       else timer = setTimeout(open, RETRY_MILLISECONDS);
     } catch (problem) {
       if (stopped) return;
-      if (passing(problem)) timer = setTimeout(broken, RETRY_MILLISECONDS);
-      else stop();
+      if (passing(problem)) {
+        timer = setTimeout(broken, RETRY_MILLISECONDS);
+        return;
+      }
+      stop();
+      if (!(problem instanceof Problem)) throw problem;
       if (problem.status === 404) calls.gone();
+      else calls.refused(problem);
     }
   }
 

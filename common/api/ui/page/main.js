@@ -22,7 +22,7 @@ theme();
 language.offer($("language"));
 stage.build({ again, anew, cancel, keep: keepFiles, remove, changed });
 queue.build({ told });
-history.build({ open: ({ id }) => (location.hash = id), anew, cancel, remove, looked: queue.refresh });
+history.build({ open, anew, cancel, remove, looked: queue.refresh });
 $("form").addEventListener("submit", (event) => (event.preventDefault(), start()));
 $("form").addEventListener("input", touched);
 $("form").addEventListener("change", estimate.refresh);
@@ -111,6 +111,12 @@ function touched() {
   estimate.refresh();
 }
 
+/** Also where the address names it already: it may not have come to the stage. */
+function open({ id }) {
+  if (location.hash === `#${id}`) choose();
+  else location.hash = id;
+}
+
 /** The job that the address names is on the stage. */
 function choose() {
   const id = location.hash.slice(1);
@@ -155,7 +161,10 @@ async function remove(job) {
   if (!(await confirmed(job))) return;
   await told(() => ask(job.links.self, { method: "DELETE" }));
   history.forget(job.id);
-  if (stage.showing() === job.id) (stage.clear(), window.history.replaceState(null, "", location.pathname));
+  if ([stage.showing(), location.hash.slice(1)].includes(job.id)) {
+    stage.clear();
+    window.history.replaceState(null, "", location.pathname);
+  }
   $("history-title").scrollIntoView({ block: "nearest" });
   announce(language.say("delete.done"));
   await history.refresh();

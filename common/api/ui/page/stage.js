@@ -35,6 +35,7 @@ export function clear() {
 }
 
 function empty(headline, about = null) {
+  parts = {};
   $("stage").replaceChildren(
     h("div", { class: "empty" }, h("p", {}, headline), h("p", { class: "muted" }, about)));
 }
@@ -47,11 +48,11 @@ export async function show(id) {
     const job = await ask(`/jobs/${encodeURIComponent(id)}`);
     if (shown?.id !== id) return; // another one was chosen meanwhile
     update(job);
-    if (!ended(job)) stop = follow(job, { update, preview, lost, gone });
+    if (!ended(job)) stop = follow(job, { update, preview, lost, gone, refused });
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (problem.status === 404) gone();
-    else missing(problem);
+    else refused(problem);
   }
 }
 
@@ -136,6 +137,12 @@ function gone() {
 }
 
 export const missing = (problem) => empty(wordsOf(problem));
+
+/** It may be chosen once more: after another sign-in, for one. */
+function refused(problem) {
+  shown = null;
+  missing(problem);
+}
 
 function actions(job) {
   const button = (key, call, name = null) =>
