@@ -243,3 +243,49 @@ def test_a_look_that_failed_is_made_again_at_its_card(open_page: Open, service: 
     page.locator("#stage .empty").wait_for()
     card(page, job_id).locator(".open").click()
     page.locator("#stage video").wait_for()
+
+
+def test_the_stage_has_what_was_chosen_last(open_page: Open, service: LiveService):
+    """Kind of fault: of two looks at one job the first is followed still, over another job."""
+    finished = service.finish(prompt="Finished")["id"]
+    running = service.submit({"step_seconds": 1}, prompt="Running", num_inference_steps=20)
+    service.wait_for(running, "denoising")
+    held: list[Route] = []
+    page = open_page()
+    page.route(f"**/jobs/{running}", lambda route: held.append(route), times=1)
+    card(page, running).locator(".open").click()
+    card(page, finished).locator(".open").click()
+    page.locator("#stage video").wait_for()
+    card(page, running).locator(".open").click()
+    page.locator("#stage .doing", has_text="Denoising").wait_for()
+    with page.expect_response(f"**/jobs/{running}"):
+        held[0].continue_()
+
+    page.evaluate("location.hash = ''")
+    page.locator("#stage", has_text="Your video appears here").wait_for()
+    page.go_back()
+    page.locator("#stage .doing", has_text="Denoising").wait_for()
+    card(page, finished).locator(".open").click()
+    page.locator("#stage video").wait_for()
+    service.cancel(running)
+    expect(card(page, running).locator(".badge")).to_have_text("Cancelled")
+    expect(page.locator("#stage .prompt")).to_have_text("Finished")
+
+
+def test_what_was_kept_does_not_take_the_place_of_another(open_page: Open, tmp_path: Path):
+    service = LiveService(tmp_path / "limited", keep_jobs=9).start()
+    try:
+        first, second = (service.finish(prompt=name)["id"] for name in ("First", "Second"))
+        held: list[Route] = []
+        page = open_page()
+        page.route("**/keep", lambda route: held.append(route))
+        page.goto(f"{service.url}/ui/#{first}")
+        page.get_by_role("button", name="Keep", exact=True).click()
+        card(page, second).locator(".open").click()
+        page.locator("#stage .prompt", has_text="Second").wait_for()
+        held[0].continue_()
+        expect(page.locator("#live")).to_have_text("It stays.")
+        page.evaluate("fetch('/health')")
+        expect(page.locator("#stage .prompt")).to_have_text("Second")
+    finally:
+        service.close()

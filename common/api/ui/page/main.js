@@ -154,7 +154,7 @@ async function cancel(job) {
 async function keepFiles({ id, kept, links }) {
   await told(() => ask(`${links.self}/keep`, { method: kept ? "DELETE" : "POST" }));
   announce(language.say(kept ? "keep.undone" : "keep.done"));
-  await stage.show(id);
+  if (stage.showing() === id) await stage.show(id);
 }
 
 async function remove(job) {

@@ -11,6 +11,7 @@ import * as work from "./work.js";
 
 let shown = null; // {id, state}: what stands on the stage
 let stop = () => {};
+let choice = 0; // how often another job, or none, was chosen: what was asked for an earlier one comes too late
 let parts = {};
 let calls;
 let keeps = false; // whether old files go by themselves
@@ -30,6 +31,7 @@ export const showing = () => shown?.id ?? null;
 
 export function clear() {
   stop();
+  choice += 1;
   shown = null;
   empty(() => say("stage.empty"), () => say("stage.empty_about"));
 }
@@ -43,14 +45,16 @@ function empty(headline, about = null) {
 /** Put a job on the stage and follow it to its end. */
 export async function show(id) {
   stop();
+  const mine = ++choice;
   shown = { id, state: null };
   try {
     const job = await ask(`/jobs/${encodeURIComponent(id)}`);
-    if (shown?.id !== id) return; // another one was chosen meanwhile
+    if (mine !== choice) return;
     update(job);
     if (!ended(job)) stop = follow(job, { update, preview, lost, gone, refused });
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
+    if (mine !== choice) return;
     if (problem.status === 404) gone();
     else refused(problem);
   }
