@@ -1,28 +1,50 @@
 """Presets, keys, previews, stand-ins: what a service may have beside the plain form."""
 
 import json
+import re
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open
-from tests.browser.steps import card, make, ready, start
+from tests.browser.pictures import png
+from tests.browser.steps import card, describe, make, ready, start
 from tests.chats import chat, said
 from tests.integration.callers import everyone
 from tests.integration.test_loras import a_lora
 from tests.live import LiveService, wait_until
 
 
-def test_a_preset_fills_the_form(open_page: Open, service: LiveService):
+def test_a_preset_sets_what_is_its_own(open_page: Open, service: LiveService):
+    """Kind of fault: it asks for its size, whatever shape the picture has, and empties the rest."""
     page = open_page()
-    ready(page)
-    page.fill("#prompt", "Mine stays")
-    draft = next(one for one in service.get("/presets")["presets"] if one["name"] == "draft")
-    page.select_option("#preset", "draft")
-    assert page.input_value("#num_inference_steps") == str(draft["values"]["num_inference_steps"])
-    assert page.input_value("#prompt") == "Mine stays"
-    assert page.inner_text("#preset-about") == draft["description"]
+    describe(page, "Mine stays", seed="7", duration="2", negative_prompt="grey")
+    page.select_option("#upscaling_scale", "2")
+    page.fill("#option-step_seconds", "0.1")
+    page.select_option("#resolution", "custom")
+    page.fill("#size", "64x64")
+    page.set_input_files("#media", {"name": "a.png", "mimeType": "image/png", "buffer": png(96)})
+    high = next(one for one in service.get("/presets")["presets"] if one["name"] == "high")
+    page.select_option("#preset", "high")
+    assert page.input_value("#num_inference_steps") == str(high["values"]["num_inference_steps"])
+    assert page.inner_text("#preset-about") == high["description"]
+    usual = page.locator("#resolution option").first
+    expect(usual).to_have_text(re.compile("128 . 96 default"))
+    job = service.job(start(page))
+    asked = job["requested"]
+    assert "resolution" not in asked
+    assert (asked["preset"], asked["prompt"], asked["seed"]) == ("high", "Mine stays", 7)
+    assert (asked["negative_prompt"], asked["duration"]) == ("grey", 2)
+    assert (asked["upscaling_scale"], asked["options"]) == (2, {"step_seconds": 0.1})
+    assert job["resolved"]["width"] > 1.5 * job["resolved"]["height"], "the picture's shape"
+
+    page.select_option("#preset", "")
+    expect(usual).to_have_text(re.compile("64 . 48 default"))
+    page.locator("#stage video").wait_for()
+    page.click("text=Use these settings again")
+    assert page.input_value("#preset") == "high"
+    expect(usual).to_have_text(re.compile("128 . 96 default"))
 
 
 def test_a_template_takes_the_place_of_the_prompt(open_page: Open, service: LiveService):

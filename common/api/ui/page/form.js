@@ -9,7 +9,7 @@ import * as work from "./work.js";
 export async function build(info, uploads) {
   options.build($("options"), info.options);
   $("more").hidden = !$("more").querySelector(".field");
-  await work.learn({ info, uploads, fill });
+  await work.learn({ info, uploads });
 }
 
 /** The request as it stands. Throws a Problem at the first field that is wrong. */
@@ -20,8 +20,8 @@ export function read({ draft = false } = {}) {
 }
 
 /** Show these fields of a request, and none of what stood there before. */
-export function fill(fields, how) {
-  work.fill(fields, how);
+export function fill(fields) {
+  work.fill(fields);
   options.fill(fields.options ?? {});
   clearProblems();
 }

@@ -18,11 +18,11 @@ export const {
    * needs no words that change no figure. Throws a Problem at the first field that is wrong.
    */
   values,
-  /** Show these fields of a request, and none of what stood there before; `how` as `learn` says it to its `fill`. */
+  /** Show these fields of a request, and none of what stood there before. */
   fill,
   /**
-   * Learn what the service can do: `info` is /info, `uploads` the limits of files, `fill(fields, how)`
-   * shows a request in the whole form. What changes without an input says so by an event "input" of the form.
+   * Learn what the service can do: `info` is /info, `uploads` the limits of files. What changes without an input
+   * says so by an event "input" of the form.
    */
   learn = () => {},
   /** The request that makes a job again. */

@@ -103,7 +103,7 @@ export function useSeed(value) {
   $("form").dispatchEvent(new Event("change"));
 }
 
-export async function learn({ info, uploads, fill }) {
+export async function learn({ info, uploads }) {
   const { limits, defaults, capabilities } = info;
   resolutions(limits, defaults);
   lengths(limits, defaults);
@@ -123,7 +123,7 @@ export async function learn({ info, uploads, fill }) {
   [most, texts] = [uploads.max_json_bytes, uploads.max_text_bytes];
   const others = { ...uploads, max_picture_bytes: Math.floor(most * IN_BASE64) };
   pictures.learn(capabilities, others, limits.needs_last_image);
-  await Promise.all([presets.learn(fill), loras.learn(capabilities)]);
+  await Promise.all([presets.learn(defaults), loras.learn(capabilities)]);
 }
 
 function numbers({ min_steps, max_steps, max_guidance_scale }, defaults) {
@@ -217,8 +217,8 @@ function resolution() {
   return sides.replace(/\s*[x×*]\s*/i, "x");
 }
 
-/** `beside`: files, pictures and other videos stay as they are. */
-export function fill(given, { beside = false } = {}) {
+export function fill(given) {
+  presets.fill(given);
   for (const name of TEXTS) $(name).value = given[name] ?? "";
   for (const name of NUMBERS) $(name).value = number.shown(given[name] ?? "");
   const known = [...$("resolution").options].some(({ value }) => value === (given.resolution ?? ""));
@@ -229,14 +229,14 @@ export function fill(given, { beside = false } = {}) {
   $("two_stages").value = String(given.two_stages ?? "");
   loras.fill(given.loras);
   refine.fill(given);
-  if (!beside) (pictures.fill(given), sources.fill(given));
+  pictures.fill(given);
+  sources.fill(given);
   showSize();
   changed();
 }
 
 /** The settings of a job, as they were asked for; the model draws another seed where none was. */
 export function again({ requested, resolved }) {
-  presets.reset();
   media.remove();
   const sent = (field) => resolved[field] && typeof requested[field] === "string"; // and not named
   if (sent("image") || sent("video")) media.miss();

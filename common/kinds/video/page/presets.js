@@ -1,12 +1,15 @@
-// Presets fill the form; a template takes the prompt's place. Both where the service has them.
+// A preset sets some fields of the form; a template takes the prompt's place. Both where the service has them.
 
 import { ask } from "../api.js";
-import { $, field, h } from "../dom.js";
+import { $, field, h, tell } from "../dom.js";
 import { say } from "../language.js";
+import * as number from "../number.js";
 import { Problem } from "../problem.js";
+import { size } from "../words.js";
 
 let presets = [];
 let templates = [];
+let usual; // {width, height} where no preset says another
 
 /** Where both are chosen. */
 export const starters = () => h("div", { class: "pair", id: "starters", hidden: true }, chooser("preset"), chooser("template"));
@@ -17,22 +20,35 @@ const chooser = (name) => field({ name, hidden: true }, () => say(name),
 /** Where a template asks for what it leaves open. */
 export const blanks = () => h("div", { id: "variables", "data-field": "variables", class: "field stack", hidden: true });
 
-/** Learn what the service has; `fill` shows a preset's fields in the form. */
-export async function learn(fill) {
+/** Learn what the service has; `defaults` are those without a preset. */
+export async function learn(defaults) {
+  usual = defaults;
   try {
     ({ presets, templates } = await ask("/presets"));
   } catch (problem) {
     if (problem instanceof Problem) return; // the page does without
     throw problem;
   }
-  const take = (preset) => fill({ prompt: $("prompt").value, ...shown(preset.values) }, { beside: true });
-  offer("preset", presets, (preset) => preset && take(preset));
+  offer("preset", presets, take);
   offer("template", templates, showTemplate);
   $("starters").hidden = !(presets.length || templates.length);
 }
 
-// Two stages come with the preset's name, where they can be; in the form they would be asked for.
-const shown = ({ two_stages: _, ...values }) => values;
+/** Steps and guidance of a preset stand in the form, and no size of one's own; all else stays. */
+function take(preset) {
+  measure(preset);
+  if (!preset) return;
+  $("resolution").value = "";
+  $("resolution").dispatchEvent(new Event("change"));
+  $("num_inference_steps").value = number.shown(preset.values.num_inference_steps);
+  $("guidance_scale").value = number.shown(preset.values.guidance_scale);
+}
+
+// Its size is a default and not asked for: a picture keeps its shape. Two stages and options come with its name too.
+function measure(preset) {
+  const [width, height] = preset?.values.resolution.split("x") ?? [usual.width, usual.height];
+  tell($("resolution").options[0], () => say("resolution.default", { size: size({ width, height }) }));
+}
 
 function offer(id, entries, chosen) {
   const select = $(id);
@@ -40,11 +56,14 @@ function offer(id, entries, chosen) {
     h("option", { value: "" }, () => say(`${id}.none`)),
     ...entries.map(({ name }) => h("option", { value: name }, name)));
   select.closest(".field").hidden = !entries.length;
-  select.addEventListener("change", () => {
-    const entry = entries.find(({ name }) => name === select.value);
-    $(`${id}-about`).textContent = entry?.description ?? "";
-    chosen(entry);
-  });
+  select.addEventListener("change", () => chosen(describe(id, entries)));
+}
+
+/** Say what was chosen; answers it. */
+function describe(id, entries) {
+  const entry = entries.find(({ name }) => name === $(id).value);
+  $(`${id}-about`).textContent = entry?.description ?? "";
+  return entry;
 }
 
 function showTemplate(template) {
@@ -71,11 +90,10 @@ export function complete(fields) {
   return found;
 }
 
-/** Back to a prompt of one's own. */
-export function reset() {
-  for (const id of ["preset", "template"]) {
-    $(id).value = "";
-    $(`${id}-about`).textContent = "";
-  }
-  showTemplate(undefined);
+/** The preset of a request, and a prompt of one's own. */
+export function fill({ preset }) {
+  $("preset").value = presets.some(({ name }) => name === preset) ? preset : "";
+  $("template").value = "";
+  measure(describe("preset", presets));
+  showTemplate(describe("template", templates));
 }
