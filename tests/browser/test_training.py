@@ -15,6 +15,9 @@ from tests.integration.test_models import serving
 from tests.live import LiveService
 from tests.sets import of_colour, with_captions, zipped
 
+ASKED = {"prior_loss_weight": 0.5, "num_inference_steps": 2, "guidance_scale": 3, "seed": 7}
+"""What a LoRA and the video that shows it are made with, beside what a person chooses first."""
+
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
@@ -51,11 +54,20 @@ def test_from_an_archive_to_a_video(open_page: Open, service: LiveService, tmp_p
         page.click("#more > summary")
     page.fill("#steps", "2")
     page.fill("#rank", "1")
+    for name, value in ASKED.items():
+        page.fill(f"#{name}", str(value))
     job_id = start(page)
     page.locator("#stage video").wait_for(timeout=120_000)
     job = service.job(job_id)
     assert (job["requested"]["steps"], job["requested"]["rank"]) == (2, 1)
+    assert ASKED.items() <= job["requested"].items()
     assert str(page.get_attribute("#stage video", "src")).endswith(f"/jobs/{job_id}/validation")
+
+    for name in ASKED:
+        page.fill(f"#{name}", "")
+    page.click("text=Use these settings again")
+    for name, value in ASKED.items():
+        assert page.input_value(f"#{name}") == str(value), "nothing of it is left out"
 
     page.click("#language")
     expect(page.locator("label[for=name]")).to_have_text("Nome")

@@ -2,7 +2,7 @@
 
 import { $, field, h } from "../dom.js";
 import { say } from "../language.js";
-import { numeric, read } from "../number.js";
+import { numeric, read, shown } from "../number.js";
 import { Problem, wordsOf } from "../problem.js";
 import { rounded } from "../words.js";
 
@@ -10,7 +10,15 @@ export { words } from "./words.js";
 export const first = "name";
 export const title = ({ resolved }) => resolved.name;
 
-const NUMBERS = { steps: { whole: true, least: 1 }, rank: { whole: true, least: 1 }, learning_rate: { least: 0 } };
+const NUMBERS = {
+  steps: { whole: true, least: 1 },
+  rank: { whole: true, least: 1 },
+  learning_rate: { least: 0 },
+  prior_loss_weight: { least: 0, most: 100 },
+  num_inference_steps: { whole: true, least: 1, most: 200 },
+  guidance_scale: { least: 0, most: 20 },
+  seed: { whole: true, least: 0, most: Number.MAX_SAFE_INTEGER },
+};
 const TEXTS = ["validation_prompt", "prior_prompts"];
 
 const number = (name) => field({ name }, () => say(name), h("input", { id: name, ...numeric(NUMBERS[name]) }));
@@ -40,7 +48,8 @@ export function values({ draft }) {
 }
 
 export function fill(request) {
-  for (const key of ["name", ...Object.keys(NUMBERS), "validation_prompt"]) $(key).value = request[key] ?? "";
+  for (const key of ["name", "validation_prompt"]) $(key).value = request[key] ?? "";
+  for (const key of Object.keys(NUMBERS)) $(key).value = shown(request[key] ?? "");
   $("prior_prompts").value = (request.prior_prompts ?? []).join("\n");
 }
 

@@ -9,7 +9,7 @@ const REFINING = ["frame_interpolation", "upscaling"];
 /** Of each way: one of these the checkpoint can, and whether it is for finished videos, files, or both. */
 const WAYS = {
   extend: { needs: ["extend"], finished: true },
-  continue: { needs: ["video_continuation"], file: true },
+  continue: { needs: ["video_continuation"], finished: true, file: true },
   retake: { needs: ["retake"], finished: true },
   remake: { needs: ["video_to_video"], finished: true, file: true },
   follow: { needs: ["control_video"], finished: true, file: true },
@@ -112,7 +112,7 @@ export function current() {
   const video = source && { job: source.id };
   if (has("extend")) return { extend: source.id };
   if (has("frame")) return { image: { ...video, frame: source.frame } };
-  if (has("follow")) return video ? { video } : {};
+  if (has("continue") || has("follow")) return video ? { video } : {};
   if (has("remake")) return { ...(video && { video }), strength: number.read($("strength")) ?? 0.8 };
   if (has("refine")) return { ...(video && { video }), strength: 0 };
   if (!has("retake")) return {};
@@ -121,8 +121,10 @@ export function current() {
 }
 
 export function fill({ extend, retake, video, image, strength, prompt }) {
-  const whole = strength === undefined ? "follow" : strength === 0 ? "refine" : "remake";
-  const named = { extend: extend && { job: extend }, retake, [whole]: video?.job && video, frame: image?.job && image };
+  const finished = video?.job && video;
+  const whole = strength === 0 ? "refine" : "remake";
+  const used = strength === undefined ? { continue: finished, follow: finished } : { [whole]: finished };
+  const named = { extend: extend && { job: extend }, retake, ...used, frame: image?.job && image };
   const way = ways.find((each) => named[each]);
   source = way ? { id: named[way].job, title: prompt ?? "", frame: named[way].frame } : null;
   wish = way ?? (strength === undefined ? null : whole); // of a file, which is there or will be
