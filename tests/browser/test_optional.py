@@ -41,7 +41,6 @@ def test_a_preset_sets_what_is_its_own(open_page: Open, service: LiveService):
 
     page.select_option("#preset", "")
     expect(usual).to_have_text(re.compile("64 . 48 default"))
-    page.locator("#stage video").wait_for()
     page.click("text=Use these settings again")
     assert page.input_value("#preset") == "high"
     expect(usual).to_have_text(re.compile("128 . 96 default"))
