@@ -101,8 +101,6 @@ def test_an_idle_model_makes_room_for_a_job_that_needs_all_of_the_pool(tmp_path:
 
 @pytest.mark.slow
 def test_a_stopped_model_is_ended_by_its_own_service(pair: Pair):
-    pair.a.kill()
-    pair.a.by_exec().restart()  # its worker is known by its command line
     pair.a.finish()
     stopped = pair.a.worker_pid()
     assert stopped is not None
@@ -206,6 +204,8 @@ def test_the_watchdog_stops_the_job_that_takes_too_much(tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_stopped_worker_does_not_outlive_its_service(pair: Pair):
+    pair.a.kill()
+    pair.a.by_exec().restart()  # its worker is known by its command line
     pair.a.finish()
     stopped = pair.a.worker_pid()
     assert stopped is not None
