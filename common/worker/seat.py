@@ -146,7 +146,7 @@ class Seat:
 
     @contextmanager
     def _asked(self, ask: Ask, on_wait: OnWait) -> Iterator[None]:
-        self.give_back()  # what the last job's own frames still held at its end
+        release_cached()  # what the last job's own frames still held at its end
         self.arbiter.ask(ask, on_wait)
         try:
             yield
