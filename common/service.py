@@ -68,7 +68,7 @@ def serve(address: str) -> None:
     try:
         _serve(address)
     except VideosDGXError as exc:
-        log.error("%s %s", exc.body.message, exc.body.hint or "")
+        log.error(exc.body.in_full)
         sys.exit(1)
     except OSError as exc:
         log.error("%s: %s", exc.filename, exc.strerror)

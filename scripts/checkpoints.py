@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 lines = [_licence(model)] if parsed.licences else list(_lines(model))
             print(*lines, sep="\n", end="\n" if lines else "")
         except VideosDGXError as exc:
-            sys.exit(f"{exc.body.message} {exc.body.hint or ''}")
+            sys.exit(exc.body.in_full)
 
 
 def _lines(model: str) -> Iterator[str]:

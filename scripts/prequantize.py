@@ -33,7 +33,7 @@ def _prequantize(model: str) -> bool:
     try:
         report = _load(model)
     except VideosDGXError as exc:
-        print(f"{model}: {exc.body.message} {exc.body.hint or ''}", file=sys.stderr)
+        print(f"{model}: {exc.body.in_full}", file=sys.stderr)
         return False
     done = "was there already" if report.from_cache else "is ready"
     size = report.weight_bytes / GIB

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         found = recover_all(asked.models, adopt=asked.adopt)
     except VideosDGXError as exc:
-        sys.exit(f"{exc.body.message} {exc.body.hint or ''}".strip())
+        sys.exit(exc.body.in_full)
     for model, swept in found.items():
         print(what_was_done(model, swept))
 

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         put, aside = restore_database(asked.model, asked.backup, empty=asked.empty)
     except VideosDGXError as exc:
-        sys.exit(f"{exc.body.message} {exc.body.hint or ''}".strip())
+        sys.exit(exc.body.in_full)
     print(what_was_done(asked.model, put, aside))
 
 

@@ -25,7 +25,7 @@ def main() -> int:
         for name in names:
             print(f"{name:8} {_url(name)}  (try {_url(name)}/ui)", file=sys.stderr)
     except SettingsError as exc:
-        print(f"{exc.body.message} {exc.body.hint or ''}", file=sys.stderr)
+        print(exc.body.in_full, file=sys.stderr)
         return 2
     return asyncio.run(serve(names))
 

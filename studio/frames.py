@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 from common.base.errors import EncodingFailed, FileGone, InvalidRequest
@@ -33,6 +34,7 @@ class Frames:
         self._bounds, self._clock = bounds, clock
         self._until: float | None = None
         self._videos: dict[Path, tuple[Facts, Track]] = {}
+        self._looking = Lock()
         self._spool = Spool()
 
     def picture(self, finished: Finished, source: JobFile) -> tuple[BinaryIO, Facts]:
@@ -77,18 +79,22 @@ class Frames:
         return left
 
     def _video(self, path: Path) -> tuple[Facts, Track]:
-        """Looked at once, however many of its frames are wanted."""
-        if path not in self._videos:
-            with path.open("rb") as file:
-                facts, track = look_at_video(file, self._bounds)
-            most = self._bounds.max_picture_pixels
-            if facts.width * facts.height > most:
-                raise InvalidRequest(
-                    f"A frame of the video has more than {most:,} pixels.",
-                    hint="Take a smaller video. MAX_IMAGE_PIXELS sets the limit.",
-                )
-            self._videos[path] = facts, track
-        return self._videos[path]
+        """Looked at once, however many of its frames are wanted at the same time."""
+        with self._looking:
+            if path not in self._videos:
+                self._videos[path] = self._looked_at(path)
+            return self._videos[path]
+
+    def _looked_at(self, path: Path) -> tuple[Facts, Track]:
+        with path.open("rb") as file:
+            facts, track = look_at_video(file, self._bounds)
+        most = self._bounds.max_picture_pixels
+        if facts.width * facts.height > most:
+            raise InvalidRequest(
+                f"A frame of the video has more than {most:,} pixels.",
+                hint="Take a smaller video. MAX_IMAGE_PIXELS sets the limit.",
+            )
+        return facts, track
 
     def _kept(self, png: bytes) -> BinaryIO:
         most = self._bounds.max_bytes

@@ -58,7 +58,7 @@ if __name__ == "__main__":
     try:
         code = main()
     except VideosDGXError as exc:
-        get_logger("worker").error("%s %s", exc.body.message, exc.body.hint or "")
+        get_logger("worker").error(exc.body.in_full)
         code = EXIT_RESTART if isinstance(exc, INFRASTRUCTURE) else 1
     # Not sys.exit: a GPU library's threads could keep a finished process, and its memory, alive.
     logging.shutdown()  # the last words

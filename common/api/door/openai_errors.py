@@ -42,7 +42,7 @@ def openai_answer(
     """The answer for one of our errors; a wrong field is 400 there, not 422."""
     status = 400 if status == 422 else status
     body = OpenAIErrorBody(
-        message=f"{error.message} {error.hint or ''}".strip(),
+        message=error.in_full,
         type=_type(status),
         param=error.param,
         code=error.code,

@@ -143,7 +143,7 @@ async def ready(service: ServiceParam, response: Response) -> ReadyView:
         await service.volumes.check_now()
         await service.queue.read(service.queue.store.has_work, service.settings.worker_id())
     except VideosDGXError as exc:
-        reasons.append(f"{exc.body.code}: {exc.body.message} {exc.body.hint or ''}".rstrip())
+        reasons.append(f"{exc.body.code}: {exc.body.in_full}")
         response.headers.update(exc.headers)
     response.status_code = 503 if reasons else 200
     loaded = service.supervisor.model.state is ModelState.LOADED

@@ -48,6 +48,11 @@ class ErrorBody(BaseModel):
     param: str | None = None
     hint: str | None = None
 
+    @property
+    def in_full(self) -> str:
+        """What happened and the way out, for where there is one line."""
+        return f"{self.message} {self.hint or ''}".strip()
+
 
 class VideosDGXError(Exception):
     """The root. ``message`` is written for the client: no paths, no inner exception text."""

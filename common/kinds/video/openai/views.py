@@ -108,5 +108,4 @@ def _error(job: Job) -> VideoErrorView | None:
     reason = reason_of(job)
     if reason is None:
         return None
-    message = f"{reason.message} {reason.hint or ''}".strip()
-    return VideoErrorView(code=reason.code, message=message)
+    return VideoErrorView(code=reason.code, message=reason.in_full)
